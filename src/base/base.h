@@ -1,0 +1,246 @@
+/* base: what every other room stands on. Errors, log, files, child processes, framed streams, and
+ * the row language (schema.h) that definitions, messages and settings are written in.
+ *
+ * Conventions, here and in every room:
+ *   - A function that can fail returns gboolean (or NULL) and takes a GError ** as its last
+ *     argument; errors come from fail() and carry one code of enum Err. No other domain is made.
+ *   - Out-parameters are named ret_* and are written only on success.
+ *   - Ownership is scope: g_autoptr, g_autofree, fd_auto. "find" may return NULL, "get" borrows,
+ *     "take" gives away.
+ *   - Everything runs in the one main-loop thread, except what core/offload.c hands out.
+ */
+#pragma once
+
+#include <gio/gio.h>
+#include <glib.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* ---- errors (error.c) ------------------------------------------------------------------- */
+
+/* One name per kind of error. The numbers are ours; error.c has the only translation to the wire. */
+typedef enum Err {
+    ERR_INTERNAL,
+    ERR_NO_MEMORY,
+    ERR_NO_SUPPORT,         /* no such procedure, or not done by vmd */
+    ERR_NO_CONNECT,         /* nobody serves this URI */
+    ERR_INVALID_CONN,       /* a call that needs an open connection, and so on */
+    ERR_INVALID_ARG,
+    ERR_OPERATION_FAILED,
+    ERR_XML,                /* well-formed, but says something wrong */
+    ERR_XML_DETAIL,         /* does not parse, or an element is impossible */
+    ERR_XML_SCHEMA,         /* refused by --validate */
+    ERR_DOMAIN_EXISTS,
+    ERR_DENIED,             /* read-only connection */
+    ERR_OPEN_FAILED,
+    ERR_SYSTEM,             /* an errno; see fail_errno */
+    ERR_RPC,
+    ERR_NO_DOMAIN,
+    ERR_NO_NETWORK,
+    ERR_NO_POOL,
+    ERR_NO_VOLUME,
+    ERR_NO_NODE_DEVICE,
+    ERR_NO_INTERFACE,
+    ERR_NO_NWFILTER,
+    ERR_NO_SECRET,
+    ERR_NO_SNAPSHOT,
+    ERR_NO_CHECKPOINT,
+    ERR_AUTH_FAILED,
+    ERR_AUTH_CANCELLED,
+    ERR_AUTH_UNAVAILABLE,
+    ERR_INVALID_MAC,
+    ERR_INVALID_STREAM,
+    ERR_INVALID_NETWORK,
+    ERR_NETWORK_EXISTS,
+    ERR_INVALID_POOL,
+    ERR_INVALID_VOLUME,
+    ERR_VOLUME_EXISTS,
+    ERR_OPERATION_INVALID,  /* wrong state: not running, already running */
+    ERR_CONFIG_UNSUPPORTED, /* the definition asks for what cannot be had */
+    ERR_TIMEOUT,
+    ERR_ARG_UNSUPPORTED,
+    ERR_ABORTED,            /* cancelled by the caller or by a job that outranks this one */
+    ERR_NO_METADATA,
+    ERR_OVERFLOW,
+    ERR_OPERATION_UNSUPPORTED,
+    ERR_AGENT_UNRESPONSIVE,
+    ERR_BUSY,
+    ERR_ACCESS_DENIED,
+    ERR_CPU_INCOMPATIBLE,
+    ERR_DEVICE_MISSING,
+    ERR_HOOK_FAILED,
+    ERR_NO_BACKUP,
+    ERR_NO_NETWORK_PORT,
+    ERR_NO_HOSTNAME,
+    ERR_NO_SERVER,
+    ERR_MULTIPLE_DOMAINS,
+    ERR_NO_NETWORK_METADATA,
+    N_ERRS
+} Err;
+
+#define VMD_ERROR (vmd_error_quark())
+GQuark vmd_error_quark(void);
+
+/* What the wire says of an error: virErrorNumber, virErrorDomain, the whole sentence. */
+typedef struct WireError {
+    int code;
+    int from;       /* 0: the object's own domain, filled in by the dispatcher */
+    int saved_errno; /* -1, or the errno of ERR_SYSTEM */
+    char *message;  /* owned: prefix of the table and the detail */
+    char *detail;   /* owned: the detail alone */
+} WireError;
+
+/* Sets *err (when err is not NULL) and returns FALSE, so that "return fail(err, ...)" reads well.
+ * The text names object and cause; the prefix ("invalid argument: ") comes from the table. */
+gboolean fail(GError **err, Err code, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+/* The same for an errno: ERR_SYSTEM, and ": " + strerror(errnum) at the end. */
+gboolean fail_errno(GError **err, int errnum, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+/* Puts text before an error's message, keeps its code, returns FALSE. */
+gboolean fail_prefix(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+gboolean error_is(const GError *err, Err code);
+/* The one translation; takes any GError (a foreign domain becomes ERR_INTERNAL). */
+void error_to_wire(const GError *err, WireError *ret_wire);
+void wire_error_done(WireError *wire);
+/* For a client: an error that came over the wire back to ours. */
+void error_from_wire(GError **err, int code, const char *message);
+
+/* ---- log (log.c) ------------------------------------------------------------------------ */
+
+typedef enum LogLevel { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR } LogLevel;
+
+/* To the journal when stderr is connected to it, else to stderr. Library functions return errors
+ * and do not log them; who handles an error logs it, once. */
+void log_init(LogLevel least);
+gboolean log_level_parse(const char *text, LogLevel *ret_level);
+void log_at(LogLevel level, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+#define log_debug(...)   log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...)    log_at(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_error(...)   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
+
+/* ---- descriptors and files (file.c) ----------------------------------------------------- */
+
+void fd_close(int *fd); /* closes and sets -1; NULL and negative are fine; keeps errno */
+static inline int
+fd_steal(int *fd)
+{
+    int f = *fd;
+    *fd = -1;
+    return f;
+}
+#define fd_auto __attribute__((cleanup(fd_close))) int
+
+/* Whole file, at most max bytes (ERR_SYSTEM with EFBIG past that). *ret_data is NUL-terminated
+ * (one byte past *ret_len) and the caller's. */
+gboolean file_read(const char *path, gsize max, char **ret_data, gsize *ret_len, GError **err);
+/* write(2) to PATH.new, fsync, rename(2), fsync of the folder: after a crash at any instant the
+ * old or the new content is there. len -1: strlen. Nothing is left on failure. */
+gboolean file_write(const char *path, const char *data, gssize len, mode_t mode, GError **err);
+/* The same without fsync, for files under /run that a power cut takes anyway. */
+gboolean file_write_volatile(const char *path, const char *data, gssize len, mode_t mode,
+                             GError **err);
+/* unlink(2); a missing file is success. */
+gboolean file_remove(const char *path, GError **err);
+/* mkdir -p; an existing folder keeps its mode. */
+gboolean dir_make(const char *path, mode_t mode, GError **err);
+/* rm -r; never follows links; a missing folder is success. */
+gboolean dir_remove(const char *path, GError **err);
+/* Moves a file that cannot be read out of the way (PATH.broken-N), logs it. */
+void file_set_aside(const char *path, const char *why);
+gboolean fd_set_nonblock(int fd, GError **err);
+
+/* ---- child processes (process.c) -------------------------------------------------------- */
+
+/* A running child or an adopted process. Watched by pidfd_open(2), so no SIGCHLD handler exists. */
+typedef struct Process Process;
+
+typedef struct ProcessFd {
+    int fd; /* in the daemon; stays the caller's */
+    int as; /* number in the child; -1: the same number */
+} ProcessFd;
+
+typedef struct ProcessSpec {
+    const char *const *argv; /* argv[0] is searched in PATH when it has no '/' */
+    const char *const *env;  /* NULL: inherits the daemon's */
+    const ProcessFd *fds;    /* everything else but 0, 1, 2 is closed in the child */
+    gsize n_fds;
+    const char *cwd;         /* NULL: "/" */
+    const char *input;       /* NULL: /dev/null; else written to its stdin */
+    int stdout_fd;           /* -1: captured, at most out_max bytes; else this descriptor */
+    int stderr_fd;           /* -1: captured with bound; else this descriptor */
+    gsize out_max;           /* 0: 1 MiB. More output is read and dropped, and said in the error */
+    gboolean detach;         /* setsid(2): outlives the daemon, is not ended by process_free */
+} ProcessSpec;
+#define PROCESS_SPEC_INIT { .stdout_fd = -1, .stderr_fd = -1 }
+
+typedef struct ProcessEnd {
+    int status;      /* as from waitpid(2); -1: unknown (an adopted process) */
+    const char *out; /* captured stdout, NUL-terminated; valid during the callback */
+    gsize out_len;
+    const char *errors; /* captured stderr, trailing newline removed */
+} ProcessEnd;
+
+/* Called once, from the main loop, after exit and after captured output is drained (a grandchild
+ * that keeps the pipe open delays it by at most a second). */
+typedef void (*ProcessDone)(Process *p, const ProcessEnd *end, gpointer user);
+
+Process *process_spawn(const ProcessSpec *spec, ProcessDone done, gpointer user, GError **err);
+/* Watches a process that an earlier daemon started. start_time guards against pid reuse: field 22
+ * of /proc/PID/stat, 0: not checked. ERR_SYSTEM with ESRCH when it is gone. */
+Process *process_adopt(pid_t pid, guint64 start_time, ProcessDone done, gpointer user,
+                       GError **err);
+pid_t process_pid(const Process *p);
+guint64 process_start_time(pid_t pid); /* 0: no such process */
+/* pidfd_send_signal(2): cannot hit a stranger. A dead process is success. */
+gboolean process_signal(Process *p, int sig, GError **err);
+/* Forgets it without a callback; a process that is not detached is killed and reaped. */
+void process_free(Process *p);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)
+/* NULL when status is "exited with 0", else "exited with status 3" or "killed by signal 9 (Killed)". */
+char *process_status_text(int status);
+
+/* ---- framed streams (lines.c) ----------------------------------------------------------- */
+
+/* A non-blocking byte stream over a descriptor, cut into frames by a callback; QMP and the RPC
+ * both stand on it. Never blocks; what cannot be written waits in a queue. */
+typedef struct Lines Lines;
+
+/* Length of the first whole frame in data[0..len), 0 when more bytes are needed, -1 when no frame
+ * can ever come of this (the stream is closed with an error). */
+typedef gssize (*LinesCut)(const guint8 *data, gsize len, gpointer user);
+
+typedef struct LinesOps {
+    LinesCut cut;
+    /* A frame; the bytes are valid during the call. It may call lines_free. */
+    void (*frame)(Lines *l, const guint8 *data, gsize len, gpointer user);
+    /* EOF (err NULL) or an error; nothing comes after it. The stream is still lines_free'd by
+     * its owner. */
+    void (*ended)(Lines *l, const GError *err, gpointer user);
+    /* Optional: the output queue fell below the low mark (64 KiB) after having been above it. */
+    void (*drained)(Lines *l, gpointer user);
+} LinesOps;
+
+/* Takes fd (made non-blocking). max: the largest frame; a longer one ends the stream. */
+Lines *lines_new(int fd, gsize max, const LinesOps *ops, gpointer user);
+void lines_free(Lines *l); /* drops what was not written */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Lines, lines_free)
+int lines_fd(const Lines *l);
+/* Queues a copy and writes at once what fits. */
+void lines_send(Lines *l, const void *data, gsize len);
+/* Queues bytes that the stream frees: for large replies. */
+void lines_send_bytes(Lines *l, GBytes *bytes);
+/* Queues one filler byte (value `filler`) with one descriptor (SCM_RIGHTS); the descriptor is
+ * duplicated. Order with the bytes around it is kept. */
+void lines_send_fd(Lines *l, int fd, guint8 filler);
+/* Queues data that carries fds on its first byte (QMP's way). Duplicated. */
+void lines_send_with_fds(Lines *l, const void *data, gsize len, const int *fds, gsize n_fds);
+/* Takes received descriptors, oldest first; -1 when there is none. Received descriptors that are
+ * never taken are closed by lines_free. */
+int lines_take_fd(Lines *l);
+/* Reading stops (flow control) or goes on; frames already read are delivered after going on. */
+void lines_pause(Lines *l, gboolean paused);
+gsize lines_queued(const Lines *l); /* bytes not yet written */
+/* Frees the stream when the queue is empty: a last reply before hanging up. No callback follows. */
+void lines_close_when_sent(Lines *l);
+
+#include "schema.h"
