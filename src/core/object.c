@@ -1,0 +1,230 @@
+/* Managed objects: names, UUIDs, references, and the registry of one kind. */
+#include "core.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+void
+uuid_format(const guint8 uuid[UUID_LEN], char ret_text[UUID_TEXT_LEN])
+{
+    static const char hex[] = "0123456789abcdef";
+    char *out = ret_text;
+
+    for (int i = 0; i < UUID_LEN; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *out++ = '-';
+        *out++ = hex[uuid[i] >> 4];
+        *out++ = hex[uuid[i] & 15];
+    }
+    *out = '\0';
+}
+
+gboolean
+uuid_parse(const char *text, guint8 ret_uuid[UUID_LEN])
+{
+    guint8 uuid[UUID_LEN];
+
+    while (g_ascii_isspace(*text))
+        text++;
+    for (int i = 0; i < UUID_LEN; i++) {
+        if (*text == '-')
+            text++;
+        if (!g_ascii_isxdigit(text[0]) || !g_ascii_isxdigit(text[1]))
+            return FALSE;
+        uuid[i] = (guint8)(g_ascii_xdigit_value(text[0]) << 4 | g_ascii_xdigit_value(text[1]));
+        text += 2;
+    }
+    while (g_ascii_isspace(*text))
+        text++;
+    if (*text != '\0')
+        return FALSE;
+    memcpy(ret_uuid, uuid, UUID_LEN);
+    return TRUE;
+}
+
+void
+uuid_make(guint8 ret_uuid[UUID_LEN])
+{
+    /* getrandom(2) of 16 bytes cannot be short or interrupted once the pool is up. */
+    if (getrandom(ret_uuid, UUID_LEN, 0) != UUID_LEN)
+        for (int i = 0; i < UUID_LEN; i++)
+            ret_uuid[i] = (guint8)g_random_int();
+    ret_uuid[6] = (ret_uuid[6] & 0x0f) | 0x40;
+    ret_uuid[8] = (ret_uuid[8] & 0x3f) | 0x80;
+}
+
+gboolean
+uuid_is_zero(const guint8 uuid[UUID_LEN])
+{
+    static const guint8 zero[UUID_LEN];
+
+    return memcmp(uuid, zero, UUID_LEN) == 0;
+}
+
+void
+object_init(Object *o, const char *name, const guint8 uuid[UUID_LEN], void (*destroy)(Object *o))
+{
+    o->name = g_strdup(name);
+    memcpy(o->uuid, uuid, UUID_LEN);
+    o->id = -1;
+    o->refs = 1;
+    o->destroy = destroy;
+}
+
+void
+object_done(Object *o)
+{
+    g_clear_pointer(&o->name, g_free);
+}
+
+gpointer
+object_ref(gpointer o)
+{
+    ((Object *)o)->refs++;
+    return o;
+}
+
+void
+object_unref(gpointer o)
+{
+    Object *object = o;
+
+    if (object && --object->refs == 0)
+        object->destroy(object);
+}
+
+/* ---- registry */
+
+struct Registry {
+    GHashTable *by_name; /* Object.name, borrowed */
+    GHashTable *by_uuid; /* Object.uuid, borrowed */
+    GHashTable *by_id;   /* direct int, for those that run */
+    GPtrArray *all;      /* in order of creation; holds the reference */
+};
+
+static guint
+uuid_hash(gconstpointer uuid)
+{
+    guint32 word;
+
+    memcpy(&word, uuid, sizeof word); /* random already */
+    return word;
+}
+
+static gboolean
+uuid_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, UUID_LEN) == 0;
+}
+
+Registry *
+registry_new(void)
+{
+    Registry *r = g_new0(Registry, 1);
+
+    r->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+    r->by_uuid = g_hash_table_new(uuid_hash, uuid_equal);
+    r->by_id = g_hash_table_new(NULL, NULL);
+    r->all = g_ptr_array_new();
+    return r;
+}
+
+void
+registry_free(Registry *r)
+{
+    if (!r)
+        return;
+    g_hash_table_unref(r->by_name);
+    g_hash_table_unref(r->by_uuid);
+    g_hash_table_unref(r->by_id);
+    g_ptr_array_set_free_func(r->all, object_unref);
+    g_ptr_array_unref(r->all);
+    g_free(r);
+}
+
+gboolean
+registry_add(Registry *r, Object *o)
+{
+    if (g_hash_table_contains(r->by_name, o->name) || g_hash_table_contains(r->by_uuid, o->uuid))
+        return FALSE;
+    g_hash_table_insert(r->by_name, o->name, o);
+    g_hash_table_insert(r->by_uuid, o->uuid, o);
+    if (o->id >= 0)
+        g_hash_table_insert(r->by_id, GINT_TO_POINTER(o->id), o);
+    g_ptr_array_add(r->all, object_ref(o));
+    return TRUE;
+}
+
+void
+registry_remove(Registry *r, Object *o)
+{
+    if (g_hash_table_lookup(r->by_uuid, o->uuid) != o)
+        return;
+    g_hash_table_remove(r->by_name, o->name);
+    g_hash_table_remove(r->by_uuid, o->uuid);
+    g_hash_table_remove(r->by_id, GINT_TO_POINTER(o->id));
+    /* The newest leave first in most scripts, and the search starts at the end for them. */
+    for (guint i = r->all->len; i-- > 0;) {
+        if (r->all->pdata[i] == o) {
+            g_ptr_array_remove_index(r->all, i);
+            break;
+        }
+    }
+    object_unref(o);
+}
+
+gboolean
+registry_rename(Registry *r, Object *o, const char *name)
+{
+    if (g_hash_table_contains(r->by_name, name))
+        return FALSE;
+    g_hash_table_remove(r->by_name, o->name);
+    g_free(o->name);
+    o->name = g_strdup(name);
+    g_hash_table_insert(r->by_name, o->name, o);
+    return TRUE;
+}
+
+void
+registry_set_id(Registry *r, Object *o, int id)
+{
+    if (o->id >= 0)
+        g_hash_table_remove(r->by_id, GINT_TO_POINTER(o->id));
+    o->id = id;
+    if (id >= 0)
+        g_hash_table_insert(r->by_id, GINT_TO_POINTER(id), o);
+}
+
+gpointer
+registry_find_name(Registry *r, const char *name)
+{
+    return g_hash_table_lookup(r->by_name, name);
+}
+
+gpointer
+registry_find_uuid(Registry *r, const guint8 uuid[UUID_LEN])
+{
+    return g_hash_table_lookup(r->by_uuid, uuid);
+}
+
+gpointer
+registry_find_id(Registry *r, int id)
+{
+    return id < 0 ? NULL : g_hash_table_lookup(r->by_id, GINT_TO_POINTER(id));
+}
+
+guint
+registry_size(const Registry *r)
+{
+    return r->all->len;
+}
+
+GPtrArray *
+registry_list(Registry *r)
+{
+    GPtrArray *list = g_ptr_array_new_full(r->all->len, object_unref);
+
+    for (guint i = 0; i < r->all->len; i++)
+        g_ptr_array_add(list, object_ref(r->all->pdata[i]));
+    return list;
+}
