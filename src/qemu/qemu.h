@@ -1,0 +1,237 @@
+/* qemu: virtual machines. A Vm is a domain: a persistent definition, a running QEMU, or both.
+ *
+ * Reads answer at once from memory. Changes are asked here, run as jobs (core/jobs) made of flows
+ * (core/flow), and answer through a VmDone, from within the call or later. A Vm handed to a VmDone
+ * or returned by a find is borrowed; keep one with object_ref.
+ */
+#pragma once
+
+#include "conf/conf.h"
+#include "core/core.h"
+
+typedef struct Vm Vm; /* starts with an Object; vm_object is the cast */
+
+/* ---- the room itself (vm.c, recover.c) --------------------------------------------------- */
+
+/* Reads every definition, recovers what runs, arms autostart. Never waits for a QEMU and never
+ * probes one: clients are served at once. paths must live as long as the daemon. */
+gboolean qemu_init(const Paths *paths, GError **err);
+/* Starts what is marked autostart and was not running; called when the sockets are open. autostart
+ * happens once a boot of the host, not at every start of the daemon. */
+void qemu_autostart(void);
+/* Drops everything in memory and leaves every QEMU running. */
+void qemu_done(void);
+
+/* ---- finding ---------------------------------------------------------------------------- */
+
+Object *vm_object(Vm *vm);
+Vm *vm_find_name(const char *name);
+Vm *vm_find_uuid(const guint8 uuid[UUID_LEN]);
+Vm *vm_find_id(int id);
+/* In order of creation; each referenced; free with g_ptr_array_unref. */
+GPtrArray *vm_list(void);
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+/* The numbers are virDomainState's; VmInfo.reason is one of that state's reason enum. */
+typedef enum VmState {
+    VM_NOSTATE = 0,
+    VM_RUNNING = 1,
+    VM_BLOCKED = 2,
+    VM_PAUSED = 3,
+    VM_SHUTDOWN = 4,
+    VM_SHUTOFF = 5,
+    VM_CRASHED = 6,
+    VM_PMSUSPENDED = 7,
+    N_VM_STATES
+} VmState;
+
+typedef struct VmInfo {
+    VmState state;
+    int reason;
+    guint64 max_memory_kib;
+    guint64 memory_kib; /* balloon's actual when known */
+    guint vcpus;
+    guint64 cpu_time_ns;
+} VmInfo;
+
+void vm_info(Vm *vm, VmInfo *ret_info);
+gboolean vm_is_active(const Vm *vm);     /* has a QEMU, or is just getting one */
+gboolean vm_is_persistent(const Vm *vm); /* has a definition on disk */
+gboolean vm_is_updated(const Vm *vm);    /* the definition differs from what runs */
+gboolean vm_autostart(const Vm *vm);
+gboolean vm_has_managed_save(const Vm *vm);
+/* The live definition when it runs, else the persistent one. Borrowed, never NULL. */
+const DomainDef *vm_def(const Vm *vm);
+/* flags: virDomainXMLFlags (secure 1, inactive 2, update cpu 4, migratable 8). Caller frees. */
+char *vm_xml(Vm *vm, guint flags, GError **err);
+
+/* virDomainMetadataType: description 0, title 1, element 2. NULL and ERR_NO_METADATA when there is
+ * none. impact: virDomainModificationImpact (current 0, live 1, config 2). */
+char *vm_metadata(Vm *vm, int type, const char *uri, guint impact, GError **err);
+
+/* virDomainGetControlInfo: state 0 ok, 1 job, 2 occupied, 3 error; ms since. */
+void vm_control(Vm *vm, int *ret_state, int *ret_details, guint64 *ret_ms);
+
+/* Messages about the VM: deprecated features (1), tainting (2). NULL-terminated, caller frees. */
+char **vm_messages(Vm *vm, guint types);
+
+/* The job that runs, as job info speaks of it. type: virDomainJobType (0 none, 1 bounded,
+ * 2 unbounded, 3 completed); elapsed in ms. */
+typedef struct VmJobInfo {
+    int type;
+    int operation;
+    guint64 elapsed_ms;
+} VmJobInfo;
+void vm_job_info(Vm *vm, VmJobInfo *ret_info);
+
+/* ---- statistics (stats.c) --------------------------------------------------------------- */
+
+/* virDomainStatsTypes bits. */
+enum {
+    VM_STATS_STATE = 1 << 0,
+    VM_STATS_CPU_TOTAL = 1 << 1,
+    VM_STATS_BALLOON = 1 << 2,
+    VM_STATS_VCPU = 1 << 3,
+    VM_STATS_INTERFACE = 1 << 4,
+    VM_STATS_BLOCK = 1 << 5,
+    VM_STATS_PERF = 1 << 6,
+    VM_STATS_IOTHREAD = 1 << 7,
+    VM_STATS_MEMORY = 1 << 8,
+    VM_STATS_DIRTYRATE = 1 << 9,
+    VM_STATS_VM = 1 << 10,
+};
+#define VM_STATS_DONE                                                                              \
+    (VM_STATS_STATE | VM_STATS_CPU_TOTAL | VM_STATS_BALLOON | VM_STATS_VCPU | VM_STATS_INTERFACE | \
+     VM_STATS_BLOCK)
+
+/* Asks the QEMUs of these VMs (GPtrArray of Vm) for the counters of these groups, all at once, and
+ * calls done when all have answered or after 8 ms, whatever comes first; a QEMU that did not answer
+ * in time keeps its last counters and is not waited for again until it speaks. */
+typedef void (*VmRefreshed)(gpointer user);
+void vm_refresh(GPtrArray *vms, guint groups, VmRefreshed done, gpointer user);
+/* From memory: the cached counters as bulk statistics. */
+void vm_stats(Vm *vm, guint groups, Params *params);
+
+typedef struct VmBlockStats {
+    gint64 rd_req, rd_bytes, rd_ns, wr_req, wr_bytes, wr_ns, flush_req, flush_ns; /* -1: unknown */
+} VmBlockStats;
+/* disk: target name or source path; "" sums all. */
+gboolean vm_block_stats(Vm *vm, const char *disk, VmBlockStats *ret_stats, GError **err);
+
+typedef struct VmBlockInfo {
+    guint64 capacity, allocation, physical; /* bytes */
+} VmBlockInfo;
+/* Works for a VM that is off too: asks qemu-img in a child. */
+typedef void (*VmBlockInfoDone)(const VmBlockInfo *info, const GError *err, gpointer user);
+void vm_block_info(Vm *vm, const char *disk, VmBlockInfoDone done, gpointer user);
+
+typedef struct VmNetStats {
+    gint64 rx_bytes, rx_packets, rx_errs, rx_drop, tx_bytes, tx_packets, tx_errs, tx_drop;
+} VmNetStats;
+gboolean vm_net_stats(Vm *vm, const char *device, VmNetStats *ret_stats, GError **err);
+
+/* virDomainMemoryStatTags. */
+typedef struct VmMemoryStat {
+    int tag;
+    guint64 value;
+} VmMemoryStat;
+/* At most max of them; returns how many. */
+guint vm_memory_stats(Vm *vm, VmMemoryStat *stats, guint max);
+
+typedef struct VmVcpu {
+    guint number;
+    int state; /* virVcpuState */
+    guint64 cpu_time_ns;
+    int cpu; /* host cpu it ran on; -1 unknown */
+} VmVcpu;
+/* GArray of VmVcpu; only of a running VM. */
+GArray *vm_vcpus(Vm *vm, GError **err);
+
+/* ---- changing --------------------------------------------------------------------------- */
+
+typedef void (*VmDone)(Vm *vm, const GError *err, gpointer user);
+
+/* Who asks, for logs and job info: "client 12 (pid 4711, uid 0)". Copied. */
+typedef const char *Asker;
+
+/* flags: virDomainDefineFlags (validate 1). Defines, or changes the definition of the domain with
+ * this UUID. *ret_vm is borrowed. The definition is on disk when it returns TRUE. */
+gboolean vm_define(const char *xml, guint flags, Vm **ret_vm, GError **err);
+/* flags: virDomainUndefineFlagsValues. A running domain becomes transient. */
+gboolean vm_undefine(Vm *vm, guint flags, GError **err);
+gboolean vm_rename(Vm *vm, const char *name, GError **err);
+gboolean vm_set_autostart(Vm *vm, gboolean on, GError **err);
+/* value NULL removes. key and uri are for elements (type 2). */
+gboolean vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char *uri,
+                         guint impact, GError **err);
+
+/* virDomainCreateFlags bits. */
+enum {
+    VM_START_PAUSED = 1 << 0,
+    VM_START_AUTODESTROY = 1 << 1,
+    VM_START_BYPASS_CACHE = 1 << 2,
+    VM_START_FORCE_BOOT = 1 << 3,
+    VM_START_VALIDATE = 1 << 4,
+    VM_START_RESET_NVRAM = 1 << 5,
+};
+void vm_start(Vm *vm, guint flags, Asker who, VmDone done, gpointer user);
+/* A transient domain, or an ephemeral run of a defined one. vm is NULL in done when it failed. */
+void vm_create(const char *xml, guint flags, Asker who, VmDone done, gpointer user);
+
+enum { VM_DESTROY_GRACEFUL = 1 << 0, VM_DESTROY_REMOVE_LOGS = 1 << 1 };
+void vm_destroy(Vm *vm, guint flags, Asker who, VmDone done, gpointer user);
+
+/* flags: virDomainShutdownFlagValues (0 and 1: ACPI, 2: agent). Done when the button is pressed. */
+void vm_shutdown(Vm *vm, guint flags, Asker who, VmDone done, gpointer user);
+void vm_reboot(Vm *vm, guint flags, Asker who, VmDone done, gpointer user);
+void vm_reset(Vm *vm, Asker who, VmDone done, gpointer user);
+void vm_suspend(Vm *vm, Asker who, VmDone done, gpointer user);
+void vm_resume(Vm *vm, Asker who, VmDone done, gpointer user);
+void vm_pm_wakeup(Vm *vm, Asker who, VmDone done, gpointer user);
+void vm_inject_nmi(Vm *vm, Asker who, VmDone done, gpointer user);
+/* codeset: virKeycodeSet. */
+void vm_send_key(Vm *vm, guint codeset, guint hold_ms, const guint *keys, guint n_keys, Asker who,
+                 VmDone done, gpointer user);
+gboolean vm_abort_job(Vm *vm, GError **err);
+
+/* QMP, or the human monitor with flag 1, from a client of the qemu program. text is valid during
+ * the callback. Taints the domain. */
+typedef void (*VmText)(const char *text, const GError *err, gpointer user);
+void vm_monitor_command(Vm *vm, const char *command, guint flags, Asker who, VmText done,
+                        gpointer user);
+
+/* A console or serial port (name NULL: the first), a descriptor that is now the caller's.
+ * flags: force 1 (take it from who has it), safe 2. The console is handed back by
+ * vm_console_close, which the caller must call when its client is gone. */
+gboolean vm_console_open(Vm *vm, const char *name, guint flags, int *ret_fd, guint64 *ret_ticket,
+                         GError **err);
+void vm_console_close(Vm *vm, guint64 ticket);
+/* A virtio channel by target name; the same rules. */
+gboolean vm_channel_open(Vm *vm, const char *name, guint flags, int *ret_fd, guint64 *ret_ticket,
+                         GError **err);
+
+/* Gives fd (a connected stream socket, duplicated) to the graphics server number idx.
+ * flags 1: without authentication. */
+void vm_open_graphics(Vm *vm, guint idx, int fd, guint flags, Asker who, VmDone done,
+                      gpointer user);
+
+/* A picture of screen number `screen`: a readable descriptor (caller's) and its mime type. */
+typedef void (*VmPicture)(int fd, const char *mime, const GError *err, gpointer user);
+void vm_screenshot(Vm *vm, guint screen, Asker who, VmPicture done, gpointer user);
+
+/* ---- the emulators (capable.c) ---------------------------------------------------------- */
+
+/* The XML of virConnectGetCapabilities and virConnectGetDomainCapabilities; the first question
+ * about a binary probes it (asynchronously), later ones answer from the cache on disk. Any of
+ * emulator, arch, machine and virttype may be NULL. */
+void qemu_capabilities(VmText done, gpointer user);
+void qemu_domain_capabilities(const char *emulator, const char *arch, const char *machine,
+                              const char *virttype, VmText done, gpointer user);
+/* Version of the default emulator, as major * 1000000 + minor * 1000 + micro. */
+typedef void (*QemuVersion)(guint64 version, const GError *err, gpointer user);
+void qemu_version(QemuVersion done, gpointer user);
+guint qemu_max_vcpus(const char *virttype);
+
+/* domxml-to-native: the command line that start would use, one shell line. */
+char *qemu_xml_to_native(const char *xml, GError **err);
