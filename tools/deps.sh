@@ -1,0 +1,85 @@
+# Sourced by tools/quickstart and tools/test: what vmd needs from Debian 12, in one place.
+# shellcheck shell=bash
+
+# What it takes to build and run vmd.
+BUILD_PACKAGES=(
+    gcc meson ninja-build pkg-config python3
+    libglib2.0-dev libxml2-dev libjson-c-dev libnl-3-dev libnl-route-3-dev libsystemd-dev
+    libcmocka-dev libreadline-dev
+)
+RUN_PACKAGES=(qemu-system-x86 qemu-utils iproute2)
+
+# A guest to try it with.
+GUEST_PACKAGES=(busybox-static cpio)
+
+# What the tests ask besides: the sanitizers' other compiler, stock clients, helpers.
+TEST_PACKAGES=(
+    clang libclang-rt-14-dev llvm-14 universal-ctags tini util-linux procps
+    libvirt-clients python3-libvirt virtinst swtpm ovmf socat dnsmasq-base nftables libvirt-dev
+)
+
+# install_packages PACKAGE...: those that are missing, quietly; says what it does.
+install_packages() {
+    local missing=() p
+    for p in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "these packages are missing, and only root can install them: ${missing[*]}" >&2
+        return 1
+    fi
+    echo "== installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    # A service that starts by itself has no business on a machine that only wants the clients.
+    local policy=/usr/sbin/policy-rc.d made=
+    [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made=1; }
+    local rc=0
+    apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null || rc=$?
+    [ -z "$made" ] || rm -f $policy
+    return $rc
+}
+
+# build_guest DIR: DIR/vmlinuz (Debian's cloud kernel) and DIR/initrd (a busybox that ends in a
+# shell on the serial console). Nothing is installed into the host's own boot folder.
+build_guest() {
+    local dir=$1 package deb
+    mkdir -p "$dir"
+    if [ ! -s "$dir/vmlinuz" ]; then
+        package=$(apt-cache depends --important linux-image-cloud-amd64 2>/dev/null |
+            sed -n 's/^  Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+        [ -n "$package" ] || { apt-get update -qq; package=$(apt-cache depends --important \
+            linux-image-cloud-amd64 | sed -n 's/^  Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1); }
+        echo "== fetching a kernel for the guest ($package)"
+        (cd "$dir" && apt-get download -qq "$package")
+        deb=$(ls "$dir"/linux-image-*.deb)
+        dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" --wildcards --strip-components=2 './boot/vmlinuz-*'
+        mv "$dir"/vmlinuz-* "$dir/vmlinuz.new" && mv "$dir/vmlinuz.new" "$dir/vmlinuz"
+        rm -f "$deb"
+    fi
+    [ -s "$dir/initrd" ] || build_initrd "$dir"
+}
+
+build_initrd() {
+    local dir=$1 root
+    root=$(mktemp -d)
+    mkdir -p "$root"/{bin,proc,sys,dev}
+    cp "$(command -v busybox)" "$root/bin/busybox"
+    cat >"$root/init" <<'INIT'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev 2>/dev/null
+echo
+echo "This is a guest of vmd: $(uname -sr), $(nproc) cpu."
+# The ACPI power button reaches userland as an input event, or not at all without its module; the
+# guest can always be left with "poweroff -f".
+exec setsid cttyhack sh
+INIT
+    chmod +x "$root/init"
+    (cd "$root" && find . | cpio -o -H newc --quiet | gzip -9) >"$dir/initrd.new"
+    mv "$dir/initrd.new" "$dir/initrd"
+    rm -rf "$root"
+}
