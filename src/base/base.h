@@ -86,12 +86,16 @@ typedef struct WireError {
     int code;
     int from;       /* 0: the object's own domain, filled in by the dispatcher */
     int saved_errno; /* -1, or the errno of ERR_SYSTEM */
+    const char *format; /* static: the sentence with %1$s where the detail stands */
     char *message;  /* owned: prefix of the table and the detail */
     char *detail;   /* owned: the detail alone */
 } WireError;
 
 /* Sets *err (when err is not NULL) and returns FALSE, so that "return fail(err, ...)" reads well.
- * The text names object and cause; the prefix ("invalid argument: ") comes from the table. */
+ * The text names object and cause; the prefix ("invalid argument: ") comes from the table and is
+ * not in GError.message: error_to_wire puts it on. Some sentences go around the text: for
+ * ERR_DOMAIN_EXISTS ("domain %s exists already") it is the name in quotes and UUID alone. An empty
+ * text gives the sentence without detail. */
 gboolean fail(GError **err, Err code, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 /* The same for an errno: ERR_SYSTEM, and ": " + strerror(errnum) at the end. */
 gboolean fail_errno(GError **err, int errnum, const char *fmt, ...) G_GNUC_PRINTF(3, 4);

@@ -1,0 +1,261 @@
+/* Descriptors, whole files and folders. Writes are atomic: a reader sees the old or the new file.
+ */
+#include "base/base.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void
+fd_close(int *fd)
+{
+    int errnum = errno;
+
+    if (!fd || *fd < 0)
+        return;
+    close(fd_steal(fd));
+    errno = errnum;
+}
+
+gboolean
+fd_set_nonblock(int fd, GError **err)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
+        return fail_errno(err, errno, "cannot make descriptor %d non-blocking", fd);
+    return TRUE;
+}
+
+/* Reads to the end, at most max bytes; the size of stat(2) is only a guess (it is 0 in /proc). */
+static gboolean
+read_all(int fd, const char *path, gsize max, GByteArray *buf, GError **err)
+{
+    struct stat st;
+    gsize room = 4096;
+
+    if (fstat(fd, &st) < 0)
+        return fail_errno(err, errno, "cannot read '%s'", path);
+    if (S_ISDIR(st.st_mode))
+        return fail_errno(err, EISDIR, "cannot read '%s'", path);
+    if (st.st_size > 0)
+        room = MIN((gsize)st.st_size, max) + 1;
+    for (gsize len = 0;;) {
+        gssize n;
+
+        g_byte_array_set_size(buf, len + room);
+        n = TEMP_FAILURE_RETRY(read(fd, buf->data + len, room));
+        if (n < 0)
+            return fail_errno(err, errno, "cannot read '%s'", path);
+        len += n;
+        g_byte_array_set_size(buf, len);
+        if (len > max)
+            return fail_errno(err, EFBIG, "cannot read '%s'", path);
+        if (n == 0)
+            return TRUE;
+        room = MAX(4096, len / 2);
+    }
+}
+
+gboolean
+file_read(const char *path, gsize max, char **ret_data, gsize *ret_len, GError **err)
+{
+    fd_auto fd = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    g_autoptr(GByteArray) buf = g_byte_array_new();
+
+    if (fd < 0)
+        return fail_errno(err, errno, "cannot open '%s'", path);
+    if (!read_all(fd, path, max, buf, err))
+        return FALSE;
+    if (ret_len)
+        *ret_len = buf->len;
+    g_byte_array_append(buf, (const guint8 *)"", 1);
+    *ret_data = (char *)g_byte_array_free(g_steal_pointer(&buf), FALSE);
+    return TRUE;
+}
+
+static gboolean
+write_all(int fd, const char *path, const char *data, gsize len, GError **err)
+{
+    while (len > 0) {
+        gssize n = TEMP_FAILURE_RETRY(write(fd, data, len));
+
+        if (n < 0)
+            return fail_errno(err, errno, "cannot write '%s'", path);
+        data += n;
+        len -= n;
+    }
+    return TRUE;
+}
+
+static gboolean
+sync_folder_of(const char *path, GError **err)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    fd_auto fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    /* EINVAL: a file system that has nothing to sync for a folder. */
+    if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
+        return fail_errno(err, errno, "cannot sync folder '%s'", folder);
+    return TRUE;
+}
+
+/* The new file beside the old one; a leftover of a crash is not reused, for its mode is unknown. */
+static gboolean
+write_new(const char *path, const char *data, gsize len, mode_t mode, gboolean sync, GError **err)
+{
+    fd_auto fd = -1;
+
+    if (unlink(path) < 0 && errno != ENOENT)
+        return fail_errno(err, errno, "cannot replace '%s'", path);
+    fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+    if (fd < 0)
+        return fail_errno(err, errno, "cannot create '%s'", path);
+    if (fchmod(fd, mode) < 0)
+        return fail_errno(err, errno, "cannot set the mode of '%s'", path);
+    if (!write_all(fd, path, data, len, err))
+        return FALSE;
+    if (sync && fsync(fd) < 0)
+        return fail_errno(err, errno, "cannot sync '%s'", path);
+    if (close(fd_steal(&fd)) < 0)
+        return fail_errno(err, errno, "cannot write '%s'", path);
+    return TRUE;
+}
+
+static gboolean
+replace(const char *path, const char *data, gssize len, mode_t mode, gboolean sync, GError **err)
+{
+    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
+
+    if (!write_new(fresh, data, len < 0 ? strlen(data) : (gsize)len, mode, sync, err)) {
+        unlink(fresh);
+        return FALSE;
+    }
+    if (rename(fresh, path) < 0) {
+        fail_errno(err, errno, "cannot replace '%s'", path);
+        unlink(fresh);
+        return FALSE;
+    }
+    return !sync || sync_folder_of(path, err);
+}
+
+gboolean
+file_write(const char *path, const char *data, gssize len, mode_t mode, GError **err)
+{
+    return replace(path, data, len, mode, TRUE, err);
+}
+
+gboolean
+file_write_volatile(const char *path, const char *data, gssize len, mode_t mode, GError **err)
+{
+    return replace(path, data, len, mode, FALSE, err);
+}
+
+gboolean
+file_remove(const char *path, GError **err)
+{
+    if (unlink(path) < 0 && errno != ENOENT)
+        return fail_errno(err, errno, "cannot remove '%s'", path);
+    return TRUE;
+}
+
+void
+file_set_aside(const char *path, const char *why)
+{
+    for (guint n = 1; n < 1000; n++) {
+        g_autofree char *aside = g_strdup_printf("%s.broken-%u", path, n);
+
+        /* Never over an earlier one. */
+        if (renameat2(AT_FDCWD, path, AT_FDCWD, aside, RENAME_NOREPLACE) == 0) {
+            log_warning("'%s' cannot be read and is now '%s': %s", path, aside, why);
+            return;
+        }
+        if (errno != EEXIST)
+            break;
+    }
+    log_error("'%s' cannot be read (%s) and not be set aside: %s", path, why, g_strerror(errno));
+}
+
+/* Made, or there already: by an earlier run, or by somebody else just now. */
+static gboolean
+make_one(const char *path, mode_t mode)
+{
+    struct stat st;
+
+    if (mkdir(path, mode) == 0)
+        return TRUE;
+    if (errno != EEXIST)
+        return FALSE;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return TRUE;
+    errno = EEXIST;
+    return FALSE;
+}
+
+gboolean
+dir_make(const char *path, mode_t mode, GError **err)
+{
+    if (make_one(path, mode))
+        return TRUE;
+    if (errno == ENOENT) {
+        g_autofree char *above = g_path_get_dirname(path);
+
+        if (!dir_make(above, mode, err))
+            return FALSE;
+        if (make_one(path, mode))
+            return TRUE;
+    }
+    return fail_errno(err, errno, "cannot create folder '%s'", path);
+}
+
+static gboolean remove_below(int at, const char *name, const char *path, GError **err);
+
+static gboolean
+remove_entry(int dir, const char *name, const char *folder, GError **err)
+{
+    g_autofree char *path = NULL;
+
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || unlinkat(dir, name, 0) == 0 ||
+        errno == ENOENT)
+        return TRUE;
+    path = g_build_filename(folder, name, NULL);
+    if (errno != EISDIR)
+        return fail_errno(err, errno, "cannot remove '%s'", path);
+    return remove_below(dir, name, path, err);
+}
+
+static void
+dir_close(DIR **d)
+{
+    if (*d)
+        closedir(*d);
+}
+
+/* A folder is opened without following links and emptied through its descriptor, so nobody who
+ * swaps names meanwhile can lead it elsewhere. */
+static gboolean
+remove_below(int at, const char *name, const char *path, GError **err)
+{
+    fd_auto fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    __attribute__((cleanup(dir_close))) DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (!dir)
+        return errno == ENOENT || fail_errno(err, errno, "cannot open folder '%s'", path);
+    fd_steal(&fd);
+    for (const struct dirent *e; (e = readdir(dir));)
+        if (!remove_entry(dirfd(dir), e->d_name, path, err))
+            return FALSE;
+    if (unlinkat(at, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return fail_errno(err, errno, "cannot remove folder '%s'", path);
+    return TRUE;
+}
+
+gboolean
+dir_remove(const char *path, GError **err)
+{
+    return remove_below(AT_FDCWD, path, path, err);
+}

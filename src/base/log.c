@@ -1,0 +1,112 @@
+/* The log: to the journal's socket when stderr is the journal's stream, else lines on stderr. One
+ * format: a level and a sentence. */
+#include "base/base.h"
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    int priority;
+} levels[] = {
+    [LOG_LEVEL_DEBUG] = { "debug", LOG_DEBUG },
+    [LOG_LEVEL_INFO] = { "info", LOG_INFO },
+    [LOG_LEVEL_WARNING] = { "warning", LOG_WARNING },
+    [LOG_LEVEL_ERROR] = { "error", LOG_ERR },
+};
+
+static LogLevel threshold = LOG_LEVEL_INFO;
+static gboolean to_journal;
+
+/* JOURNAL_STREAM is inherited by everything a service starts, so it counts only while it still
+ * names the very file that stderr is. */
+static gboolean
+stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    g_autofree char *ours = NULL;
+    struct stat st;
+
+    if (!stream || fstat(STDERR_FILENO, &st) < 0)
+        return FALSE;
+    ours = g_strdup_printf("%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    return strcmp(stream, ours) == 0;
+}
+
+/* GLib's own warnings, and those of libraries on it, in the same form. */
+static GLogWriterOutput
+on_glib_log(GLogLevelFlags flags, const GLogField *fields, gsize n_fields, gpointer user)
+{
+    LogLevel level = flags & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL) ? LOG_LEVEL_ERROR
+                     : flags & G_LOG_LEVEL_WARNING                      ? LOG_LEVEL_WARNING
+                     : flags & G_LOG_LEVEL_DEBUG                        ? LOG_LEVEL_DEBUG
+                                                                        : LOG_LEVEL_INFO;
+
+    for (gsize i = 0; i < n_fields; i++)
+        if (strcmp(fields[i].key, "MESSAGE") == 0 && fields[i].length < 0)
+            log_at(level, "%s", (const char *)fields[i].value);
+    return G_LOG_WRITER_HANDLED;
+}
+
+void
+log_init(LogLevel least)
+{
+    static gboolean glib_told;
+
+    threshold = least;
+    to_journal = stderr_is_journal();
+    if (!glib_told)
+        g_log_set_writer_func(on_glib_log, NULL, NULL);
+    glib_told = TRUE;
+}
+
+gboolean
+log_level_parse(const char *text, LogLevel *ret_level)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(levels); i++) {
+        if (g_strcmp0(text, levels[i].name) != 0)
+            continue;
+        *ret_level = i;
+        return TRUE;
+    }
+    return FALSE;
+}
+
+/* One writev, so that lines of processes sharing stderr do not mix. */
+static void
+to_stderr(LogLevel level, char *text)
+{
+    const struct iovec parts[] = {
+        { (char *)levels[level].name, strlen(levels[level].name) },
+        { (char *)": ", 2 },
+        { text, strlen(text) },
+        { (char *)"\n", 1 },
+    };
+
+    while (writev(STDERR_FILENO, parts, G_N_ELEMENTS(parts)) < 0 && errno == EINTR)
+        ;
+}
+
+void
+log_at(LogLevel level, const char *fmt, ...)
+{
+    int errnum = errno;
+    g_autofree char *text = NULL;
+    va_list ap;
+
+    if (level < threshold)
+        return;
+    va_start(ap, fmt);
+    text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    if (!to_journal || sd_journal_print(levels[level].priority, "%s", text) < 0)
+        to_stderr(level, text);
+    errno = errnum;
+}
