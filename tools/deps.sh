@@ -52,19 +52,31 @@ build_guest() {
         [ -n "$package" ] || { apt-get update -qq; package=$(apt-cache depends --important \
             linux-image-cloud-amd64 | sed -n 's/^  Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1); }
         echo "== fetching a kernel for the guest ($package)"
-        (cd "$dir" && apt-get download -qq "$package")
+        (cd "$dir" && apt-get download -qq -o APT::Sandbox::User=root "$package")
         deb=$(ls "$dir"/linux-image-*.deb)
-        dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" --wildcards --strip-components=2 './boot/vmlinuz-*'
-        mv "$dir"/vmlinuz-* "$dir/vmlinuz.new" && mv "$dir/vmlinuz.new" "$dir/vmlinuz"
-        rm -f "$deb"
+        rm -rf "$dir/deb" && mkdir "$dir/deb" && dpkg-deb -x "$deb" "$dir/deb" && rm -f "$deb"
+        build_initrd "$dir"
+        mv "$dir"/deb/boot/vmlinuz-* "$dir/vmlinuz"
+        rm -rf "$dir/deb"
     fi
-    [ -s "$dir/initrd" ] || build_initrd "$dir"
 }
 
+# The modules a guest of ours needs, in the order they load: the power button and its events, a
+# network card and a disk.
+GUEST_MODULES=(evdev button failover net_failover virtio_ring virtio virtio_pci_legacy_dev
+    virtio_pci_modern_dev virtio_pci virtio_net virtio_blk)
+
 build_initrd() {
-    local dir=$1 root
+    local dir=$1 root m file
     root=$(mktemp -d)
-    mkdir -p "$root"/{bin,proc,sys,dev}
+    mkdir -p "$root"/{bin,proc,sys,dev,modules,var/log,var/run,etc/acpi/PWRF}
+    for m in "${GUEST_MODULES[@]}"; do # one that is built in has no file
+        file=$(find "$dir/deb" -name "$m.ko" -print -quit)
+        [ -z "$file" ] || cp "$file" "$root/modules/"
+    done
+    echo "${GUEST_MODULES[*]}" >"$root/modules/order"
+    printf '#!/bin/sh\npoweroff -f\n' >"$root/etc/acpi/PWRF/00000080"
+    chmod +x "$root/etc/acpi/PWRF/00000080"
     cp "$(command -v busybox)" "$root/bin/busybox"
     cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
@@ -72,10 +84,10 @@ build_initrd() {
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev 2>/dev/null
+for m in $(cat /modules/order); do [ ! -e /modules/$m.ko ] || insmod /modules/$m.ko; done
+acpid # the power button ends in poweroff
 echo
 echo "This is a guest of vmd: $(uname -sr), $(nproc) cpu."
-# The ACPI power button reaches userland as an input event, or not at all without its module; the
-# guest can always be left with "poweroff -f".
 exec setsid cttyhack sh
 INIT
     chmod +x "$root/init"
