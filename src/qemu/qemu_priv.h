@@ -105,9 +105,17 @@ void qmp_call(Qmp *q, const char *command, json_object *args, QmpAnswer answer, 
 /* The same with one descriptor for getfd and add-fd. */
 void qmp_call_with_fd(Qmp *q, const char *command, json_object *args, int fd, QmpAnswer answer,
                       gpointer user);
-/* The same, answered to a flow's waiting row; *ret_answer (may be NULL) gets a reference before. */
-void qmp_call_row(Qmp *q, const char *command, json_object *args, json_object **ret_answer,
-                  FlowToken token);
+/* One call of a batch: what it asks and what becomes of the answer. */
+typedef struct QmpRow {
+    const char *command;
+    gboolean (*wanted)(gpointer obj);                               /* NULL: always */
+    json_object *(*args)(gpointer obj);                             /* NULL: none */
+    gboolean (*take)(gpointer obj, json_object *ret, GError **err); /* NULL: not looked at */
+    gboolean optional;                                              /* an error is no failure */
+} QmpRow;
+/* Asks all rows (ended by a zeroed one) at once; the last answer, or the first error, wakes the
+ * waiting row of a flow. */
+void qmp_batch(Qmp *q, const QmpRow *rows, gpointer obj, FlowToken token);
 guint qmp_pending(const Qmp *q);
 /* Monotonic time since when the oldest pending call waits; 0: none does. */
 gint64 qmp_waits_since(const Qmp *q);

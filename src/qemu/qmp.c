@@ -1,0 +1,376 @@
+/* The monitor: JSON lines over a connected socket. Calls are numbered, pipelined and answered by a
+ * continuation; everything else that QEMU says is an event. Negotiation needs no wait: QEMU reads
+ * its input in order, so the first call opens command mode for the ones behind it.
+ */
+#include <stdarg.h>
+#include <string.h>
+
+#include "qemu_priv.h"
+
+/* query-qmp-schema is the longest answer, at some 300 KiB. */
+#define MESSAGE_MAX (32 << 20)
+
+typedef struct Call {
+    gint64 id;
+    gint64 since;
+    const char *command; /* interned */
+    QmpAnswer answer;    /* NULL: nobody cares */
+    gpointer user;
+} Call;
+
+struct Qmp {
+    guint refs;        /* the owner's, and one while a callback is on the stack */
+    Lines *lines;      /* NULL: ended */
+    const QmpOps *ops; /* NULL: the owner has freed it */
+    gpointer user;
+    GQueue pending; /* of Call, oldest first */
+    gint64 last_id;
+};
+
+static void
+qmp_unref(Qmp *q)
+{
+    if (--q->refs > 0)
+        return;
+    lines_free(q->lines);
+    g_free(q);
+}
+
+static void
+answer_call(Call *call, json_object *ret, const GError *err)
+{
+    if (call->answer)
+        call->answer(ret, err, call->user);
+    g_free(call);
+}
+
+/* A continuation may make new calls on a monitor that has ended: those are answered as well. */
+static void
+answer_all(Qmp *q, const GError *err)
+{
+    Call *call;
+
+    while ((call = g_queue_pop_head(&q->pending)))
+        answer_call(call, NULL, err);
+}
+
+static GError *
+gone_error(void)
+{
+    GError *err = NULL;
+
+    fail(&err, ERR_OPERATION_FAILED, "domain is no longer running");
+    return err;
+}
+
+/* ---- what QEMU says */
+
+static gssize
+cut_line(const guint8 *data, gsize len, gpointer user)
+{
+    const guint8 *end = memchr(data, '\n', len);
+
+    return end ? end - data + 1 : 0;
+}
+
+static Call *
+take_pending(Qmp *q, gint64 id)
+{
+    for (GList *l = q->pending.head; l; l = l->next) {
+        Call *call = l->data;
+        if (call->id == id) {
+            g_queue_delete_link(&q->pending, l);
+            return call;
+        }
+    }
+    return NULL;
+}
+
+static void
+on_answer(Qmp *q, json_object *message)
+{
+    Call *call = take_pending(q, json_int(message, "id", 0));
+    json_object *failure = json_at(message, "error");
+    g_autoptr(GError) err = NULL;
+
+    if (!call)
+        return;
+    if (failure) {
+        const char *text = json_str(failure, "desc");
+        gboolean unknown = g_strcmp0(json_str(failure, "class"), "CommandNotFound") == 0;
+        fail(&err, unknown ? ERR_OPERATION_UNSUPPORTED : ERR_INTERNAL,
+             "unable to execute QEMU command '%s': %s", call->command, text ? text : "no reason");
+    }
+    answer_call(call, failure ? NULL : json_at(message, "return"), err);
+}
+
+static void
+on_message(Qmp *q, json_object *message)
+{
+    const char *event = json_str(message, "event");
+
+    if (!event) {
+        on_answer(q, message);
+        return;
+    }
+    q->ops->event(q, event, json_at(message, "data"), json_int(message, "timestamp.seconds", 0),
+                  (guint)json_int(message, "timestamp.microseconds", 0), q->user);
+}
+
+static void
+end(Qmp *q, const GError *err)
+{
+    g_autoptr(GError) gone = gone_error();
+
+    q->refs++;
+    g_clear_pointer(&q->lines, lines_free);
+    answer_all(q, gone);
+    if (q->ops)
+        q->ops->ended(q, err, q->user);
+    qmp_unref(q);
+}
+
+static void
+on_frame(Lines *l, const guint8 *data, gsize len, gpointer user)
+{
+    Qmp *q = user;
+    json_tokener *tok = json_tokener_new();
+    json_object *message = json_tokener_parse_ex(tok, (const char *)data, (int)len);
+    g_autoptr(GError) err = NULL;
+
+    json_tokener_free(tok);
+    if (!json_object_is_type(message, json_type_object)) {
+        json_object_put(message);
+        fail(&err, ERR_INTERNAL, "QEMU's monitor sent what is not JSON: %.*s", (int)MIN(len, 80),
+             (const char *)data);
+        end(q, err);
+        return;
+    }
+    q->refs++;
+    on_message(q, message);
+    json_object_put(message);
+    qmp_unref(q);
+}
+
+static void
+on_end(Lines *l, const GError *err, gpointer user)
+{
+    end(user, err);
+}
+
+/* ---- what we say */
+
+Qmp *
+qmp_new(int fd, const QmpOps *ops, gpointer user)
+{
+    static const LinesOps lines_ops = { .cut = cut_line, .frame = on_frame, .ended = on_end };
+    Qmp *q = g_new0(Qmp, 1);
+
+    q->refs = 1;
+    q->ops = ops;
+    q->user = user;
+    g_queue_init(&q->pending);
+    q->lines = lines_new(fd, MESSAGE_MAX, &lines_ops, q);
+    qmp_call(q, "qmp_capabilities", NULL, NULL, NULL);
+    return q;
+}
+
+void
+qmp_free(Qmp *q)
+{
+    g_autoptr(GError) gone = NULL;
+
+    if (!q)
+        return;
+    gone = gone_error();
+    q->ops = NULL;
+    g_clear_pointer(&q->lines, lines_free);
+    answer_all(q, gone);
+    qmp_unref(q);
+}
+
+static char *
+format_call(Call *call, json_object *args)
+{
+    json_object *o = json_object_new_object();
+    char *text;
+
+    json_object_object_add(o, "execute", json_object_new_string(call->command));
+    if (args)
+        json_object_object_add(o, "arguments", args);
+    json_object_object_add(o, "id", json_object_new_int64(call->id));
+    text = g_strconcat(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN), "\n", NULL);
+    json_object_put(o);
+    return text;
+}
+
+void
+qmp_call_with_fd(Qmp *q, const char *command, json_object *args, int fd, QmpAnswer answer,
+                 gpointer user)
+{
+    Call *call = g_new0(Call, 1);
+    g_autofree char *text = NULL;
+
+    call->id = ++q->last_id;
+    call->since = g_get_monotonic_time();
+    call->command = g_intern_string(command);
+    call->answer = answer;
+    call->user = user;
+    text = format_call(call, args);
+    if (!q->lines) {
+        g_autoptr(GError) gone = gone_error();
+        answer_call(call, NULL, gone);
+        return;
+    }
+    g_queue_push_tail(&q->pending, call);
+    if (fd >= 0)
+        lines_send_with_fds(q->lines, text, strlen(text), &fd, 1);
+    else
+        lines_send(q->lines, text, strlen(text));
+}
+
+void
+qmp_call(Qmp *q, const char *command, json_object *args, QmpAnswer answer, gpointer user)
+{
+    qmp_call_with_fd(q, command, args, -1, answer, user);
+}
+
+guint
+qmp_pending(const Qmp *q)
+{
+    return q->pending.length;
+}
+
+gint64
+qmp_waits_since(const Qmp *q)
+{
+    const Call *oldest = q->pending.head ? q->pending.head->data : NULL;
+
+    return oldest ? oldest->since : 0;
+}
+
+/* ---- a batch of calls as one row of a flow */
+
+typedef struct Batch {
+    const QmpRow *rows;
+    gpointer obj;
+    FlowToken token;
+    guint refs; /* calls that have no answer yet, and the maker */
+} Batch;
+
+typedef struct BatchCall {
+    Batch *batch;
+    const QmpRow *row;
+} BatchCall;
+
+static void
+batch_step(Batch *b, const GError *err)
+{
+    if (err)
+        flow_wake(b->token, err);
+    if (--b->refs > 0)
+        return;
+    flow_wake(b->token, NULL);
+    g_free(b);
+}
+
+/* Once the flow is gone its object may be too: a late answer touches neither. */
+static void
+on_batch_answer(json_object *ret, const GError *err, gpointer user)
+{
+    g_autofree BatchCall *c = user;
+    g_autoptr(GError) wrong = NULL;
+
+    if (err && c->row->optional)
+        err = NULL;
+    else if (!err && c->row->take && flow_waits(c->batch->token) &&
+             !c->row->take(c->batch->obj, ret, &wrong))
+        err = wrong;
+    batch_step(c->batch, err);
+}
+
+void
+qmp_batch(Qmp *q, const QmpRow *rows, gpointer obj, FlowToken token)
+{
+    Batch *b = g_new0(Batch, 1);
+
+    *b = (Batch){ .rows = rows, .obj = obj, .token = token, .refs = 1 };
+    for (const QmpRow *row = rows; row->command; row++) {
+        BatchCall *c;
+        if (row->wanted && !row->wanted(obj))
+            continue;
+        c = g_new0(BatchCall, 1);
+        *c = (BatchCall){ b, row };
+        b->refs++;
+        qmp_call(q, row->command, row->args ? row->args(obj) : NULL, on_batch_answer, c);
+    }
+    batch_step(b, NULL);
+}
+
+/* ---- JSON */
+
+json_object *
+json_make(const char *name, ...)
+{
+    json_object *o = json_object_new_object();
+    va_list ap;
+
+    va_start(ap, name);
+    for (; name; name = va_arg(ap, const char *)) {
+        json_object *value = NULL;
+        int kind = va_arg(ap, int);
+
+        if (kind == 's') {
+            const char *text = va_arg(ap, const char *);
+            value = text ? json_object_new_string(text) : NULL;
+        } else if (kind == 'i') {
+            value = json_object_new_int64(va_arg(ap, gint64));
+        } else if (kind == 'b') {
+            value = json_object_new_boolean(va_arg(ap, gboolean));
+        } else {
+            value = va_arg(ap, json_object *);
+        }
+        if (value)
+            json_object_object_add(o, name, value);
+    }
+    va_end(ap);
+    return o;
+}
+
+json_object *
+json_at(json_object *o, const char *path)
+{
+    const char *dot;
+
+    while ((dot = strchr(path, '.'))) {
+        g_autofree char *name = g_strndup(path, dot - path);
+        if (!json_object_object_get_ex(o, name, &o))
+            return NULL;
+        path = dot + 1;
+    }
+    return json_object_object_get_ex(o, path, &o) ? o : NULL;
+}
+
+const char *
+json_str(json_object *o, const char *path)
+{
+    json_object *value = json_at(o, path);
+
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
+gint64
+json_int(json_object *o, const char *path, gint64 otherwise)
+{
+    json_object *value = json_at(o, path);
+
+    return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : otherwise;
+}
+
+gboolean
+json_flag(json_object *o, const char *path)
+{
+    json_object *value = json_at(o, path);
+
+    return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+}
