@@ -246,6 +246,7 @@ typedef enum MessageKind {
 typedef enum MessageStatus { STATUS_OK, STATUS_ERROR, STATUS_CONTINUE } MessageStatus;
 
 typedef struct WireHeader {
+    guint32 size; /* of the message; filled in by wire_end, as by wire_header_decode */
     guint32 program;
     guint32 version;
     gint32 procedure;
@@ -262,7 +263,7 @@ typedef struct WireBuf {
 } WireBuf;
 
 void wire_buf_done(WireBuf *b);
-/* Starts a message: empties the buffer and leaves room for the length. */
+/* Starts a message (h->size is not looked at): empties the buffer and leaves room for the length. */
 void wire_begin(WireBuf *b, const WireHeader *h);
 void wire_put(WireBuf *b, const void *data, gsize len); /* as it is, no padding */
 void wire_put_u32(WireBuf *b, guint32 v);

@@ -520,6 +520,7 @@ void
 wire_header_decode(const guint8 *data, WireHeader *ret_h)
 {
     *ret_h = (WireHeader){
+        .size = load_u32(data),
         .program = load_u32(data + 4),
         .version = load_u32(data + 8),
         .procedure = (gint32)load_u32(data + 12),

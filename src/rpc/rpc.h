@@ -1,0 +1,25 @@
+/* rpc: the daemon's side of libvirt's remote protocol. Clients connect to two unix sockets, one of
+ * them read-only; each call is decoded by the table of wire.h, answered by a handler in on_*.c, and
+ * encoded by the same table.
+ */
+#pragma once
+
+#include "core/core.h"
+
+typedef struct Server Server;
+
+typedef struct ServerLimits {
+    guint clients;   /* connected at the same time */
+    guint anonymous; /* of them not yet authenticated */
+    guint requests;  /* calls of one client that wait for an answer; then it is not read */
+} ServerLimits;
+#define SERVER_LIMITS_INIT { .clients = 5000, .anonymous = 20, .requests = 5 }
+
+/* Opens RUN/vmd.sock and, for the system's daemon, RUN/vmd-ro.sock. A socket file left by an
+ * earlier daemon is replaced: the caller holds the lock that says there is none. paths must live
+ * as long as the server. */
+Server *server_new(const Paths *paths, const ServerLimits *limits, GError **err);
+/* Hangs up on everybody; pending calls run on without an audience. */
+void server_free(Server *s);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)
+guint server_n_clients(const Server *s);

@@ -1,0 +1,234 @@
+/* The two sockets: listen, accept within limits, know every client. */
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "rpc_priv.h"
+
+#define BACKLOG       1000
+#define RETRY_SECONDS 1
+
+static void server_accept(Server *s);
+
+/* ---- accepting */
+
+static gboolean
+peer_creds(int fd, gboolean readonly, Creds *ret_creds, GError **err)
+{
+    struct ucred cred;
+    socklen_t len = sizeof(cred);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+        return fail_errno(err, errno, "cannot tell who connects");
+    *ret_creds = (Creds){
+        .uid = cred.uid,
+        .gid = cred.gid,
+        .pid = cred.pid,
+        .start_time = process_start_time(cred.pid),
+        .readonly = readonly,
+    };
+    return TRUE;
+}
+
+static gboolean
+server_full(const Server *s)
+{
+    return s->clients.length >= s->limits.clients || s->n_anonymous >= s->limits.anonymous;
+}
+
+static void
+server_stop_accepting(Server *s)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++)
+        g_clear_handle_id(&s->listeners[i].watch, g_source_remove);
+}
+
+static gboolean
+on_retry(gpointer user)
+{
+    Server *s = user;
+
+    s->retry = 0;
+    server_accept(s);
+    return G_SOURCE_REMOVE;
+}
+
+/* Out of descriptors or memory: those who knock wait in the backlog while others leave. */
+static void
+accept_failed(Server *s, int errnum)
+{
+    if (errnum == EAGAIN || errnum == EINTR || errnum == ECONNABORTED)
+        return;
+    log_warning("cannot accept a client: %s", g_strerror(errnum));
+    server_stop_accepting(s);
+    if (!s->retry)
+        s->retry = g_timeout_add_seconds(RETRY_SECONDS, on_retry, s);
+}
+
+static gboolean
+on_connection(gint listening, GIOCondition condition, gpointer user)
+{
+    Listener *l = user;
+    Server *s = l->server;
+    g_autoptr(GError) err = NULL;
+    fd_auto fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    Creds creds;
+
+    if (fd < 0) {
+        accept_failed(s, errno);
+        return l->watch ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+    }
+    if (peer_creds(fd, l->readonly, &creds, &err))
+        client_new(s, fd_steal(&fd), &creds);
+    else
+        log_warning("%s", err->message);
+    if (!server_full(s))
+        return G_SOURCE_CONTINUE;
+    log_warning("%u clients: no more are let in until one leaves", s->clients.length);
+    l->watch = 0;
+    server_stop_accepting(s);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+server_accept(Server *s)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++) {
+        Listener *l = &s->listeners[i];
+        if (l->fd >= 0 && !l->watch)
+            l->watch = g_unix_fd_add(l->fd, G_IO_IN, on_connection, l);
+    }
+}
+
+void
+server_forget(Server *s, Client *c)
+{
+    g_queue_unlink(&s->clients, &c->link);
+    if (!c->state.authenticated)
+        s->n_anonymous--;
+    if (!s->retry && !server_full(s))
+        server_accept(s);
+}
+
+guint
+server_n_clients(const Server *s)
+{
+    return s->clients.length;
+}
+
+/* ---- listening */
+
+static gboolean
+bind_socket(int fd, const char *path, mode_t mode, GError **err)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return fail(err, ERR_INVALID_ARG, "the socket path %s is longer than %zu characters", path,
+                    sizeof(address.sun_path) - 1);
+    strcpy(address.sun_path, path);
+    if (!file_remove(path, err))
+        return FALSE;
+    /* Nobody may slip in between bind and chmod. */
+    mode_t old = umask(0777);
+    int rc = bind(fd, (struct sockaddr *)&address, sizeof(address));
+    int errnum = errno;
+    umask(old);
+    if (rc < 0)
+        return fail_errno(err, errnum, "cannot bind %s", path);
+    if (chmod(path, mode) < 0)
+        return fail_errno(err, errno, "cannot set the mode of %s", path);
+    if (listen(fd, BACKLOG) < 0)
+        return fail_errno(err, errno, "cannot listen on %s", path);
+    return TRUE;
+}
+
+static gboolean
+listener_open(Listener *l, const char *name, mode_t mode, GError **err)
+{
+    l->path = g_build_filename(l->server->paths->run, name, NULL);
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd < 0)
+        return fail_errno(err, errno, "cannot make a socket");
+    return bind_socket(l->fd, l->path, mode, err);
+}
+
+static void
+listener_close(Listener *l)
+{
+    g_clear_handle_id(&l->watch, g_source_remove);
+    if (l->fd >= 0 && l->path)
+        file_remove(l->path, NULL);
+    fd_close(&l->fd);
+    g_clear_pointer(&l->path, g_free);
+}
+
+/* ---- the server */
+
+static void
+add_methods(MethodRun *slots, const Method *methods)
+{
+    for (; methods->run; methods++)
+        slots[methods->number] = methods->run;
+}
+
+static void
+load_methods(Server *s)
+{
+    s->remote = g_new0(MethodRun, (gsize)procedure_max(PROGRAM_REMOTE) + 1);
+    s->qemu = g_new0(MethodRun, (gsize)procedure_max(PROGRAM_QEMU) + 1);
+    add_methods(s->remote, host_methods);
+    add_methods(s->remote, event_methods);
+    add_methods(s->qemu, qemu_event_methods);
+}
+
+static void
+on_event(const Event *event, gpointer user)
+{
+    Server *s = user;
+
+    for (GList *l = s->clients.head; l; l = l->next)
+        client_on_event(l->data, event);
+}
+
+Server *
+server_new(const Paths *paths, const ServerLimits *limits, GError **err)
+{
+    g_autoptr(Server) s = g_new0(Server, 1);
+
+    s->paths = paths;
+    s->limits = *limits;
+    for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++)
+        s->listeners[i] = (Listener){ .server = s, .fd = -1, .readonly = i == 1 };
+    load_methods(s);
+    if (!listener_open(&s->listeners[0], "vmd.sock", 0600, err))
+        return NULL;
+    if (!paths->session && !listener_open(&s->listeners[1], "vmd-ro.sock", 0666, err))
+        return NULL;
+    s->subscription = event_subscribe(on_event, s);
+    server_accept(s);
+    return g_steal_pointer(&s);
+}
+
+void
+server_free(Server *s)
+{
+    if (!s)
+        return;
+    if (s->subscription)
+        event_unsubscribe(s->subscription);
+    for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++)
+        listener_close(&s->listeners[i]);
+    while (s->clients.head)
+        client_free(s->clients.head->data);
+    server_stop_accepting(s);
+    g_clear_handle_id(&s->retry, g_source_remove);
+    wire_buf_done(&s->out);
+    g_free(s->remote);
+    g_free(s->qemu);
+    g_free(s);
+}
