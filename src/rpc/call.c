@@ -197,10 +197,17 @@ call_fail_from(Call *c, int from, GError *err)
     call_free(c);
 }
 
+/* Who speaks when a method fails: the driver behind the object. */
+static int
+driver_of(Family family)
+{
+    return family == FAMILY_CONNECT || family == FAMILY_DOMAIN ? FROM_QEMU : (int)family;
+}
+
 void
 call_fail(Call *c, GError *err)
 {
-    call_fail_from(c, (int)c->procedure->family, err);
+    call_fail_from(c, driver_of(c->procedure->family), err);
 }
 
 void

@@ -48,7 +48,7 @@ void call_reply_none(Call *c);
 void call_reply_fds(Call *c, gconstpointer out, gsize size, const int *fds, guint n_fds);
 /* Answers with an error and frees both. */
 void call_fail(Call *c, GError *err);
-/* The same with another origin than the procedure's family (a virErrorDomain). */
+/* The same with another origin than the procedure's driver (a virErrorDomain). */
 void call_fail_from(Call *c, int from, GError *err);
 /* Either the reply or err, by what ok says: for handlers that end with one question. */
 void call_end(Call *c, gboolean ok, GError *err);
@@ -142,6 +142,26 @@ void client_send(Client *c, const WireBuf *message);
 /* Stops or goes on reading, as its calls, queue and streams allow. */
 void client_update_flow(Client *c);
 void client_start_keepalive(Client *c);
+
+/* ---- the host (host.c) -------------------------------------------------------------------- */
+
+typedef struct HostInfo {
+    char arch[32];
+    guint64 memory_kib;
+    guint cpus, mhz, nodes, sockets, cores, threads; /* sockets a node, cores a socket, ... */
+} HostInfo;
+
+void host_info(HostInfo *ret_info);
+/* Bitmap of the host's CPUs, one bit each, least first. present: also those that are off. */
+GByteArray *host_cpu_map(gboolean present, guint *ret_cpus);
+guint host_nodes(void);
+/* A line of a NUMA node's meminfo, of the whole host for node -1. FALSE: no such node or line. */
+gboolean host_memory_kib(int node, const char *what, guint64 *ret_kib);
+typedef struct HostCpuTimes {
+    guint64 kernel_ns, user_ns, idle_ns, iowait_ns;
+} HostCpuTimes;
+/* cpu -1: all together. */
+gboolean host_cpu_times(int cpu, HostCpuTimes *ret_times, GError **err);
 
 /* ---- between call.c, stream.c and client.c ------------------------------------------------ */
 

@@ -1,0 +1,134 @@
+/* vmd: options, folders, the lock, the sockets, the loop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "core/core.h"
+#include "rpc/rpc.h"
+
+typedef struct Options {
+    char *root;
+    gboolean session;
+    gboolean version;
+    char *log_level;
+} Options;
+
+/* ---- one daemon a root */
+
+static void
+lock_holder(int fd, char *ret_text, gsize size)
+{
+    ssize_t n = pread(fd, ret_text, size - 1, 0);
+
+    ret_text[MAX(n, 0)] = '\0';
+    g_strchomp(ret_text);
+}
+
+/* The descriptor is kept until the process ends: the lock goes with it. */
+static gboolean
+lock_take(const char *run, int *ret_fd, GError **err)
+{
+    g_autofree char *path = g_build_filename(run, "vmd.pid", NULL);
+    fd_auto fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    char text[32];
+
+    if (fd < 0)
+        return fail_errno(err, errno, "cannot open %s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK)
+            return fail_errno(err, errno, "cannot lock %s", path);
+        lock_holder(fd, text, sizeof(text));
+        return fail(err, ERR_BUSY, "vmd already runs here: process %s holds %s", text, path);
+    }
+    g_snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, text, strlen(text), 0) < 0)
+        return fail_errno(err, errno, "cannot write %s", path);
+    *ret_fd = fd_steal(&fd);
+    return TRUE;
+}
+
+/* ---- the loop */
+
+static gboolean
+on_signal(gpointer user)
+{
+    g_main_loop_quit(user);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+serve(const Paths *paths, GError **err)
+{
+    static const ServerLimits limits = SERVER_LIMITS_INIT;
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    g_autoptr(Server) server = server_new(paths, &limits, err);
+
+    if (!server)
+        return FALSE;
+    g_unix_signal_add(SIGTERM, on_signal, loop);
+    g_unix_signal_add(SIGINT, on_signal, loop);
+    sd_notify(0, "READY=1");
+    log_info("vmd " VMD_VERSION " serves %s", paths->run);
+    g_main_loop_run(loop);
+    sd_notify(0, "STOPPING=1");
+    return TRUE;
+}
+
+static gboolean
+run(const Options *o, GError **err)
+{
+    LogLevel level = LOG_LEVEL_INFO;
+    Paths paths = { 0 };
+    fd_auto lock = -1;
+    gboolean ok;
+
+    if (o->log_level && !log_level_parse(o->log_level, &level))
+        return fail(err, ERR_INVALID_ARG, "%s is not a log level: debug, info, warning or error",
+                    o->log_level);
+    log_init(level);
+    if (o->session)
+        paths_init_session(&paths);
+    else
+        paths_init_system(&paths, o->root ? o->root : "");
+    ok = paths_make(&paths, err) && lock_take(paths.run, &lock, err) && serve(&paths, err);
+    paths_done(&paths);
+    return ok;
+}
+
+int
+main(int argc, char **argv)
+{
+    Options o = { .session = getuid() != 0 };
+    const GOptionEntry entries[] = {
+        { "root", 0, 0, G_OPTION_ARG_FILENAME, &o.root,
+          "Keep sockets, state, definitions and data below DIR", "DIR" },
+        { "log-level", 0, 0, G_OPTION_ARG_STRING, &o.log_level,
+          "Least important message to log: debug, info, warning, error", "LEVEL" },
+        { "version", 0, 0, G_OPTION_ARG_NONE, &o.version, "Print the version and exit", NULL },
+        { NULL },
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new("- manage QEMU virtual machines");
+    g_autoptr(GError) err = NULL;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &err) || argc > 1) {
+        fprintf(stderr, "vmd: %s; see vmd --help\n", err ? err->message : "unexpected argument");
+        return 2;
+    }
+    if (o.version) {
+        puts("vmd " VMD_VERSION);
+        return 0;
+    }
+    if (o.root)
+        o.session = FALSE;
+    if (run(&o, &err))
+        return 0;
+    fprintf(stderr, "vmd: %s\n", err->message);
+    return 1;
+}
