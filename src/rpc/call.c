@@ -76,9 +76,9 @@ const char *
 call_asker(Call *c)
 {
     if (!c->asker) {
-        g_autofree char *text =
-            g_strdup_printf("client %" G_GUINT64_FORMAT " (pid %d, uid %u)", c->client_id,
-                            (int)c->creds.pid, (guint)c->creds.uid);
+        g_autofree char *text = g_strdup_printf("client %" G_GUINT64_FORMAT " (pid %d, uid %u)",
+                                                c->client_id, (int)c->creds.pid,
+                                                (guint)c->creds.uid);
         c->asker = arena_strdup(&c->arena, text);
     }
     return c->asker;

@@ -11,10 +11,19 @@ typedef struct EventRow {
     gint32 legacy; /* of the one without callback id; 0: none */
 } EventRow;
 
-#define ROW(family, id, name)     { EVENT_##family, id, PROC_##name, 0 }
+#define EVENT_ROW(family, id, name)                                                                \
+    {                                                                                              \
+        EVENT_##family, id, PROC_##name, 0                                                         \
+    }
 #define DOMAIN_ROW(id, name)                                                                       \
-    { EVENT_DOMAIN, DOMAIN_EVENT_##id, PROC_DOMAIN_EVENT_CALLBACK_##name, PROC_DOMAIN_EVENT_##name }
-#define NEW_ROW(id, name)         { EVENT_DOMAIN, DOMAIN_EVENT_##id, PROC_##name, 0 }
+    {                                                                                              \
+        EVENT_DOMAIN, DOMAIN_EVENT_##id, PROC_DOMAIN_EVENT_CALLBACK_##name,                        \
+            PROC_DOMAIN_EVENT_##name                                                               \
+    }
+#define NEW_ROW(id, name)                                                                          \
+    {                                                                                              \
+        EVENT_DOMAIN, DOMAIN_EVENT_##id, PROC_##name, 0                                            \
+    }
 
 static const EventRow rows[] = {
     DOMAIN_ROW(LIFECYCLE, LIFECYCLE),
@@ -45,15 +54,15 @@ static const EventRow rows[] = {
     NEW_ROW(MEMORY_FAILURE, DOMAIN_EVENT_MEMORY_FAILURE),
     NEW_ROW(MEMORY_DEVICE_SIZE_CHANGE, DOMAIN_EVENT_MEMORY_DEVICE_SIZE_CHANGE),
     NEW_ROW(NIC_MAC_CHANGE, DOMAIN_EVENT_NIC_MAC_CHANGE),
-    ROW(NETWORK, 0, NETWORK_EVENT_LIFECYCLE),
-    ROW(NETWORK, 1, NETWORK_EVENT_CALLBACK_METADATA_CHANGE),
-    ROW(POOL, 0, STORAGE_POOL_EVENT_LIFECYCLE),
-    ROW(POOL, 1, STORAGE_POOL_EVENT_REFRESH),
-    ROW(NODE_DEVICE, 0, NODE_DEVICE_EVENT_LIFECYCLE),
-    ROW(NODE_DEVICE, 1, NODE_DEVICE_EVENT_UPDATE),
-    ROW(SECRET, 0, SECRET_EVENT_LIFECYCLE),
-    ROW(SECRET, 1, SECRET_EVENT_VALUE_CHANGED),
-    ROW(MONITOR, 0, QEMU_DOMAIN_MONITOR_EVENT),
+    EVENT_ROW(NETWORK, 0, NETWORK_EVENT_LIFECYCLE),
+    EVENT_ROW(NETWORK, 1, NETWORK_EVENT_CALLBACK_METADATA_CHANGE),
+    EVENT_ROW(POOL, 0, STORAGE_POOL_EVENT_LIFECYCLE),
+    EVENT_ROW(POOL, 1, STORAGE_POOL_EVENT_REFRESH),
+    EVENT_ROW(NODE_DEVICE, 0, NODE_DEVICE_EVENT_LIFECYCLE),
+    EVENT_ROW(NODE_DEVICE, 1, NODE_DEVICE_EVENT_UPDATE),
+    EVENT_ROW(SECRET, 0, SECRET_EVENT_LIFECYCLE),
+    EVENT_ROW(SECRET, 1, SECRET_EVENT_VALUE_CHANGED),
+    EVENT_ROW(MONITOR, 0, QEMU_DOMAIN_MONITOR_EVENT),
 };
 
 static const EventRow *
@@ -201,7 +210,10 @@ fill_field(Fill *f, const WireField *field, gpointer at)
         return fill_object(f, field->type, at) || fill_struct(f, field->type, at);
     case W_LIST:
         if (field->type == &TypedParam_type) {
-            struct { TypedParam *v; guint32 n; } *list = at;
+            struct {
+                TypedParam *v;
+                guint32 n;
+            } *list = at;
             params_to_wire(f->event->params, f->arena, &list->v, &list->n);
         }
         return TRUE;

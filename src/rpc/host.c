@@ -85,9 +85,8 @@ host_nodes(void)
 gboolean
 host_memory_kib(int node, const char *what, guint64 *ret_kib)
 {
-    g_autofree char *path = node < 0
-                                ? g_strdup("/proc/meminfo")
-                                : g_strdup_printf(NODE_DIR "/node%d/meminfo", node);
+    g_autofree char *path = node < 0 ? g_strdup("/proc/meminfo")
+                                     : g_strdup_printf(NODE_DIR "/node%d/meminfo", node);
     g_autofree char *text = read_small(path);
     g_autofree char *label = g_strconcat(what, ":", NULL);
     const char *at = text ? strstr(text, label) : NULL;

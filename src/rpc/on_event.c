@@ -8,9 +8,9 @@
 static gboolean
 same(const Registration *a, const Registration *b)
 {
-    return a->family == b->family && a->event == b->event && (a->callback < 0) == (b->callback < 0) &&
-           a->by_object == b->by_object && memcmp(a->uuid, b->uuid, sizeof(a->uuid)) == 0 &&
-           g_strcmp0(a->name, b->name) == 0;
+    return a->family == b->family && a->event == b->event &&
+           (a->callback < 0) == (b->callback < 0) && a->by_object == b->by_object &&
+           memcmp(a->uuid, b->uuid, sizeof(a->uuid)) == 0 && g_strcmp0(a->name, b->name) == 0;
 }
 
 /* Takes r's name. *ret_callback: the id that its events carry. */
@@ -226,8 +226,8 @@ static void
 secret_register(Call *c)
 {
     const ConnectSecretEventRegisterAnyArgs *in = call_in(c);
-    Registration r =
-        registration_for(EVENT_SECRET, in->event_id, in->secret ? in->secret->uuid : NULL);
+    Registration r = registration_for(EVENT_SECRET, in->event_id,
+                                      in->secret ? in->secret->uuid : NULL);
 
     answer_callback(c, &r);
 }

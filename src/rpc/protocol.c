@@ -4,26 +4,26 @@
 /* ---- messages */
 
 /* A row's word gives its member's name (AT_) and the rest of its WireField (IS_). */
-#define AT_I32(name, ...)      name
-#define AT_U32(name, ...)      name
-#define AT_I64(name, ...)      name
-#define AT_U64(name, ...)      name
-#define AT_STR(name, ...)      name
-#define AT_OPT_STR(name, ...)  name
-#define AT_OPT_I32(name, ...)  name
-#define AT_UUID(name, ...)     name
-#define AT_REF(name, ...)      name
-#define AT_OPT(name, ...)      name
-#define AT_LIST(name, ...)     name
-#define AT_PARAMS(name, ...)   name
-#define AT_I32S(name, ...)     name
-#define AT_U32S(name, ...)     name
-#define AT_U64S(name, ...)     name
-#define AT_STRS(name, ...)     name
-#define AT_BYTES(name, ...)    name
-#define AT_CHARS(name, ...)    name
-#define AT_TEXT(name, ...)     name
-#define AT_VALUE(name, ...)    name
+#define AT_I32(name, ...)     name
+#define AT_U32(name, ...)     name
+#define AT_I64(name, ...)     name
+#define AT_U64(name, ...)     name
+#define AT_STR(name, ...)     name
+#define AT_OPT_STR(name, ...) name
+#define AT_OPT_I32(name, ...) name
+#define AT_UUID(name, ...)    name
+#define AT_REF(name, ...)     name
+#define AT_OPT(name, ...)     name
+#define AT_LIST(name, ...)    name
+#define AT_PARAMS(name, ...)  name
+#define AT_I32S(name, ...)    name
+#define AT_U32S(name, ...)    name
+#define AT_U64S(name, ...)    name
+#define AT_STRS(name, ...)    name
+#define AT_BYTES(name, ...)   name
+#define AT_CHARS(name, ...)   name
+#define AT_TEXT(name, ...)    name
+#define AT_VALUE(name, ...)   name
 
 #define IS_I32(name)           .kind = W_I32
 #define IS_U32(name)           .kind = W_U32

@@ -13,7 +13,10 @@ typedef struct ServerLimits {
     guint anonymous; /* of them not yet authenticated */
     guint requests;  /* calls of one client that wait for an answer; then it is not read */
 } ServerLimits;
-#define SERVER_LIMITS_INIT { .clients = 5000, .anonymous = 20, .requests = 5 }
+#define SERVER_LIMITS_INIT                                                                         \
+    {                                                                                              \
+        .clients = 5000, .anonymous = 20, .requests = 5                                            \
+    }
 
 /* Opens RUN/vmd.sock and, for the system's daemon, RUN/vmd-ro.sock. A socket file left by an
  * earlier daemon is replaced: the caller holds the lock that says there is none. paths must live

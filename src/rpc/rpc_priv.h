@@ -22,15 +22,15 @@ typedef struct Method {
 } Method;
 
 /* Each ended by a zeroed row. */
-extern const Method host_methods[];   /* on_host.c */
-extern const Method event_methods[];  /* on_event.c */
+extern const Method host_methods[];  /* on_host.c */
+extern const Method event_methods[]; /* on_event.c */
 extern const Method qemu_event_methods[];
 
 /* ---- a call (call.c) ---------------------------------------------------------------------- */
 
 /* The decoded arguments, valid until the answer. */
 gconstpointer call_in(const Call *c);
-Arena *call_arena(Call *c); /* for what the reply points to */
+Arena *call_arena(Call *c);         /* for what the reply points to */
 Client *call_client(const Call *c); /* NULL when it is gone */
 Server *call_server(const Call *c);
 /* "client 12 (pid 4711, uid 0)"; lives as long as the call. */
@@ -81,7 +81,7 @@ gboolean stream_send(Stream *s, const void *data, gsize len);
 void stream_send_hole(Stream *s, gint64 length);
 void stream_send_end(Stream *s); /* no more data will come from this side */
 void stream_pause(Stream *s, gboolean paused);
-void stream_finish(Stream *s);             /* frees it */
+void stream_finish(Stream *s);            /* frees it */
 void stream_fail(Stream *s, GError *err); /* tells the client, frees both */
 
 /* A stream that is copied to and from a descriptor (taken), by the procedure's direction, until
@@ -111,18 +111,18 @@ typedef struct ClientState {
     Creds creds;
     gboolean authenticated;
     gboolean opened;
-    gboolean keepalive;       /* it asked to be pinged */
-    gboolean close_callback;  /* it wants to hear why a connection ends */
+    gboolean keepalive;      /* it asked to be pinged */
+    gboolean close_callback; /* it wants to hear why a connection ends */
     gint32 last_callback;
-    GArray *registrations;    /* of Registration */
+    GArray *registrations; /* of Registration */
 } ClientState;
 
 struct Client {
     ClientState state;
     Server *server;
     Lines *lines;
-    GList link;      /* in server->clients */
-    GQueue calls;    /* waiting for their answer */
+    GList link;   /* in server->clients */
+    GQueue calls; /* waiting for their answer */
     GQueue streams;
     guint paused_streams;
     guint unanswered_pings;
@@ -203,7 +203,7 @@ struct Server {
     guint64 last_client;
     guint retry; /* timer: accept again */
     guint subscription;
-    WireBuf out; /* the message that is being encoded */
+    WireBuf out;       /* the message that is being encoded */
     MethodRun *remote; /* by procedure number */
     MethodRun *qemu;
 };

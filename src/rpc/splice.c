@@ -13,7 +13,7 @@
 typedef struct Splice {
     Stream *stream; /* NULL: ended */
     int fd;
-    guint in, out; /* watches */
+    guint in, out;       /* watches */
     GByteArray *pending; /* for the descriptor */
     gboolean upload, download;
     gboolean ending; /* the client sends no more: finish when pending is written */

@@ -1,8 +1,8 @@
 /* The second door of rpc: libvirt's remote protocol as a table, and the codec that follows it.
  *
  * The protocol is described once, in table/: a MESSAGE row for each struct that travels, a PROC row
- * for each procedure. The C structs below, the encoder, the decoder, the dispatcher and vmsh's calls
- * come from these rows. A new procedure is one PROC row and its messages.
+ * for each procedure. The C structs below, the encoder, the decoder, the dispatcher and vmsh's
+ * calls come from these rows. A new procedure is one PROC row and its messages.
  *
  *     MESSAGE(DomainGetInfoRet, U32(state), U64(max_mem), U64(memory), U32(nr_virt_cpu), ...)
  *     PROC(16, DOMAIN_GET_INFO, DomainGetInfoArgs, DomainGetInfoRet, DOMAIN, READ)
@@ -71,7 +71,11 @@ typedef struct Value {
     };
 } Value;
 
-#define LIST_OF(T, name) struct { T *v; guint32 n; } name;
+#define LIST_OF(T, name)                                                                           \
+    struct {                                                                                       \
+        T *v;                                                                                      \
+        guint32 n;                                                                                 \
+    } name;
 
 #define MEMBER_I32(name)          gint32 name;
 #define MEMBER_U32(name)          guint32 name;
@@ -95,18 +99,18 @@ typedef struct Value {
 #define MEMBER_VALUE(name)        Value name;
 
 /* EACH(M, T, a, b, c) is M(T, a) M(T, b) M(T, c) */
-#define EACH_1(M, T, f)       M(T, f)
-#define EACH_2(M, T, f, ...)  M(T, f) EACH_1(M, T, __VA_ARGS__)
-#define EACH_3(M, T, f, ...)  M(T, f) EACH_2(M, T, __VA_ARGS__)
-#define EACH_4(M, T, f, ...)  M(T, f) EACH_3(M, T, __VA_ARGS__)
-#define EACH_5(M, T, f, ...)  M(T, f) EACH_4(M, T, __VA_ARGS__)
-#define EACH_6(M, T, f, ...)  M(T, f) EACH_5(M, T, __VA_ARGS__)
-#define EACH_7(M, T, f, ...)  M(T, f) EACH_6(M, T, __VA_ARGS__)
-#define EACH_8(M, T, f, ...)  M(T, f) EACH_7(M, T, __VA_ARGS__)
-#define EACH_9(M, T, f, ...)  M(T, f) EACH_8(M, T, __VA_ARGS__)
-#define EACH_10(M, T, f, ...) M(T, f) EACH_9(M, T, __VA_ARGS__)
-#define EACH_11(M, T, f, ...) M(T, f) EACH_10(M, T, __VA_ARGS__)
-#define EACH_12(M, T, f, ...) M(T, f) EACH_11(M, T, __VA_ARGS__)
+#define EACH_1(M, T, f)                                                        M(T, f)
+#define EACH_2(M, T, f, ...)                                                   M(T, f) EACH_1(M, T, __VA_ARGS__)
+#define EACH_3(M, T, f, ...)                                                   M(T, f) EACH_2(M, T, __VA_ARGS__)
+#define EACH_4(M, T, f, ...)                                                   M(T, f) EACH_3(M, T, __VA_ARGS__)
+#define EACH_5(M, T, f, ...)                                                   M(T, f) EACH_4(M, T, __VA_ARGS__)
+#define EACH_6(M, T, f, ...)                                                   M(T, f) EACH_5(M, T, __VA_ARGS__)
+#define EACH_7(M, T, f, ...)                                                   M(T, f) EACH_6(M, T, __VA_ARGS__)
+#define EACH_8(M, T, f, ...)                                                   M(T, f) EACH_7(M, T, __VA_ARGS__)
+#define EACH_9(M, T, f, ...)                                                   M(T, f) EACH_8(M, T, __VA_ARGS__)
+#define EACH_10(M, T, f, ...)                                                  M(T, f) EACH_9(M, T, __VA_ARGS__)
+#define EACH_11(M, T, f, ...)                                                  M(T, f) EACH_10(M, T, __VA_ARGS__)
+#define EACH_12(M, T, f, ...)                                                  M(T, f) EACH_11(M, T, __VA_ARGS__)
 #define EACH_NTH(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, each, ...) each
 #define EACH(M, T, ...)                                                                            \
     EACH_NTH(__VA_ARGS__, EACH_12, EACH_11, EACH_10, EACH_9, EACH_8, EACH_7, EACH_6, EACH_5,       \
@@ -185,13 +189,13 @@ enum {
 #undef PROC
 
 typedef enum ProcFlags {
-    PROC_READ = 1 << 0,     /* a read-only client may call it */
-    PROC_WRITE = 1 << 1,    /* it may not */
-    PROC_HIGH = 1 << 2,     /* never waits for a guest */
-    PROC_ANON = 1 << 3,     /* before authentication */
-    PROC_EARLY = 1 << 4,    /* before CONNECT_OPEN */
-    PROC_EVENT = 1 << 5,    /* from the daemon, its message is args */
-    PROC_UPLOAD = 1 << 6,   /* a stream follows the reply */
+    PROC_READ = 1 << 0,   /* a read-only client may call it */
+    PROC_WRITE = 1 << 1,  /* it may not */
+    PROC_HIGH = 1 << 2,   /* never waits for a guest */
+    PROC_ANON = 1 << 3,   /* before authentication */
+    PROC_EARLY = 1 << 4,  /* before CONNECT_OPEN */
+    PROC_EVENT = 1 << 5,  /* from the daemon, its message is args */
+    PROC_UPLOAD = 1 << 6, /* a stream follows the reply */
     PROC_DOWNLOAD = 1 << 7,
     PROC_FDS_IN = 1 << 8,
     PROC_FDS_OUT = 1 << 9,
@@ -214,7 +218,7 @@ typedef struct Procedure {
     const char *name; /* NULL: a number without procedure */
     const WireType *args, *ret;
     Family family;
-    guint flags;         /* ProcFlags */
+    guint flags;          /* ProcFlags */
     guint32 write_offset; /* PROC_READ, but not with one of these bits in the guint32 there */
     guint32 write_bits;
 } Procedure;
@@ -263,7 +267,8 @@ typedef struct WireBuf {
 } WireBuf;
 
 void wire_buf_done(WireBuf *b);
-/* Starts a message (h->size is not looked at): empties the buffer and leaves room for the length. */
+/* Starts a message (h->size is not looked at): empties the buffer and leaves room for the length.
+ */
 void wire_begin(WireBuf *b, const WireHeader *h);
 void wire_put(WireBuf *b, const void *data, gsize len); /* as it is, no padding */
 void wire_put_u32(WireBuf *b, guint32 v);

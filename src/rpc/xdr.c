@@ -302,7 +302,7 @@ get_opaque(Reader *r, gsize n, GError **err)
 static gboolean
 get_string(Reader *r, const char **ret, GError **err)
 {
-    guint32 n;
+    guint32 n = 0;
     const guint8 *text;
 
     if (!get_u32(r, &n, err))
