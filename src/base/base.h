@@ -18,22 +18,23 @@
 
 /* ---- errors (error.c) ------------------------------------------------------------------- */
 
-/* One name per kind of error. The numbers are ours; error.c has the only translation to the wire. */
+/* One name per kind of error. The numbers are ours; error.c has the only translation to the wire.
+ */
 typedef enum Err {
     ERR_INTERNAL,
     ERR_NO_MEMORY,
-    ERR_NO_SUPPORT,         /* no such procedure, or not done by vmd */
-    ERR_NO_CONNECT,         /* nobody serves this URI */
-    ERR_INVALID_CONN,       /* a call that needs an open connection, and so on */
+    ERR_NO_SUPPORT,   /* no such procedure, or not done by vmd */
+    ERR_NO_CONNECT,   /* nobody serves this URI */
+    ERR_INVALID_CONN, /* a call that needs an open connection, and so on */
     ERR_INVALID_ARG,
     ERR_OPERATION_FAILED,
-    ERR_XML,                /* well-formed, but says something wrong */
-    ERR_XML_DETAIL,         /* does not parse, or an element is impossible */
-    ERR_XML_SCHEMA,         /* refused by --validate */
+    ERR_XML,        /* well-formed, but says something wrong */
+    ERR_XML_DETAIL, /* does not parse, or an element is impossible */
+    ERR_XML_SCHEMA, /* refused by --validate */
     ERR_DOMAIN_EXISTS,
-    ERR_DENIED,             /* read-only connection */
+    ERR_DENIED, /* read-only connection */
     ERR_OPEN_FAILED,
-    ERR_SYSTEM,             /* an errno; see fail_errno */
+    ERR_SYSTEM, /* an errno; see fail_errno */
     ERR_RPC,
     ERR_NO_DOMAIN,
     ERR_NO_NETWORK,
@@ -59,7 +60,7 @@ typedef enum Err {
     ERR_CONFIG_UNSUPPORTED, /* the definition asks for what cannot be had */
     ERR_TIMEOUT,
     ERR_ARG_UNSUPPORTED,
-    ERR_ABORTED,            /* cancelled by the caller or by a job that outranks this one */
+    ERR_ABORTED, /* cancelled by the caller or by a job that outranks this one */
     ERR_NO_METADATA,
     ERR_OVERFLOW,
     ERR_OPERATION_UNSUPPORTED,
@@ -84,11 +85,11 @@ GQuark vmd_error_quark(void);
 /* What the wire says of an error: virErrorNumber, virErrorDomain, the whole sentence. */
 typedef struct WireError {
     int code;
-    int from;       /* 0: the object's own domain, filled in by the dispatcher */
-    int saved_errno; /* -1, or the errno of ERR_SYSTEM */
+    int from;           /* 0: the object's own domain, filled in by the dispatcher */
+    int saved_errno;    /* -1, or the errno of ERR_SYSTEM */
     const char *format; /* static: the sentence with %1$s where the detail stands */
-    char *message;  /* owned: prefix of the table and the detail */
-    char *detail;   /* owned: the detail alone */
+    char *message;      /* owned: prefix of the table and the detail */
+    char *detail;       /* owned: the detail alone */
 } WireError;
 
 /* Sets *err (when err is not NULL) and returns FALSE, so that "return fail(err, ...)" reads well.
@@ -110,7 +111,12 @@ void error_from_wire(GError **err, int code, const char *message);
 
 /* ---- log (log.c) ------------------------------------------------------------------------ */
 
-typedef enum LogLevel { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR } LogLevel;
+typedef enum LogLevel {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_ERROR
+} LogLevel;
 
 /* To the journal when stderr is connected to it, else to stderr. Library functions return errors
  * and do not log them; who handles an error logs it, once. */
@@ -168,14 +174,17 @@ typedef struct ProcessSpec {
     const char *const *env;  /* NULL: inherits the daemon's */
     const ProcessFd *fds;    /* everything else but 0, 1, 2 is closed in the child */
     gsize n_fds;
-    const char *cwd;         /* NULL: "/" */
-    const char *input;       /* NULL: /dev/null; else written to its stdin */
-    int stdout_fd;           /* -1: captured, at most out_max bytes; else this descriptor */
-    int stderr_fd;           /* -1: captured with bound; else this descriptor */
-    gsize out_max;           /* 0: 1 MiB. More output is read and dropped, and said in the error */
-    gboolean detach;         /* setsid(2): outlives the daemon, is not ended by process_free */
+    const char *cwd;   /* NULL: "/" */
+    const char *input; /* NULL: /dev/null; else written to its stdin */
+    int stdout_fd;     /* -1: captured, at most out_max bytes; else this descriptor */
+    int stderr_fd;     /* -1: captured with bound; else this descriptor */
+    gsize out_max;     /* 0: 1 MiB. More output is read and dropped, and said in the error */
+    gboolean detach;   /* setsid(2): outlives the daemon, is not ended by process_free */
 } ProcessSpec;
-#define PROCESS_SPEC_INIT { .stdout_fd = -1, .stderr_fd = -1 }
+#define PROCESS_SPEC_INIT                                                                          \
+    {                                                                                              \
+        .stdout_fd = -1, .stderr_fd = -1                                                           \
+    }
 
 typedef struct ProcessEnd {
     int status;      /* as from waitpid(2); -1: unknown (an adopted process) */
@@ -200,7 +209,8 @@ gboolean process_signal(Process *p, int sig, GError **err);
 /* Forgets it without a callback; a process that is not detached is killed and reaped. */
 void process_free(Process *p);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)
-/* NULL when status is "exited with 0", else "exited with status 3" or "killed by signal 9 (Killed)". */
+/* NULL when status is "exited with 0", else "exited with status 3" or "killed by signal 9
+ * (Killed)". */
 char *process_status_text(int status);
 
 /* ---- framed streams (lines.c) ----------------------------------------------------------- */
@@ -217,14 +227,17 @@ typedef struct LinesOps {
     LinesCut cut;
     /* A frame; the bytes are valid during the call. It may call lines_free. */
     void (*frame)(Lines *l, const guint8 *data, gsize len, gpointer user);
-    /* EOF (err NULL) or an error; nothing comes after it. The stream is still lines_free'd by
-     * its owner. */
+    /* EOF between frames (err NULL) or an error; nothing comes after it. The stream is still
+     * lines_free'd by its owner. After an EOF sending goes on; a failed write is told here too,
+     * after what the peer had sent before it was delivered. */
     void (*ended)(Lines *l, const GError *err, gpointer user);
     /* Optional: the output queue fell below the low mark (64 KiB) after having been above it. */
     void (*drained)(Lines *l, gpointer user);
 } LinesOps;
 
-/* Takes fd (made non-blocking). max: the largest frame; a longer one ends the stream. */
+/* Takes fd (made non-blocking). max: the largest frame; a longer one ends the stream. No function
+ * of a stream calls back before it returns: callbacks come from the main loop alone, and any of
+ * them may lines_free it. SIGPIPE must be ignored when fd is a pipe. */
 Lines *lines_new(int fd, gsize max, const LinesOps *ops, gpointer user);
 void lines_free(Lines *l); /* drops what was not written */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Lines, lines_free)
@@ -241,10 +254,12 @@ void lines_send_with_fds(Lines *l, const void *data, gsize len, const int *fds, 
 /* Takes received descriptors, oldest first; -1 when there is none. Received descriptors that are
  * never taken are closed by lines_free. */
 int lines_take_fd(Lines *l);
-/* Reading stops (flow control) or goes on; frames already read are delivered after going on. */
+/* Reading stops (flow control) or goes on; frames already read are delivered after going on. A peer
+ * that hangs up meanwhile is noticed then, so that nothing it sent is lost. */
 void lines_pause(Lines *l, gboolean paused);
 gsize lines_queued(const Lines *l); /* bytes not yet written */
-/* Frees the stream when the queue is empty: a last reply before hanging up. No callback follows. */
+/* Frees the stream when the queue is empty: a last reply before hanging up. No callback follows,
+ * and a peer that does not read is given up after ten seconds. */
 void lines_close_when_sent(Lines *l);
 
 #include "schema.h"

@@ -1,0 +1,601 @@
+/* Framed streams. A Lines is a GSource of its own: while it is dispatched the main loop holds a
+ * reference, so any callback may free it; what is left to do then is ask gone() and return. */
+#include "base/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    IN_FIRST = 8192,    /* the input buffer a quiet stream keeps */
+    IN_KEPT = 64 << 10, /* a larger one is given back when it is empty */
+    READS_AT_ONCE = 4,  /* before other sources get their turn */
+    OUT_LOW = 64 << 10, /* see LinesOps.drained */
+    GATHER = 16,        /* pieces in one system call */
+    FDS_AT_ONCE = 253,  /* what the kernel lets one message carry */
+    FDS_WAITING = 256,  /* received and not taken; a peer that sends more is cut off */
+    LAST_WORDS_S = 10,  /* how long lines_close_when_sent waits for the peer to read */
+};
+
+/* One piece of output: a copy behind the struct, or borrowed from bytes. */
+typedef struct Piece {
+    struct Piece *next;
+    GBytes *bytes;
+    int *fds; /* go with the first byte */
+    gsize n_fds;
+    const guint8 *at;
+    gsize left;
+    guint8 copy[];
+} Piece;
+
+struct Lines {
+    GSource source;
+    int fd;
+    gpointer tag; /* in the poll set, NULL: not */
+    GIOCondition polled;
+    gboolean is_socket;
+    gsize max;
+    const LinesOps *ops;
+    gpointer user;
+
+    guint8 *in;
+    gsize in_len, in_size;
+    GArray *in_fds;
+
+    Piece *out, **out_end;
+    gsize queued;
+    gboolean above;    /* the queue has been above OUT_LOW */
+    GError *out_error; /* writing is over; told after what can still be read was delivered */
+
+    gboolean out_closed, paused, ended, closing;
+};
+
+/* Freed: only the memory is still there. */
+static gboolean
+gone(Lines *l)
+{
+    return g_source_is_destroyed(&l->source);
+}
+
+/* A descriptor of which nothing is wanted leaves the poll set, for poll(2) would report a hangup of
+ * it over and over. */
+static void
+update_poll(Lines *l)
+{
+    GIOCondition want = 0;
+
+    if (!l->paused && !l->ended && !l->closing)
+        want |= G_IO_IN;
+    if (l->out)
+        want |= G_IO_OUT;
+    if (want == l->polled)
+        return;
+    if (!l->tag)
+        l->tag = g_source_add_unix_fd(&l->source, l->fd, want);
+    else if (want)
+        g_source_modify_unix_fd(&l->source, l->tag, want);
+    else
+        g_source_remove_unix_fd(&l->source, g_steal_pointer(&l->tag));
+    l->polled = want;
+}
+
+static void
+wake(Lines *l)
+{
+    g_source_set_ready_time(&l->source, 0);
+}
+
+/* ---- output */
+
+static void
+fds_close(int *fds, gsize n)
+{
+    for (gsize i = 0; i < n; i++)
+        fd_close(&fds[i]);
+}
+
+static void
+piece_free(Piece *p)
+{
+    fds_close(p->fds, p->n_fds);
+    g_free(p->fds);
+    g_bytes_unref(p->bytes);
+    g_free(p);
+}
+
+static void
+out_drop(Lines *l)
+{
+    while (l->out) {
+        Piece *p = l->out;
+
+        l->out = p->next;
+        piece_free(p);
+    }
+    l->out_end = &l->out;
+    l->queued = 0;
+}
+
+static void
+out_fail(Lines *l, int errnum)
+{
+    out_drop(l);
+    l->out_closed = TRUE;
+    if (!l->out_error)
+        fail_errno(&l->out_error, errnum, "cannot write to the peer");
+    update_poll(l);
+    wake(l);
+}
+
+static gssize
+transmit(Lines *l, struct iovec *iov, gsize n, const int *fds, gsize n_fds)
+{
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(sizeof(int) * FDS_AT_ONCE)];
+    } control;
+    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = n };
+
+    if (!l->is_socket && n_fds == 0)
+        return TEMP_FAILURE_RETRY(writev(l->fd, iov, n));
+    if (n_fds > FDS_AT_ONCE) {
+        errno = ETOOMANYREFS;
+        return -1;
+    }
+    if (n_fds > 0) {
+        control.head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+                                         .cmsg_type = SCM_RIGHTS,
+                                         .cmsg_len = CMSG_LEN(sizeof(int) * n_fds) };
+        memcpy(CMSG_DATA(&control.head), fds, sizeof(int) * n_fds);
+        msg.msg_control = &control;
+        msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+    }
+    return TEMP_FAILURE_RETRY(sendmsg(l->fd, &msg, MSG_NOSIGNAL));
+}
+
+/* Tries at once when nothing waits before it. Returns how much is done with, -1 when writing is
+ * over. */
+static gssize
+transmit_now(Lines *l, const void *data, gsize len, const int *fds, gsize n_fds)
+{
+    struct iovec iov = { (void *)data, len };
+    gssize n;
+
+    if (l->out || len == 0)
+        return 0;
+    n = transmit(l, &iov, 1, fds, n_fds);
+    if (n >= 0)
+        return n;
+    if (errno == EAGAIN)
+        return 0;
+    out_fail(l, errno);
+    return -1;
+}
+
+static void
+out_push(Lines *l, Piece *p)
+{
+    *l->out_end = p;
+    l->out_end = &p->next;
+    l->queued += p->left;
+    if (l->queued > OUT_LOW)
+        l->above = TRUE;
+    update_poll(l);
+}
+
+static Piece *
+piece_copy(const guint8 *data, gsize len)
+{
+    Piece *p = g_malloc(sizeof(Piece) + len);
+
+    *p = (Piece){ .at = p->copy, .left = len };
+    memcpy(p->copy, data, len);
+    return p;
+}
+
+/* Pieces up to the next one with descriptors, which must begin a message of its own. */
+static gsize
+out_gather(const Lines *l, struct iovec *iov)
+{
+    gsize n = 0;
+
+    for (const Piece *p = l->out; p && n < GATHER; p = p->next) {
+        if (n > 0 && p->n_fds > 0)
+            break;
+        iov[n++] = (struct iovec){ (void *)p->at, p->left };
+        if (p->n_fds > 0)
+            break;
+    }
+    return n;
+}
+
+static void
+out_consume(Lines *l, gsize n)
+{
+    l->queued -= n;
+    while (l->out && n >= l->out->left) {
+        Piece *p = l->out;
+
+        n -= p->left;
+        l->out = p->next;
+        piece_free(p);
+    }
+    if (!l->out) {
+        l->out_end = &l->out;
+        return;
+    }
+    if (n == 0)
+        return;
+    fds_close(l->out->fds, l->out->n_fds);
+    l->out->n_fds = 0;
+    l->out->at += n;
+    l->out->left -= n;
+}
+
+static void
+out_flush(Lines *l)
+{
+    while (l->out) {
+        struct iovec iov[GATHER];
+        gsize pieces = out_gather(l, iov);
+        gssize n = transmit(l, iov, pieces, l->out->fds, l->out->n_fds);
+
+        if (n < 0 && errno != EAGAIN) {
+            out_fail(l, errno);
+            return;
+        }
+        if (n < 0)
+            break;
+        out_consume(l, n);
+    }
+    update_poll(l);
+    if (!l->above || l->queued >= OUT_LOW)
+        return;
+    l->above = FALSE;
+    if (l->ops->drained && !l->closing)
+        l->ops->drained(l, l->user);
+}
+
+/* ---- input */
+
+static void
+end(Lines *l, const GError *err)
+{
+    if (l->ended)
+        return;
+    l->ended = TRUE;
+    if (err) {
+        out_drop(l);
+        l->out_closed = TRUE;
+    }
+    update_poll(l);
+    l->ops->ended(l, err, l->user);
+}
+
+static void
+end_because(Lines *l, const char *why)
+{
+    g_autoptr(GError) err = NULL;
+
+    fail(&err, ERR_RPC, "%s", why);
+    end(l, err);
+}
+
+/* A write that failed before this is the better reason. */
+static void
+end_errno(Lines *l, int errnum)
+{
+    g_autoptr(GError) err = g_steal_pointer(&l->out_error);
+
+    if (!err)
+        fail_errno(&err, errnum, "cannot read from the peer");
+    end(l, err);
+}
+
+static gboolean
+reading(Lines *l)
+{
+    return !gone(l) && !l->paused && !l->ended && !l->closing;
+}
+
+static void
+in_keep_from(Lines *l, gsize at)
+{
+    l->in_len -= at;
+    if (l->in_len > 0)
+        memmove(l->in, l->in + at, l->in_len);
+    else if (l->in_size > IN_KEPT) {
+        g_clear_pointer(&l->in, g_free);
+        l->in_size = 0;
+    }
+}
+
+static void
+deliver(Lines *l)
+{
+    gsize at = 0;
+    gssize n = 0;
+
+    while (reading(l) && at < l->in_len) {
+        n = l->ops->cut(l->in + at, l->in_len - at, l->user);
+        if (n <= 0 || (gsize)n > l->max)
+            break;
+        l->ops->frame(l, l->in + at, n, l->user);
+        at += n;
+        n = 0;
+    }
+    if (gone(l))
+        return;
+    in_keep_from(l, at);
+    if (n < 0)
+        end_because(l, "the peer sent what is no message");
+    else if ((gsize)n > l->max || (reading(l) && l->in_len > l->max))
+        end_because(l, "the peer sent a message that is too long");
+}
+
+static gboolean
+take_in_fds(Lines *l, struct msghdr *msg)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        if (!l->in_fds)
+            l->in_fds = g_array_new(FALSE, FALSE, sizeof(int));
+        g_array_append_vals(l->in_fds, CMSG_DATA(c), (c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    }
+    /* Truncated: this process may open no more, and what was sent is lost. */
+    return !(msg->msg_flags & MSG_CTRUNC) && (!l->in_fds || l->in_fds->len <= FDS_WAITING);
+}
+
+static gssize
+receive(Lines *l, guint8 *to, gsize room)
+{
+    char control[CMSG_SPACE(sizeof(int) * FDS_AT_ONCE)];
+    struct iovec iov = { to, room };
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+    };
+    gssize n;
+
+    if (!l->is_socket)
+        return TEMP_FAILURE_RETRY(read(l->fd, to, room));
+    n = TEMP_FAILURE_RETRY(recvmsg(l->fd, &msg, MSG_CMSG_CLOEXEC));
+    if (n < 0 || (msg.msg_controllen == 0 && !(msg.msg_flags & MSG_CTRUNC)) || take_in_fds(l, &msg))
+        return n;
+    errno = EMFILE;
+    return -1;
+}
+
+/* Most frames fit the first size; long ones get there in few steps. */
+static gsize
+in_room(Lines *l)
+{
+    if (l->in_len == l->in_size) {
+        l->in_size = l->in_size == 0 ? IN_FIRST : l->in_size * 4;
+        l->in = g_realloc(l->in, l->in_size);
+    }
+    return l->in_size - l->in_len;
+}
+
+/* FALSE: nothing more to read for now, or ever. */
+static gboolean
+read_once(Lines *l)
+{
+    gsize room = in_room(l);
+    gssize n = receive(l, l->in + l->in_len, room);
+
+    if (n < 0 && errno == EAGAIN && !l->out_error)
+        return FALSE;
+    if (n < 0)
+        end_errno(l, errno);
+    else if (n == 0 && l->in_len > 0)
+        end_because(l, "the peer hung up in the middle of a message");
+    else if (n == 0)
+        end(l, NULL);
+    if (n <= 0)
+        return FALSE;
+    l->in_len += n;
+    deliver(l);
+    /* After a failed write the end is near, and looked for: see out_fail. */
+    return reading(l) && ((gsize)n == room || l->out_error);
+}
+
+static void
+read_some(Lines *l)
+{
+    if (l->in_len > 0)
+        deliver(l);
+    for (int i = 0; i < READS_AT_ONCE && reading(l); i++)
+        if (!read_once(l))
+            return;
+    if (reading(l) && l->out_error)
+        wake(l);
+}
+
+/* ---- the source */
+
+static gboolean
+on_ready(GSource *source, GSourceFunc unused, gpointer unused_too)
+{
+    Lines *l = (Lines *)source;
+    GIOCondition seen = l->tag ? g_source_query_unix_fd(source, l->tag) : 0;
+    gboolean woken = g_source_get_ready_time(source) >= 0;
+
+    if (l->closing) {
+        gboolean late = g_source_get_ready_time(source) <= g_source_get_time(source);
+
+        if (seen)
+            out_flush(l);
+        if (late || !l->out)
+            lines_free(l);
+        return G_SOURCE_CONTINUE;
+    }
+    if (woken)
+        g_source_set_ready_time(source, -1);
+    if (l->out && seen)
+        out_flush(l);
+    if (reading(l) && (woken || (seen & ~G_IO_OUT)))
+        read_some(l);
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+on_finalize(GSource *source)
+{
+    g_free(((Lines *)source)->in);
+}
+
+static GSourceFuncs source_funcs = { .dispatch = on_ready, .finalize = on_finalize };
+
+static gboolean
+fd_is_socket(int fd)
+{
+    int type;
+    socklen_t len = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+}
+
+/* ---- the door */
+
+Lines *
+lines_new(int fd, gsize max, const LinesOps *ops, gpointer user)
+{
+    Lines *l = (Lines *)g_source_new(&source_funcs, sizeof(Lines));
+
+    g_source_set_static_name(&l->source, "lines");
+    l->fd = fd;
+    l->is_socket = fd_is_socket(fd);
+    l->max = max;
+    l->ops = ops;
+    l->user = user;
+    l->out_end = &l->out;
+    fd_set_nonblock(fd, NULL);
+    update_poll(l);
+    g_source_attach(&l->source, NULL);
+    return l;
+}
+
+void
+lines_free(Lines *l)
+{
+    if (!l || gone(l))
+        return;
+    g_source_destroy(&l->source);
+    fd_close(&l->fd);
+    out_drop(l);
+    g_clear_error(&l->out_error);
+    for (int fd; (fd = lines_take_fd(l)) >= 0;)
+        close(fd);
+    g_clear_pointer(&l->in_fds, g_array_unref);
+    g_source_unref(&l->source);
+}
+
+int
+lines_fd(const Lines *l)
+{
+    return l->fd;
+}
+
+void
+lines_send(Lines *l, const void *data, gsize len)
+{
+    lines_send_with_fds(l, data, len, NULL, 0);
+}
+
+void
+lines_send_bytes(Lines *l, GBytes *bytes)
+{
+    g_autoptr(GBytes) held = bytes;
+    gsize len;
+    const guint8 *data = g_bytes_get_data(held, &len);
+    gssize done = !l->out_closed ? transmit_now(l, data, len, NULL, 0) : -1;
+    Piece *p;
+
+    if (done < 0 || (gsize)done == len)
+        return;
+    p = g_new(Piece, 1);
+    *p = (Piece){ .bytes = g_steal_pointer(&held), .at = data + done, .left = len - done };
+    out_push(l, p);
+}
+
+void
+lines_send_fd(Lines *l, int fd, guint8 filler)
+{
+    lines_send_with_fds(l, &filler, 1, &fd, 1);
+}
+
+static gboolean
+piece_hold_fds(Piece *p, const int *fds, gsize n)
+{
+    p->fds = g_new(int, n);
+    for (; p->n_fds < n; p->n_fds++) {
+        p->fds[p->n_fds] = fcntl(fds[p->n_fds], F_DUPFD_CLOEXEC, 0);
+        if (p->fds[p->n_fds] < 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+void
+lines_send_with_fds(Lines *l, const void *data, gsize len, const int *fds, gsize n_fds)
+{
+    gssize done = !l->out_closed ? transmit_now(l, data, len, fds, n_fds) : -1;
+    Piece *p;
+
+    if (done < 0 || (gsize)done == len)
+        return;
+    p = piece_copy((const guint8 *)data + done, len - done);
+    if (done == 0 && n_fds > 0 && !piece_hold_fds(p, fds, n_fds)) {
+        out_fail(l, errno);
+        piece_free(p);
+        return;
+    }
+    out_push(l, p);
+}
+
+int
+lines_take_fd(Lines *l)
+{
+    int fd;
+
+    if (!l->in_fds || l->in_fds->len == 0)
+        return -1;
+    fd = g_array_index(l->in_fds, int, 0);
+    g_array_remove_index(l->in_fds, 0);
+    return fd;
+}
+
+void
+lines_pause(Lines *l, gboolean paused)
+{
+    if (l->paused == paused || gone(l))
+        return;
+    l->paused = paused;
+    update_poll(l);
+    if (!paused && (l->in_len > 0 || l->out_error))
+        wake(l);
+}
+
+gsize
+lines_queued(const Lines *l)
+{
+    return l->queued;
+}
+
+void
+lines_close_when_sent(Lines *l)
+{
+    if (gone(l))
+        return;
+    if (!l->out) {
+        lines_free(l);
+        return;
+    }
+    l->closing = TRUE;
+    g_source_set_ready_time(&l->source, g_get_monotonic_time() + LAST_WORDS_S * G_TIME_SPAN_SECOND);
+    update_poll(l);
+}
