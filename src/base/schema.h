@@ -1,21 +1,32 @@
-/* The row language. One row says all there is to know of one field: where it stands in the XML (or
- * in a message), what it may hold, where it lies in the C struct, what it means. From the rows come
- * parse, format, free, copy, compare, the reference page and the RNG (xml.c, schema.c), JSON
- * (json.c) and the wire (rpc/xdr.c).
+/* The row language. One row says all there is to know of one field of a definition: where it
+ * stands in the XML, what it may hold, where it lies in the C struct, what it means. From the rows
+ * come parse and format (xml.c), free, copy and compare (schema.c), the reference page and the RNG.
  *
  *     static const Field vsock_fields[] = {
- *         ROW(VsockDef, "@model",       F_ENUM, model,    0, virtio_models, "Guest-visible model."),
- *         ROW(VsockDef, "cid/@auto",    F_ENUM, auto_cid, 0, yes_no,        "Pick a free CID."),
- *         ROW(VsockDef, "cid/@address", F_U32,  cid,      F_OPTIONAL, NULL, "Fixed guest CID."),
+ *         ROW(VsockDef, "@model", F_ENUM, model, 0, virtio_models, "Guest-visible model."),
+ *         ROW(VsockDef, "cid/@auto", F_ENUM, auto_cid, 0, yes_no, "Pick a free CID."),
+ *         ROW(VsockDef, "cid/@address", F_U32, cid, 0, RANGE(3, G_MAXUINT32), "Fixed CID."),
  *         ROW_END
  *     };
- *     const Schema vsock_schema = { "vsock", sizeof(VsockDef), vsock_fields, vsock_check };
+ *     const Schema vsock_schema = { "vsock", sizeof(VsockDef), vsock_fields };
  *
- * Rules across fields are small C functions (check); there is never a second walk over the XML.
+ * Paths. "@a" is an attribute of the struct's own element, "el" a child element, "el/el/@a" goes
+ * down, "." is the element's own text, "#" its name (for lists of several names, see F_LIST). An
+ * empty path on F_STRUCT or F_PTR splices the rows of the inner schema into this element.
+ *
+ * Order. Rows are read and written in the order they stand in: attributes of an element before its
+ * children, a field that decides about others (WHEN) before those.
+ *
+ * Absent. A zeroed struct is an empty one: NULL, 0 and an empty list are "not there" and are not
+ * written. Where 0 is a value, ROW_HAS keeps beside it whether it is there (guint8 has_MEMBER).
+ *
+ * Rules across fields are small C functions (settle, check); there is no second walk of the XML.
  */
 #pragma once
 
 #include <glib.h>
+
+#include "bitmap.h"
 
 typedef struct Schema Schema;
 typedef struct Field Field;
@@ -25,64 +36,185 @@ typedef const char *const *Words;
 
 typedef enum FieldKind {
     F_END,
-    F_STRING, /* char *, NULL when absent */
-    F_I32,    /* gint32 */
-    F_U32,    /* guint32 */
-    F_I64,    /* gint64 */
-    F_U64,    /* guint64 */
-    F_DOUBLE, /* gdouble */
-    F_ENUM,   /* int, 0 when absent; arg: Words */
-    F_FLAG,   /* gboolean: the element is there (XML); an int 0 or 1 (wire) */
-    F_UUID,   /* guint8[16] */
-    F_STRUCT, /* a struct inside this one; arg: Schema */
-    F_PTR,    /* pointer to a struct, NULL when absent; arg: Schema */
-    F_LIST,   /* GPtrArray * of structs, NULL when empty; arg: Schema */
-    F_STRINGS, /* char **, NULL-terminated, NULL when empty (wire: array of strings) */
-    F_BYTES,  /* GBytes *, NULL when empty (wire: opaque) */
-    /* Kinds below belong to XML alone; xml.c is their reference. */
-    F_XML,    /* char *: a subtree kept byte for byte */
-    F_FIRST_OWN = 64 /* kinds with their own FieldType, see schema.c */
+    F_STRING,  /* char *, NULL when absent */
+    F_I32,     /* gint32; arg: NULL, RANGE or HEX */
+    F_U32,     /* guint32; arg: the same */
+    F_I64,     /* gint64 */
+    F_U64,     /* guint64 */
+    F_ENUM,    /* int, 0 when absent; arg: Words */
+    F_FLAG,    /* gboolean: the element is there */
+    F_UUID,    /* guint8[16], all zero when absent */
+    F_MAC,     /* guint8[6], all zero when absent */
+    F_SIZE,    /* guint64 with a unit attribute beside it; arg: SizeSpec */
+    F_BITMAP,  /* Bitmap *: "0-3,^2" */
+    F_XML,     /* char *: the element and all in it, kept as it is */
+    F_OWN,     /* arg: a FieldType of the room's own */
+    F_STRINGS, /* char **, NULL-terminated, NULL when empty: the text of each such element */
+    F_STRUCT,  /* a struct inside this one; arg: Schema */
+    F_PTR,     /* pointer to a struct, NULL when absent; arg: Schema. For what is rare */
+    /* GPtrArray of structs, NULL when empty; arg: Schema. The path ends in the items' name, or in
+     * "*" when the inner schema has a "#" row with the words of all names it takes. */
+    F_LIST,
+    F_REFUSED, /* libvirt knows it, we do not do it: its presence is an error that names it */
+    F_IGNORED, /* known to mean nothing here: read over without a warning */
+    F_WHEN,    /* see WHEN */
 } FieldKind;
 
 typedef enum FieldFlags {
-    F_OPTIONAL = 1 << 0, /* wire: a pointer (0/1 and the value). XML: has a companion has_ field */
-    F_REQUIRED = 1 << 1, /* XML: its absence is an error that names element and line */
-    F_SECRET = 1 << 2,   /* XML: written only for DUMP_SECURE */
-    F_LIVE = 1 << 3,     /* XML: written only for a running object */
+    F_REQUIRED = 1 << 0, /* its absence is an error that names element and line */
+    F_ALWAYS = 1 << 1,   /* written also when it is 0 or empty */
+    F_SECRET = 1 << 2,   /* written only for XML_SECURE */
+    F_LIVE = 1 << 3,     /* read and written only with XML_LIVE: what a running object adds */
+    F_LAST = 1 << 4,     /* of several such elements the last counts, not the first */
+    F_DEFAULT = 1 << 5,  /* the word "default" is taken and means absent */
+    F_NONEMPTY = 1 << 6, /* an empty attribute is as none */
+    F_READ = 1 << 7,     /* never written: an old spelling of another row */
+    F_WRITE = 1 << 8,    /* never read */
+    F_ONCE = 1 << 9,     /* a second such element is an error */
+    F_STATE = 1 << 10,   /* does not count when definitions are compared */
 } FieldFlags;
 
+/* The error code of a wrong value (else ERR_XML), and of a missing one (else ERR_XML; implies
+ * F_REQUIRED): some fields have another one, and clients know it. */
+#define F_ERR(code)     (((guint)(code) + 1) << 24)
+#define F_MISSING(code) ((((guint)(code) + 1) << 16) | F_REQUIRED)
+
 struct Field {
-    const char *path; /* "@a", "el", "el/@a", "el/el/@a", "." for the element's own text */
+    const char *path;
     FieldKind kind;
     guint offset;
-    guint flags;
-    const void *arg; /* Words, Schema or a FieldType, as the kind says */
+    guint flags;     /* FieldFlags, F_ERR, F_MISSING */
+    const void *arg; /* as the kind says */
     const char *doc; /* one sentence for the reference page */
-    guint64 max;     /* wire: bound of a string, list or bytes; 0: the protocol's own */
+    guint has;       /* offset of guint8 has_MEMBER; 0: the value itself tells */
+    guint64 mask;    /* WHEN */
 };
 
 struct Schema {
-    const char *name; /* element, or message */
+    const char *name; /* of the element */
     gsize size;
     const Field *fields;
-    gboolean (*check)(gconstpointer def, GError **err); /* rules inside this struct; may be NULL */
+    /* Rules inside this struct, run when its rows have been read; may complete the struct. The
+     * engine adds the line to its error. */
+    gboolean (*settle)(gpointer def, GError **err);
 };
 
 #define ROW(type, path, kind, member, flags, arg, doc)                                             \
     {                                                                                              \
-        path, kind, G_STRUCT_OFFSET(type, member), flags, arg, doc, 0                              \
+        path, kind, G_STRUCT_OFFSET(type, member), flags, arg, doc, 0, 0                           \
+    }
+/* 0 is a value of this field; has_MEMBER tells whether it is there. */
+#define ROW_HAS(type, path, kind, member, flags, arg, doc)                                         \
+    {                                                                                              \
+        path, kind, G_STRUCT_OFFSET(type, member), flags, arg, doc,                                \
+            G_STRUCT_OFFSET(type, has_##member), 0                                                 \
+    }
+/* No field behind it. */
+#define ROW_REFUSED(path, doc)                                                                     \
+    {                                                                                              \
+        path, F_REFUSED, 0, 0, NULL, doc, 0, 0                                                     \
+    }
+#define ROW_IGNORED(path)                                                                          \
+    {                                                                                              \
+        path, F_IGNORED, 0, 0, NULL, NULL, 0, 0                                                    \
+    }
+/* The rows that follow, up to the next WHEN or WHEN_END, are there only while the int member holds
+ * one of these values: WHEN(DiskDef, type, BIT(DISK_FILE) | BIT(DISK_BLOCK)). Members of rows under
+ * different values may share memory (a union). */
+#define WHEN(type, member, values)                                                                 \
+    {                                                                                              \
+        "", F_WHEN, G_STRUCT_OFFSET(type, member), 0, NULL, NULL, 0, (values)                      \
+    }
+#define WHEN_END                                                                                   \
+    {                                                                                              \
+        "", F_WHEN, 0, 0, NULL, NULL, 0, 0                                                         \
     }
 #define ROW_END                                                                                    \
     {                                                                                              \
         0                                                                                          \
     }
+#define BIT(n) (G_GUINT64_CONSTANT(1) << (n))
 
-/* ---- over any schema (schema.c) */
+/* Bounds and spelling of a number. A format with an x reads hexadecimal, octal and decimal. */
+typedef struct NumSpec {
+    gint64 min;
+    guint64 max;
+    const char *format; /* NULL: decimal; else for a guint64, such as "0x%04" G_GINT64_MODIFIER "x" */
+} NumSpec;
+#define RANGE(lo, hi) (&(const NumSpec){ lo, hi, NULL })
+#define HEX(width, hi) (&(const NumSpec){ 0, hi, "0x%0" #width G_GINT64_MODIFIER "x" })
+#define HEX_BARE(hi)  (&(const NumSpec){ 0, hi, "0x%" G_GINT64_MODIFIER "x" })
 
-gpointer schema_new(const Schema *s);                 /* zeroed */
-void schema_free(const Schema *s, gpointer def);      /* NULL is fine */
-void schema_done(const Schema *s, gpointer def);      /* contents only; twice is safe */
+typedef struct SizeSpec {
+    guint64 bare;      /* bytes in 1 of a number without unit */
+    guint64 stored;    /* bytes in 1 of the struct's number; what is read is rounded up */
+    const char *unit;  /* written; NULL: none */
+    guint64 max;       /* in stored units; 0: none */
+} SizeSpec;
+extern const SizeSpec size_kib;   /* KiB in, KiB stored, KiB out: memory */
+extern const SizeSpec size_bytes; /* bytes in, stored and out */
+
+/* How a value of one kind is read, written and held. The kinds above have one each; F_OWN names
+ * another. `at` is the member. */
+typedef struct FieldType {
+    const char *name; /* for the reference page: "integer", "MAC address" */
+    const char *want; /* ends the error for a wrong value: "Expected integer value"; may be NULL */
+    gsize size;       /* of the member */
+    /* FALSE without an error: the engine says which attribute of which element is wrong. */
+    gboolean (*parse)(const Field *f, const char *text, gpointer at, GError **err);
+    void (*format)(const Field *f, gconstpointer at, GString *out); /* not escaped */
+    gboolean (*present)(gconstpointer at); /* NULL: any byte is not zero */
+    void (*clear)(gpointer at);            /* NULL: owns nothing */
+    void (*copy)(gpointer to, gconstpointer from); /* NULL: bytes */
+    gboolean (*equal)(gconstpointer a, gconstpointer b); /* NULL: bytes */
+} FieldType;
+
+extern const char *const yes_no[]; /* 1 yes, 2 no */
+extern const char *const on_off[]; /* 1 on, 2 off */
+enum { YES = 1, NO = 2, ON = 1, OFF = 2 };
+
+/* ---- over any schema (schema.c) ---------------------------------------------------------- */
+
+gpointer schema_new(const Schema *s); /* zeroed */
+void schema_free(const Schema *s, gpointer def); /* NULL is fine */
+void schema_done(const Schema *s, gpointer def); /* contents only; twice is safe */
 gpointer schema_copy(const Schema *s, gconstpointer def);
 gboolean schema_equal(const Schema *s, gconstpointer a, gconstpointer b);
-int word_find(Words words, const char *word);         /* 0: not a word of it */
-const char *word_of(Words words, int value);          /* NULL for 0 and out of range */
+/* Calls visit for every field that differs; path is where it stands ("devices/disk[1]/@type").
+ * visit returns FALSE to stop. Lists of different length differ as a whole. TRUE: all equal. */
+typedef gboolean (*SchemaVisit)(const char *path, const Field *f, gpointer user);
+gboolean schema_compare(const Schema *s, gconstpointer a, gconstpointer b, SchemaVisit visit,
+                        gpointer user);
+int word_find(Words words, const char *word); /* 0: not a word of it */
+const char *word_of(Words words, int value);  /* NULL for 0 and out of range */
+
+/* For the engines themselves, and for who walks rows (the reference page). */
+const FieldType *field_type(const Field *f); /* NULL for kinds that hold structs */
+gboolean field_present(const Field *f, gconstpointer def);
+/* Whether the rows after this F_WHEN row hold for def. */
+gboolean when_holds(const Field *when, gconstpointer def);
+gboolean size_unit_find(const char *unit, guint64 *ret_bytes); /* "KiB", "MB", "G", "bytes" */
+gboolean uuid_parse(const char *text, guint8 ret_uuid[16]);
+void uuid_format(const guint8 uuid[16], char out[37]);
+
+/* ---- XML (xml.c) ------------------------------------------------------------------------- */
+
+typedef enum XmlFlags {
+    XML_SECURE = 1 << 0,   /* write secrets */
+    XML_LIVE = 1 << 1,     /* read and write what only a running object has */
+    XML_VALIDATE = 1 << 2, /* refuse what no row knows, rather than warn */
+} XmlFlags;
+
+/* A namespace whose elements rows may name with its prefix ("qemu:commandline/qemu:arg"). */
+typedef struct XmlNamespace {
+    const char *prefix;
+    const char *uri;
+} XmlNamespace;
+
+/* Reads a whole document. Every error names the element and its line. len -1: strlen. Input that is
+ * no XML is ERR_XML_DETAIL. Documents above 8 MiB, with entities or nested beyond reason are refused.
+ * namespaces: NULL, or ended by an empty one. */
+gpointer xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gssize len,
+                   guint flags, GError **err);
+/* Indented by two spaces; ends in a newline. Caller frees. */
+char *xml_format(const Schema *s, const XmlNamespace *namespaces, gconstpointer def, guint flags);
