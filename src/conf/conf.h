@@ -1,0 +1,120 @@
+/* conf: what people write. Every definition's struct, read from XML and written back, completed
+ * (fill) and judged (check). Pure: no file is opened, nothing is asked of the host but what the
+ * caller hands in as EmulatorCaps.
+ */
+#pragma once
+
+#include "base/base.h"
+
+#ifndef UUID_LEN
+#define UUID_LEN 16
+#endif
+
+#include "def_domain.h"
+
+/* ---- what fill and check know of an emulator ---------------------------------------------- */
+
+typedef struct MachineCaps {
+    char *name;        /* canonical: "pc-q35-10.0" */
+    char *alias;       /* "q35"; NULL: none */
+    char *default_cpu; /* "qemu64-x86_64-cpu" without the suffix: "qemu64"; may be NULL */
+    guint max_cpus;
+    gboolean is_default, hotplug_cpus, deprecated, numa_mem, acpi;
+} MachineCaps;
+
+typedef enum CpuUsable { CPU_USABLE_UNKNOWN, CPU_USABLE_YES, CPU_USABLE_NO } CpuUsable;
+
+typedef struct CpuModelCaps {
+    char *name;
+    CpuUsable usable;
+    gboolean deprecated;
+} CpuModelCaps;
+
+/* One emulator for one arch and one virt type. Filled by qemu/capable.c, or by a test from a file;
+ * immutable once handed out. */
+typedef struct EmulatorCaps {
+    char *path;    /* of the binary */
+    char *arch;    /* "x86_64" */
+    guint version; /* 10000002: major * 1000000 + minor * 1000 + micro */
+    gboolean kvm;  /* this host lets it use KVM */
+    gboolean tcg;
+    GHashTable *devices;  /* set of char *: QOM types that -device takes ("virtio-blk-pci") */
+    GHashTable *features; /* set of char *: anything else a rule asks for ("spice", "vnc",
+                           * "memory-backend-memfd", "TYPE.PROPERTY", "tpm-emulator") */
+    GPtrArray *machines;   /* MachineCaps */
+    GPtrArray *cpu_models; /* CpuModelCaps */
+} EmulatorCaps;
+
+EmulatorCaps *caps_new(void);
+void caps_free(EmulatorCaps *caps);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EmulatorCaps, caps_free)
+gboolean caps_has_device(const EmulatorCaps *caps, const char *type);
+gboolean caps_has(const EmulatorCaps *caps, const char *feature);
+/* By canonical name or alias; NULL when it has no such machine. */
+const MachineCaps *caps_machine(const EmulatorCaps *caps, const char *name);
+const MachineCaps *caps_default_machine(const EmulatorCaps *caps);
+/* For tests and for the cache on disk: one JSON object. */
+EmulatorCaps *caps_from_json(const char *text, gsize len, GError **err);
+char *caps_to_json(const EmulatorCaps *caps);
+
+/* Finds the caps of an emulator. path NULL: the default one for arch; arch NULL: the host's. NULL
+ * and an error when there is none. The result is borrowed and lives at least as long as the call. */
+typedef const EmulatorCaps *(*CapsLookup)(const char *path, const char *arch, int virt_type,
+                                          gpointer user, GError **err);
+
+typedef struct ConfContext {
+    CapsLookup lookup;
+    gpointer user;
+    gboolean session; /* an ordinary user's daemon */
+    const char *nvram_dir;   /* "/var/lib/vmd/qemu/nvram" */
+    const char *channel_dir; /* "/run/vmd/channel": sockets of channels without a path */
+} ConfContext;
+
+/* ---- domains ------------------------------------------------------------------------------ */
+
+typedef enum DefFlags {
+    DEF_LIVE = 1 << 0,       /* parse: keep, format: write what only a running domain has */
+    DEF_SECURE = 1 << 1,     /* format: with secrets */
+    DEF_VALIDATE = 1 << 2,   /* parse: refuse what is not known */
+    DEF_MIGRATABLE = 1 << 3, /* format: nothing that the other side would refuse */
+    DEF_BARE = 1 << 4,       /* parse: neither fill nor check (files we wrote ourselves) */
+} DefFlags;
+
+/* Reads, fills and checks. */
+DomainDef *domain_parse(const char *xml, gssize len, guint flags, const ConfContext *context,
+                        GError **err);
+char *domain_format(const DomainDef *def, guint flags);
+DomainDef *domain_copy(const DomainDef *def);
+gboolean domain_equal(const DomainDef *a, const DomainDef *b);
+void domain_free(DomainDef *def);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainDef, domain_free)
+/* Completes a definition (fill.c): machine, cpu, controllers, addresses and so on. Twice is as once. */
+gboolean domain_fill(DomainDef *def, const EmulatorCaps *caps, const ConfContext *context,
+                     GError **err);
+/* Rules across rows (check.c); pure. */
+gboolean domain_check(const DomainDef *def, const EmulatorCaps *caps, GError **err);
+
+/* ---- one device (attach, detach, update) -------------------------------------------------- */
+
+typedef struct Device {
+    const Schema *schema; /* which it is: &disk_schema, &net_schema ... */
+    gpointer def;
+} Device;
+
+/* Reads one device element: <disk>, <interface> ... */
+gboolean device_parse(const char *xml, gssize len, guint flags, Device *ret_device, GError **err);
+void device_done(Device *device);
+char *device_format(const Device *device, guint flags);
+
+/* ---- smaller questions -------------------------------------------------------------------- */
+
+/* Where the disk's bytes come from, for messages: path, network name or target. Borrowed. */
+const char *disk_source_name(const DiskDef *disk);
+gboolean disk_is_empty(const DiskDef *disk); /* no source at all: an open tray */
+gboolean domain_is_q35(const DomainDef *def);
+gboolean domain_is_i440fx(const DomainDef *def);
+/* Every DeviceInfo of the domain in the order of the dump; visit returns FALSE to stop. schema and
+ * device tell whose it is. */
+typedef gboolean (*DeviceVisit)(DeviceInfo *info, const Schema *schema, gpointer device,
+                                gpointer user);
+gboolean domain_each_device(DomainDef *def, DeviceVisit visit, gpointer user);

@@ -1,0 +1,178 @@
+/* Network interfaces of a guest. Included by conf.h only. */
+#pragma once
+
+#include "def_common.h"
+
+typedef enum NetType {
+    NET_NONE,
+    NET_USER,
+    NET_ETHERNET,
+    NET_SERVER,
+    NET_CLIENT,
+    NET_MCAST,
+    NET_UDP,
+    NET_NETWORK,
+    NET_BRIDGE,
+    NET_INTERNAL,
+    NET_DIRECT,
+    NET_HOSTDEV,
+    NET_VHOST_USER,
+    NET_VDPA,
+    NET_NULL,
+    NET_VDS,
+} NetType;
+extern const char *const net_types[];
+
+typedef struct VirtualPort {
+    int type; /* word of virtual_port_types */
+    guint32 managerid, typeid, typeidversion;
+    guint8 has_managerid, has_typeid, has_typeidversion;
+    guint8 instanceid[16], interfaceid[16];
+    char *profileid;
+} VirtualPort;
+extern const char *const virtual_port_types[];
+enum { VPORT_NONE = 1, VPORT_8021QBG, VPORT_8021QBH, VPORT_OPENVSWITCH, VPORT_MIDONET };
+extern const Schema virtual_port_schema;
+
+typedef struct VlanTag {
+    guint32 id;
+    int native_mode; /* tagged 1, untagged 2 */
+} VlanTag;
+
+typedef struct VlanDef {
+    int trunk; /* YES, NO */
+    GPtrArray *tags; /* VlanTag */
+} VlanDef;
+extern const Schema vlan_schema;
+
+typedef struct BandwidthRate {
+    guint64 average, peak, floor, burst; /* KiB/s, burst KiB */
+} BandwidthRate;
+
+typedef struct BandwidthDef {
+    BandwidthRate *inbound, *outbound;
+} BandwidthDef;
+extern const Schema bandwidth_schema;
+
+typedef struct NetIp {
+    char *address;
+    int family; /* ipv4 1, ipv6 2 */
+    guint32 prefix;
+    guint8 has_prefix;
+    char *peer;
+} NetIp;
+
+typedef struct NetRoute {
+    int family;
+    char *address, *netmask, *gateway;
+    guint32 prefix, metric;
+    guint8 has_prefix;
+} NetRoute;
+
+typedef struct PortRange {
+    guint32 start, end, to;
+    int exclude; /* YES, NO */
+} PortRange;
+
+typedef struct PortForward {
+    int proto; /* tcp 1, udp 2 */
+    char *address, *dev;
+    GPtrArray *ranges; /* PortRange */
+} PortForward;
+
+typedef struct FilterParam {
+    char *name, *value;
+} FilterParam;
+
+typedef struct FilterRef {
+    char *filter;
+    GPtrArray *params; /* FilterParam */
+} FilterRef;
+extern const Schema filter_ref_schema;
+
+/* host and guest offload switches of <driver>. */
+typedef struct NetOffloads {
+    int csum, gso, tso4, tso6, ecn, ufo, mrg_rxbuf; /* ON, OFF */
+} NetOffloads;
+
+typedef struct NetDriver {
+    int name;   /* qemu 1, vhost 2 */
+    int txmode; /* iothread 1, timer 2 */
+    int ioeventfd, event_idx, rss, rss_hash_report;
+    guint32 queues, rx_queue_size, tx_queue_size;
+    VirtioOptions virtio;
+    NetOffloads *host, *guest;
+} NetDriver;
+
+typedef struct NetBackend {
+    int type; /* default 1, passt 2 */
+    char *tap, *vhost;
+    char *log_file, *hostname, *fqdn;
+} NetBackend;
+
+typedef struct Teaming {
+    int type; /* persistent 1, transient 2 */
+    char *persistent;
+} Teaming;
+extern const Schema teaming_schema;
+
+typedef struct CoalesceDef {
+    guint32 rx_max_frames;
+} CoalesceDef;
+
+/* What few interfaces have. */
+typedef struct NetExtra {
+    char *script, *downscript;
+    VlanDef *vlan;
+    VirtualPort *vport;
+    int port_isolated; /* YES, NO */
+    GPtrArray *ips;      /* NetIp */
+    GPtrArray *routes;   /* NetRoute */
+    GPtrArray *host_ips, *host_routes; /* ethernet: of the host's end */
+    GPtrArray *forwards; /* PortForward */
+    BandwidthDef *bandwidth;
+    FilterRef *filter;
+    NetBackend *backend;
+    Teaming *teaming;
+    CoalesceDef *coalesce;
+    guint64 sndbuf;
+    guint8 has_sndbuf;
+    guint32 mtu;
+    char *guest_dev;
+} NetExtra;
+
+typedef struct NetSource {
+    char *bridge;  /* bridge; live also of network */
+    char *network;
+    char *portgroup;
+    guint8 portid[16]; /* live */
+    char *dev;     /* direct, vdpa, ethernet */
+    int mode;      /* direct: vepa 1, private 2, bridge 3, passthrough 4; vhostuser: client 5, server 6 */
+    int type;      /* vhostuser: unix 1 */
+    char *path;    /* vhostuser */
+    char *address; /* server, client, mcast, udp */
+    guint32 port;
+    char *local_address;
+    guint32 local_port;
+    ReconnectDef *reconnect;
+    PciAddress *pci; /* hostdev */
+    char *name;      /* internal */
+} NetSource;
+
+typedef struct NetDef {
+    int type;    /* NetType */
+    int managed; /* hostdev: YES, NO */
+    int trust_guest_rx_filters;
+    guint8 mac[6];
+    int mac_type;  /* generated 1, static 2 */
+    int mac_check; /* YES, NO */
+    NetSource *source;
+    char *ifname; /* <target dev> */
+    int target_managed;
+    char *model;
+    int link_state; /* up 1, down 2 */
+    NetDriver driver;
+    NetExtra *extra;
+    DeviceInfo info;
+} NetDef;
+extern const Schema net_schema;
