@@ -262,4 +262,14 @@ gsize lines_queued(const Lines *l); /* bytes not yet written */
  * and a peer that does not read is given up after ten seconds. */
 void lines_close_when_sent(Lines *l);
 
+/* ---- UUIDs (uuid.c) --------------------------------------------------------------------- */
+
+#define UUID_LEN      16
+#define UUID_TEXT_LEN 37 /* with its NUL */
+
+void uuid_format(const guint8 uuid[UUID_LEN], char ret_text[UUID_TEXT_LEN]);
+gboolean uuid_parse(const char *text, guint8 ret_uuid[UUID_LEN]); /* with or without dashes */
+void uuid_make(guint8 ret_uuid[UUID_LEN]);                        /* random, RFC 4122 version 4 */
+gboolean uuid_is_zero(const guint8 uuid[UUID_LEN]);
+
 #include "schema.h"

@@ -250,38 +250,6 @@ flag_format(const Field *f, gconstpointer at, GString *out)
 
 /* ---- uuid, mac, size, bitmap */
 
-gboolean
-uuid_parse(const char *text, guint8 ret_uuid[16])
-{
-    guint8 uuid[16];
-    const char *p = text;
-
-    while (g_ascii_isspace(*p))
-        p++;
-    for (gsize i = 0; i < sizeof uuid; i++) {
-        if (*p == '-')
-            p++;
-        if (!g_ascii_isxdigit(p[0]) || !g_ascii_isxdigit(p[1]))
-            return FALSE;
-        uuid[i] = g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]);
-        p += 2;
-    }
-    while (g_ascii_isspace(*p))
-        p++;
-    if (*p)
-        return FALSE;
-    memcpy(ret_uuid, uuid, sizeof uuid);
-    return TRUE;
-}
-
-void
-uuid_format(const guint8 u[16], char out[37])
-{
-    g_snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-               u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12],
-               u[13], u[14], u[15]);
-}
-
 static gboolean
 uuid_field_parse(const Field *f, const char *text, gpointer at, GError **err)
 {

@@ -194,8 +194,6 @@ gboolean field_present(const Field *f, gconstpointer def);
 /* Whether the rows after this F_WHEN row hold for def. */
 gboolean when_holds(const Field *when, gconstpointer def);
 gboolean size_unit_find(const char *unit, guint64 *ret_bytes); /* "KiB", "MB", "G", "bytes" */
-gboolean uuid_parse(const char *text, guint8 ret_uuid[16]);
-void uuid_format(const guint8 uuid[16], char out[37]);
 
 /* ---- XML (xml.c) ------------------------------------------------------------------------- */
 

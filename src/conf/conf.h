@@ -6,10 +6,6 @@
 
 #include "base/base.h"
 
-#ifndef UUID_LEN
-#define UUID_LEN 16
-#endif
-
 #include "def_domain.h"
 
 /* ---- what fill and check know of an emulator ---------------------------------------------- */
