@@ -130,11 +130,40 @@ json_object *json_at(json_object *o, const char *path); /* borrowed, or NULL */
 
 /* ---- the live object (vm.c) -------------------------------------------------------------- */
 
-/* Why a running VM stops: the state, reason and event that the end will have. */
+/* Why a running VM stops: the reason and the event that its end will have. */
 typedef struct StopWhy {
     int reason; /* virDomainShutoffReason */
     int detail; /* virDomainEventStoppedDetailType */
 } StopWhy;
+
+/* virDomainRunningReason and so on, as far as we use them. */
+enum { RUNNING_BOOTED = 1, RUNNING_UNPAUSED = 5, RUNNING_WAKEUP = 8, RUNNING_CRASHED = 9 };
+enum {
+    PAUSED_UNKNOWN = 0,
+    PAUSED_USER = 1,
+    PAUSED_IOERROR = 5,
+    PAUSED_WATCHDOG = 6,
+    PAUSED_STARTING_UP = 11
+};
+enum {
+    SHUTOFF_UNKNOWN = 0,
+    SHUTOFF_SHUTDOWN = 1,
+    SHUTOFF_DESTROYED = 2,
+    SHUTOFF_CRASHED = 3,
+    SHUTOFF_FAILED = 6
+};
+enum { CRASHED_PANICKED = 1 };
+/* Details of lifecycle events. */
+enum { SUSPENDED_PAUSED = 0, SUSPENDED_IOERROR = 2, SUSPENDED_WATCHDOG = 3 };
+enum { STOPPED_SHUTDOWN = 0, STOPPED_DESTROYED = 1, STOPPED_CRASHED = 2, STOPPED_FAILED = 5 };
+enum { SHUTDOWN_FINISHED = 0, SHUTDOWN_GUEST = 1, SHUTDOWN_HOST = 2 };
+
+/* An image that a running VM has open; what refuses a second writer by name. */
+typedef struct Image {
+    char *path;
+    guint64 dev, ino;
+    gboolean write, shared;
+} Image;
 
 typedef struct Counters Counters; /* stats.c */
 typedef struct Consoles Consoles; /* console.c */
@@ -144,28 +173,32 @@ typedef struct Run {
     char *dir; /* runtime folder */
     Ledger *ledger;
     DomainDef *live;
-    guint flags;       /* of start */
-    gboolean complete; /* every row of start was done */
-    gboolean stopping; /* the stop is decided: nothing but undo from here */
-    StopWhy why;       /* valid when stopping */
-    Process *process;  /* NULL: not spawned, or its end was seen */
+    guint flags;                  /* of start */
+    gboolean complete;            /* every row of start was done */
+    gboolean stopping;            /* the undo has begun: nothing else happens from here */
+    gboolean lost;                /* QEMU or its monitor ended unasked */
+    gboolean ending;              /* a job that will stop it is queued or runs */
+    gboolean graceful;            /* QEMU may end by itself first */
+    StopWhy why;                  /* valid when stopping */
+    Process *process;             /* NULL: not spawned, or its end was seen */
+    FlowToken exit_wait;          /* who waits for that end */
+    guint timer;                  /* until QEMU is killed, or a graceful destroy gives up */
+    struct Ask *graceful_destroy; /* waits for QEMU to end by itself */
     pid_t pid;
     guint64 start_time;
-    gint64 started; /* wall clock, seconds */
     Qmp *qmp;
-    gboolean rebooting; /* the next SHUTDOWN is answered by a reset */
-    gboolean panicked;
-    int pause_reason;    /* of the pause that we asked for; virDomainPausedReason, 0: not ours */
-    guint taint;         /* bits of virDomainTaintFlags, ours to tell as messages */
+    gboolean rebooting;  /* the next SHUTDOWN is answered by a reset */
+    guint taint;         /* bits of virDomainTaintFlags */
     guint64 balloon_kib; /* 0: unknown */
     GArray *vcpu_tids;   /* pid_t by vcpu number; 0: unplugged */
-    int tpm_fd;          /* QEMU's end of swtpm's socket until it is handed over */
+    GArray *images;      /* of Image */
+    GArray *ports;       /* guint16, leased */
     struct {             /* only during start */
         const Emulator *emulator;
-        GPtrArray *files;
-        GPtrArray *nets;
+        GPtrArray *files; /* of HostFd */
+        GPtrArray *nets;  /* of HostNet */
         int monitor_fd;
-        gint64 log_from; /* where this start's words begin in the log */
+        gint64 log_from; /* where QEMU's own words begin in the log */
     } start;
     Counters *counters;
     Consoles *consoles;
@@ -178,7 +211,6 @@ struct Vm {
     gint64 state_since; /* monotonic */
     gboolean persistent;
     gboolean autostart;
-    gboolean gone;  /* undefined and stopped: only references keep it */
     DomainDef *def; /* the persistent definition; NULL: it is only on disk now */
     Run *run;       /* NULL: off */
     JobQueue *jobs; /* NULL until the first job */
@@ -186,3 +218,123 @@ struct Vm {
 };
 
 extern const Paths *qemu_paths;
+extern Registry *qemu_vms;
+
+/* In the registry, off. Borrowed; NULL with an error when name or UUID is taken. */
+Vm *vm_add(const char *name, const guint8 uuid[UUID_LEN], GError **err);
+void vm_remove(Vm *vm); /* from the registry */
+/* The only way to another state: checks that the move is legal and saves it. Tells nobody. */
+int vm_next_id(void);
+void vm_id_used(int id);
+void vm_enter(Vm *vm, VmState to, int reason);
+void vm_tell(Vm *vm, Lifecycle what, int detail);
+/* An event about vm with nothing filled in but the object. */
+Event vm_event(Vm *vm, DomainEventId id);
+Run *run_new(Vm *vm, DomainDef *live, GError **err); /* takes live when it returns not NULL */
+void run_free(Run *run);
+/* For what needs a QEMU that listens: FALSE and "domain is not running" otherwise. */
+gboolean vm_need_running(Vm *vm, GError **err);
+void image_done(gpointer image); /* for g_array_set_clear_func */
+
+/* ---- definitions (define.c) -------------------------------------------------------------- */
+
+gboolean define_load_all(GError **err);
+/* The persistent definition, read from disk when it is not in memory. */
+DomainDef *define_get(Vm *vm);
+gboolean define_save(Vm *vm, GError **err);
+
+/* ---- what is asked for (ask.c) ----------------------------------------------------------- */
+
+/* A change that a client asked for, as a job of the VM. */
+typedef struct Ask Ask;
+
+typedef struct AskKind {
+    const char *what;
+    JobKind job;
+    int operation;                         /* virDomainJobOperation */
+    gboolean when_off;                     /* may be asked of a VM without a QEMU */
+    gboolean (*run)(Ask *a, GError **err); /* ends in ask_end, now or later; FALSE: it failed */
+    void (*cancel)(Ask *a, Err code, const char *why); /* NULL: the answer is not waited for */
+} AskKind;
+
+struct Ask {
+    const AskKind *kind;
+    Vm *vm; /* referenced */
+    guint flags;
+    gpointer data;
+    GDestroyNotify free_data;
+    /* private to ask.c */
+    guint refs;
+    Job *job; /* NULL: over */
+    VmDone done;
+    gpointer user;
+};
+
+void vm_ask(Vm *vm, const AskKind *kind, guint flags, gpointer data, GDestroyNotify free_data,
+            Asker who, VmDone done, gpointer user);
+void ask_end(Ask *a, const GError *err);
+/* Calls QEMU for it; next gets the answer unless the job was over by then. NULL: it ends it. */
+typedef void (*AskNext)(Ask *a, json_object *ret, const GError *err);
+void ask_call(Ask *a, const char *command, json_object *args, AskNext next);
+
+/* ---- start and stop (steps.c, stop.c) ---------------------------------------------------- */
+
+extern const FlowTable start_table;
+/* QEMU is gone, or must go: runs as a job that preempts others. */
+void vm_stop(Vm *vm, StopWhy why, gboolean graceful);
+/* The end of QEMU, as the process or the monitor tells it. */
+void stop_on_exit(Process *p, const ProcessEnd *end, gpointer user);
+extern const QmpOps vm_qmp_ops;
+StepResult stop_qemu(Flow *f, gpointer obj); /* the undo of "spawn qemu" */
+/* What QEMU wrote since it was spawned, its descriptors' numbers turned back into paths. */
+char *start_last_words(Vm *vm);
+/* Kills what an earlier daemon started: by the note of a ledger row, or, when it died before it
+ * could write one, by the runtime folder in the process's environment. */
+#define RUN_MARK "VMD_RUN"
+char *note_process(pid_t pid);
+gboolean note_read(const char *note, pid_t *ret_pid, guint64 *ret_start_time);
+gboolean note_find(const char *run_dir, const char *program, pid_t *ret_pid,
+                   guint64 *ret_start_time);
+/* Connects to QEMU's listening socket; never blocks. */
+gboolean monitor_connect(Vm *vm, GError **err);
+
+/* ---- the rest ---------------------------------------------------------------------------- */
+
+/* events.c */
+void events_on_qemu(Qmp *q, const char *name, json_object *data, gint64 seconds, guint micros,
+                    gpointer user);
+/* What query-status says, told as if its events had been heard. */
+void events_reconcile(Vm *vm, const char *run_state);
+
+/* recover.c */
+gboolean status_save(Vm *vm, GError **err);
+gboolean live_save(Vm *vm, GError **err);
+gboolean recover_all(GError **err);
+
+/* host.c */
+gboolean host_open(HostFd *h, GError **err);
+gboolean port_lease(Run *run, guint16 from, guint16 to, guint16 *ret_port, GError **err);
+/* By name of the VM that has it: refuses an image that another one writes. */
+gboolean images_claim(Vm *vm, GError **err);
+
+/* vmlog.c */
+int vmlog_open(Vm *vm, GError **err); /* rotates first; for QEMU's stdout and stderr */
+void vmlog_header(int fd, const Emulator *e, const char *const *argv);
+void vmlog_line(Vm *vm, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+char *vmlog_read_from(Vm *vm, gint64 offset); /* the last words, trimmed */
+void vmlog_remove(Vm *vm);
+void vmlog_watch(gboolean on); /* rotates the logs of running VMs now and then */
+
+/* start's helpers: swtpm, and the guest's own copy of the firmware's variables (helpers.c) */
+StepResult helpers_start(Flow *f, gpointer obj, GError **err);
+StepResult helpers_stop(Flow *f, gpointer obj);
+char *helpers_tpm_socket(const char *run_dir); /* where swtpm listens */
+/* Finds the images below the disks' own and writes them into the live definition (chain.c). */
+gboolean chain_fill(DomainDef *live, GError **err);
+gboolean take_vcpus(gpointer obj, json_object *ret, GError **err); /* of query-cpus-fast */
+
+/* stats.c, console.c */
+/* The pseudo-terminal that QEMU opened for a chardev ("charserial0"). */
+void consoles_set_pty(DomainDef *live, const char *label, const char *path);
+void counters_free(Counters *c);
+void consoles_free(Consoles *c);

@@ -1,0 +1,140 @@
+/* What clients ask for: a job that calls QEMU a few times and tells its client how it went. */
+#include "qemu_priv.h"
+
+static void
+ask_unref(Ask *a)
+{
+    if (--a->refs > 0)
+        return;
+    if (a->free_data)
+        a->free_data(a->data);
+    object_unref(a->vm);
+    g_free(a);
+}
+
+static gboolean
+on_run(Job *j, gpointer obj, GError **err)
+{
+    Ask *a = job_user(j);
+
+    a->job = j;
+    if (!a->kind->when_off && !vm_need_running(a->vm, err))
+        return FALSE;
+    return a->kind->run(a, err);
+}
+
+static void
+on_cancel(Job *j, gpointer obj, Err code, const char *why)
+{
+    Ask *a = job_user(j);
+    g_autoptr(GError) err = NULL;
+
+    if (a->kind->cancel) {
+        a->kind->cancel(a, code, why);
+        return;
+    }
+    fail(&err, code, "cannot %s domain '%s': %s", a->kind->what, a->vm->obj.name, why);
+    ask_end(a, err);
+}
+
+static void
+on_done(Job *j, gpointer obj, const GError *err)
+{
+    Ask *a = job_user(j);
+
+    a->job = NULL;
+    if (a->done)
+        a->done(a->vm, err, a->user);
+    ask_unref(a);
+}
+
+void
+ask_end(Ask *a, const GError *err)
+{
+    if (a->job)
+        job_end(a->job, err);
+}
+
+void
+vm_ask(Vm *vm, const AskKind *kind, guint flags, gpointer data, GDestroyNotify free_data, Asker who,
+       VmDone done, gpointer user)
+{
+    Ask *a = g_new0(Ask, 1);
+    g_autoptr(GError) err = NULL;
+    JobSpec spec = {
+        .kind = kind->job,
+        .what = kind->what,
+        .owner = who,
+        .run = on_run,
+        .cancel = on_cancel,
+        .done = on_done,
+        .user = a,
+    };
+
+    *a = (Ask){ .kind = kind, .vm = object_ref(vm), .flags = flags, .data = data };
+    a->free_data = free_data;
+    a->refs = 1;
+    a->done = done;
+    a->user = user;
+    if (!vm->jobs)
+        vm->jobs = job_queue_new(vm);
+    if (job_submit(vm->jobs, &spec, &err))
+        return;
+    if (done)
+        done(vm, err, user);
+    ask_unref(a);
+}
+
+/* ---- calls to QEMU */
+
+typedef struct AskCall {
+    Ask *ask;
+    AskNext next;
+} AskCall;
+
+static void
+on_answer(json_object *ret, const GError *err, gpointer user)
+{
+    g_autofree AskCall *c = user;
+
+    if (c->ask->job && c->next)
+        c->next(c->ask, ret, err);
+    else
+        ask_end(c->ask, err);
+    ask_unref(c->ask);
+}
+
+void
+ask_call(Ask *a, const char *command, json_object *args, AskNext next)
+{
+    AskCall *c = g_new0(AskCall, 1);
+
+    a->refs++;
+    *c = (AskCall){ a, next };
+    qmp_call(a->vm->run->qmp, command, args, on_answer, c);
+}
+
+/* ---- what is known of the running one */
+
+void
+vm_job_info(Vm *vm, VmJobInfo *ret_info)
+{
+    Job *job = vm->jobs ? job_running(vm->jobs) : NULL;
+
+    *ret_info = (VmJobInfo){ 0 };
+    if (!job)
+        return;
+    ret_info->type = 2;
+    ret_info->operation = job_kind(job) == JOB_START ? 1 : 0;
+    ret_info->elapsed_ms = (guint64)(g_get_monotonic_time() - job_started(job)) / 1000;
+}
+
+gboolean
+vm_abort_job(Vm *vm, GError **err)
+{
+    if (!vm->run)
+        return fail(err, ERR_OPERATION_INVALID, "domain is not running");
+    if (!vm->jobs)
+        return fail(err, ERR_OPERATION_INVALID, "no job is active on the domain");
+    return job_cancel(vm->jobs, "the job was aborted", err);
+}

@@ -1,0 +1,293 @@
+/* The live object: its registry, its state and the table of legal moves, and what is read of it
+ * from memory. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "qemu_priv.h"
+
+const Paths *qemu_paths;
+Registry *qemu_vms;
+
+static int last_id;
+
+/* ---- life */
+
+static void
+vm_free(Object *o)
+{
+    Vm *vm = (Vm *)o;
+
+    run_free(vm->run);
+    job_queue_free(vm->jobs);
+    domain_free(vm->def);
+    object_done(o);
+    g_free(vm);
+}
+
+Vm *
+vm_add(const char *name, const guint8 uuid[UUID_LEN], GError **err)
+{
+    Vm *vm = g_new0(Vm, 1);
+
+    object_init(&vm->obj, name, uuid, vm_free);
+    vm->state = VM_SHUTOFF;
+    vm->state_since = g_get_monotonic_time();
+    if (!registry_add(qemu_vms, &vm->obj)) {
+        object_unref(vm);
+        fail(err, ERR_OPERATION_FAILED, "domain '%s' or its UUID is there already", name);
+        return NULL;
+    }
+    object_unref(vm); /* the registry's reference stays */
+    return vm;
+}
+
+void
+vm_remove(Vm *vm)
+{
+    registry_remove(qemu_vms, &vm->obj);
+}
+
+Run *
+run_new(Vm *vm, DomainDef *live, GError **err)
+{
+    char uuid[UUID_TEXT_LEN];
+    g_autofree char *ledger_path = NULL;
+    Run *run = g_new0(Run, 1);
+
+    uuid_format(vm->obj.uuid, uuid);
+    ledger_path = g_strdup_printf("%s/qemu/%s.ledger", qemu_paths->run, uuid);
+    run->dir = g_strdup_printf("%s/qemu/%s", qemu_paths->run, uuid);
+    run->start.monitor_fd = -1;
+    run->vcpu_tids = g_array_new(FALSE, TRUE, sizeof(pid_t));
+    run->ports = g_array_new(FALSE, FALSE, sizeof(guint16));
+    run->images = g_array_new(FALSE, TRUE, sizeof(Image));
+    g_array_set_clear_func(run->images, image_done);
+    run->ledger = ledger_open(ledger_path, err);
+    if (!run->ledger) {
+        run_free(run);
+        return NULL;
+    }
+    run->live = live;
+    return run;
+}
+
+void
+run_free(Run *run)
+{
+    if (!run)
+        return;
+    g_clear_pointer(&run->qmp, qmp_free);
+    if (run->timer)
+        g_source_remove(run->timer);
+    process_free(run->process);
+    consoles_free(run->consoles);
+    counters_free(run->counters);
+    g_clear_pointer(&run->start.files, g_ptr_array_unref);
+    g_clear_pointer(&run->start.nets, g_ptr_array_unref);
+    fd_close(&run->start.monitor_fd);
+    g_array_unref(run->vcpu_tids);
+    g_array_unref(run->ports);
+    g_array_unref(run->images);
+    ledger_free(run->ledger);
+    domain_free(run->live);
+    g_free(run->dir);
+    g_free(run);
+}
+
+void
+image_done(gpointer image)
+{
+    g_free(((Image *)image)->path);
+}
+
+/* ---- state */
+
+#define STATE(s)  (1u << (s))
+#define ON_STATES (STATE(VM_RUNNING) | STATE(VM_PAUSED) | STATE(VM_SHUTDOWN) | STATE(VM_CRASHED))
+
+/* Staying in a state with another reason is always legal. */
+static const guint next_states[N_VM_STATES] = {
+    [VM_SHUTOFF] = ON_STATES | STATE(VM_PMSUSPENDED), /* the latter when recovered */
+    [VM_RUNNING] = ON_STATES | STATE(VM_PMSUSPENDED) | STATE(VM_SHUTOFF),
+    [VM_PAUSED] = ON_STATES | STATE(VM_PMSUSPENDED) | STATE(VM_SHUTOFF),
+    [VM_SHUTDOWN] = STATE(VM_SHUTOFF) | STATE(VM_RUNNING) | STATE(VM_PAUSED),
+    [VM_CRASHED] = STATE(VM_SHUTOFF) | STATE(VM_RUNNING) | STATE(VM_PAUSED),
+    [VM_PMSUSPENDED] = STATE(VM_SHUTOFF) | STATE(VM_RUNNING) | STATE(VM_PAUSED) |
+                       STATE(VM_SHUTDOWN),
+};
+
+void
+vm_enter(Vm *vm, VmState to, int reason)
+{
+    g_autoptr(GError) err = NULL;
+
+    g_assert(vm->state == to || next_states[vm->state] & STATE(to));
+    vm->state = to;
+    vm->reason = reason;
+    vm->state_since = g_get_monotonic_time();
+    if (vm->run && vm->run->complete && !status_save(vm, &err))
+        log_warning("domain '%s': %s", vm->obj.name, err->message);
+}
+
+Event
+vm_event(Vm *vm, DomainEventId id)
+{
+    Event e = { .family = EVENT_DOMAIN, .id = (int)id, .name = vm->obj.name };
+
+    memcpy(e.uuid, vm->obj.uuid, UUID_LEN);
+    e.object_id = vm->obj.id;
+    return e;
+}
+
+void
+vm_tell(Vm *vm, Lifecycle what, int detail)
+{
+    Event e = vm_event(vm, DOMAIN_EVENT_LIFECYCLE);
+
+    e.n[0] = (int)what;
+    e.n[1] = detail;
+    event_emit(&e);
+}
+
+gboolean
+vm_need_running(Vm *vm, GError **err)
+{
+    if (!vm->run || !vm->run->complete)
+        return fail(err, ERR_OPERATION_INVALID, "domain is not running");
+    if (vm->run->stopping)
+        return fail(err, ERR_OPERATION_INVALID, "domain is being stopped");
+    if (!vm->run->qmp)
+        return fail(err, ERR_OPERATION_INVALID, "domain's monitor is not connected");
+    return TRUE;
+}
+
+int
+vm_next_id(void)
+{
+    return ++last_id;
+}
+
+void
+vm_id_used(int id)
+{
+    last_id = MAX(last_id, id);
+}
+
+/* ---- finding */
+
+Object *
+vm_object(Vm *vm)
+{
+    return &vm->obj;
+}
+
+Vm *
+vm_find_name(const char *name)
+{
+    return registry_find_name(qemu_vms, name);
+}
+
+Vm *
+vm_find_uuid(const guint8 uuid[UUID_LEN])
+{
+    return registry_find_uuid(qemu_vms, uuid);
+}
+
+Vm *
+vm_find_id(int id)
+{
+    return registry_find_id(qemu_vms, id);
+}
+
+GPtrArray *
+vm_list(void)
+{
+    return registry_list(qemu_vms);
+}
+
+/* ---- reading */
+
+/* utime and stime, fields 14 and 15; the command in field 2 may hold blanks and parentheses. */
+static guint64
+cpu_time_of(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
+    g_autofree char *text = NULL;
+    unsigned long user = 0, sys = 0;
+    const char *rest;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL) || !(rest = strrchr(text, ')')))
+        return 0;
+    sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys);
+    return (guint64)(user + sys) * (1000000000ULL / (guint64)sysconf(_SC_CLK_TCK));
+}
+
+void
+vm_info(Vm *vm, VmInfo *ret_info)
+{
+    const DomainDef *def = vm_def(vm);
+    Run *run = vm->run;
+
+    *ret_info = (VmInfo){
+        .state = vm->state,
+        .reason = vm->reason,
+        .max_memory_kib = def->memory,
+        .memory_kib = def->current_memory ? def->current_memory : def->memory,
+        .vcpus = def->vcpus_current ? def->vcpus_current : def->vcpus,
+        .cpu_time_ns = run && run->pid ? cpu_time_of(run->pid) : 0,
+    };
+    if (run && run->balloon_kib)
+        ret_info->memory_kib = run->balloon_kib;
+}
+
+gboolean
+vm_is_active(const Vm *vm)
+{
+    return vm->run != NULL;
+}
+
+gboolean
+vm_is_persistent(const Vm *vm)
+{
+    return vm->persistent;
+}
+
+gboolean
+vm_autostart(const Vm *vm)
+{
+    return vm->autostart;
+}
+
+gboolean
+vm_has_managed_save(const Vm *vm)
+{
+    return FALSE;
+}
+
+const DomainDef *
+vm_def(const Vm *vm)
+{
+    return vm->run ? vm->run->live : define_get((Vm *)vm);
+}
+
+void
+vm_control(Vm *vm, int *ret_state, int *ret_details, guint64 *ret_ms)
+{
+    enum { CONTROL_OK, CONTROL_JOB, CONTROL_OCCUPIED, CONTROL_ERROR };
+    gint64 since = vm->run && vm->run->qmp ? qmp_waits_since(vm->run->qmp) : 0;
+    Job *job = vm->jobs ? job_running(vm->jobs) : NULL;
+
+    *ret_details = 0;
+    if (vm->run && vm->run->complete && !vm->run->qmp) {
+        *ret_state = CONTROL_ERROR;
+        *ret_details = 2; /* monitor */
+        since = 0;
+    } else if (since) {
+        *ret_state = CONTROL_OCCUPIED;
+    } else {
+        *ret_state = job ? CONTROL_JOB : CONTROL_OK;
+        since = job ? job_started(job) : 0;
+    }
+    *ret_ms = since ? (guint64)(g_get_monotonic_time() - since) / 1000 : 0;
+}

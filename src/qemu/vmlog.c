@@ -1,0 +1,194 @@
+/* The log of one VM: what was started and what QEMU said. QEMU writes into the file itself, so that
+ * nothing is lost while the daemon is away; a log that grew too long is therefore copied aside and
+ * cut, not moved. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "qemu_priv.h"
+
+#define LOG_MAX     (2 << 20)
+#define LOG_BACKUPS 3
+#define WATCH_S     30
+#define QUOTE_MAX   4096
+
+static char *
+log_path(const Vm *vm)
+{
+    return g_strdup_printf("%s/qemu/%s.log", qemu_paths->log, vm->obj.name);
+}
+
+static void
+shift_backups(const char *path)
+{
+    for (int i = LOG_BACKUPS - 1; i > 0; i--) {
+        g_autofree char *from = g_strdup_printf("%s.%d", path, i - 1);
+        g_autofree char *to = g_strdup_printf("%s.%d", path, i);
+        rename(from, to);
+    }
+}
+
+/* Lines written between the copy and the cut are lost: a few microseconds, every 2 MiB. */
+static void
+rotate(const char *path, int fd)
+{
+    g_autofree char *backup = g_strdup_printf("%s.0", path);
+    fd_auto in = open(path, O_RDONLY | O_CLOEXEC);
+    fd_auto out = -1;
+    struct stat st;
+
+    if (in < 0 || fstat(in, &st) < 0 || st.st_size < LOG_MAX)
+        return;
+    shift_backups(path);
+    out = open(backup, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    while (out >= 0 && sendfile(out, in, NULL, LOG_MAX) > 0)
+        ;
+    if (ftruncate(fd, 0) < 0)
+        log_warning("cannot cut %s: %s", path, strerror(errno));
+}
+
+static int
+open_log(const Vm *vm, int flags)
+{
+    g_autofree char *path = log_path(vm);
+
+    return open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+}
+
+int
+vmlog_open(Vm *vm, GError **err)
+{
+    g_autofree char *path = log_path(vm);
+    int fd = open_log(vm, O_CREAT);
+
+    if (fd < 0) {
+        fail_errno(err, errno, "cannot open log %s", path);
+        return -1;
+    }
+    rotate(path, fd);
+    return fd;
+}
+
+static void
+write_text(int fd, const char *text)
+{
+    if (write(fd, text, strlen(text)) < 0)
+        log_debug("cannot write a VM's log: %s", strerror(errno));
+}
+
+static char *
+stamp(void)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *seconds = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
+
+    return g_strdup_printf("%s.%03d+0000", seconds, g_date_time_get_microsecond(now) / 1000);
+}
+
+/* An option and its value on one line, quoted so that a shell can run it. */
+static void
+format_argv(GString *text, const char *const *argv)
+{
+    for (int i = 0; argv[i]; i++) {
+        g_autofree char *quoted = g_shell_quote(argv[i]);
+        gboolean plain = strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                         "0123456789-_=.,:/+@%") == strlen(argv[i]);
+        if (i > 0)
+            g_string_append(text, argv[i][0] == '-' ? " \\\n" : " ");
+        g_string_append(text, plain && argv[i][0] ? argv[i] : quoted);
+    }
+    g_string_append_c(text, '\n');
+}
+
+void
+vmlog_header(int fd, const Emulator *e, const char *const *argv)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autofree char *when = stamp();
+    guint64 v = emulator_version(e);
+    struct utsname host;
+
+    uname(&host);
+    g_string_printf(text,
+                    "%s: starting up vmd version: %s, qemu version: %u.%u.%u, kernel: %s, "
+                    "hostname: %s\n",
+                    when, VMD_VERSION, (guint)(v / 1000000), (guint)(v / 1000 % 1000),
+                    (guint)(v % 1000), host.release, host.nodename);
+    format_argv(text, argv);
+    write_text(fd, text->str);
+}
+
+void
+vmlog_line(Vm *vm, const char *fmt, ...)
+{
+    g_autofree char *when = stamp(), *words = NULL, *line = NULL;
+    fd_auto fd = open_log(vm, 0);
+    va_list ap;
+
+    if (fd < 0)
+        return;
+    va_start(ap, fmt);
+    words = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    line = g_strdup_printf("%s: %s\n", when, words);
+    write_text(fd, line);
+}
+
+char *
+vmlog_read_from(Vm *vm, gint64 offset)
+{
+    g_autofree char *path = log_path(vm);
+    fd_auto fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *text = g_malloc0(QUOTE_MAX + 1);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return text;
+    if (pread(fd, text, QUOTE_MAX, MAX(offset, st.st_size - QUOTE_MAX)) < 0)
+        text[0] = '\0';
+    return g_strchomp(text);
+}
+
+void
+vmlog_remove(Vm *vm)
+{
+    g_autofree char *path = log_path(vm);
+
+    unlink(path);
+    for (int i = 0; i < LOG_BACKUPS; i++) {
+        g_autofree char *backup = g_strdup_printf("%s.%d", path, i);
+        unlink(backup);
+    }
+}
+
+static gboolean
+watch_logs(gpointer data)
+{
+    g_autoptr(GPtrArray) vms = vm_list();
+
+    for (guint i = 0; i < vms->len; i++) {
+        Vm *vm = vms->pdata[i];
+        if (vm->run) {
+            g_autofree char *path = log_path(vm);
+            fd_auto fd = open_log(vm, 0);
+            if (fd >= 0)
+                rotate(path, fd);
+        }
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+void
+vmlog_watch(gboolean on)
+{
+    static guint timer;
+
+    if (timer)
+        g_source_remove(timer);
+    timer = on ? g_timeout_add_seconds(WATCH_S, watch_logs, NULL) : 0;
+}
