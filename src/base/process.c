@@ -143,13 +143,13 @@ run_plan(Plan *plan)
     pid_t pid;
 
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &plan->mask);
+    sigprocmask(SIG_SETMASK, &all, &plan->mask);
     pid = vfork();
     if (pid == 0)
         child_run(plan);
     if (pid < 0)
         plan->step = "fork for", plan->errnum = errno;
-    pthread_sigmask(SIG_SETMASK, &plan->mask, NULL);
+    sigprocmask(SIG_SETMASK, &plan->mask, NULL);
     return pid;
 }
 
