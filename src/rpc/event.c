@@ -117,8 +117,8 @@ fill_object(Fill *f, const WireType *t, gpointer at)
         memcpy(ref->uuid, e->uuid, sizeof(ref->uuid));
     } else if (t == &NodeDeviceRef_type) {
         ((NodeDeviceRef *)at)->name = e->name;
-    } else if (t == &SecretRef_type) {
-        SecretRef *ref = at;
+    } else if (t == &StoredSecretRef_type) {
+        StoredSecretRef *ref = at;
         ref->usage_type = e->object_id;
         ref->usage_id = e->name;
         memcpy(ref->uuid, e->uuid, sizeof(ref->uuid));
