@@ -115,20 +115,22 @@ main(int argc, char **argv)
     };
     g_autoptr(GOptionContext) context = g_option_context_new("- manage QEMU virtual machines");
     g_autoptr(GError) err = NULL;
+    int status;
 
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &err) || argc > 1) {
         fprintf(stderr, "vmd: %s; see vmd --help\n", err ? err->message : "unexpected argument");
-        return 2;
-    }
-    if (o.version) {
+        status = 2;
+    } else if (o.version) {
         puts("vmd " VMD_VERSION);
-        return 0;
+        status = 0;
+    } else {
+        o.session &= o.root == NULL;
+        status = run(&o, &err) ? 0 : 1;
+        if (err)
+            fprintf(stderr, "vmd: %s\n", err->message);
     }
-    if (o.root)
-        o.session = FALSE;
-    if (run(&o, &err))
-        return 0;
-    fprintf(stderr, "vmd: %s\n", err->message);
-    return 1;
+    g_free(o.root);
+    g_free(o.log_level);
+    return status;
 }

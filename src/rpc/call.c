@@ -211,12 +211,21 @@ call_fail(Call *c, GError *err)
 }
 
 void
-call_end(Call *c, gboolean ok, GError *err)
+call_end(Call *c, gboolean ok, GError **err)
 {
     if (ok)
         call_reply_none(c);
     else
-        call_fail(c, err);
+        call_fail(c, g_steal_pointer(err));
+}
+
+void
+call_done(Call *c, const GError *err)
+{
+    if (err)
+        call_fail(c, g_error_copy(err));
+    else
+        call_reply_none(c);
 }
 
 /* ---- dispatch */

@@ -99,7 +99,7 @@ screenshot(Call *c)
 static void
 on_graphics(Vm *vm, const GError *err, gpointer user)
 {
-    call_end(user, err == NULL, err ? g_error_copy(err) : NULL);
+    call_done(user, err);
 }
 
 static void

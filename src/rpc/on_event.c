@@ -65,7 +65,7 @@ deregister(Call *c, EventFamily family, gint32 callback)
 {
     GError *err = NULL;
 
-    call_end(c, registration_remove(&call_client(c)->state, family, callback, &err), err);
+    call_end(c, registration_remove(&call_client(c)->state, family, callback, &err), &err);
 }
 
 /* All replies of the newer registrations are alike. */
@@ -139,7 +139,7 @@ domain_register_legacy(Call *c)
         call_fail(c, err);
         return;
     }
-    call_end(c, registration_add(&call_client(c)->state, &r, &callback, &err), err);
+    call_end(c, registration_add(&call_client(c)->state, &r, &callback, &err), &err);
 }
 
 static void
@@ -148,7 +148,7 @@ domain_deregister_legacy(Call *c)
     const ConnectDomainEventDeregisterAnyArgs *in = call_in(c);
     GError *err = NULL;
 
-    call_end(c, legacy_remove(&call_client(c)->state, in->event_id, &err), err);
+    call_end(c, legacy_remove(&call_client(c)->state, in->event_id, &err), &err);
 }
 
 /* ---- with callback ids */

@@ -5,7 +5,7 @@
 static void
 on_done(Vm *vm, const GError *err, gpointer user)
 {
-    call_end(user, err == NULL, err ? g_error_copy(err) : NULL);
+    call_done(user, err);
 }
 
 static void
@@ -56,7 +56,7 @@ undefine(Call *c)
     GError *err = NULL;
 
     if (vm)
-        call_end(c, vm_undefine(vm, 0, &err), err);
+        call_end(c, vm_undefine(vm, 0, &err), &err);
 }
 
 static void
@@ -67,7 +67,7 @@ undefine_flags(Call *c)
     GError *err = NULL;
 
     if (vm && call_flags_ok(c, in->flags, 0x7f))
-        call_end(c, vm_undefine(vm, in->flags, &err), err);
+        call_end(c, vm_undefine(vm, in->flags, &err), &err);
 }
 
 static void
@@ -94,7 +94,7 @@ set_autostart(Call *c)
     GError *err = NULL;
 
     if (vm)
-        call_end(c, vm_set_autostart(vm, in->autostart != 0, &err), err);
+        call_end(c, vm_set_autostart(vm, in->autostart != 0, &err), &err);
 }
 
 static void
@@ -106,7 +106,7 @@ set_metadata(Call *c)
 
     if (vm && call_flags_ok(c, in->flags, 3))
         call_end(c, vm_set_metadata(vm, in->type, in->metadata, in->key, in->uri, in->flags, &err),
-                 err);
+                 &err);
 }
 
 /* ---- running */
@@ -253,7 +253,7 @@ abort_job(Call *c)
     GError *err = NULL;
 
     if (vm)
-        call_end(c, vm_abort_job(vm, &err), err);
+        call_end(c, vm_abort_job(vm, &err), &err);
 }
 
 const Method lifecycle_methods[] = {

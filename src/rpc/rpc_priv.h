@@ -50,8 +50,10 @@ void call_reply_fds(Call *c, gconstpointer out, gsize size, const int *fds, guin
 void call_fail(Call *c, GError *err);
 /* The same with another origin than the procedure's driver (a virErrorDomain). */
 void call_fail_from(Call *c, int from, GError *err);
-/* Either the reply or err, by what ok says: for handlers that end with one question. */
-void call_end(Call *c, gboolean ok, GError *err);
+/* An empty reply, or *err: call_end(c, do_it(..., &err), &err). */
+void call_end(Call *c, gboolean ok, GError **err);
+/* The same for callbacks, whose error is borrowed. */
+void call_done(Call *c, const GError *err);
 
 enum { FROM_RPC = 7, FROM_QEMU = 10, FROM_AUTH = 46 };
 
