@@ -138,7 +138,7 @@ fd_steal(int *fd)
     *fd = -1;
     return f;
 }
-#define fd_auto __attribute__((cleanup(fd_close))) int
+#define fd_auto __attribute__((cleanup(fd_close), unused)) int
 
 /* Whole file, at most max bytes (ERR_SYSTEM with EFBIG past that). *ret_data is NUL-terminated
  * (one byte past *ret_len) and the caller's. */

@@ -318,7 +318,7 @@ test_adopt(void **state)
     g_autoptr(GError) err = NULL;
     guint64 started;
 
-    spec.argv = (const char *const[]){ "sleep", "0.2", NULL };
+    spec.argv = (const char *const[]){ "sleep", "1", NULL };
     p = spawn(&spec, &seen);
     started = process_start_time(process_pid(p));
     assert_true(started > 0);
@@ -347,7 +347,7 @@ test_adopt_stranger(void **state)
         pid_t sleeper = fork();
 
         if (sleeper == 0)
-            execlp("sleep", "sleep", "0.3", NULL);
+            execlp("sleep", "sleep", "1", NULL);
         _exit(write(ends[1], &sleeper, sizeof(sleeper)) < 0);
     }
     assert_int_equal(read(ends[0], &pid, sizeof(pid)), sizeof(pid));
@@ -375,7 +375,7 @@ test_grandchild_keeps_pipe(void **state)
     took = g_get_monotonic_time() - begun;
     assert_int_equal(seen.status, W_EXITCODE(4, 0));
     assert_string_equal(seen.out, "early\n");
-    assert_in_range(took, 900000, 2000000);
+    assert_in_range(took, 900000, 2400000);
 }
 
 /* A daemon that is killed leaves its detached children and takes the others along. */
