@@ -352,7 +352,8 @@ call_receive(Client *client, const WireHeader *h, const guint8 *payload, gsize l
     if (!p || !let_in(client, h, p, &from, &err)) {
         /* Descriptors queue up in order: those of a refused call must not reach the next one. */
         for (guint32 n = fds_announced(h, payload); n > 0; n--) {
-            fd_auto unwanted = lines_take_fd(client->lines);
+            int unwanted = lines_take_fd(client->lines);
+            fd_close(&unwanted);
         }
         call_refuse(client, h, from, g_steal_pointer(&err));
         return;

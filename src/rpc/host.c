@@ -143,9 +143,8 @@ topology_add(Topology *t, guint cpu)
     guint core = (guint)read_number(core_path, (int)cpu);
     guint threads = 1;
 
-    if (siblings) {
-        g_autoptr(GByteArray) map = parse_cpu_list(siblings, &threads);
-    }
+    if (siblings)
+        g_byte_array_unref(parse_cpu_list(siblings, &threads));
     g_hash_table_add(t->sockets, GUINT_TO_POINTER(package));
     g_hash_table_add(t->cores, GUINT_TO_POINTER(package << 16 | (core & 0xffff)));
     t->threads = MAX(t->threads, threads);

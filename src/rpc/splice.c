@@ -46,8 +46,14 @@ splice_fail(Splice *p, int errnum, const char *what)
     splice_free(p);
 }
 
-/* Writes what fits; FALSE when it has ended everything. */
-static gboolean
+static void
+splice_slow_down(Splice *p)
+{
+    stream_pause(p->stream, p->pending->len > SINK_QUEUE_MAX);
+}
+
+/* Writes what fits. p may be gone afterwards. */
+static void
 splice_flush(Splice *p)
 {
     while (p->pending->len > 0) {
@@ -58,19 +64,17 @@ splice_flush(Splice *p)
             break;
         if (n < 0) {
             splice_fail(p, errno, "cannot write what the client sends");
-            return FALSE;
+            return;
         }
         g_byte_array_remove_range(p->pending, 0, (guint)n);
     }
+    splice_slow_down(p);
     if (p->pending->len > 0)
         splice_watch_out(p);
-    stream_pause(p->stream, p->pending->len > SINK_QUEUE_MAX);
     if (p->ending && p->pending->len == 0) {
         stream_finish(p->stream);
         splice_free(p);
-        return FALSE;
     }
-    return TRUE;
 }
 
 static gboolean
@@ -127,7 +131,9 @@ on_data(Stream *s, const guint8 *data, gsize len, gpointer user)
     if (!p->upload)
         return;
     g_byte_array_append(p->pending, data, (guint)len);
-    if (!p->out)
+    if (p->out)
+        splice_slow_down(p);
+    else
         splice_flush(p);
 }
 

@@ -1,0 +1,66 @@
+/* Any bytes from a client: a connection of a real server reads them. The lengths of messages are
+ * set right, for a wrong one only ends the connection. */
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rpc/rpc_priv.h"
+
+int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
+
+static Server *
+server_get(void)
+{
+    static Server *server;
+    static Paths paths;
+    static const ServerLimits limits = SERVER_LIMITS_INIT;
+
+    if (!server) {
+        g_autofree char *root = g_dir_make_tmp("vmd-fuzz-XXXXXX", NULL);
+        log_init(LOG_LEVEL_ERROR);
+        paths_init_system(&paths, root);
+        g_assert_true(paths_make(&paths, NULL));
+        server = server_new(&paths, &limits, NULL);
+        g_assert_nonnull(server);
+    }
+    return server;
+}
+
+/* Each message: a byte with its length in words, then the message without its length field. */
+static void
+send_messages(int fd, const guint8 *data, size_t size)
+{
+    while (size > 0) {
+        gsize body = MIN((gsize)data[0] * 4, size - 1);
+        guint32 length = GUINT32_TO_BE((guint32)body + 4);
+
+        if (send(fd, &length, 4, MSG_DONTWAIT | MSG_NOSIGNAL) != 4 ||
+            send(fd, data + 1, body, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)body)
+            return;
+        data += 1 + body;
+        size -= 1 + body;
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
+{
+    static const Creds creds = { .uid = 0 };
+    /* AUTH_LIST is not needed; CONNECT_OPEN without a URI is. */
+    static const guint8 open[] = { 8, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0,
+                                   0, 0,    0, 0,    0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+    Server *s = server_get();
+    int ends[2];
+
+    g_assert_true(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+    client_new(s, ends[0], &creds);
+    send_messages(ends[1], open, sizeof(open));
+    send_messages(ends[1], data, size);
+    shutdown(ends[1], SHUT_WR);
+    for (int i = 0; i < 10000 && server_n_clients(s) > 0; i++)
+        g_main_context_iteration(NULL, FALSE);
+    close(ends[1]);
+    while (server_n_clients(s) > 0)
+        g_main_context_iteration(NULL, FALSE);
+    return 0;
+}
