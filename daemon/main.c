@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@ typedef struct Options {
     char *root;
     gboolean session;
     gboolean version;
+    gboolean list_steps;
     char *log_level;
 } Options;
 
@@ -56,10 +59,32 @@ lock_take(const char *run, int *ret_fd, GError **err)
 /* ---- the loop */
 
 static gboolean
-on_signal(gpointer user)
+on_signal(gint fd, GIOCondition condition, gpointer user)
 {
+    struct signalfd_siginfo info;
+
+    if (read(fd, &info, sizeof(info)) == sizeof(info))
+        log_info("ends on signal %u of process %u", info.ssi_signo, info.ssi_pid);
     g_main_loop_quit(user);
-    return G_SOURCE_CONTINUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* By descriptor: g_unix_signal_add would cost a thread. */
+static gboolean
+signals_watch(GMainLoop *loop, int *ret_fd, GError **err)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    *ret_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (*ret_fd < 0)
+        return fail_errno(err, errno, "cannot watch signals");
+    g_unix_fd_add(*ret_fd, G_IO_IN, on_signal, loop);
+    return TRUE;
 }
 
 static gboolean
@@ -67,17 +92,26 @@ serve(const Paths *paths, GError **err)
 {
     static const ServerLimits limits = SERVER_LIMITS_INIT;
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-    g_autoptr(Server) server = server_new(paths, &limits, err);
+    fd_auto signals = -1;
 
+    if (!signals_watch(loop, &signals, err))
+        return FALSE;
+    g_autoptr(Server) server = server_new(paths, &limits, err);
     if (!server)
         return FALSE;
-    g_unix_signal_add(SIGTERM, on_signal, loop);
-    g_unix_signal_add(SIGINT, on_signal, loop);
     sd_notify(0, "READY=1");
     log_info("vmd " VMD_VERSION " serves %s", paths->run);
     g_main_loop_run(loop);
     sd_notify(0, "STOPPING=1");
     return TRUE;
+}
+
+static gboolean
+fault_set(GError **err)
+{
+    const char *fault = g_getenv("VMD_FAULT");
+
+    return !fault || flow_set_fault(fault, err);
 }
 
 static gboolean
@@ -96,9 +130,16 @@ run(const Options *o, GError **err)
         paths_init_session(&paths);
     else
         paths_init_system(&paths, o->root ? o->root : "");
-    ok = paths_make(&paths, err) && lock_take(paths.run, &lock, err) && serve(&paths, err);
+    ok = fault_set(err) && paths_make(&paths, err) && lock_take(paths.run, &lock, err) &&
+         serve(&paths, err);
     paths_done(&paths);
     return ok;
+}
+
+static void
+print_step(const char *table, const Step *step, gpointer user)
+{
+    printf("%s/%s\t%s\n", table, step->name, step->undo ? "undo" : "-");
 }
 
 int
@@ -108,6 +149,10 @@ main(int argc, char **argv)
     const GOptionEntry entries[] = {
         { "root", 0, 0, G_OPTION_ARG_FILENAME, &o.root,
           "Keep sockets, state, definitions and data below DIR", "DIR" },
+        { "session", 0, 0, G_OPTION_ARG_NONE, &o.session,
+          "Be the daemon of this user alone, for root as well", NULL },
+        { "list-steps", 0, 0, G_OPTION_ARG_NONE, &o.list_steps,
+          "Print the steps of every flow and exit", NULL },
         { "log-level", 0, 0, G_OPTION_ARG_STRING, &o.log_level,
           "Least important message to log: debug, info, warning, error", "LEVEL" },
         { "version", 0, 0, G_OPTION_ARG_NONE, &o.version, "Print the version and exit", NULL },
@@ -123,6 +168,9 @@ main(int argc, char **argv)
         status = 2;
     } else if (o.version) {
         puts("vmd " VMD_VERSION);
+        status = 0;
+    } else if (o.list_steps) {
+        flow_list(print_step, NULL);
         status = 0;
     } else {
         o.session &= o.root == NULL;
