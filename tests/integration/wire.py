@@ -4,11 +4,11 @@ import random
 import socket
 import struct
 import subprocess
-import threading
+import sys
 import time
 
 import rpc
-from harness import VMD, main, need, skip, test
+from harness import SHARED, VMD, main, skip, test, wait_for
 from rpc import Client, optional, string
 
 
@@ -62,6 +62,27 @@ def python_libvirt_connects(d):
     if subprocess.run(["/usr/bin/python3", "-c", "import libvirt"], capture_output=True).returncode:
         skip("python3-libvirt is not installed")
     assert "fine" in d.run("/usr/bin/python3", "-c", PYTHON_CLIENT, d.uri)
+
+
+@test
+def captured_sessions_decode(d):
+    dissector = SHARED / "wire/decode.py"
+    if not dissector.exists():
+        skip(f"there is no {dissector}")
+    between = d.root / "between.sock"
+    proxy = subprocess.Popen([sys.executable, dissector, "proxy", "--quiet", "--listen", between,
+                              "--connect", d.socket], stdout=subprocess.PIPE, text=True)
+    try:
+        wait_for(between.exists)
+        uri = f"qemu+unix:///system?socket={between}"
+        for command in ("uri", "nodeinfo", "nodecpumap", "nodememstats", "list --all", "net-list",
+                        "version", "capabilities", "event --list"):
+            d.virsh(*command.split(), uri=uri, status=None)
+        d.run("/usr/bin/python3", "-c", PYTHON_CLIENT, uri, status=None)
+    finally:
+        proxy.terminate()
+    out, _ = proxy.communicate(timeout=20)
+    assert proxy.returncode == 0, out
 
 
 # ---- opening
