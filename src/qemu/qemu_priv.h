@@ -26,9 +26,9 @@ void emulator_get(const char *path, EmulatorFound done, gpointer user);
 /* The same for who cannot wait (define): blocks the loop when the binary must be probed. */
 const Emulator *emulator_get_now(const char *path, GError **err);
 guint64 emulator_version(const Emulator *e); /* major * 1000000 + minor * 1000 + micro */
-/* Fills in what only the emulator knows (path, machine type and so on) and the defaults of conf;
- * the one way from a parsed definition to a stored one. */
-gboolean emulator_fill(DomainDef *def, GError **err);
+/* How conf asks for emulators: for domain_parse and domain_fill. A binary that is not known yet is
+ * probed while the loop waits. */
+const ConfContext *emulator_context(void);
 gboolean capable_init(const Paths *paths, GError **err);
 void capable_done(void);
 

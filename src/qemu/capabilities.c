@@ -1,0 +1,200 @@
+/* The capability questions of the door: find the emulators that they are about, wait for a probe
+ * where there is one to wait for, write the document. */
+#include "hostcaps.h"
+
+#include <string.h>
+
+/* ---- virConnectGetCapabilities: every emulator there is, one after the other */
+
+typedef struct Gather {
+    VmText done;
+    gpointer user;
+    guint next;
+    GPtrArray *emulators; /* const Emulator */
+} Gather;
+
+static void gather_next(Gather *g);
+
+static void
+on_gathered(const Emulator *e, const GError *err, gpointer user)
+{
+    Gather *g = user;
+
+    if (e != NULL)
+        g_ptr_array_add(g->emulators, (gpointer)e);
+    else
+        log_warning("%s", err->message);
+    gather_next(g);
+}
+
+/* Two names of one binary (ppc64le) are one guest, under the name that QEMU gives itself. */
+static gboolean
+is_listed(const Gather *g, const char *path)
+{
+    for (guint i = 0; i < g->emulators->len; i++)
+        if (g_str_equal(((const Emulator *)g->emulators->pdata[i])->path, path))
+            return TRUE;
+    return FALSE;
+}
+
+static void
+gather_next(Gather *g)
+{
+    g_autofree char *text = NULL;
+
+    while (g->next < emulator_arches()) {
+        guint bits;
+        const char *arch = emulator_arch(g->next++, &bits);
+        g_autofree char *path = emulator_binary(arch, NULL);
+
+        if (path != NULL && !is_listed(g, path)) {
+            emulator_get(path, on_gathered, g);
+            return;
+        }
+    }
+    text = hostcaps_format(g->emulators);
+    g->done(text, NULL, g->user);
+    g_ptr_array_unref(g->emulators);
+    g_free(g);
+}
+
+void
+qemu_capabilities(VmText done, gpointer user)
+{
+    Gather *g = g_new0(Gather, 1);
+
+    g->done = done;
+    g->user = user;
+    g->emulators = g_ptr_array_new();
+    gather_next(g);
+}
+
+/* ---- virConnectGetDomainCapabilities */
+
+typedef struct DomainQuestion {
+    VmText done;
+    gpointer user;
+    char *arch, *machine, *virttype;
+} DomainQuestion;
+
+static void
+domain_question_free(DomainQuestion *q)
+{
+    g_free(q->arch);
+    g_free(q->machine);
+    g_free(q->virttype);
+    g_free(q);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainQuestion, domain_question_free)
+
+static gboolean
+question_kvm(const DomainQuestion *q, const Emulator *e, gboolean *ret_kvm, GError **err)
+{
+    int type = q->virttype != NULL ? word_find(virt_types, q->virttype) : 0;
+
+    if (q->virttype != NULL && type == 0)
+        return fail(err, ERR_INVALID_ARG, "unknown virttype: %s", q->virttype);
+    if ((type == VIRT_KVM && !e->kvm) || (type != 0 && type != VIRT_KVM && type != VIRT_QEMU))
+        return fail(err, ERR_INVALID_ARG, "Emulator '%s' does not support virt type '%s'", e->path,
+                    q->virttype);
+    *ret_kvm = type == 0 ? e->kvm : type == VIRT_KVM;
+    return TRUE;
+}
+
+static char *
+domain_answer(const DomainQuestion *q, const Emulator *e, GError **err)
+{
+    const Machine *m = q->machine != NULL ? emulator_machine(e, q->machine)
+                                          : emulator_default_machine(e);
+    gboolean kvm = FALSE;
+
+    if (q->arch != NULL && g_strcmp0(q->arch, e->arch) != 0) {
+        fail(err, ERR_INVALID_ARG,
+             "architecture from emulator '%s' doesn't match given architecture '%s'", e->arch,
+             q->arch);
+        return NULL;
+    }
+    if (m == NULL) {
+        fail(err, ERR_INVALID_ARG, "the machine '%s' is not supported by emulator '%s'",
+             q->machine != NULL ? q->machine : "", e->path);
+        return NULL;
+    }
+    if (!question_kvm(q, e, &kvm, err))
+        return NULL;
+    return domcaps_format(e, m, kvm);
+}
+
+static void
+on_domain_emulator(const Emulator *e, const GError *err, gpointer user)
+{
+    g_autoptr(DomainQuestion) q = user;
+    g_autoptr(GError) own = NULL;
+    g_autofree char *text = e != NULL ? domain_answer(q, e, &own) : NULL;
+
+    q->done(text, err != NULL ? err : own, q->user);
+}
+
+void
+qemu_domain_capabilities(const char *emulator, const char *arch, const char *machine,
+                         const char *virttype, VmText done, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *path = emulator != NULL
+                                ? g_strdup(emulator)
+                                : emulator_binary(arch != NULL ? arch : emulator_host_arch(), &err);
+    DomainQuestion *q;
+
+    if (path == NULL) {
+        done(NULL, err, user);
+        return;
+    }
+    q = g_new0(DomainQuestion, 1);
+    q->done = done;
+    q->user = user;
+    q->arch = g_strdup(arch);
+    q->machine = g_strdup(machine);
+    q->virttype = g_strdup(virttype);
+    emulator_get(path, on_domain_emulator, q);
+}
+
+/* ---- smaller ones */
+
+typedef struct VersionQuestion {
+    QemuVersion done;
+    gpointer user;
+} VersionQuestion;
+
+static void
+on_version_emulator(const Emulator *e, const GError *err, gpointer user)
+{
+    g_autofree VersionQuestion *q = user;
+
+    q->done(e != NULL ? e->version : 0, err, q->user);
+}
+
+void
+qemu_version(QemuVersion done, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *path = emulator_binary(emulator_host_arch(), &err);
+    VersionQuestion *q;
+
+    if (path == NULL) {
+        done(0, err, user);
+        return;
+    }
+    q = g_new0(VersionQuestion, 1);
+    q->done = done;
+    q->user = user;
+    emulator_get(path, on_version_emulator, q);
+}
+
+guint
+qemu_max_vcpus(const char *virttype)
+{
+    g_autofree char *path = emulator_binary(emulator_host_arch(), NULL);
+    const Emulator *e = path != NULL ? emulator_get_now(path, NULL) : NULL;
+    const Machine *m = e != NULL ? emulator_default_machine(e) : NULL;
+
+    return m != NULL ? m->max_cpus : 0;
+}

@@ -1,0 +1,307 @@
+/* CPU models as QEMU tells them: names of features, which named model is nearest to a host, and the
+ * <cpu> part of the capability documents. */
+#include "cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Documents keep the older spelling of some names; QEMU has both. */
+static const struct {
+    const char *document, *qemu;
+} spellings[] = {
+    { "cmp_legacy", "cmp-legacy" },
+    { "ds_cpl", "ds-cpl" },
+    { "fxsr_opt", "fxsr-opt" },
+    { "kvm_asyncpf", "kvm-asyncpf" },
+    { "kvm_mmu", "kvm-mmu" },
+    { "kvm_nopiodelay", "kvm-nopiodelay" },
+    { "kvm_pv_eoi", "kvm-pv-eoi" },
+    { "kvm_pv_unhalt", "kvm-pv-unhalt" },
+    { "kvm_steal_time", "kvm-steal-time" },
+    { "lahf_lm", "lahf-lm" },
+    { "nodeid_msr", "nodeid-msr" },
+    { "pclmuldq", "pclmulqdq" },
+    { "perfctr_core", "perfctr-core" },
+    { "perfctr_nb", "perfctr-nb" },
+    { "tsc_adjust", "tsc-adjust" },
+};
+
+const char *
+cpu_feature_to_qemu(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(spellings); i++)
+        if (g_str_equal(spellings[i].document, name))
+            return spellings[i].qemu;
+    return name;
+}
+
+const char *
+cpu_feature_from_qemu(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(spellings); i++)
+        if (g_str_equal(spellings[i].qemu, name))
+            return spellings[i].document;
+    return name;
+}
+
+const char *
+cpu_vendor(const char *cpuid)
+{
+    static const struct {
+        const char *cpuid, *name;
+    } vendors[] = { { "GenuineIntel", "Intel" },
+                    { "AuthenticAMD", "AMD" },
+                    { "HygonGenuine", "Hygon" },
+                    { "CentaurHauls", "Centaur" },
+                    { "  Shanghai  ", "Zhaoxin" } };
+
+    for (guint i = 0; i < G_N_ELEMENTS(vendors); i++)
+        if (g_strcmp0(vendors[i].cpuid, cpuid) == 0)
+            return vendors[i].name;
+    return NULL;
+}
+
+/* Models that imitate nobody's CPU: the vendor in their CPUID is only a default. */
+static gboolean
+is_generic(const CpuModel *m)
+{
+    static const char *const names[] = { "486",      "kvm32",  "kvm64",  "pentium", "pentium2",
+                                         "pentium3", "qemu32", "qemu64", "base" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        gsize len = strlen(names[i]);
+
+        if (strncmp(m->name, names[i], len) == 0 && (m->name[len] == 0 || m->name[len] == '-'))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+const CpuModel *
+cpu_version(const Emulator *e, const CpuModel *m)
+{
+    const CpuModel *version = m->alias_of != NULL ? emulator_model(e, m->alias_of) : NULL;
+
+    return version != NULL ? version : m;
+}
+
+static gboolean
+is_paravirtual(const Emulator *e, guint bit)
+{
+    const char *name = e->features->pdata[bit];
+
+    return g_str_has_prefix(name, "kvm") || g_str_has_prefix(name, "hv-");
+}
+
+/* ---- the nearest model */
+
+static guint
+count_differences(const Emulator *e, const HostCpu *host, const CpuModel *m)
+{
+    guint n = 0;
+
+    for (guint bit = 0; bit < e->features->len; bit++)
+        n += !is_paravirtual(e, bit) &&
+             feature_in(&host->features, (int)bit) != feature_in(&m->features, (int)bit);
+    return n;
+}
+
+/* A model of the same family and model number is the right one, however the host is curtailed. */
+static guint
+model_distance(const Emulator *e, const HostCpu *host, const CpuModel *m)
+{
+    gboolean same = host->family == m->family && host->model == m->model;
+
+    return count_differences(e, host, m) + (same ? 0 : FEATURE_WORDS * 64);
+}
+
+static const char *
+plain_name(const Emulator *e, const CpuModel *version)
+{
+    for (guint i = 0; i < e->models->len; i++) {
+        const CpuModel *m = &g_array_index(e->models, CpuModel, i);
+
+        if (g_strcmp0(m->alias_of, version->name) == 0)
+            return m->name;
+    }
+    return version->name;
+}
+
+const CpuModel *
+cpu_nearest(const Emulator *e, Accel accel)
+{
+    const HostCpu *host = &e->host[accel];
+    const CpuModel *best = NULL;
+    guint least = G_MAXUINT;
+
+    for (guint i = 0; host->known && i < e->models->len; i++) {
+        const CpuModel *m = &g_array_index(e->models, CpuModel, i);
+        guint distance;
+
+        if (m->alias_of != NULL || m->vendor == NULL || is_generic(m) ||
+            g_strcmp0(m->vendor, host->vendor) != 0)
+            continue;
+        distance = model_distance(e, host, m);
+        if (distance < least) {
+            least = distance;
+            best = m;
+        }
+    }
+    return best;
+}
+
+static int
+policy_order(gconstpointer a, gconstpointer b)
+{
+    const CpuPolicy *x = a, *y = b;
+
+    return x->on != y->on ? y->on - x->on : strcmp(x->name, y->name);
+}
+
+const char *
+cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies)
+{
+    const CpuModel *m = cpu_nearest(e, accel);
+    GArray *policies;
+
+    if (m == NULL)
+        return NULL;
+    policies = g_array_new(FALSE, FALSE, sizeof(CpuPolicy));
+    for (guint bit = 0; bit < e->features->len; bit++) {
+        CpuPolicy p = { cpu_feature_from_qemu(e->features->pdata[bit]),
+                        feature_in(&e->host[accel].features, (int)bit) };
+
+        if (!is_paravirtual(e, bit) && p.on != feature_in(&m->features, (int)bit))
+            g_array_append_val(policies, p);
+    }
+    g_array_sort(policies, policy_order);
+    *ret_policies = policies;
+    return plain_name(e, m);
+}
+
+/* ---- <cpu> */
+
+guint
+cpu_phys_bits(void)
+{
+    g_autofree char *info = NULL;
+    const char *at;
+
+    if (!g_file_get_contents("/proc/cpuinfo", &info, NULL, NULL))
+        return 0;
+    at = strstr(info, "address sizes");
+    at = at != NULL ? strchr(at, ':') : NULL;
+    return at != NULL ? (guint)strtoul(at + 1, NULL, 10) : 0;
+}
+
+static void
+put_enum(XmlOut *x, const char *name, const char *first, const char *second)
+{
+    xml_open(x, "enum", "name", name, NULL);
+    xml_text(x, "value", first, NULL);
+    xml_text(x, "value", second, NULL);
+    xml_close(x, "enum");
+}
+
+static void
+put_own_mode(XmlOut *x, const char *mode, gboolean supported, const char *migratable)
+{
+    if (!supported) {
+        xml_leaf(x, "mode", "name", mode, "supported", "no", NULL);
+        return;
+    }
+    xml_open(x, "mode", "name", mode, "supported", "yes", NULL);
+    put_enum(x, migratable, "on", "off");
+    xml_close(x, "mode");
+}
+
+static void
+put_host_model(XmlOut *x, const Emulator *e, Accel accel)
+{
+    g_autoptr(GArray) policies = NULL;
+    const char *name = cpu_host_model(e, accel, &policies);
+    guint bits = cpu_phys_bits();
+
+    if (name == NULL) {
+        xml_leaf(x, "mode", "name", "host-model", "supported", "no", NULL);
+        return;
+    }
+    xml_open(x, "mode", "name", "host-model", "supported", "yes", NULL);
+    xml_text(x, "model", name, "fallback", "forbid", NULL);
+    xml_text(x, "vendor", cpu_vendor(e->host[accel].vendor), NULL);
+    if (accel == ACCEL_KVM && bits != 0)
+        xml_leaf(x, "maxphysaddr", "mode", "passthrough", "limit", xml_number(bits), NULL);
+    for (guint i = 0; i < policies->len; i++) {
+        const CpuPolicy *p = &g_array_index(policies, CpuPolicy, i);
+
+        xml_leaf(x, "feature", "policy", p->on ? "require" : "disable", "name", p->name, NULL);
+    }
+    xml_close(x, "mode");
+}
+
+static int
+text_order(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void
+put_blockers(XmlOut *x, const Emulator *e, const char *model, const FeatureSet *blockers)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+    for (guint bit = 0; bit < e->features->len; bit++)
+        if (feature_in(blockers, (int)bit))
+            g_ptr_array_add(names, (gpointer)cpu_feature_from_qemu(e->features->pdata[bit]));
+    g_ptr_array_sort(names, text_order);
+    xml_open(x, "blockers", "model", model, NULL);
+    for (guint i = 0; i < names->len; i++)
+        xml_leaf(x, "feature", "name", names->pdata[i], NULL);
+    xml_close(x, "blockers");
+}
+
+static void
+put_model(XmlOut *x, const Emulator *e, const CpuModel *m, Accel accel)
+{
+    gboolean usable = feature_set_empty(&m->on[accel].blockers);
+    const CpuModel *version = cpu_version(e, m);
+    const char *vendor = is_generic(m) ? NULL : cpu_vendor(version->vendor);
+
+    xml_text(x, "model", m->name, "usable", usable ? "yes" : "no", "deprecated",
+             m->deprecated ? "yes" : NULL, "vendor", vendor != NULL ? vendor : "unknown",
+             "canonical", m->alias_of, NULL);
+    if (!usable)
+        put_blockers(x, e, m->name, &m->on[accel].blockers);
+}
+
+static gboolean
+is_own_mode(const CpuModel *m)
+{
+    return g_str_equal(m->name, "host") || g_str_equal(m->name, "max") ||
+           g_str_equal(m->name, "base");
+}
+
+static void
+put_custom(XmlOut *x, const Emulator *e, Accel accel)
+{
+    xml_open(x, "mode", "name", "custom", "supported", "yes", NULL);
+    for (guint i = 0; i < e->models->len; i++) {
+        const CpuModel *m = &g_array_index(e->models, CpuModel, i);
+
+        if (m->on[accel].known && !is_own_mode(m))
+            put_model(x, e, m, accel);
+    }
+    xml_close(x, "mode");
+}
+
+void
+cpu_put_modes(XmlOut *x, const Emulator *e, Accel accel)
+{
+    xml_open(x, "cpu", NULL);
+    put_own_mode(x, "host-passthrough", accel == ACCEL_KVM, "hostPassthroughMigratable");
+    put_own_mode(x, "maximum", emulator_model(e, "max") != NULL, "maximumMigratable");
+    put_host_model(x, e, accel);
+    put_custom(x, e, accel);
+    xml_close(x, "cpu");
+}

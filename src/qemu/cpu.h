@@ -1,0 +1,24 @@
+/* CPU models of an emulator. */
+#pragma once
+
+#include "emulator.h"
+#include "xmlout.h"
+
+const char *cpu_feature_to_qemu(const char *name);
+const char *cpu_feature_from_qemu(const char *name);
+const char *cpu_vendor(const char *cpuid); /* "Intel"; NULL: unknown */
+guint cpu_phys_bits(void);                 /* of this host; 0: not told */
+
+typedef struct CpuPolicy {
+    const char *name; /* as documents spell it */
+    gboolean on;
+} CpuPolicy;
+
+/* The version that a name stands for, or the model itself. */
+const CpuModel *cpu_version(const Emulator *e, const CpuModel *m);
+/* The named version that is nearest to what the accelerator gives; NULL: none is told. */
+const CpuModel *cpu_nearest(const Emulator *e, Accel accel);
+/* The same as a name, with the features (GArray of CpuPolicy) that make up the difference. */
+const char *cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies);
+/* The <cpu> of domain capabilities. */
+void cpu_put_modes(XmlOut *x, const Emulator *e, Accel accel);
