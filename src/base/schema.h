@@ -139,17 +139,18 @@ struct Schema {
 typedef struct NumSpec {
     gint64 min;
     guint64 max;
-    const char *format; /* NULL: decimal; else for a guint64, such as "0x%04" G_GINT64_MODIFIER "x" */
+    const char
+        *format; /* NULL: decimal; else for a guint64, such as "0x%04" G_GINT64_MODIFIER "x" */
 } NumSpec;
-#define RANGE(lo, hi) (&(const NumSpec){ lo, hi, NULL })
+#define RANGE(lo, hi)  (&(const NumSpec){ lo, hi, NULL })
 #define HEX(width, hi) (&(const NumSpec){ 0, hi, "0x%0" #width G_GINT64_MODIFIER "x" })
-#define HEX_BARE(hi)  (&(const NumSpec){ 0, hi, "0x%" G_GINT64_MODIFIER "x" })
+#define HEX_BARE(hi)   (&(const NumSpec){ 0, hi, "0x%" G_GINT64_MODIFIER "x" })
 
 typedef struct SizeSpec {
-    guint64 bare;      /* bytes in 1 of a number without unit */
-    guint64 stored;    /* bytes in 1 of the struct's number; what is read is rounded up */
-    const char *unit;  /* written; NULL: none */
-    guint64 max;       /* in stored units; 0: none */
+    guint64 bare;     /* bytes in 1 of a number without unit */
+    guint64 stored;   /* bytes in 1 of the struct's number; what is read is rounded up */
+    const char *unit; /* written; NULL: none */
+    guint64 max;      /* in stored units; 0: none */
 } SizeSpec;
 extern const SizeSpec size_kib;   /* KiB in, KiB stored, KiB out: memory */
 extern const SizeSpec size_bytes; /* bytes in, stored and out */
@@ -163,10 +164,10 @@ typedef struct FieldType {
     /* FALSE without an error: the engine says which attribute of which element is wrong. */
     gboolean (*parse)(const Field *f, const char *text, gpointer at, GError **err);
     void (*format)(const Field *f, gconstpointer at, GString *out); /* not escaped */
-    gboolean (*present)(gconstpointer at); /* NULL: any byte is not zero */
-    void (*clear)(gpointer at);            /* NULL: owns nothing */
-    void (*copy)(gpointer to, gconstpointer from); /* NULL: bytes */
-    gboolean (*equal)(gconstpointer a, gconstpointer b); /* NULL: bytes */
+    gboolean (*present)(gconstpointer at);                          /* NULL: any byte is not zero */
+    void (*clear)(gpointer at);                                     /* NULL: owns nothing */
+    void (*copy)(gpointer to, gconstpointer from);                  /* NULL: bytes */
+    gboolean (*equal)(gconstpointer a, gconstpointer b);            /* NULL: bytes */
 } FieldType;
 
 extern const char *const yes_no[]; /* 1 yes, 2 no */
@@ -175,7 +176,7 @@ enum { YES = 1, NO = 2, ON = 1, OFF = 2 };
 
 /* ---- over any schema (schema.c) ---------------------------------------------------------- */
 
-gpointer schema_new(const Schema *s); /* zeroed */
+gpointer schema_new(const Schema *s);            /* zeroed */
 void schema_free(const Schema *s, gpointer def); /* NULL is fine */
 void schema_done(const Schema *s, gpointer def); /* contents only; twice is safe */
 gpointer schema_copy(const Schema *s, gconstpointer def);
@@ -210,9 +211,11 @@ typedef struct XmlNamespace {
 } XmlNamespace;
 
 /* Reads a whole document. Every error names the element and its line. len -1: strlen. Input that is
- * no XML is ERR_XML_DETAIL. Documents above 8 MiB, with entities or nested beyond reason are refused.
- * namespaces: NULL, or ended by an empty one. */
+ * no XML is ERR_XML_DETAIL. Documents above 8 MiB, with entities or nested beyond reason are
+ * refused. namespaces: NULL, or ended by an empty one. */
 gpointer xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gssize len,
                    guint flags, GError **err);
+/* Name of the root element, for documents that may be of several kinds. Caller frees. */
+char *xml_root_name(const char *text, gssize len, GError **err);
 /* Indented by two spaces; ends in a newline. Caller frees. */
 char *xml_format(const Schema *s, const XmlNamespace *namespaces, gconstpointer def, guint flags);

@@ -1,6 +1,6 @@
 /* Rows to and from XML. Reading goes row by row over a libxml2 tree and marks what a row knows
- * (node->_private); what is left unmarked at the end is unknown: warned of, or refused. Writing goes
- * over the same rows and opens elements when the first row below them has something to say. */
+ * (node->_private); what is left unmarked at the end is unknown: warned of, or refused. Writing
+ * goes over the same rows and opens elements when the first row below them has something to say. */
 #include "base.h"
 
 #include <libxml/parser.h>
@@ -443,8 +443,7 @@ read_field(Finder *finder, const Field *f, gpointer def, guint *found, GError **
     }
     if (f->kind == F_REFUSED)
         return fail_line(err, ERR_CONFIG_UNSUPPORTED, p.el, "%s '%s' in '%s' is not supported",
-                         p.attr ? "attribute" : "element",
-                         p.attr ? p.attr->name : p.el->name,
+                         p.attr ? "attribute" : "element", p.attr ? p.attr->name : p.el->name,
                          p.attr ? p.el->name : finder->base->name);
     if (f->kind == F_XML)
         return read_raw(&p, at, found);
@@ -504,17 +503,17 @@ report_unknown(Reader *r, const xmlNode *el, GError **err)
 }
 
 static gboolean
-fail_syntax(const Schema *s, xmlParserCtxt *ctxt, GError **err)
+fail_syntax(const char *what, xmlParserCtxt *ctxt, GError **err)
 {
     const xmlError *e = xmlCtxtGetLastError(ctxt);
     g_autofree char *text = g_strdup(e && e->message ? e->message : "not XML");
 
-    return fail(err, ERR_XML_DETAIL, "(%s_definition):%d: %s", s->name, e ? e->line : 0,
+    return fail(err, ERR_XML_DETAIL, "(%s_definition):%d: %s", what, e ? e->line : 0,
                 g_strchomp(text));
 }
 
 static xmlDoc *
-read_document(const Schema *s, const char *text, gsize len, GError **err)
+read_document(const char *what, const char *text, gsize len, GError **err)
 {
     xmlParserCtxt *ctxt;
     xmlDoc *doc;
@@ -527,7 +526,7 @@ read_document(const Schema *s, const char *text, gsize len, GError **err)
     doc = xmlCtxtReadMemory(ctxt, text, len, NULL, NULL,
                             XML_PARSE_NONET | XML_PARSE_NOWARNING | XML_PARSE_NOERROR);
     if (!doc)
-        fail_syntax(s, ctxt, err);
+        fail_syntax(what, ctxt, err);
     xmlFreeParserCtxt(ctxt);
     return doc;
 }
@@ -536,7 +535,7 @@ gpointer
 xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gssize len,
           guint flags, GError **err)
 {
-    g_autoptr(xmlDoc) doc = read_document(s, text, len < 0 ? strlen(text) : (gsize)len, err);
+    g_autoptr(xmlDoc) doc = read_document(s->name, text, len < 0 ? strlen(text) : (gsize)len, err);
     Reader r = { namespaces, flags, 0 };
     g_autoptr(GError) why = NULL;
     xmlNode *root;
@@ -562,6 +561,14 @@ xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gss
     return NULL;
 }
 
+char *
+xml_root_name(const char *text, gssize len, GError **err)
+{
+    g_autoptr(xmlDoc) doc = read_document("device", text, len < 0 ? strlen(text) : (gsize)len, err);
+
+    return doc ? g_strdup((const char *)xmlDocGetRootElement(doc)->name) : NULL;
+}
+
 /* ---- writing */
 
 typedef enum TagState { TAG_WANTED, TAG_OPEN, TAG_CHILDREN, TAG_TEXT } TagState;
@@ -577,7 +584,7 @@ typedef struct Writer {
     GArray *tags; /* of Tag: the path to where we are; the last ones may be only wanted */
     guint flags;
     const XmlNamespace *namespaces;
-    guint used; /* bit n: a tag of namespaces[n] was written */
+    guint used;     /* bit n: a tag of namespaces[n] was written */
     gsize root_end; /* offset in out, after the attributes of the root */
 } Writer;
 
@@ -761,8 +768,8 @@ write_value(Writer *w, guint base, const Field *f, gconstpointer at)
     gboolean attr = *name == '@', own_text = strcmp(name, ".") == 0;
     g_autoptr(GString) text = g_string_new(NULL);
 
-    write_goto(w, base, f->path, attr || own_text ? (last ? (gsize)(last - f->path) : 0)
-                                                  : strlen(f->path));
+    write_goto(w, base, f->path,
+               attr || own_text ? (last ? (gsize)(last - f->path) : 0) : strlen(f->path));
     t->format(f, at, text);
     if (attr)
         write_attr(w, name + 1, text->str);

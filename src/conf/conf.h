@@ -34,9 +34,9 @@ typedef struct EmulatorCaps {
     guint version; /* 10000002: major * 1000000 + minor * 1000 + micro */
     gboolean kvm;  /* this host lets it use KVM */
     gboolean tcg;
-    GHashTable *devices;  /* set of char *: QOM types that -device takes ("virtio-blk-pci") */
-    GHashTable *features; /* set of char *: anything else a rule asks for ("spice", "vnc",
-                           * "memory-backend-memfd", "TYPE.PROPERTY", "tpm-emulator") */
+    GHashTable *devices;   /* set of char *: QOM types that -device takes ("virtio-blk-pci") */
+    GHashTable *features;  /* set of char *: anything else a rule asks for ("spice", "vnc",
+                            * "memory-backend-memfd", "TYPE.PROPERTY", "tpm-emulator") */
     GPtrArray *machines;   /* MachineCaps */
     GPtrArray *cpu_models; /* CpuModelCaps */
 } EmulatorCaps;
@@ -54,14 +54,15 @@ EmulatorCaps *caps_from_json(const char *text, gsize len, GError **err);
 char *caps_to_json(const EmulatorCaps *caps);
 
 /* Finds the caps of an emulator. path NULL: the default one for arch; arch NULL: the host's. NULL
- * and an error when there is none. The result is borrowed and lives at least as long as the call. */
+ * and an error when there is none. The result is borrowed and lives at least as long as the call.
+ */
 typedef const EmulatorCaps *(*CapsLookup)(const char *path, const char *arch, int virt_type,
                                           gpointer user, GError **err);
 
 typedef struct ConfContext {
     CapsLookup lookup;
     gpointer user;
-    gboolean session; /* an ordinary user's daemon */
+    gboolean session;        /* an ordinary user's daemon */
     const char *nvram_dir;   /* "/var/lib/vmd/qemu/nvram" */
     const char *channel_dir; /* "/run/vmd/channel": sockets of channels without a path */
 } ConfContext;
@@ -84,7 +85,8 @@ DomainDef *domain_copy(const DomainDef *def);
 gboolean domain_equal(const DomainDef *a, const DomainDef *b);
 void domain_free(DomainDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainDef, domain_free)
-/* Completes a definition (fill.c): machine, cpu, controllers, addresses and so on. Twice is as once. */
+/* Completes a definition (fill.c): machine, cpu, controllers, addresses and so on. Twice is as
+ * once. */
 gboolean domain_fill(DomainDef *def, const EmulatorCaps *caps, const ConfContext *context,
                      GError **err);
 /* Rules across rows (check.c); pure. */

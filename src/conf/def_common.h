@@ -47,11 +47,9 @@ typedef struct Address {
         } usb;
         struct {
             guint64 reg;
-            guint8 has_reg;
         } spapr;
         struct {
             guint32 cssid, ssid, devno;
-            guint8 has_devno;
         } ccw;
         struct {
             guint32 iobase, irq;
@@ -59,7 +57,6 @@ typedef struct Address {
         struct {
             guint32 slot;
             guint64 base;
-            guint8 has_slot;
         } dimm;
     };
 } Address;
@@ -80,6 +77,8 @@ typedef struct DeviceInfo {
     char *alias;
     guint32 boot_order; /* 0: none */
     guint32 acpi_index; /* 0: none */
+    guint32 startport;  /* of a USB companion controller */
+    guint8 has_startport;
     RomDef *rom;
     Address address;
 } DeviceInfo;
@@ -101,12 +100,17 @@ extern const char *const virtio_models[];
 
 /* ---- security labels (also of one source) */
 
-typedef enum SeclabelType { SECLABEL_DEFAULT, SECLABEL_DYNAMIC, SECLABEL_STATIC, SECLABEL_NONE } SeclabelType;
+typedef enum SeclabelType {
+    SECLABEL_DEFAULT,
+    SECLABEL_DYNAMIC,
+    SECLABEL_STATIC,
+    SECLABEL_NONE
+} SeclabelType;
 
 typedef struct SeclabelDef {
     int type; /* of a domain's label only */
     char *model;
-    int relabel; /* YES, NO */
+    int relabel;   /* YES, NO */
     int labelskip; /* YES; of a source, live */
     char *label;
     char *imagelabel;
@@ -136,6 +140,7 @@ typedef enum CharType {
     CHAR_DBUS,
 } CharType;
 extern const char *const char_types[];
+extern const char *const char_protocols[];
 
 enum { CHAR_CONNECT = 1, CHAR_BIND };
 enum { CHAR_PROTOCOL_RAW = 1, CHAR_PROTOCOL_TELNET, CHAR_PROTOCOL_TELNETS, CHAR_PROTOCOL_TLS };
@@ -155,13 +160,14 @@ typedef struct CharEnd {
     char *service;
     char *channel;
     char *master, *slave; /* nmdm */
-    int append; /* ON, OFF */
-    int tls;    /* YES, NO */
-    int clipboard; /* vdagent: YES, NO */
-    int mouse;     /* vdagent: client 1, server 2 */
+    int append;           /* ON, OFF */
+    int tls;              /* YES, NO */
+    int clipboard;        /* vdagent: YES, NO */
+    int mouse;            /* vdagent: client 1, server 2 */
     ReconnectDef *reconnect;
     GPtrArray *seclabels; /* SeclabelDef */
 } CharEnd;
+extern const Schema char_end_schema;
 
 typedef struct CharLog {
     char *file;
@@ -169,7 +175,7 @@ typedef struct CharLog {
 } CharLog;
 
 typedef struct CharSource {
-    int type; /* CharType; in XML the type attribute of the device itself */
+    int type;        /* CharType; in XML the type attribute of the device itself */
     GPtrArray *ends; /* CharEnd: one, or for udp up to two */
     int protocol;    /* tcp */
     CharLog *log;

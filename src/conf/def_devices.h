@@ -78,8 +78,6 @@ typedef struct ControllerPci {
     guint32 chassis_nr, chassis, port, bus_nr, index, node;
     guint8 has_chassis_nr, has_chassis, has_port, has_bus_nr, has_index, has_node;
     int hotplug; /* ON, OFF */
-    guint64 pcihole64; /* KiB */
-    guint8 has_pcihole64;
 } ControllerPci;
 extern const char *const pci_model_names[];
 
@@ -95,10 +93,11 @@ typedef struct ControllerDef {
     int model; /* ControllerModel */
     guint32 index;
     guint8 has_index; /* once filled always */
-    guint8 has_startport, has_vectors;
+    guint8 has_ports, has_vectors;
     guint32 ports, vectors; /* usb, virtio-serial */
-    guint32 startport;      /* usb companion: <master> */
     ControllerPci *pci;
+    guint64 pcihole64; /* KiB; of a pci root */
+    guint8 has_pcihole64;
     ControllerDriver *driver;
     char *serial; /* nvme */
     DeviceInfo info;
@@ -172,7 +171,7 @@ extern const Schema redirdev_schema;
 
 typedef struct RedirFilterRule {
     char *class_, *vendor, *product, *version; /* hexadecimal or "-1" as written */
-    int allow; /* YES, NO */
+    int allow;                                 /* YES, NO */
 } RedirFilterRule;
 
 typedef struct RedirFilter {
@@ -183,11 +182,11 @@ extern const Schema redirfilter_schema;
 /* ---- input, hub */
 
 typedef struct InputDef {
-    int type;  /* InputType */
-    int bus;   /* InputBus */
-    int model; /* VirtioModel */
-    char *evdev; /* source */
-    int grab;    /* all 1 */
+    int type;        /* InputType */
+    int bus;         /* InputBus */
+    int model;       /* VirtioModel */
+    char *evdev;     /* source */
+    int grab;        /* all 1 */
     int grab_toggle; /* word of grab_toggles */
     int repeat;      /* ON, OFF */
     VirtioOptions virtio;
@@ -235,28 +234,28 @@ typedef struct SpiceOptions {
 } SpiceOptions;
 
 typedef struct GraphicsDef {
-    int type; /* GraphicsType */
+    int type;        /* GraphicsType */
     gint32 port;     /* -1: automatic */
     gint32 tls_port; /* spice */
     gint32 websocket;
     guint8 has_port, has_tls_port, has_websocket;
-    int autoport;     /* YES, NO */
-    char *listen;     /* the first listen's address, said again */
-    char *socket;     /* the same of a socket; vnc */
+    int autoport; /* YES, NO */
+    char *listen; /* the first listen's address, said again */
+    char *socket; /* the same of a socket; vnc */
     char *keymap;
     char *passwd, *passwd_valid_to;
-    int connected;    /* fail 1, disconnect 2, keep 3 */
-    int share_policy; /* allow-exclusive 1, force-shared 2, ignore 3 */
-    int power_control; /* YES, NO */
+    int connected;         /* fail 1, disconnect 2, keep 3 */
+    int share_policy;      /* allow-exclusive 1, force-shared 2, ignore 3 */
+    int power_control;     /* YES, NO */
     char *display, *xauth; /* sdl */
     int fullscreen;
-    char *username;        /* rdp */
+    char *username; /* rdp */
     int multi_user, replace_user;
-    char *dbus_address;    /* dbus */
+    char *dbus_address; /* dbus */
     int p2p;
-    int gl;                /* YES, NO */
+    int gl; /* YES, NO */
     char *rendernode;
-    guint32 audio_id;      /* <audio id> */
+    guint32 audio_id; /* <audio id> */
     SpiceOptions *spice;
     GPtrArray *listens; /* GraphicsListen */
 } GraphicsDef;
@@ -279,7 +278,7 @@ typedef enum VideoType {
 extern const char *const video_types[];
 
 typedef struct VideoDef {
-    int type; /* VideoType */
+    int type;                          /* VideoType */
     guint32 vram, ram, vram64, vgamem; /* KiB */
     guint32 heads;
     int primary; /* YES, NO */
@@ -287,8 +286,8 @@ typedef struct VideoDef {
     guint32 res_x, res_y;
     int accel3d, accel2d;
     char *rendernode;
-    int vgaconf;       /* of <driver>: io 1, on 2, off 3 */
-    int driver_name;   /* qemu 1, vhostuser 2 */
+    int vgaconf;     /* of <driver>: io 1, on 2, off 3 */
+    int driver_name; /* qemu 1, vhostuser 2 */
     VirtioOptions virtio;
     DeviceInfo info;
 } VideoDef;
@@ -299,7 +298,7 @@ typedef struct SoundCodec {
 } SoundCodec;
 
 typedef struct SoundDef {
-    int model; /* SoundModel */
+    int model;        /* SoundModel */
     int multichannel; /* YES, NO */
     guint32 streams;
     guint32 audio_id;
@@ -350,12 +349,12 @@ typedef struct AudioDef {
     int type; /* AudioType */
     guint32 id;
     guint32 timer_period;
-    char *path;                        /* file */
-    int try_mmap, exclusive;           /* oss */
+    char *path;              /* file */
+    int try_mmap, exclusive; /* oss */
     gint32 dsp_policy;
     guint8 has_dsp_policy;
-    char *server_name, *runtime_dir;   /* pulseaudio, pipewire */
-    int driver;                        /* sdl: word of sdl_drivers */
+    char *server_name, *runtime_dir; /* pulseaudio, pipewire */
+    int driver;                      /* sdl: word of sdl_drivers */
     AudioSide *input, *output;
 } AudioDef;
 extern const Schema audio_schema;
@@ -376,36 +375,47 @@ typedef enum HostdevType {
 typedef struct HostdevUsb {
     guint32 vendor, product, bus, device;
     guint8 has_vendor, has_product, has_bus, has_device;
-    int autoaddress, missing, startup_policy, guest_reset;
+    char *port;
 } HostdevUsb;
 
 typedef struct HostdevScsi {
-    int protocol; /* 0 adapter, iscsi */
+    int protocol; /* SourceProtocol words; iscsi, or 0: an adapter of the host */
     char *adapter;
     DriveAddress address;
+    guint8 has_address;
     char *name;
     GPtrArray *hosts; /* SourceHost */
-    AuthDef *auth;
     char *initiator;
+    AuthDef *auth;
 } HostdevScsi;
 
+typedef struct HostdevVhost {
+    int protocol; /* vhost 1 */
+    char *wwpn;
+} HostdevVhost;
+
+/* <source>; which member holds depends on the type. */
+typedef struct HostdevSource {
+    int type;                                              /* HostdevType: of the hostdev */
+    int startup_policy, autoaddress, missing, guest_reset; /* usb */
+    int write_filtering;                                   /* pci: YES, NO */
+    PciAddress *pci;
+    HostdevUsb *usb;
+    HostdevScsi *scsi;
+    HostdevVhost *vhost;
+    guint8 mdev_uuid[16];
+    char *block, *chardev, *interface; /* capabilities */
+} HostdevSource;
+
 typedef struct HostdevDef {
-    int mode;    /* subsystem 1, capabilities 2 */
-    int type;    /* HostdevType */
-    int managed; /* YES, NO */
-    int model;   /* mdev: word of mdev_models; scsi_host: VirtioModel words, see hostdev_models */
+    int mode;           /* subsystem 1, capabilities 2 */
+    int managed;        /* YES, NO */
+    int model;          /* word of hostdev_models */
     int display, ramfb; /* ON, OFF */
     int sgio, rawio;
     int driver_name; /* kvm 1, vfio 2, xen 3 */
     char *driver_model;
-    int write_filtering; /* YES, NO */
-    PciAddress *pci;
-    HostdevUsb *usb;
-    HostdevScsi *scsi;
-    int host_protocol; /* scsi_host: vhost 1 */
-    char *wwpn;
-    guint8 mdev_uuid[16];
-    char *caps_path; /* mode capabilities */
+    HostdevSource source; /* with the type of the hostdev */
     gboolean readonly, shareable;
     Teaming *teaming;
     DeviceInfo info;
@@ -419,6 +429,7 @@ typedef struct IdmapEntry {
     guint32 start, target, count;
     guint8 has_start, has_target, has_count;
 } IdmapEntry;
+extern const Schema idmap_entry_schema;
 
 typedef struct FsDef {
     int type;       /* mount 1, block 2, file 3, template 4, ram 5, bind 6, volume 7 */
@@ -433,10 +444,11 @@ typedef struct FsDef {
     VirtioOptions virtio;
     char *binary;
     int xattr, cache, posix_lock, flock, sandbox;
-    guint32 thread_pool;
+    gint32 thread_pool;
     guint8 has_thread_pool;
+    guint64 openfiles;
     GPtrArray *uids, *gids; /* IdmapEntry */
-    char *source;      /* dir, dev, file, name, usage by type */
+    char *source;           /* dir, dev, file, name, usage by type */
     char *socket;
     char *target;
     gboolean readonly;
@@ -469,7 +481,13 @@ typedef struct BalloonDef {
     DeviceInfo info;
 } BalloonDef;
 extern const Schema memballoon_schema;
-enum { BALLOON_VIRTIO = 1, BALLOON_XEN, BALLOON_NONE, BALLOON_TRANSITIONAL, BALLOON_NON_TRANSITIONAL };
+enum {
+    BALLOON_VIRTIO = 1,
+    BALLOON_XEN,
+    BALLOON_NONE,
+    BALLOON_TRANSITIONAL,
+    BALLOON_NON_TRANSITIONAL
+};
 
 typedef struct RngDef {
     int model; /* VirtioModel */
@@ -488,9 +506,9 @@ typedef struct TpmDef {
     int backend; /* passthrough 1, emulator 2, external 3 */
     int version; /* 1.2 1, 2.0 2 */
     char *device;
-    int persistent_state; /* YES, NO */
+    int persistent_state;  /* YES, NO */
     guint8 encryption[16]; /* secret */
-    int debug;
+    guint32 debug;
     Bitmap *pcr_banks;
     CharSource source; /* external */
     DeviceInfo info;
@@ -506,9 +524,9 @@ enum { PANIC_ISA = 1, PANIC_PSERIES, PANIC_HYPERV, PANIC_S390, PANIC_PVPANIC };
 
 typedef struct ShmemDef {
     char *name;
-    int role;  /* master 1, peer 2 */
-    int model; /* ivshmem 1, ivshmem-plain 2, ivshmem-doorbell 3 */
-    guint64 size; /* bytes */
+    int role;     /* master 1, peer 2 */
+    int model;    /* ivshmem 1, ivshmem-plain 2, ivshmem-doorbell 3 */
+    guint64 size; /* MiB */
     char *server;
     gboolean has_server;
     gboolean msi;
@@ -519,8 +537,8 @@ typedef struct ShmemDef {
 extern const Schema shmem_schema;
 
 typedef struct MemoryDevice {
-    int model;  /* dimm 1, nvdimm 2, virtio-pmem 3, virtio-mem 4, sgx-epc 5 */
-    int access; /* shared 1, private 2 */
+    int model;   /* dimm 1, nvdimm 2, virtio-pmem 3, virtio-mem 4, sgx-epc 5 */
+    int access;  /* shared 1, private 2 */
     int discard; /* YES, NO */
     guint8 uuid[16];
     guint64 page_size, align_size; /* KiB */
@@ -532,7 +550,7 @@ typedef struct MemoryDevice {
     guint32 node;
     guint8 has_node;
     gboolean readonly;
-    int dynamic_slots; /* YES, NO */
+    int dynamic_slots;   /* YES, NO */
     guint64 target_base; /* address/@base of virtio-mem */
     DeviceInfo info;
 } MemoryDevice;
@@ -549,7 +567,7 @@ extern const Schema iommu_schema;
 enum { IOMMU_INTEL = 1, IOMMU_SMMUV3, IOMMU_VIRTIO, IOMMU_AMD };
 
 typedef struct VsockDef {
-    int model; /* VirtioModel */
+    int model;    /* VirtioModel */
     int auto_cid; /* YES, NO */
     guint32 cid;
     VirtioOptions virtio;
@@ -589,21 +607,21 @@ extern const Schema nvram_device_schema;
 /* Everything below <devices>. Lists are NULL when empty. */
 typedef struct Devices {
     char *emulator;
-    GPtrArray *disks;       /* DiskDef */
-    GPtrArray *controllers; /* ControllerDef */
-    GPtrArray *leases;      /* LeaseDef */
-    GPtrArray *filesystems; /* FsDef */
-    GPtrArray *nets;        /* NetDef */
-    GPtrArray *smartcards;  /* SmartcardDef */
+    GPtrArray *disks;                                     /* DiskDef */
+    GPtrArray *controllers;                               /* ControllerDef */
+    GPtrArray *leases;                                    /* LeaseDef */
+    GPtrArray *filesystems;                               /* FsDef */
+    GPtrArray *nets;                                      /* NetDef */
+    GPtrArray *smartcards;                                /* SmartcardDef */
     GPtrArray *serials, *parallels, *consoles, *channels; /* CharDef */
-    GPtrArray *inputs;    /* InputDef */
-    GPtrArray *tpms;      /* TpmDef */
-    GPtrArray *graphics;  /* GraphicsDef */
-    GPtrArray *sounds;    /* SoundDef */
-    GPtrArray *audios;    /* AudioDef */
-    GPtrArray *videos;    /* VideoDef */
-    GPtrArray *hostdevs;  /* HostdevDef */
-    GPtrArray *redirdevs; /* RedirDef */
+    GPtrArray *inputs;                                    /* InputDef */
+    GPtrArray *tpms;                                      /* TpmDef */
+    GPtrArray *graphics;                                  /* GraphicsDef */
+    GPtrArray *sounds;                                    /* SoundDef */
+    GPtrArray *audios;                                    /* AudioDef */
+    GPtrArray *videos;                                    /* VideoDef */
+    GPtrArray *hostdevs;                                  /* HostdevDef */
+    GPtrArray *redirdevs;                                 /* RedirDef */
     RedirFilter *redirfilter;
     GPtrArray *hubs;      /* HubDef */
     GPtrArray *watchdogs; /* WatchdogDef */

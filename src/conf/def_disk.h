@@ -72,14 +72,20 @@ typedef struct AuthDef {
 extern const Schema auth_schema;
 
 typedef struct EncryptionDef {
-    int format; /* word of encryption_formats */
-    int engine; /* qemu 1, librbd 2 */
+    int format;         /* word of encryption_formats */
+    int engine;         /* qemu 1, librbd 2 */
     GPtrArray *secrets; /* SecretRef */
     char *cipher_name, *cipher_mode, *cipher_hash, *ivgen_name, *ivgen_hash;
     guint32 cipher_size;
 } EncryptionDef;
 extern const char *const encryption_formats[];
-enum { ENCRYPTION_DEFAULT = 1, ENCRYPTION_QCOW, ENCRYPTION_LUKS, ENCRYPTION_LUKS2, ENCRYPTION_LUKS_ANY };
+enum {
+    ENCRYPTION_DEFAULT = 1,
+    ENCRYPTION_QCOW,
+    ENCRYPTION_LUKS,
+    ENCRYPTION_LUKS2,
+    ENCRYPTION_LUKS_ANY
+};
 extern const Schema encryption_schema;
 
 typedef struct SourceHost {
@@ -110,8 +116,8 @@ typedef struct ReservationsDef {
 extern const Schema reservations_schema;
 
 typedef struct NvmeSource {
-    int type; /* pci 1 */
-    guint32 ns; /* namespace */
+    int type;    /* pci 1 */
+    guint32 ns;  /* namespace */
     int managed; /* YES, NO */
     PciAddress address;
 } NvmeSource;
@@ -127,15 +133,14 @@ typedef struct NetworkSource {
     char *snapshot;
     char *config;
     char *initiator;
-    int ssl_verify; /* YES, NO */
+    int ssl_verify;     /* YES, NO */
     GPtrArray *cookies; /* CookieDef */
     guint64 readahead;
     guint32 timeout;
     char *known_hosts;
     char *ssh_user, *keyfile, *agentsock; /* <identity> of ssh */
     char *nfs_user, *nfs_group;           /* and of nfs */
-    ReconnectDef *reconnect;              /* nbd: delay */
-    guint32 reconnect_delay;
+    guint32 reconnect_delay;              /* nbd */
 } NetworkSource;
 
 typedef struct VolumeSource {
@@ -146,16 +151,18 @@ typedef struct VolumeSource {
 
 typedef struct DataStore DataStore;
 
-/* What <source> holds. Its type is an attribute of the element around it, whose rows put it here. */
+/* What <source> holds. Its type is an attribute of the element around it, whose rows put it here.
+ */
 typedef struct DiskSource {
     int type;   /* SourceType */
-    char *path; /* file, block, dir: the attribute is named after the type */
+    char *path; /* but of network, volume and nvme */
     NetworkSource *net;
     VolumeSource *volume;
     NvmeSource *nvme;
-    CharEnd *vhost; /* vhostuser */
-    int startup_policy; /* mandatory 1, requisite 2, optional 3 */
-    guint32 index;      /* live */
+    int vhost_type;          /* vhostuser: unix 1 */
+    ReconnectDef *reconnect; /* vhostuser */
+    int startup_policy;      /* mandatory 1, requisite 2, optional 3 */
+    guint32 index;           /* live */
     char *fdgroup;
     GPtrArray *slices; /* SliceDef */
     AuthDef *auth;
@@ -165,6 +172,7 @@ typedef struct DiskSource {
     GPtrArray *seclabels; /* SeclabelDef */
 } DiskSource;
 extern const Schema disk_source_schema;
+extern const Schema data_store_schema;
 
 /* A data file beside a qcow2 image. */
 struct DataStore {
@@ -172,7 +180,8 @@ struct DataStore {
     DiskSource source;
 };
 
-/* One image below another. source.type 0: the end of the chain, said explicitly by <backingStore/>. */
+/* One image below another. source.type 0: the end of the chain, said explicitly by <backingStore/>.
+ */
 typedef struct BackingStore BackingStore;
 struct BackingStore {
     guint32 index; /* live */
@@ -184,7 +193,7 @@ struct BackingStore {
 extern const Schema backing_store_schema;
 
 typedef struct MirrorDef {
-    int job; /* copy 1, active-commit 2 */
+    int job;   /* copy 1, active-commit 2 */
     int ready; /* yes 1, abort 2, pivot 3 */
     int format;
     DiskSource source;
@@ -244,6 +253,8 @@ typedef struct DiskDriver {
     GPtrArray *iothread_maps; /* IothreadMap */
 } DiskDriver;
 
+extern const Schema iothread_map_schema;
+
 typedef struct IotuneDef {
     guint64 total_bytes_sec, read_bytes_sec, write_bytes_sec;
     guint64 total_iops_sec, read_iops_sec, write_iops_sec;
@@ -256,21 +267,13 @@ typedef struct IotuneDef {
 } IotuneDef;
 extern const Schema iotune_schema;
 
-/* What few disks have. */
-typedef struct DiskExtra {
-    guint32 cylinders, heads, secs; /* geometry */
-    int trans;                      /* none 1, auto 2, lba 3 */
+typedef struct DiskGeometry {
+    guint32 cylinders, heads, secs;
+    int trans; /* none 1, auto 2, lba 3 */
     guint32 logical_block, physical_block;
     guint64 discard_granularity;
     guint8 has_discard_granularity;
-    IotuneDef *iotune;
-    GPtrArray *throttle_filters; /* ThrottleFilter */
-    char *serial, *wwn, *vendor, *product;
-    gboolean transient;
-    int transient_share; /* YES, NO */
-    EncryptionDef *encryption; /* at the disk, the older place */
-    AuthDef *auth;             /* the same */
-} DiskExtra;
+} DiskGeometry;
 
 typedef struct ThrottleFilter {
     char *group;
@@ -285,12 +288,18 @@ typedef struct DiskDef {
     BackingStore *backing;
     MirrorDef *mirror; /* live */
     char *target;
-    int bus; /* DiskBus */
-    int tray; /* closed 1, open 2 */
+    int bus;       /* DiskBus */
+    int tray;      /* closed 1, open 2 */
     int removable; /* ON, OFF */
     guint32 rotation_rate;
-    gboolean readonly, shareable;
-    DiskExtra *extra;
+    gboolean readonly, shareable, transient;
+    int transient_share; /* YES, NO */
+    AuthDef *auth;       /* the older place; the source has another */
+    DiskGeometry *geometry;
+    IotuneDef *iotune;
+    GPtrArray *throttle_filters; /* ThrottleFilter */
+    char *serial, *wwn, *vendor, *product;
+    EncryptionDef *encryption; /* the older place */
     DeviceInfo info;
 } DiskDef;
 extern const Schema disk_schema;

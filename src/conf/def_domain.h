@@ -14,11 +14,11 @@ typedef struct HugePage {
 } HugePage;
 
 typedef struct MemoryBacking {
-    gboolean hugepages;   /* without pages: the default size */
-    GPtrArray *pages;     /* HugePage */
-    int source;           /* file 1, anonymous 2, memfd 3 */
-    int access;           /* shared 1, private 2 */
-    int allocation;       /* immediate 1, ondemand 2 */
+    gboolean hugepages; /* without pages: the default size */
+    GPtrArray *pages;   /* HugePage */
+    int source;         /* file 1, anonymous 2, memfd 3 */
+    int access;         /* shared 1, private 2 */
+    int allocation;     /* immediate 1, ondemand 2 */
     guint32 alloc_threads;
     gboolean locked, nosharepages, discard;
 } MemoryBacking;
@@ -76,7 +76,7 @@ typedef struct SchedDef {
 
 typedef struct CacheAllocation {
     guint32 id, level;
-    int type; /* both 1, code 2, data 3 */
+    int type;     /* both 1, code 2, data 3 */
     guint64 size; /* bytes */
 } CacheAllocation;
 
@@ -144,9 +144,9 @@ typedef struct NumaCell {
     guint32 id;
     guint8 has_id;
     Bitmap *cpus;
-    guint64 memory; /* KiB */
-    int access;  /* shared 1, private 2 */
-    int discard; /* YES, NO */
+    guint64 memory;       /* KiB */
+    int access;           /* shared 1, private 2 */
+    int discard;          /* YES, NO */
     GPtrArray *distances; /* NumaDistance */
     GPtrArray *caches;    /* NumaCache */
 } NumaCell;
@@ -214,8 +214,8 @@ typedef struct FirmwareFeature {
 
 typedef struct LoaderDef {
     int readonly, secure, stateless; /* YES, NO */
-    int type;   /* rom 1, pflash 2 */
-    int format; /* DiskFormat */
+    int type;                        /* rom 1, pflash 2 */
+    int format;                      /* DiskFormat */
     char *path;
 } LoaderDef;
 enum { LOADER_ROM = 1, LOADER_PFLASH };
@@ -248,10 +248,10 @@ typedef struct OsDef {
     int bootmenu;           /* YES, NO */
     guint32 bootmenu_timeout;
     guint8 has_bootmenu_timeout;
-    int useserial;          /* YES, NO */
+    int useserial; /* YES, NO */
     gint32 reboot_timeout;
     guint8 has_reboot_timeout;
-    int smbios;             /* emulate 1, host 2, sysinfo 3 */
+    int smbios; /* emulate 1, host 2, sysinfo 3 */
 } OsDef;
 extern const Schema os_schema;
 enum { FIRMWARE_BIOS = 1, FIRMWARE_EFI };
@@ -276,7 +276,8 @@ typedef struct FeaturesDef {
     gboolean pae, acpi, apic, viridian;
     int apic_eoi; /* ON, OFF */
     gboolean hap_present;
-    int hap, pmu, vmport, smm, pvspinlock, vmcoreinfo, htm, nested_hv, ccf_assist, ps2, async_teardown, ras;
+    int hap, pmu, vmport, smm, pvspinlock, vmcoreinfo, htm, nested_hv, ccf_assist, ps2,
+        async_teardown, ras;
     guint64 tseg; /* bytes */
     guint8 has_tseg;
     int gic_version; /* word: 2, 3, host */
@@ -298,8 +299,8 @@ typedef struct TimerCatchup {
 } TimerCatchup;
 
 typedef struct TimerDef {
-    int name; /* TimerName */
-    int present; /* YES, NO */
+    int name;       /* TimerName */
+    int present;    /* YES, NO */
     int tickpolicy; /* delay 1, catchup 2, merge 3, discard 4 */
     int track;      /* boot 1, guest 2, wall 3, realtime 4 */
     guint64 frequency;
@@ -317,14 +318,20 @@ typedef enum TimerName {
     TIMER_ARMVTIMER,
 } TimerName;
 
-typedef enum ClockOffset { CLOCK_UTC = 1, CLOCK_LOCALTIME, CLOCK_VARIABLE, CLOCK_TIMEZONE, CLOCK_ABSOLUTE } ClockOffset;
+typedef enum ClockOffset {
+    CLOCK_UTC = 1,
+    CLOCK_LOCALTIME,
+    CLOCK_VARIABLE,
+    CLOCK_TIMEZONE,
+    CLOCK_ABSOLUTE
+} ClockOffset;
 
 typedef struct ClockDef {
     int offset; /* ClockOffset */
     gint64 adjustment;
     guint8 has_adjustment;
     char *adjustment_word; /* "reset" */
-    int basis; /* utc 1, localtime 2 */
+    int basis;             /* utc 1, localtime 2 */
     char *timezone;
     gint64 start;
     GPtrArray *timers; /* TimerDef */
@@ -332,7 +339,14 @@ typedef struct ClockDef {
 extern const Schema clock_schema;
 
 enum { ACTION_DESTROY = 1, ACTION_RESTART, ACTION_RENAME_RESTART, ACTION_PRESERVE };
-enum { CRASH_DESTROY = 1, CRASH_RESTART, CRASH_RENAME_RESTART, CRASH_PRESERVE, CRASH_COREDUMP_DESTROY, CRASH_COREDUMP_RESTART };
+enum {
+    CRASH_DESTROY = 1,
+    CRASH_RESTART,
+    CRASH_RENAME_RESTART,
+    CRASH_PRESERVE,
+    CRASH_COREDUMP_DESTROY,
+    CRASH_COREDUMP_RESTART
+};
 
 typedef struct PmDef {
     int suspend_to_mem, suspend_to_disk; /* YES, NO */
@@ -356,10 +370,10 @@ typedef struct SysinfoBlock {
 } SysinfoBlock;
 
 typedef struct SysinfoDef {
-    int type; /* smbios 1, fwcfg 2 */
+    int type;                                 /* smbios 1, fwcfg 2 */
     GPtrArray *bios, *system, *chassis, *oem; /* SysinfoEntry */
-    GPtrArray *boards; /* SysinfoBlock */
-    GPtrArray *fwcfg;  /* SysinfoEntry */
+    GPtrArray *boards;                        /* SysinfoBlock */
+    GPtrArray *fwcfg;                         /* SysinfoEntry */
 } SysinfoDef;
 
 typedef struct IdmapDef {
@@ -412,17 +426,20 @@ typedef struct QemuOverride {
 } QemuOverride;
 
 typedef struct QemuNamespace {
-    GPtrArray *args;      /* QemuArg */
-    GPtrArray *envs;      /* QemuEnv */
+    GPtrArray *args;                /* QemuArg */
+    GPtrArray *envs;                /* QemuEnv */
     GPtrArray *caps_add, *caps_del; /* QemuCapability */
-    GPtrArray *overrides; /* QemuOverride */
-    
+    GPtrArray *overrides;           /* QemuOverride */
+
     char *deprecation_behavior;
 } QemuNamespace;
 
 typedef struct ThrottleGroup {
     IotuneDef limits; /* its group_name is the group's name */
 } ThrottleGroup;
+
+extern const Schema vcpu_slot_schema, iothread_schema, default_iothread_schema;
+extern const Schema cputune_schema, numatune_schema;
 
 typedef struct DomainDef {
     int virt_type; /* VirtType */
@@ -436,16 +453,16 @@ typedef struct DomainDef {
 
     guint64 max_memory; /* KiB, for hotplug */
     guint32 max_memory_slots;
-    guint64 memory; /* KiB */
-    int dump_core;  /* ON, OFF */
+    guint64 memory;         /* KiB */
+    int dump_core;          /* ON, OFF */
     guint64 current_memory; /* KiB */
     BlkiotuneDef *blkiotune;
     MemtuneDef *memtune;
     MemoryBacking *backing;
 
-    guint32 vcpus; /* maximum */
+    guint32 vcpus;         /* maximum */
     guint32 vcpus_current; /* 0: all */
-    int vcpu_placement; /* static 1, auto 2 */
+    int vcpu_placement;    /* static 1, auto 2 */
     Bitmap *cpuset;
     GPtrArray *vcpu_slots; /* VcpuSlot */
     guint32 iothreads;
@@ -463,9 +480,9 @@ typedef struct DomainDef {
     CpuDef *cpu;
     ClockDef clock;
     int on_poweroff, on_reboot, on_crash; /* ACTION_, CRASH_ */
-    int on_lockfailure; /* poweroff 1, restart 2, pause 3, ignore 4 */
+    int on_lockfailure;                   /* poweroff 1, restart 2, pause 3, ignore 4 */
     PmDef *pm;
-    GPtrArray *perf; /* PerfEvent */
+    GPtrArray *perf;            /* PerfEvent */
     GPtrArray *throttle_groups; /* ThrottleGroup */
 
     Devices devices;

@@ -40,7 +40,7 @@ typedef struct VlanTag {
 } VlanTag;
 
 typedef struct VlanDef {
-    int trunk; /* YES, NO */
+    int trunk;       /* YES, NO */
     GPtrArray *tags; /* VlanTag */
 } VlanDef;
 extern const Schema vlan_schema;
@@ -116,63 +116,61 @@ typedef struct Teaming {
 } Teaming;
 extern const Schema teaming_schema;
 
-typedef struct CoalesceDef {
-    guint32 rx_max_frames;
-} CoalesceDef;
-
-/* What few interfaces have. */
-typedef struct NetExtra {
-    char *script, *downscript;
-    VlanDef *vlan;
-    VirtualPort *vport;
-    int port_isolated; /* YES, NO */
-    GPtrArray *ips;      /* NetIp */
-    GPtrArray *routes;   /* NetRoute */
-    GPtrArray *host_ips, *host_routes; /* ethernet: of the host's end */
-    GPtrArray *forwards; /* PortForward */
-    BandwidthDef *bandwidth;
-    FilterRef *filter;
-    NetBackend *backend;
-    Teaming *teaming;
-    CoalesceDef *coalesce;
-    guint64 sndbuf;
-    guint8 has_sndbuf;
-    guint32 mtu;
-    char *guest_dev;
-} NetExtra;
+typedef struct NetSourcePci {
+    int type; /* pci 1 */
+    PciAddress pci;
+} NetSourcePci;
 
 typedef struct NetSource {
-    char *bridge;  /* bridge; live also of network */
+    int net_type; /* NetType: the interface's */
+    char *bridge; /* bridge; live also of network */
     char *network;
     char *portgroup;
     guint8 portid[16]; /* live */
-    char *dev;     /* direct, vdpa, ethernet */
-    int mode;      /* direct: vepa 1, private 2, bridge 3, passthrough 4; vhostuser: client 5, server 6 */
-    int type;      /* vhostuser: unix 1 */
-    char *path;    /* vhostuser */
-    char *address; /* server, client, mcast, udp */
-    guint32 port;
+    char *dev;         /* direct, vdpa, user */
+    int mode;          /* direct: NET_VEPA ...; vhostuser: NET_CLIENT_MODE, NET_SERVER_MODE */
+    int type;          /* vhostuser: unix 1 */
+    char *path;        /* vhostuser */
+    char *address;     /* server, client, mcast, udp */
+    gint32 port;
+    guint8 has_port;
     char *local_address;
     guint32 local_port;
     ReconnectDef *reconnect;
-    PciAddress *pci; /* hostdev */
-    char *name;      /* internal */
+    NetSourcePci *pci;       /* hostdev */
+    char *name;              /* internal */
+    GPtrArray *ips, *routes; /* ethernet: NetIp, NetRoute of the host's end */
 } NetSource;
 
 typedef struct NetDef {
-    int type;    /* NetType */
     int managed; /* hostdev: YES, NO */
     int trust_guest_rx_filters;
     guint8 mac[6];
-    int mac_type;  /* generated 1, static 2 */
-    int mac_check; /* YES, NO */
-    NetSource *source;
+    guint8 has_sndbuf;
+    int mac_type;     /* generated 1, static 2 */
+    int mac_check;    /* YES, NO */
+    NetSource source; /* with the type of the interface */
+    char *script, *downscript;
     char *ifname; /* <target dev> */
     int target_managed;
+    char *guest_dev;
+    VlanDef *vlan;
+    VirtualPort *vport;
+    int port_isolated;   /* YES, NO */
+    int link_state;      /* up 1, down 2 */
+    GPtrArray *ips;      /* NetIp */
+    GPtrArray *routes;   /* NetRoute */
+    GPtrArray *forwards; /* PortForward */
+    BandwidthDef *bandwidth;
     char *model;
-    int link_state; /* up 1, down 2 */
     NetDriver driver;
-    NetExtra *extra;
+    NetBackend *backend;
+    FilterRef *filter;
+    guint64 sndbuf;
+    guint32 mtu, coalesce; /* coalesce: frames received */
+    Teaming *teaming;
     DeviceInfo info;
 } NetDef;
 extern const Schema net_schema;
+enum { NET_VEPA = 1, NET_PRIVATE, NET_BRIDGE_MODE, NET_PASSTHROUGH };
+enum { NET_CLIENT_MODE = 1, NET_SERVER_MODE };

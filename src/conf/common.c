@@ -1,0 +1,265 @@
+/* Rows of the parts that several devices have: addresses, character sources, labels. */
+#include "conf.h"
+
+#include <string.h>
+
+/* ---- addresses */
+
+static const char *const address_types[] = {
+    NULL,          "pci", "drive",       "virtio-serial", "ccid", "usb",        "spapr-vio",
+    "virtio-s390", "ccw", "virtio-mmio", "isa",           "dimm", "unassigned", NULL
+};
+
+#define PCI_ROWS(type, at, flags)                                                                  \
+    ROW(type, "@domain", F_U32, at.domain, flags, HEX(4, 0xffff), "PCI domain."),                  \
+        ROW(type, "@bus", F_U32, at.bus, flags, HEX(2, 0xff), "PCI bus."),                         \
+        ROW(type, "@slot", F_U32, at.slot, flags, HEX(2, 0x1f), "PCI slot."),                      \
+        ROW(type, "@function", F_U32, at.function, flags, HEX_BARE(7), "PCI function."),           \
+        ROW(type, "@multifunction", F_ENUM, at.multifunction, 0, on_off,                           \
+            "Whether more functions of this slot are in use.")
+
+typedef struct BarePci {
+    PciAddress pci;
+} BarePci;
+
+static const Field pci_address_fields[] = { PCI_ROWS(BarePci, pci, F_ALWAYS), ROW_END };
+const Schema pci_address_schema = { "address", sizeof(PciAddress), pci_address_fields };
+
+gboolean
+pci_address_is_empty(const PciAddress *a)
+{
+    return !a->domain && !a->bus && !a->slot && !a->function;
+}
+
+static const NumSpec any_port = { 0, G_MAXUINT32, NULL };
+
+static const Field address_fields[] = {
+    ROW(Address, "@type", F_ENUM, type, F_REQUIRED | F_ERR(ERR_INTERNAL), address_types,
+        "How the device is attached."),
+    WHEN(Address, type, BIT(ADDRESS_PCI)),
+    PCI_ROWS(Address, pci, F_ALWAYS),
+    WHEN(Address, type, BIT(ADDRESS_DRIVE)),
+    ROW(Address, "@controller", F_U32, drive.controller, F_ALWAYS, NULL,
+        "Index of its controller."),
+    ROW(Address, "@bus", F_U32, drive.bus, F_ALWAYS, NULL, "Bus of the controller."),
+    ROW(Address, "@target", F_U32, drive.target, F_ALWAYS, NULL, "Target on the bus."),
+    ROW(Address, "@unit", F_U32, drive.unit, F_ALWAYS, NULL, "Unit of the target."),
+    WHEN(Address, type, BIT(ADDRESS_VIRTIO_SERIAL)),
+    ROW(Address, "@controller", F_U32, vserial.controller, F_ALWAYS | F_ERR(ERR_INTERNAL), NULL,
+        "Index of the virtio-serial controller."),
+    ROW(Address, "@bus", F_U32, vserial.bus, F_ALWAYS | F_ERR(ERR_INTERNAL), NULL, "Bus; 0."),
+    ROW(Address, "@port", F_U32, vserial.port, F_ALWAYS | F_ERR(ERR_INTERNAL), &any_port,
+        "Port on the controller."),
+    WHEN(Address, type, BIT(ADDRESS_CCID)),
+    ROW(Address, "@controller", F_U32, ccid.controller, F_ALWAYS | F_ERR(ERR_INTERNAL), NULL,
+        "Index of the CCID controller."),
+    ROW(Address, "@slot", F_U32, ccid.slot, F_ALWAYS | F_ERR(ERR_INTERNAL), NULL, "Its slot."),
+    WHEN(Address, type, BIT(ADDRESS_USB)),
+    ROW(Address, "@bus", F_U32, usb.bus, F_ALWAYS | F_ERR(ERR_INTERNAL), NULL,
+        "Index of the USB controller."),
+    ROW(Address, "@port", F_STRING, usb.port, F_NONEMPTY, NULL, "Port, with hubs: 1.2."),
+    WHEN(Address, type, BIT(ADDRESS_SPAPR_VIO)),
+    ROW(Address, "@reg", F_U64, spapr.reg, 0, HEX(8, G_MAXUINT64), "Register."),
+    WHEN(Address, type, BIT(ADDRESS_CCW)),
+    ROW(Address, "@cssid", F_U32, ccw.cssid, F_ALWAYS, HEX_BARE(0xfe), "Channel subsystem."),
+    ROW(Address, "@ssid", F_U32, ccw.ssid, F_ALWAYS, HEX_BARE(3), "Subchannel set."),
+    ROW(Address, "@devno", F_U32, ccw.devno, F_ALWAYS, HEX(4, 0xffff), "Device number."),
+    WHEN(Address, type, BIT(ADDRESS_ISA)),
+    ROW(Address, "@iobase", F_U32, isa.iobase, 0, HEX_BARE(0xffff), "I/O port."),
+    ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_BARE(0xff), "Interrupt."),
+    WHEN(Address, type, BIT(ADDRESS_DIMM)),
+    ROW(Address, "@slot", F_U32, dimm.slot, F_ALWAYS, NULL, "Memory slot."),
+    ROW(Address, "@base", F_U64, dimm.base, 0, HEX_BARE(G_MAXUINT64), "Guest physical address."),
+    WHEN_END,
+    ROW_END
+};
+
+/* A USB port is numbers between dots. */
+static gboolean
+address_settle(gpointer def, GError **err)
+{
+    Address *a = def;
+
+    if (a->type != ADDRESS_USB || !a->usb.port)
+        return TRUE;
+    for (const char *p = a->usb.port; *p; p++) {
+        gboolean dot = *p == '.' && p > a->usb.port && p[-1] != '.' && p[1];
+
+        if (!g_ascii_isdigit(*p) && !dot)
+            return fail(err, ERR_INTERNAL, "Cannot parse <address> 'port' attribute");
+    }
+    return TRUE;
+}
+
+const Schema address_schema = { "address", sizeof(Address), address_fields, address_settle };
+
+/* ---- what every device has */
+
+static const Field rom_fields[] = {
+    ROW(RomDef, "@enabled", F_ENUM, enabled, 0, yes_no, "Whether the device shows a ROM."),
+    ROW(RomDef, "@bar", F_ENUM, bar, 0, on_off, "Whether the ROM is in the memory map."),
+    ROW(RomDef, "@file", F_STRING, file, 0, NULL, "Image of the ROM."), ROW_END
+};
+static const Schema rom_schema = { "rom", sizeof(RomDef), rom_fields };
+
+#define USER_ALIAS "ua-"
+
+/* Aliases are the daemon's own, and live, but for those that the user picked. */
+static gboolean
+alias_parse(const Field *f, const char *text, gpointer at, GError **err)
+{
+    if (!g_str_has_prefix(text, USER_ALIAS) ||
+        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
+            strlen(text))
+        return TRUE;
+    g_free(*(char **)at);
+    *(char **)at = g_strdup(text);
+    return TRUE;
+}
+
+static void
+text_format(const Field *f, gconstpointer at, GString *out)
+{
+    g_string_append(out, *(char *const *)at);
+}
+
+static void
+text_clear(gpointer at)
+{
+    g_clear_pointer((char **)at, g_free);
+}
+
+static void
+text_copy(gpointer to, gconstpointer from)
+{
+    *(char **)to = g_strdup(*(char *const *)from);
+}
+
+static gboolean
+text_equal(gconstpointer a, gconstpointer b)
+{
+    return g_strcmp0(*(char *const *)a, *(char *const *)b) == 0;
+}
+
+static const FieldType user_alias = { "alias", NULL,       sizeof(char *), alias_parse, text_format,
+                                      NULL,    text_clear, text_copy,      text_equal };
+
+static const Field device_info_fields[] = {
+    ROW(DeviceInfo, "boot/@order", F_U32, boot_order, 0, RANGE(1, G_MAXUINT32),
+        "Place in the firmware's boot order."),
+    ROW(DeviceInfo, "acpi/@index", F_U32, acpi_index, 0, RANGE(1, 16383),
+        "ACPI index, which names a network card in the guest."),
+    ROW(DeviceInfo, "alias/@name", F_OWN, alias, 0, &user_alias, "Name, beginning with ua-."),
+    ROW_HAS(DeviceInfo, "master/@startport", F_U32, startport, 0, NULL,
+            "First port of the shared bus that this USB companion serves."),
+    ROW(DeviceInfo, "rom", F_PTR, rom, 0, &rom_schema, "PCI option ROM."),
+    ROW(DeviceInfo, "address", F_STRUCT, address, 0, &address_schema, "Where the guest sees it."),
+    ROW_END
+};
+const Schema device_info_schema = { "info", sizeof(DeviceInfo), device_info_fields };
+
+static const Field virtio_options_fields[] = {
+    ROW(VirtioOptions, "driver/@iommu", F_ENUM, iommu, 0, on_off, "Use an emulated IOMMU."),
+    ROW(VirtioOptions, "driver/@ats", F_ENUM, ats, 0, on_off, "Address translation service."),
+    ROW(VirtioOptions, "driver/@packed", F_ENUM, packed, 0, on_off, "Packed virtqueues."),
+    ROW(VirtioOptions, "driver/@page_per_vq", F_ENUM, page_per_vq, 0, on_off,
+        "A notification page for each queue."),
+    ROW_END
+};
+const Schema virtio_options_schema = { "driver", sizeof(VirtioOptions), virtio_options_fields };
+
+const char *const virtio_models[] = { NULL, "virtio", "virtio-transitional",
+                                      "virtio-non-transitional", NULL };
+
+/* ---- security labels */
+
+static const char *const seclabel_types[] = { NULL, "dynamic", "static", "none", NULL };
+
+static const Field seclabel_fields[] = {
+    ROW(SeclabelDef, "@type", F_ENUM, type, 0, seclabel_types, "Who makes the label."),
+    ROW(SeclabelDef, "@model", F_STRING, model, 0, NULL, "Security driver: dac, selinux ..."),
+    ROW(SeclabelDef, "@relabel", F_ENUM, relabel, 0, yes_no, "Whether resources are relabelled."),
+    ROW(SeclabelDef, "label", F_STRING, label, 0, NULL, "The label."),
+    ROW(SeclabelDef, "imagelabel", F_STRING, imagelabel, F_LIVE, NULL, "Label of images."),
+    ROW(SeclabelDef, "baselabel", F_STRING, baselabel, 0, NULL, "Label to derive one from."),
+    ROW_END
+};
+const Schema seclabel_schema = { "seclabel", sizeof(SeclabelDef), seclabel_fields };
+
+static const Field source_seclabel_fields[] = {
+    ROW(SeclabelDef, "@model", F_STRING, model, 0, NULL, "Security driver."),
+    ROW(SeclabelDef, "@labelskip", F_ENUM, labelskip, F_LIVE, yes_no,
+        "Labelling was not possible."),
+    ROW(SeclabelDef, "@relabel", F_ENUM, relabel, 0, yes_no, "Whether this source is relabelled."),
+    ROW(SeclabelDef, "label", F_STRING, label, 0, NULL, "The label."), ROW_END
+};
+const Schema source_seclabel_schema = { "seclabel", sizeof(SeclabelDef), source_seclabel_fields };
+
+/* ---- character sources */
+
+const char *const char_types[] = { NULL,        "null",  "vc",           "pty",  "dev",  "file",
+                                   "pipe",      "stdio", "udp",          "tcp",  "unix", "spicevmc",
+                                   "spiceport", "nmdm",  "qemu-vdagent", "dbus", NULL };
+
+static const char *const char_modes[] = { NULL, "connect", "bind", NULL };
+const char *const char_protocols[] = { NULL, "raw", "telnet", "telnets", "tls", NULL };
+static const char *const mouse_modes[] = { NULL, "client", "server", NULL };
+
+static const Field reconnect_fields[] = {
+    ROW(ReconnectDef, "@enabled", F_ENUM, enabled, F_REQUIRED, yes_no, "Connect again when cut."),
+    ROW_HAS(ReconnectDef, "@timeout", F_U32, timeout, 0, NULL, "Seconds between tries."), ROW_END
+};
+const Schema reconnect_schema = { "reconnect", sizeof(ReconnectDef), reconnect_fields };
+
+static const Field char_end_fields[] = {
+    ROW(CharEnd, "@mode", F_ENUM, mode, 0, char_modes, "Whether it listens or connects."),
+    ROW(CharEnd, "@path", F_STRING, path, F_NONEMPTY, NULL, "File, device or socket."),
+    ROW(CharEnd, "@host", F_STRING, host, F_NONEMPTY, NULL, "Host to connect to, or to bind."),
+    ROW(CharEnd, "@service", F_STRING, service, F_NONEMPTY, NULL, "Port."),
+    ROW(CharEnd, "@channel", F_STRING, channel, 0, NULL, "Channel name (spiceport, dbus)."),
+    ROW(CharEnd, "@master", F_STRING, master, 0, NULL, "Device on the host's side."),
+    ROW(CharEnd, "@slave", F_STRING, slave, 0, NULL, "Device on the guest's side."),
+    ROW(CharEnd, "@append", F_ENUM, append, 0, on_off, "Keep what the file holds."),
+    ROW(CharEnd, "@tls", F_ENUM, tls, 0, yes_no, "Encrypt."),
+    ROW(CharEnd, "clipboard/@copypaste", F_ENUM, clipboard, 0, yes_no, "Share the clipboard."),
+    ROW(CharEnd, "mouse/@mode", F_ENUM, mouse, 0, mouse_modes, "Who moves the pointer."),
+    ROW(CharEnd, "reconnect", F_PTR, reconnect, 0, &reconnect_schema, "When the peer goes away."),
+    ROW(CharEnd, "seclabel", F_LIST, seclabels, 0, &source_seclabel_schema, "Security labels."),
+    ROW_END
+};
+const Schema char_end_schema = { "source", sizeof(CharEnd), char_end_fields };
+
+static const Field char_log_fields[] = {
+    ROW(CharLog, "@file", F_STRING, file, 0, NULL, "File that gets a copy of the output."),
+    ROW(CharLog, "@append", F_ENUM, append, 0, on_off, "Keep what the file holds."), ROW_END
+};
+const Schema char_log_schema = { "log", sizeof(CharLog), char_log_fields };
+
+static const Field char_source_fields[] = {
+    ROW(CharSource, "source", F_LIST, ends, 0, &char_end_schema, "The host's end."),
+    ROW(CharSource, "protocol/@type", F_ENUM, protocol, 0, char_protocols, "Protocol of tcp."),
+    ROW(CharSource, "log", F_PTR, log, 0, &char_log_schema, "Copy of the output."), ROW_END
+};
+const Schema char_source_schema = { "source", sizeof(CharSource), char_source_fields };
+
+CharEnd *
+char_end(const CharSource *s, int mode)
+{
+    for (guint i = 0; s->ends && i < s->ends->len; i++) {
+        CharEnd *end = s->ends->pdata[i];
+
+        if (!mode || end->mode == mode)
+            return end;
+    }
+    return NULL;
+}
+
+CharEnd *
+char_end_need(CharSource *s)
+{
+    if (!s->ends)
+        s->ends = g_ptr_array_new();
+    if (s->ends->len == 0)
+        g_ptr_array_add(s->ends, schema_new(&char_end_schema));
+    return s->ends->pdata[0];
+}

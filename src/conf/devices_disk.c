@@ -1,0 +1,375 @@
+/* Rows of disks and of where their bytes come from. */
+#include "conf.h"
+
+const char *const source_types[] = { NULL,     "file", "block",     "dir",       "network",
+                                     "volume", "nvme", "vhostuser", "vhostvdpa", NULL };
+const char *const source_protocols[] = { NULL,    "nbd",  "rbd",   "sheepdog", "gluster",
+                                         "iscsi", "http", "https", "ftp",      "ftps",
+                                         "tftp",  "ssh",  "vxhs",  "nfs",      NULL };
+const char *const disk_formats[] = { NULL,    "raw", "dir",  "bochs", "cloop", "dmg", "iso",
+                                     "vpc",   "vdi", "fat",  "vhd",   "ploop", "cow", "qcow",
+                                     "qcow2", "qed", "vmdk", "luks",  NULL };
+const char *const encryption_formats[] = { NULL,    "default",  "qcow", "luks",
+                                           "luks2", "luks-any", NULL };
+const char *const disk_devices[] = { NULL, "disk", "cdrom", "floppy", "lun", NULL };
+const char *const disk_buses[] = { NULL,  "ide", "fdc",  "scsi", "virtio", "xen",
+                                   "usb", "uml", "sata", "sd",   "nvme",   NULL };
+
+static const char *const encryption_engines[] = { NULL, "qemu", "librbd", NULL };
+static const char *const transports[] = { NULL, "tcp", "unix", "rdma", NULL };
+static const char *const slice_types[] = { NULL, "storage", NULL };
+static const char *const reservation_types[] = { NULL, "unix", NULL };
+static const char *const nvme_types[] = { NULL, "pci", NULL };
+static const char *const volume_modes[] = { NULL, "host", "direct", NULL };
+static const char *const startup_policies[] = { NULL, "mandatory", "requisite", "optional", NULL };
+static const char *const caches[] = { NULL,     "none", "writethrough", "writeback", "directsync",
+                                      "unsafe", NULL };
+static const char *const error_policies[] = { NULL, "stop", "report", "ignore", "enospace", NULL };
+static const char *const ios[] = { NULL, "native", "threads", "io_uring", NULL };
+static const char *const discards[] = { NULL, "unmap", "ignore", NULL };
+static const char *const detect_zeroes[] = { NULL, "off", "on", "unmap", NULL };
+static const char *const snapshots[] = { NULL, "no", "internal", "external", "manual", NULL };
+static const char *const sgios[] = { NULL, "filtered", "unfiltered", NULL };
+static const char *const trays[] = { NULL, "closed", "open", NULL };
+static const char *const translations[] = { NULL, "none", "auto", "lba", NULL };
+static const char *const mirror_jobs[] = { NULL, "copy", "active-commit", NULL };
+static const char *const mirror_states[] = { NULL, "yes", "abort", "pivot", NULL };
+
+#define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
+
+/* ---- secrets */
+
+static const Field secret_ref_fields[] = {
+    ROW(SecretRef, "@type", F_STRING, type, 0, NULL, "Kind of the secret."),
+    ROW(SecretRef, "@usage", F_STRING, usage, 0, NULL, "What the secret is for."),
+    ROW(SecretRef, "@uuid", F_UUID, uuid, 0, NULL, "UUID of the secret."), ROW_END
+};
+const Schema secret_ref_schema = { "secret", sizeof(SecretRef), secret_ref_fields };
+
+static const Field auth_fields[] = {
+    ROW(AuthDef, "@username", F_STRING, username, 0, NULL, "Name to log in with."),
+    ROW(AuthDef, "@type", F_STRING, type, F_READ, NULL, "Older spelling of secret/@type."),
+    ROW(AuthDef, "secret", F_PTR, secret, 0, &secret_ref_schema, "Where the password is."), ROW_END
+};
+const Schema auth_schema = { "auth", sizeof(AuthDef), auth_fields };
+
+static const Field encryption_fields[] = {
+    ROW(EncryptionDef, "@format", F_ENUM, format, F_REQUIRED | UNSUPPORTED, encryption_formats,
+        "Format of the encryption."),
+    ROW(EncryptionDef, "@engine", F_ENUM, engine, 0, encryption_engines, "Who decrypts."),
+    ROW(EncryptionDef, "secret", F_LIST, secrets, 0, &secret_ref_schema, "Its passphrases."),
+    ROW(EncryptionDef, "cipher/@name", F_STRING, cipher_name, 0, NULL, "Cipher, such as aes."),
+    ROW(EncryptionDef, "cipher/@size", F_U32, cipher_size, 0, NULL, "Bits of the key."),
+    ROW(EncryptionDef, "cipher/@mode", F_STRING, cipher_mode, 0, NULL, "Such as cbc."),
+    ROW(EncryptionDef, "cipher/@hash", F_STRING, cipher_hash, 0, NULL, "Such as sha256."),
+    ROW(EncryptionDef, "ivgen/@name", F_STRING, ivgen_name, 0, NULL, "Such as plain64."),
+    ROW(EncryptionDef, "ivgen/@hash", F_STRING, ivgen_hash, 0, NULL, "Such as sha256."),
+    ROW_END
+};
+const Schema encryption_schema = { "encryption", sizeof(EncryptionDef), encryption_fields };
+
+/* ---- sources */
+
+static const Field source_host_fields[] = {
+    ROW(SourceHost, "@transport", F_ENUM, transport, 0, transports, "How it is reached."),
+    ROW(SourceHost, "@name", F_STRING, name, F_NONEMPTY, NULL, "Host name or address."),
+    ROW(SourceHost, "@port", F_STRING, port, F_NONEMPTY, NULL, "Port."),
+    ROW(SourceHost, "@socket", F_STRING, socket, F_NONEMPTY, NULL, "Path of a UNIX socket."),
+    ROW_END
+};
+const Schema source_host_schema = { "host", sizeof(SourceHost), source_host_fields };
+
+static const Field cookie_fields[] = {
+    ROW(CookieDef, "@name", F_STRING, name, F_REQUIRED, NULL, "Name of the cookie."),
+    ROW(CookieDef, ".", F_STRING, value, F_SECRET, NULL, "Its value."), ROW_END
+};
+static const Schema cookie_schema = { "cookie", sizeof(CookieDef), cookie_fields };
+
+static const Field slice_fields[] = {
+    ROW(SliceDef, "@type", F_ENUM, type, F_REQUIRED, slice_types, "Of the file's bytes."),
+    ROW(SliceDef, "@offset", F_U64, offset, F_ALWAYS, NULL, "First byte."),
+    ROW(SliceDef, "@size", F_U64, size, F_REQUIRED, RANGE(1, G_MAXUINT64), "Bytes."), ROW_END
+};
+static const Schema slice_schema = { "slice", sizeof(SliceDef), slice_fields };
+
+static const Field reservations_fields[] = {
+    ROW(ReservationsDef, "@managed", F_ENUM, managed, F_REQUIRED, yes_no,
+        "Whether the daemon runs the helper."),
+    ROW(ReservationsDef, "source/@type", F_ENUM, type, 0, reservation_types, "Kind of socket."),
+    ROW(ReservationsDef, "source/@path", F_STRING, path, 0, NULL, "Socket of the helper."),
+    ROW(ReservationsDef, "source/@mode", F_STRING, mode, 0, NULL, "client."), ROW_END
+};
+const Schema reservations_schema = { "reservations", sizeof(ReservationsDef), reservations_fields };
+
+static const Field nvme_fields[] = {
+    ROW(NvmeSource, "@type", F_ENUM, type, F_REQUIRED, nvme_types, "How the device is found."),
+    ROW(NvmeSource, "@managed", F_ENUM, managed, 0, yes_no, "Detach it from the host."),
+    ROW(NvmeSource, "@namespace", F_U32, ns, F_REQUIRED, RANGE(1, G_MAXUINT32), "Namespace."),
+    ROW(NvmeSource, "address", F_STRUCT, address, F_REQUIRED, &pci_address_schema, "The device."),
+    ROW_END
+};
+static const Schema nvme_schema = { "source", sizeof(NvmeSource), nvme_fields };
+
+static const Field volume_fields[] = {
+    ROW(VolumeSource, "@pool", F_STRING, pool, 0, NULL, "Pool of the volume."),
+    ROW(VolumeSource, "@volume", F_STRING, volume, 0, NULL, "The volume."),
+    ROW(VolumeSource, "@mode", F_ENUM, mode, 0, volume_modes, "How iSCSI is reached."), ROW_END
+};
+static const Schema volume_schema = { "source", sizeof(VolumeSource), volume_fields };
+
+static const Field network_source_fields[] = {
+    ROW(NetworkSource, "@protocol", F_ENUM, protocol, F_REQUIRED | UNSUPPORTED, source_protocols,
+        "Protocol."),
+    ROW(NetworkSource, "@name", F_STRING, name, 0, NULL, "Export, image or path."),
+    ROW(NetworkSource, "@query", F_STRING, query, 0, NULL, "Query string of http."),
+    ROW(NetworkSource, "@tls", F_ENUM, tls, 0, yes_no, "Encrypt."),
+    ROW(NetworkSource, "@tlsHostname", F_STRING, tls_hostname, 0, NULL, "Name to be verified."),
+    ROW(NetworkSource, "host", F_LIST, hosts, 0, &source_host_schema, "Servers."),
+    ROW(NetworkSource, "snapshot/@name", F_STRING, snapshot, 0, NULL, "Snapshot of the image."),
+    ROW(NetworkSource, "config/@file", F_STRING, config, 0, NULL, "Configuration file."),
+    ROW(NetworkSource, "initiator/iqn/@name", F_STRING, initiator, 0, NULL, "Our iSCSI name."),
+    ROW(NetworkSource, "ssl/@verify", F_ENUM, ssl_verify, 0, yes_no, "Verify the certificate."),
+    ROW(NetworkSource, "cookies/cookie", F_LIST, cookies, 0, &cookie_schema, "HTTP cookies."),
+    ROW(NetworkSource, "readahead/@size", F_U64, readahead, 0, NULL, "Bytes to read ahead."),
+    ROW(NetworkSource, "timeout/@seconds", F_U32, timeout, 0, NULL, "Seconds to wait."),
+    ROW(NetworkSource, "reconnect/@delay", F_U32, reconnect_delay, 0, NULL,
+        "Seconds to hold requests while nbd connects again."),
+    WHEN(NetworkSource, protocol, BIT(PROTOCOL_SSH)),
+    ROW(NetworkSource, "knownHosts/@path", F_STRING, known_hosts, 0, NULL, "Known hosts file."),
+    ROW(NetworkSource, "identity/@username", F_STRING, ssh_user, 0, NULL, "Name to log in with."),
+    ROW(NetworkSource, "identity/@keyfile", F_STRING, keyfile, 0, NULL, "Key."),
+    ROW(NetworkSource, "identity/@agentsock", F_STRING, agentsock, 0, NULL, "Socket of an agent."),
+    WHEN(NetworkSource, protocol, BIT(PROTOCOL_NFS)),
+    ROW(NetworkSource, "identity/@user", F_STRING, nfs_user, 0, NULL, "User to act as."),
+    ROW(NetworkSource, "identity/@group", F_STRING, nfs_group, 0, NULL, "Group to act as."),
+    WHEN_END,
+    ROW_END
+};
+static const Schema network_source_schema = { "source", sizeof(NetworkSource),
+                                              network_source_fields };
+
+static const char *const vhost_user_types[] = { NULL, "unix", NULL };
+
+static const Field disk_source_fields[] = {
+    WHEN(DiskSource, type, BIT(SOURCE_FILE)),
+    ROW(DiskSource, "@file", F_STRING, path, F_NONEMPTY, NULL, "Path of the image."),
+    ROW(DiskSource, "@fdgroup", F_STRING, fdgroup, 0, NULL, "Descriptors handed in by the client."),
+    WHEN(DiskSource, type, BIT(SOURCE_BLOCK)),
+    ROW(DiskSource, "@dev", F_STRING, path, F_NONEMPTY, NULL, "Block device of the host."),
+    WHEN(DiskSource, type, BIT(SOURCE_DIR)),
+    ROW(DiskSource, "@dir", F_STRING, path, F_NONEMPTY, NULL, "Folder shown as a FAT disk."),
+    WHEN(DiskSource, type, BIT(SOURCE_VHOST_VDPA)),
+    ROW(DiskSource, "@dev", F_STRING, path, F_NONEMPTY, NULL, "vhost-vdpa device."),
+    WHEN(DiskSource, type, BIT(SOURCE_NETWORK)),
+    ROW(DiskSource, "", F_PTR, net, 0, &network_source_schema, "Network source."),
+    WHEN(DiskSource, type, BIT(SOURCE_VOLUME)),
+    ROW(DiskSource, "", F_PTR, volume, 0, &volume_schema, "Volume of a pool."),
+    WHEN(DiskSource, type, BIT(SOURCE_NVME)),
+    ROW(DiskSource, "", F_PTR, nvme, 0, &nvme_schema, "NVMe device of the host."),
+    WHEN(DiskSource, type, BIT(SOURCE_VHOST_USER)),
+    ROW(DiskSource, "@type", F_ENUM, vhost_type, F_REQUIRED, vhost_user_types, "Kind of socket."),
+    ROW(DiskSource, "@path", F_STRING, path, F_REQUIRED, NULL, "Socket of the server."),
+    ROW(DiskSource, "reconnect", F_PTR, reconnect, 0, &reconnect_schema, "When it goes away."),
+    WHEN_END,
+    ROW(DiskSource, "@startupPolicy", F_ENUM, startup_policy, F_DEFAULT, startup_policies,
+        "What a missing source does to a start."),
+    ROW(DiskSource, "@index", F_U32, index, F_LIVE, NULL, "Number of the image in the chain."),
+    ROW(DiskSource, "slices/slice", F_LIST, slices, 0, &slice_schema, "Part of the file."),
+    ROW(DiskSource, "auth", F_PTR, auth, 0, &auth_schema, "Login."),
+    ROW(DiskSource, "encryption", F_PTR, encryption, 0, &encryption_schema, "Encryption."),
+    ROW(DiskSource, "reservations", F_PTR, reservations, 0, &reservations_schema,
+        "SCSI persistent reservations."),
+    ROW(DiskSource, "dataStore", F_PTR, data_store, 0, &data_store_schema, "External data file."),
+    ROW(DiskSource, "seclabel", F_LIST, seclabels, 0, &source_seclabel_schema, "Labels."),
+    ROW_END
+};
+const Schema disk_source_schema = { "source", sizeof(DiskSource), disk_source_fields };
+
+static const Field data_store_fields[] = {
+    ROW(DataStore, "@type", F_ENUM, source.type, F_REQUIRED, source_types, "Kind of source."),
+    ROW(DataStore, "format/@type", F_ENUM, format, F_REQUIRED, disk_formats, "Format; raw."),
+    ROW(DataStore, "source", F_STRUCT, source, F_REQUIRED, &disk_source_schema, "Where it is."),
+    ROW_END
+};
+const Schema data_store_schema = { "dataStore", sizeof(DataStore), data_store_fields };
+
+/* An empty element ends the chain. */
+static const Field backing_store_fields[] = {
+    ROW(BackingStore, "@type", F_ENUM, source.type, 0, source_types, "Kind of source."),
+    ROW(BackingStore, "@index", F_U32, index, F_LIVE, NULL, "Number of the image in the chain."),
+    ROW(BackingStore, "format/@type", F_ENUM, format, 0, disk_formats, "Format of the image."),
+    ROW(BackingStore, "format/metadata_cache/max_size", F_SIZE, metadata_cache, 0, &size_bytes,
+        "Size of its metadata cache."),
+    WHEN(BackingStore, source.type, ~BIT(SOURCE_NONE)),
+    ROW(BackingStore, "source", F_STRUCT, source, F_REQUIRED, &disk_source_schema, "Where it is."),
+    ROW(BackingStore, "backingStore", F_PTR, backing, 0, &backing_store_schema, "The next one."),
+    WHEN_END,
+    ROW_END
+};
+const Schema backing_store_schema = { "backingStore", sizeof(BackingStore), backing_store_fields };
+
+static const Field mirror_fields[] = {
+    ROW(MirrorDef, "@type", F_ENUM, source.type, 0, source_types, "Kind of source."),
+    ROW(MirrorDef, "@job", F_ENUM, job, 0, mirror_jobs, "What mirrors."),
+    ROW(MirrorDef, "@ready", F_ENUM, ready, 0, mirror_states, "How far it is."),
+    ROW(MirrorDef, "format/@type", F_ENUM, format, 0, disk_formats, "Format."),
+    ROW(MirrorDef, "source", F_STRUCT, source, 0, &disk_source_schema, "Where it goes."),
+    ROW(MirrorDef, "backingStore", F_PTR, backing, 0, &backing_store_schema, "Below it."),
+    ROW_END
+};
+static const Schema mirror_schema = { "mirror", sizeof(MirrorDef), mirror_fields };
+
+/* ---- disks */
+
+static const Field iothread_queue_fields[] = {
+    ROW(IothreadQueue, "@id", F_U32, id, F_ALWAYS, NULL, "Number of the queue."), ROW_END
+};
+static const Schema iothread_queue_schema = { "queue", sizeof(IothreadQueue),
+                                              iothread_queue_fields };
+
+static const Field iothread_map_fields[] = {
+    ROW(IothreadMap, "@id", F_U32, id, F_REQUIRED, RANGE(1, G_MAXUINT32), "The iothread."),
+    ROW(IothreadMap, "queue", F_LIST, queues, 0, &iothread_queue_schema, "Queues it serves."),
+    ROW_END
+};
+const Schema iothread_map_schema = { "iothread", sizeof(IothreadMap), iothread_map_fields };
+
+static const Field disk_driver_fields[] = {
+    ROW(DiskDriver, "driver/@name", F_STRING, name, 0, NULL, "qemu."),
+    ROW(DiskDriver, "driver/@type", F_ENUM, format, UNSUPPORTED, disk_formats,
+        "Format of the image."),
+    ROW(DiskDriver, "driver/@cache", F_ENUM, cache, F_DEFAULT, caches, "Use of the host's cache."),
+    ROW(DiskDriver, "driver/@error_policy", F_ENUM, error_policy, F_DEFAULT, error_policies,
+        "What a write error does."),
+    ROW(DiskDriver, "driver/@rerror_policy", F_ENUM, rerror_policy, F_DEFAULT, error_policies,
+        "What a read error does."),
+    ROW(DiskDriver, "driver/@io", F_ENUM, io, F_DEFAULT, ios, "How input and output is done."),
+    ROW(DiskDriver, "driver/@ioeventfd", F_ENUM, ioeventfd, 0, on_off, "Notify by eventfd."),
+    ROW(DiskDriver, "driver/@event_idx", F_ENUM, event_idx, 0, on_off, "Fewer interrupts."),
+    ROW(DiskDriver, "driver/@copy_on_read", F_ENUM, copy_on_read, 0, on_off,
+        "Copy what is read from the backing image."),
+    ROW(DiskDriver, "driver/@discard", F_ENUM, discard, F_DEFAULT, discards, "Pass discards on."),
+    ROW(DiskDriver, "driver/@iothread", F_U32, iothread, 0, RANGE(1, G_MAXUINT32),
+        "The iothread that serves it."),
+    ROW(DiskDriver, "driver/@detect_zeroes", F_ENUM, detect_zeroes, F_DEFAULT, detect_zeroes,
+        "Make zeroes sparse."),
+    ROW(DiskDriver, "driver/@queues", F_U32, queues, 0, RANGE(1, G_MAXUINT32), "Virtqueues."),
+    ROW(DiskDriver, "driver/@queue_size", F_U32, queue_size, 0, NULL, "Length of a virtqueue."),
+    ROW(DiskDriver, "driver/@discard_no_unref", F_ENUM, discard_no_unref, 0, on_off,
+        "Keep clusters when they are discarded."),
+    ROW(DiskDriver, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL),
+    ROW(DiskDriver, "driver/iothreads/iothread", F_LIST, iothread_maps, 0, &iothread_map_schema,
+        "Iothreads by queue."),
+    ROW(DiskDriver, "driver/metadata_cache/max_size", F_SIZE, metadata_cache, 0, &size_bytes,
+        "Size of the image's metadata cache."),
+    ROW_END
+};
+static const Schema disk_driver_schema = { "driver", sizeof(DiskDriver), disk_driver_fields };
+
+#define LIMIT(name, doc) ROW(IotuneDef, #name, F_U64, name, 0, NULL, doc)
+
+static const Field iotune_fields[] = {
+    LIMIT(total_bytes_sec, "Bytes a second."),
+    LIMIT(read_bytes_sec, "Bytes read a second."),
+    LIMIT(write_bytes_sec, "Bytes written a second."),
+    LIMIT(total_iops_sec, "Requests a second."),
+    LIMIT(read_iops_sec, "Reads a second."),
+    LIMIT(write_iops_sec, "Writes a second."),
+    LIMIT(total_bytes_sec_max, "Bytes a second in a burst."),
+    LIMIT(read_bytes_sec_max, "Bytes read a second in a burst."),
+    LIMIT(write_bytes_sec_max, "Bytes written a second in a burst."),
+    LIMIT(total_iops_sec_max, "Requests a second in a burst."),
+    LIMIT(read_iops_sec_max, "Reads a second in a burst."),
+    LIMIT(write_iops_sec_max, "Writes a second in a burst."),
+    LIMIT(size_iops_sec, "Bytes that count as one request."),
+    ROW(IotuneDef, "group_name", F_STRING, group_name, 0, NULL, "Group that shares the limits."),
+    LIMIT(total_bytes_sec_max_length, "Seconds of a burst."),
+    LIMIT(read_bytes_sec_max_length, "Seconds of a burst of reads."),
+    LIMIT(write_bytes_sec_max_length, "Seconds of a burst of writes."),
+    LIMIT(total_iops_sec_max_length, "Seconds of a burst of requests."),
+    LIMIT(read_iops_sec_max_length, "Seconds of a burst of reads."),
+    LIMIT(write_iops_sec_max_length, "Seconds of a burst of writes."),
+    ROW_END
+};
+const Schema iotune_schema = { "iotune", sizeof(IotuneDef), iotune_fields };
+
+static const Field throttle_filter_fields[] = {
+    ROW(ThrottleFilter, "@group", F_STRING, group, F_REQUIRED, NULL, "Throttle group."), ROW_END
+};
+static const Schema throttle_filter_schema = { "throttlefilter", sizeof(ThrottleFilter),
+                                               throttle_filter_fields };
+
+static const Field geometry_fields[] = {
+    ROW(DiskGeometry, "geometry/@cyls", F_U32, cylinders, 0, NULL, "Cylinders."),
+    ROW(DiskGeometry, "geometry/@heads", F_U32, heads, 0, NULL, "Heads."),
+    ROW(DiskGeometry, "geometry/@secs", F_U32, secs, 0, NULL, "Sectors a track."),
+    ROW(DiskGeometry, "geometry/@trans", F_ENUM, trans, F_DEFAULT, translations,
+        "BIOS translation."),
+    ROW(DiskGeometry, "blockio/@logical_block_size", F_U32, logical_block, 0, NULL, "Bytes."),
+    ROW(DiskGeometry, "blockio/@physical_block_size", F_U32, physical_block, 0, NULL, "Bytes."),
+    ROW_HAS(DiskGeometry, "blockio/@discard_granularity", F_U64, discard_granularity, 0, NULL,
+            "Smallest discard in bytes."),
+    ROW_END
+};
+static const Schema geometry_schema = { "geometry", sizeof(DiskGeometry), geometry_fields };
+
+static const Field disk_fields[] = {
+    ROW(DiskDef, "@type", F_ENUM, source.type, UNSUPPORTED, source_types, "Kind of source."),
+    ROW(DiskDef, "@device", F_ENUM, device, UNSUPPORTED, disk_devices, "What the guest sees."),
+    ROW(DiskDef, "@model", F_ENUM, model, UNSUPPORTED, virtio_models, "Model of a virtio disk."),
+    ROW(DiskDef, "@rawio", F_ENUM, rawio, UNSUPPORTED, yes_no, "Needs the rawio capability."),
+    ROW(DiskDef, "@sgio", F_ENUM, sgio, UNSUPPORTED, sgios, "Whether SCSI commands are filtered."),
+    ROW(DiskDef, "@snapshot", F_ENUM, snapshot, UNSUPPORTED | F_DEFAULT, snapshots,
+        "How snapshots treat it."),
+    ROW(DiskDef, "", F_STRUCT, driver, 0, &disk_driver_schema, NULL),
+    ROW(DiskDef, "auth", F_PTR, auth, 0, &auth_schema, "Login; better inside source."),
+    ROW(DiskDef, "source", F_STRUCT, source, 0, &disk_source_schema, "Where the bytes are."),
+    ROW(DiskDef, "backingStore", F_PTR, backing, 0, &backing_store_schema, "The image below."),
+    ROW(DiskDef, "", F_PTR, geometry, 0, &geometry_schema, NULL),
+    ROW(DiskDef, "mirror", F_PTR, mirror, F_LIVE, &mirror_schema, "A copy in the making."),
+    ROW(DiskDef, "target/@dev", F_STRING, target, F_NONEMPTY, NULL, "Name: vda, sdb, hdc."),
+    ROW(DiskDef, "target/@bus", F_ENUM, bus, UNSUPPORTED, disk_buses, "Bus."),
+    ROW(DiskDef, "target/@tray", F_ENUM, tray, UNSUPPORTED, trays, "State of the tray."),
+    ROW(DiskDef, "target/@removable", F_ENUM, removable, UNSUPPORTED, on_off, "Of a USB stick."),
+    ROW(DiskDef, "target/@rotation_rate", F_U32, rotation_rate, 0, RANGE(1, 65534),
+        "Turns a minute; 1: no disk that turns."),
+    ROW(DiskDef, "iotune", F_PTR, iotune, 0, &iotune_schema, "Limits."),
+    ROW(DiskDef, "throttlefilters/throttlefilter", F_LIST, throttle_filters, 0,
+        &throttle_filter_schema, "Throttle groups it is in."),
+    ROW(DiskDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write."),
+    ROW(DiskDef, "shareable", F_FLAG, shareable, 0, NULL, "Others may use it too."),
+    ROW(DiskDef, "transient", F_FLAG, transient, 0, NULL, "Changes are thrown away."),
+    ROW(DiskDef, "transient/@shareBacking", F_ENUM, transient_share, 0, yes_no,
+        "Others may use the image meanwhile."),
+    ROW(DiskDef, "serial", F_STRING, serial, 0, NULL, "Serial number."),
+    ROW(DiskDef, "wwn", F_STRING, wwn, 0, NULL, "World wide name."),
+    ROW(DiskDef, "vendor", F_STRING, vendor, 0, NULL, "SCSI vendor."),
+    ROW(DiskDef, "product", F_STRING, product, 0, NULL, "SCSI product."),
+    ROW(DiskDef, "encryption", F_PTR, encryption, 0, &encryption_schema,
+        "Encryption; better inside source."),
+    ROW(DiskDef, "", F_STRUCT, info, 0, &device_info_schema, NULL),
+    ROW_END
+};
+const Schema disk_schema = { "disk", sizeof(DiskDef), disk_fields };
+
+const char *
+disk_source_name(const DiskDef *disk)
+{
+    const DiskSource *s = &disk->source;
+
+    if (s->type == SOURCE_NETWORK && s->net && s->net->name)
+        return s->net->name;
+    if (s->type == SOURCE_VOLUME && s->volume && s->volume->volume)
+        return s->volume->volume;
+    if (s->type != SOURCE_NETWORK && s->type != SOURCE_VOLUME && s->path)
+        return s->path;
+    return disk->target ? disk->target : "";
+}
+
+gboolean
+disk_is_empty(const DiskDef *disk)
+{
+    const DiskSource *s = &disk->source;
+
+    return !s->path && !s->net && !s->volume && !s->nvme;
+}

@@ -1,0 +1,93 @@
+/* Answers documents as the daemon would, without the wire: reads "KIND LENGTH\n" and LENGTH bytes
+ * from stdin, writes "ok LENGTH\n" and the dump, or "error CODE LENGTH\n" and the message. Kinds:
+ *   define   parse, fill, check, dump inactive
+ *   secure   the same with secrets
+ * CODE is the wire's. Arguments: the JSON files with what is known of the emulators. */
+#include "conf/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static GPtrArray *all_caps; /* of EmulatorCaps */
+
+static const EmulatorCaps *
+find_caps(const char *path, const char *arch, int virt_type, gpointer user, GError **err)
+{
+    for (guint i = 0; i < all_caps->len; i++) {
+        const EmulatorCaps *caps = all_caps->pdata[i];
+
+        if (path ? strcmp(caps->path, path) == 0
+                 : g_strcmp0(caps->arch, arch ? arch : "x86_64") == 0)
+            return caps;
+    }
+    if (path)
+        fail(err, ERR_INVALID_ARG, "Cannot check QEMU binary %s: No such file or directory", path);
+    else
+        fail(err, ERR_CONFIG_UNSUPPORTED, "no emulator for arch '%s'", arch);
+    return NULL;
+}
+
+static const ConfContext context = {
+    .lookup = find_caps,
+    .nvram_dir = "/var/lib/libvirt/qemu/nvram",
+    .channel_dir = "/run/libvirt/qemu/channel",
+};
+
+static void
+answer(const char *kind, const char *xml, gsize len)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(DomainDef) def = domain_parse(xml, len, 0, &context, &err);
+    g_autofree char *dump = NULL;
+    WireError wire;
+
+    if (def) {
+        dump = domain_format(def, strcmp(kind, "secure") == 0 ? DEF_SECURE : 0);
+        printf("ok %zu\n%s", strlen(dump), dump);
+    } else {
+        error_to_wire(err, &wire);
+        printf("error %d %zu\n%s", wire.code, strlen(wire.message), wire.message);
+        wire_error_done(&wire);
+    }
+    fflush(stdout);
+}
+
+static gboolean
+load_caps(const char *path, GError **err)
+{
+    g_autofree char *text = NULL;
+    EmulatorCaps *caps;
+    gsize len;
+
+    if (!file_read(path, 16 << 20, &text, &len, err) || !(caps = caps_from_json(text, len, err)))
+        return FALSE;
+    g_ptr_array_add(all_caps, caps);
+    return TRUE;
+}
+
+int
+main(int argc, char **argv)
+{
+    g_autoptr(GError) err = NULL;
+    char kind[16];
+    gsize len;
+
+    log_init(LOG_LEVEL_ERROR);
+    all_caps = g_ptr_array_new_with_free_func((GDestroyNotify)caps_free);
+    for (int i = 1; i < argc; i++) {
+        if (!load_caps(argv[i], &err)) {
+            fprintf(stderr, "%s\n", err->message);
+            return 1;
+        }
+    }
+    while (scanf("%15s %zu", kind, &len) == 2 && getchar() == '\n') {
+        g_autofree char *xml = g_malloc0(len + 1);
+
+        if (fread(xml, 1, len, stdin) != len)
+            break;
+        answer(kind, xml, len);
+    }
+    g_ptr_array_unref(all_caps);
+    return 0;
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Writes what conf knows of an emulator (EmulatorCaps as JSON), asked of the emulator itself.
+
+    make-caps.py /usr/bin/qemu-system-x86_64 > caps/qemu-10.0-x86_64.json
+
+The snapshots in caps/ let the golden tests run where no QEMU is installed.
+"""
+import json
+import subprocess
+import sys
+
+
+# Properties of devices that a rule of conf asks for; add to it as rules come.
+PROPERTIES = ["virtio-gpu-pci.blob", "virtio-gpu-gl-pci.blob", "virtio-net-pci.rss"]
+
+
+class Qmp:
+    def __init__(self, path, *args):
+        self.p = subprocess.Popen([path, "-S", "-no-user-config", "-nodefaults", "-nographic",
+                                   "-qmp", "stdio", *args],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.p.stdout.readline()
+        self("qmp_capabilities")
+
+    def __call__(self, command, **arguments):
+        self.p.stdin.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.p.stdin.flush()
+        while True:
+            answer = json.loads(self.p.stdout.readline())
+            if "return" in answer:
+                return answer["return"]
+            if "error" in answer:
+                return None
+
+    def close(self):
+        self.p.kill()
+        self.p.wait()
+
+
+def main():
+    path = sys.argv[1]
+    q = Qmp(path, "-machine", "none")
+    target = q("query-target")["arch"]
+    v = q("query-version")["qemu"]
+    version = v["major"] * 1000000 + v["minor"] * 1000 + v["micro"]
+    devices = sorted(t["name"] for t in q("qom-list-types", implements="device", abstract=False))
+    usable_devices = [d for d in devices if q("device-list-properties", typename=d) is not None]
+    machines = []
+    for m in q("query-machines"):
+        suffix = f"-{target}-cpu"
+        cpu = m.get("default-cpu-type", "")
+        machines.append({"name": m["name"], "alias": m.get("alias"),
+                         "default-cpu": cpu[:-len(suffix)] if cpu.endswith(suffix) else cpu or None,
+                         "max-cpus": m["cpu-max"], "default": int(m.get("is-default", False)),
+                         "hotplug-cpus": int(m["hotpluggable-cpus"]),
+                         "deprecated": int(m["deprecated"]),
+                         "numa-mem": int(m["numa-mem-supported"]), "acpi": int(m.get("acpi", False))})
+    models = [{"name": m["name"], "usable": 0 if "unavailable-features" not in m
+               else 2 if m["unavailable-features"] else 1, "deprecated": int(m["deprecated"])}
+              for m in q("query-cpu-definitions")]
+    features = [t["name"] for t in q("qom-list-types", implements="user-creatable", abstract=False)]
+    features += ["tpm:" + t for t in q("query-tpm-types") or []]
+    features += ["chardev:" + c["name"] for c in q("query-chardev-backends")]
+    features += ["-" + o["option"] for o in q("query-command-line-options")]
+    for spec in PROPERTIES:
+        device, name = spec.split(".")
+        if any(p["name"] == name for p in q("device-list-properties", typename=device) or []):
+            features.append(spec)
+    q.close()
+    json.dump({"path": path, "arch": {"i386": "i686"}.get(target, target), "version": version,
+               "kvm": 1, "tcg": 1, "devices": usable_devices, "features": sorted(set(features)),
+               "machines": machines, "cpu-models": models}, sys.stdout, indent=0)
+
+
+main()
