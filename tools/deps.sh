@@ -35,8 +35,12 @@ install_packages() {
     # A service that starts by itself has no business on a machine that only wants the clients.
     local policy=/usr/sbin/policy-rc.d made=
     [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made=1; }
-    local rc=0
-    apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null || rc=$?
+    local rc=0 log
+    log=$(mktemp)
+    apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" \
+        >"$log" 2>&1 </dev/null || rc=$?
+    [ $rc -eq 0 ] || tail -n 30 "$log" >&2
+    rm -f "$log"
     [ -z "$made" ] || rm -f $policy
     return $rc
 }
