@@ -58,10 +58,15 @@ def main():
     models = [{"name": m["name"], "usable": 0 if "unavailable-features" not in m
                else 2 if m["unavailable-features"] else 1, "deprecated": int(m["deprecated"])}
               for m in q("query-cpu-definitions")]
+    # The words are those of src/qemu/confcaps.c.
+    schema = q("query-qmp-schema")
+    commands = {e["name"] for e in schema if e["meta-type"] == "command"}
+    displays = next(set(e["values"]) for e in schema
+                    if e["meta-type"] == "enum" and "egl-headless" in e["values"])
     features = [t["name"] for t in q("qom-list-types", implements="user-creatable", abstract=False)]
-    features += ["tpm:" + t for t in q("query-tpm-types") or []]
-    features += ["chardev:" + c["name"] for c in q("query-chardev-backends")]
-    features += ["-" + o["option"] for o in q("query-command-line-options")]
+    features += [w for w in ("vnc", "spice") if "query-" + w in commands]
+    features += [w for w in ("sdl", "egl-headless", "dbus") if w in displays]
+    features += ["tpm-" + t for t in q("query-tpm-types") or []]
     for spec in PROPERTIES:
         device, name = spec.split(".")
         if any(p["name"] == name for p in q("device-list-properties", typename=device) or []):
