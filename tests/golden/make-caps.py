@@ -64,7 +64,9 @@ def main():
     displays = next(set(e["values"]) for e in schema
                     if e["meta-type"] == "enum" and "egl-headless" in e["values"])
     features = [t["name"] for t in q("qom-list-types", implements="user-creatable", abstract=False)]
-    features += [w for w in ("vnc", "spice") if "query-" + w in commands]
+    features += ["vnc"] if "query-vnc" in commands else []
+    # query-spice is there without its module too; the option's parameters are not.
+    features += ["spice"] if q("query-command-line-options", option="spice") else []
     features += [w for w in ("sdl", "egl-headless", "dbus") if w in displays]
     features += ["tpm-" + t for t in q("query-tpm-types") or []]
     for spec in PROPERTIES:
