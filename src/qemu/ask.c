@@ -104,14 +104,39 @@ on_answer(json_object *ret, const GError *err, gpointer user)
     ask_unref(c->ask);
 }
 
-void
-ask_call(Ask *a, const char *command, json_object *args, AskNext next)
+/* A continuation may come when the monitor is gone: its call is then made on none, and fails. */
+static Qmp *
+monitor_of(const Ask *a)
+{
+    return a->vm->run ? a->vm->run->qmp : NULL;
+}
+
+static AskCall *
+ask_call_new(Ask *a, AskNext next)
 {
     AskCall *c = g_new0(AskCall, 1);
 
     a->refs++;
     *c = (AskCall){ a, next };
-    qmp_call(a->vm->run->qmp, command, args, on_answer, c);
+    return c;
+}
+
+void
+ask_call(Ask *a, const char *command, json_object *args, AskNext next)
+{
+    qmp_call(monitor_of(a), command, args, on_answer, ask_call_new(a, next));
+}
+
+void
+ask_call_with_fd(Ask *a, const char *command, json_object *args, int fd, AskNext next)
+{
+    qmp_call_with_fd(monitor_of(a), command, args, fd, on_answer, ask_call_new(a, next));
+}
+
+void
+ask_call_raw(Ask *a, const char *command, json_object *args, AskNext next)
+{
+    qmp_call_raw(monitor_of(a), command, args, on_answer, ask_call_new(a, next));
 }
 
 /* ---- what is known of the running one */

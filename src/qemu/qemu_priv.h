@@ -56,6 +56,7 @@ typedef struct HostFd {
 } HostFd;
 HostFd *host_fd_new(HostKind kind, const char *path, const char *what);
 void host_fd_free(HostFd *h); /* closes it */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostFd, host_fd_free)
 
 /* The descriptors of one <interface>, in the order of the definition. */
 typedef struct HostNet {
@@ -100,11 +101,14 @@ typedef void (*QmpAnswer)(json_object *ret, const GError *err, gpointer user);
 /* Takes a connected descriptor, negotiates. Calls may be made at once: they are pipelined. */
 Qmp *qmp_new(int fd, const QmpOps *ops, gpointer user);
 void qmp_free(Qmp *q);
-/* args is taken and may be NULL; answer may be NULL. */
+/* args is taken and may be NULL; answer may be NULL. A call on no monitor (NULL) fails as one on a
+ * monitor that has ended. */
 void qmp_call(Qmp *q, const char *command, json_object *args, QmpAnswer answer, gpointer user);
 /* The same with one descriptor for getfd and add-fd. */
 void qmp_call_with_fd(Qmp *q, const char *command, json_object *args, int fd, QmpAnswer answer,
                       gpointer user);
+/* For who passes QEMU's words on: ret is the whole reply, also when it is an error. */
+void qmp_call_raw(Qmp *q, const char *command, json_object *args, QmpAnswer answer, gpointer user);
 /* One call of a batch: what it asks and what becomes of the answer. */
 typedef struct QmpRow {
     const char *command;
@@ -186,6 +190,9 @@ typedef struct Run {
     struct Ask *graceful_destroy; /* waits for QEMU to end by itself */
     pid_t pid;
     guint64 start_time;
+    gint64 started; /* wall clock, microseconds */
+    Process *tpm;   /* swtpm, from its start or its end */
+    FlowToken tpm_wait;
     Qmp *qmp;
     gboolean rebooting;  /* the next SHUTDOWN is answered by a reset */
     guint taint;         /* bits of virDomainTaintFlags */
@@ -242,6 +249,11 @@ gboolean define_load_all(GError **err);
 /* The persistent definition, read from disk when it is not in memory. */
 DomainDef *define_get(Vm *vm);
 gboolean define_save(Vm *vm, GError **err);
+/* vm->def was filled in, or vm goes away: definitions that are not needed leave the memory. */
+void define_keep(Vm *vm);
+void define_forget(Vm *vm);
+/* Whether a domain of this name and UUID may be; *ret_vm is the one that has both, or NULL. */
+gboolean define_may_have(const DomainDef *def, Vm **ret_vm, GError **err);
 
 /* ---- what is asked for (ask.c) ----------------------------------------------------------- */
 
@@ -276,12 +288,20 @@ void ask_end(Ask *a, const GError *err);
 /* Calls QEMU for it; next gets the answer unless the job was over by then. NULL: it ends it. */
 typedef void (*AskNext)(Ask *a, json_object *ret, const GError *err);
 void ask_call(Ask *a, const char *command, json_object *args, AskNext next);
+void ask_call_with_fd(Ask *a, const char *command, json_object *args, int fd, AskNext next);
+void ask_call_raw(Ask *a, const char *command, json_object *args, AskNext next);
+/* QEMU's number of a key (keys.c); 0: there is none. */
+guint key_number(guint codeset, guint key);
 
-/* ---- start and stop (steps.c, stop.c) ---------------------------------------------------- */
+/* ---- start and stop (start.c, steps.c, stop.c)
+ * ---------------------------------------------------- */
 
 extern const FlowTable start_table;
+/* Starts it again after its end, for on_crash and its kin. */
+void start_again(Vm *vm);
 /* QEMU is gone, or must go: runs as a job that preempts others. */
 void vm_stop(Vm *vm, StopWhy why, gboolean graceful);
+void stop_check(Vm *vm); /* has it ended by itself? */
 /* The end of QEMU, as the process or the monitor tells it. */
 void stop_on_exit(Process *p, const ProcessEnd *end, gpointer user);
 extern const QmpOps vm_qmp_ops;

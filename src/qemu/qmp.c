@@ -16,6 +16,7 @@ typedef struct Call {
     const char *command; /* interned */
     QmpAnswer answer;    /* NULL: nobody cares */
     gpointer user;
+    gboolean raw; /* wants the whole reply */
 } Call;
 
 struct Qmp {
@@ -95,6 +96,10 @@ on_answer(Qmp *q, json_object *message)
 
     if (!call)
         return;
+    if (call->raw) {
+        answer_call(call, message, NULL);
+        return;
+    }
     if (failure) {
         const char *text = json_str(failure, "desc");
         gboolean unknown = g_strcmp0(json_str(failure, "class"), "CommandNotFound") == 0;
@@ -204,20 +209,25 @@ format_call(Call *call, json_object *args)
     return text;
 }
 
-void
-qmp_call_with_fd(Qmp *q, const char *command, json_object *args, int fd, QmpAnswer answer,
-                 gpointer user)
+static Call *
+call_new(Qmp *q, const char *command, QmpAnswer answer, gpointer user)
 {
     Call *call = g_new0(Call, 1);
-    g_autofree char *text = NULL;
 
-    call->id = ++q->last_id;
+    call->id = q ? ++q->last_id : 0;
     call->since = g_get_monotonic_time();
     call->command = g_intern_string(command);
     call->answer = answer;
     call->user = user;
-    text = format_call(call, args);
-    if (!q->lines) {
+    return call;
+}
+
+static void
+send_call(Qmp *q, Call *call, json_object *args, int fd)
+{
+    g_autofree char *text = format_call(call, args);
+
+    if (!q || !q->lines) {
         g_autoptr(GError) gone = gone_error();
         answer_call(call, NULL, gone);
         return;
@@ -227,6 +237,22 @@ qmp_call_with_fd(Qmp *q, const char *command, json_object *args, int fd, QmpAnsw
         lines_send_with_fds(q->lines, text, strlen(text), &fd, 1);
     else
         lines_send(q->lines, text, strlen(text));
+}
+
+void
+qmp_call_with_fd(Qmp *q, const char *command, json_object *args, int fd, QmpAnswer answer,
+                 gpointer user)
+{
+    send_call(q, call_new(q, command, answer, user), args, fd);
+}
+
+void
+qmp_call_raw(Qmp *q, const char *command, json_object *args, QmpAnswer answer, gpointer user)
+{
+    Call *call = call_new(q, command, answer, user);
+
+    call->raw = TRUE;
+    send_call(q, call, args, -1);
 }
 
 void

@@ -104,13 +104,21 @@ note_fixed(Run *run, gint32 port)
 }
 
 static gboolean
+listens_without_port(const GraphicsDef *g)
+{
+    const GraphicsListen *first = LEN(g->listens) ? g->listens->pdata[0] : NULL;
+
+    return first && (first->type == LISTEN_SOCKET || first->type == LISTEN_NONE);
+}
+
+static gboolean
 lease_graphics(Run *run, GraphicsDef *g, GError **err)
 {
     gboolean automatic = g->autoport == YES || g->port == -1;
 
     if (g->type != GRAPHICS_VNC && g->type != GRAPHICS_SPICE)
         return TRUE;
-    if (graphics_listens_on(g, LISTEN_SOCKET) || graphics_listens_on(g, LISTEN_NONE))
+    if (listens_without_port(g))
         return TRUE;
     if (!automatic) {
         note_fixed(run, g->port);

@@ -116,8 +116,8 @@ vm_stop(Vm *vm, StopWhy why, gboolean graceful)
 }
 
 /* Both the process and its monitor have ended: what the monitor said last tells why. */
-static void
-check_ended(Vm *vm)
+void
+stop_check(Vm *vm)
 {
     Run *run = vm->run;
     Ask *a = run->graceful_destroy;
@@ -158,7 +158,7 @@ stop_on_exit(Process *p, const ProcessEnd *end, gpointer user)
         run->lost = TRUE; /* the start tells QEMU's last words as the reason */
         flow_cancel(vm->flow, ERR_INTERNAL, "QEMU has ended");
     } else {
-        check_ended(vm);
+        stop_check(vm);
     }
 }
 
@@ -195,7 +195,7 @@ on_monitor_end(Qmp *q, const GError *err, gpointer user)
     if (run->process && !run->stopping)
         set_timer(run, MONITOR_GONE_MS, kill_unheard, vm);
     else
-        check_ended(vm);
+        stop_check(vm);
 }
 
 const QmpOps vm_qmp_ops = { .event = events_on_qemu, .ended = on_monitor_end };

@@ -18,6 +18,7 @@ vm_free(Object *o)
 {
     Vm *vm = (Vm *)o;
 
+    define_forget(vm);
     run_free(vm->run);
     job_queue_free(vm->jobs);
     domain_free(vm->def);
@@ -81,6 +82,7 @@ run_free(Run *run)
     if (run->timer)
         g_source_remove(run->timer);
     process_free(run->process);
+    process_free(run->tpm);
     consoles_free(run->consoles);
     counters_free(run->counters);
     g_clear_pointer(&run->start.files, g_ptr_array_unref);
@@ -290,4 +292,46 @@ vm_control(Vm *vm, int *ret_state, int *ret_details, guint64 *ret_ms)
         since = job ? job_started(job) : 0;
     }
     *ret_ms = since ? (guint64)(g_get_monotonic_time() - since) / 1000 : 0;
+}
+
+/* ---- the room */
+
+gboolean
+qemu_init(const Paths *paths, GError **err)
+{
+    g_autofree char *logs = g_strconcat(paths->log, "/qemu", NULL);
+
+    qemu_paths = paths;
+    qemu_vms = registry_new();
+    flow_register(&start_table);
+    if (!dir_make(logs, 0700, err) || !capable_init(paths, err) || !define_load_all(err) ||
+        !recover_all(err))
+        return FALSE;
+    vmlog_watch(TRUE);
+    return TRUE;
+}
+
+/* The folder is gone after a boot of the host, and this mark with it. */
+void
+qemu_autostart(void)
+{
+    g_autofree char *mark = g_strconcat(qemu_paths->run, "/qemu/autostarted", NULL);
+    g_autoptr(GPtrArray) vms = NULL;
+
+    if (access(mark, F_OK) == 0 || !file_write_volatile(mark, "", 0, 0600, NULL))
+        return;
+    vms = vm_list();
+    for (guint i = 0; i < vms->len; i++) {
+        Vm *vm = vms->pdata[i];
+        if (vm->autostart && !vm->run)
+            start_again(vm);
+    }
+}
+
+void
+qemu_done(void)
+{
+    vmlog_watch(FALSE);
+    g_clear_pointer(&qemu_vms, registry_free);
+    capable_done();
 }

@@ -1,0 +1,271 @@
+/* What users write about a domain, and the documents they read of it. */
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <string.h>
+
+#include "qemu_priv.h"
+
+/* ---- dumpxml */
+
+char *
+vm_xml(Vm *vm, guint flags, GError **err)
+{
+    enum { SECURE = 1, INACTIVE = 2, MIGRATABLE = 8 };
+    gboolean live = vm->run && !(flags & INACTIVE);
+    guint how = 0;
+
+    if (flags & SECURE)
+        how |= DEF_SECURE;
+    if (flags & MIGRATABLE)
+        how |= DEF_MIGRATABLE;
+    if (live)
+        return domain_format(vm->run->live, how | DEF_LIVE);
+    return domain_format(vm->persistent ? define_get(vm) : vm->run->live, how);
+}
+
+gboolean
+vm_is_updated(const Vm *vm)
+{
+    return FALSE;
+}
+
+/* ---- which definition is meant */
+
+enum { IMPACT_CURRENT = 0, IMPACT_LIVE = 1, IMPACT_CONFIG = 2 };
+
+static gboolean
+resolve_impact(const Vm *vm, guint *impact, GError **err)
+{
+    if ((*impact & (IMPACT_LIVE | IMPACT_CONFIG)) == IMPACT_CURRENT)
+        *impact |= vm->run ? IMPACT_LIVE : IMPACT_CONFIG;
+    if (*impact & IMPACT_LIVE && !vm->run)
+        return fail(err, ERR_OPERATION_INVALID, "domain is not running");
+    if (*impact & IMPACT_CONFIG && !vm->persistent)
+        return fail(err, ERR_OPERATION_INVALID,
+                    "transient domains do not have any persistent config");
+    return TRUE;
+}
+
+/* ---- the element of a namespace within <metadata> */
+
+typedef xmlDoc XmlDoc;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(XmlDoc, xmlFreeDoc)
+
+enum { DESCRIPTION, TITLE, ELEMENT };
+
+static XmlDoc *
+parse_metadata(const char *text)
+{
+    const char *xml = text ? text : "<metadata/>";
+
+    return xmlReadMemory(xml, (int)strlen(xml), NULL, NULL,
+                         XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+}
+
+static xmlNode *
+find_element(XmlDoc *doc, const char *uri)
+{
+    xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+
+    for (xmlNode *n = root ? root->children : NULL; n; n = n->next)
+        if (n->type == XML_ELEMENT_NODE && n->ns && uri &&
+            strcmp((const char *)n->ns->href, uri) == 0)
+            return n;
+    return NULL;
+}
+
+static void
+strip_namespace(xmlNode *n, const char *uri)
+{
+    if (n->ns && strcmp((const char *)n->ns->href, uri) == 0)
+        xmlSetNs(n, NULL);
+    for (xmlNode *child = n->children; child; child = child->next)
+        if (child->type == XML_ELEMENT_NODE)
+            strip_namespace(child, uri);
+}
+
+static void
+drop_ns_def(xmlNode *n, const char *uri)
+{
+    for (xmlNs **at = &n->nsDef; *at; at = &(*at)->next) {
+        if (strcmp((const char *)(*at)->href, uri) == 0) {
+            xmlNs *gone = *at;
+            *at = gone->next;
+            xmlFreeNs(gone);
+            return;
+        }
+    }
+}
+
+static char *
+dump_node(XmlDoc *doc, xmlNode *n)
+{
+    xmlBuffer *buffer = xmlBufferCreate();
+    char *text;
+
+    xmlNodeDump(buffer, doc, n, 0, 1);
+    text = g_strdup((const char *)xmlBufferContent(buffer));
+    xmlBufferFree(buffer);
+    return text;
+}
+
+static char *
+get_element(const DomainDef *def, const char *uri)
+{
+    g_autoptr(XmlDoc) doc = parse_metadata(def->metadata);
+    xmlNode *n = find_element(doc, uri);
+
+    if (!n)
+        return NULL;
+    strip_namespace(n, uri);
+    drop_ns_def(n, uri);
+    return dump_node(doc, n);
+}
+
+char *
+vm_metadata(Vm *vm, int type, const char *uri, guint impact, GError **err)
+{
+    static const char *const names[] = { "description", "title", "metadata" };
+    const DomainDef *def;
+    char *text;
+
+    if (type < DESCRIPTION || type > ELEMENT) {
+        fail(err, ERR_INVALID_ARG, "unknown metadata type %d", type);
+        return NULL;
+    }
+    if (!resolve_impact(vm, &impact, err))
+        return NULL;
+    def = impact & IMPACT_LIVE ? vm->run->live : define_get(vm);
+    if (type == ELEMENT)
+        text = get_element(def, uri);
+    else
+        text = g_strdup(type == TITLE ? def->title : def->description);
+    if (!text)
+        fail(err, ERR_NO_METADATA,
+             "Requested metadata element is not present: no %s in domain '%s'", names[type],
+             vm->obj.name);
+    return text;
+}
+
+static void
+put_in_namespace(xmlNode *n, xmlNs *ns)
+{
+    if (!n->ns)
+        xmlSetNs(n, ns);
+    for (xmlNode *child = n->children; child; child = child->next)
+        if (child->type == XML_ELEMENT_NODE)
+            put_in_namespace(child, ns);
+}
+
+static gboolean
+add_element(XmlDoc *doc, const char *value, const char *key, const char *uri, GError **err)
+{
+    g_autoptr(XmlDoc) given = xmlReadMemory(value, (int)strlen(value), NULL, NULL,
+                                            XML_PARSE_NONET | XML_PARSE_NOERROR |
+                                                XML_PARSE_NOWARNING | XML_PARSE_NOBLANKS);
+    xmlNode *root = xmlDocGetRootElement(doc), *copy;
+    xmlNs *ns;
+
+    if (!given)
+        return fail(err, ERR_XML_DETAIL, "metadata is not well-formed XML");
+    copy = xmlDocCopyNode(xmlDocGetRootElement(given), doc, 1);
+    ns = xmlNewNs(copy, (const xmlChar *)uri, (const xmlChar *)key);
+    if (!ns) {
+        xmlFreeNode(copy);
+        return fail(err, ERR_INVALID_ARG, "namespace prefix '%s' is used in the metadata itself",
+                    key);
+    }
+    put_in_namespace(copy, ns);
+    xmlAddChild(root, copy);
+    return TRUE;
+}
+
+static gboolean
+set_element(DomainDef *def, const char *value, const char *key, const char *uri, GError **err)
+{
+    g_autoptr(XmlDoc) doc = parse_metadata(def->metadata);
+    xmlNode *old, *root;
+
+    if (!doc)
+        return fail(err, ERR_INTERNAL, "the domain's metadata cannot be read");
+    root = xmlDocGetRootElement(doc);
+    if ((old = find_element(doc, uri))) {
+        xmlUnlinkNode(old);
+        xmlFreeNode(old);
+    }
+    if (value && !add_element(doc, value, key, uri, err))
+        return FALSE;
+    g_free(def->metadata);
+    def->metadata = xmlChildElementCount(root) > 0 ? dump_node(doc, root) : NULL;
+    return TRUE;
+}
+
+static gboolean
+set_in(DomainDef *def, int type, const char *value, const char *key, const char *uri, GError **err)
+{
+    char **text = type == TITLE ? &def->title : &def->description;
+
+    if (type == ELEMENT)
+        return set_element(def, value, key, uri, err);
+    g_free(*text);
+    *text = value && value[0] ? g_strdup(value) : NULL;
+    return TRUE;
+}
+
+static gboolean
+metadata_check(int type, const char *value, const char *key, const char *uri, GError **err)
+{
+    if (type < DESCRIPTION || type > ELEMENT)
+        return fail(err, ERR_INVALID_ARG, "unknown metadata type %d", type);
+    if (type == TITLE && value && strchr(value, '\n'))
+        return fail(err, ERR_INVALID_ARG, "metadata title can't contain newlines");
+    if (type == ELEMENT && (!uri || (value && !key)))
+        return fail(err, ERR_INVALID_ARG, "a metadata element needs a namespace URI and a prefix");
+    return TRUE;
+}
+
+gboolean
+vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char *uri, guint impact,
+                GError **err)
+{
+    Event e = vm_event(vm, DOMAIN_EVENT_METADATA_CHANGE);
+
+    if (!metadata_check(type, value, key, uri, err) || !resolve_impact(vm, &impact, err))
+        return FALSE;
+    if (impact & IMPACT_LIVE &&
+        (!set_in(vm->run->live, type, value, key, uri, err) || !live_save(vm, err)))
+        return FALSE;
+    if (impact & IMPACT_CONFIG &&
+        (!set_in(define_get(vm), type, value, key, uri, err) || !define_save(vm, err)))
+        return FALSE;
+    e.n[0] = type;
+    e.s[0] = uri;
+    event_emit(&e);
+    return TRUE;
+}
+
+/* ---- messages */
+
+enum { MESSAGE_DEPRECATION = 1, MESSAGE_TAINTING = 2 };
+
+static const char *const taint_words[] = {
+    NULL, NULL, "running with undesirable elevated privileges", NULL,
+    NULL, NULL, "custom monitor control commands issued",
+};
+
+char **
+vm_messages(Vm *vm, guint types)
+{
+    g_autoptr(GPtrArray) list = g_ptr_array_new();
+    guint taint = vm->run ? vm->run->taint : 0;
+
+    if (types == 0)
+        types = MESSAGE_DEPRECATION | MESSAGE_TAINTING;
+    for (guint i = 0; types & MESSAGE_TAINTING && i < G_N_ELEMENTS(taint_words); i++)
+        if (taint & 1u << i && taint_words[i])
+            g_ptr_array_add(list, g_strdup_printf("tainted: %s", taint_words[i]));
+    if (types & MESSAGE_TAINTING && vm->run && vm->run->live->qemu && vm->run->live->qemu->args)
+        g_ptr_array_add(list, g_strdup("tainted: use of custom command line arguments"));
+    g_ptr_array_add(list, NULL);
+    return (char **)g_ptr_array_free(g_steal_pointer(&list), FALSE);
+}

@@ -1,0 +1,185 @@
+/* Start as a job: what it is given, what its end means for the domain and who is told. */
+#include <string.h>
+
+#include "qemu_priv.h"
+
+typedef struct Starting {
+    DomainDef *def;     /* to run instead of the persistent one; NULL: that one */
+    gboolean transient; /* the Vm was made for this run */
+} Starting;
+
+static void
+starting_free(gpointer data)
+{
+    Starting *s = data;
+
+    domain_free(s->def);
+    g_free(s);
+}
+
+/* What only the daemon needed, and descriptors whose copies QEMU has: image locks hang on them. */
+static void
+drop_scaffold(Run *run)
+{
+    g_clear_pointer(&run->start.files, g_ptr_array_unref);
+    g_clear_pointer(&run->start.nets, g_ptr_array_unref);
+    fd_close(&run->start.monitor_fd);
+    run->start.emulator = NULL;
+}
+
+static void
+start_failed(Vm *vm, Ask *a, const GError *why)
+{
+    Starting *s = a->data;
+    g_autoptr(GError) err = NULL;
+
+    if (vm->run->lost) {
+        g_autofree char *words = start_last_words(vm);
+        fail(&err, ERR_INTERNAL, "process exited while connecting to monitor: %s", words);
+    } else {
+        err = g_error_copy(why);
+    }
+    vmlog_line(vm, "shutting down, reason=failed");
+    run_free(g_steal_pointer(&vm->run));
+    registry_set_id(qemu_vms, &vm->obj, -1);
+    vm_enter(vm, VM_SHUTOFF, SHUTOFF_FAILED);
+    if (s->transient)
+        vm_remove(vm);
+    ask_end(a, err);
+}
+
+static void
+announce(Vm *vm)
+{
+    if (vm->run->flags & VM_START_PAUSED) {
+        vm_enter(vm, VM_PAUSED, PAUSED_USER);
+        vm_tell(vm, LIFECYCLE_STARTED, 0);
+        vm_tell(vm, LIFECYCLE_SUSPENDED, SUSPENDED_PAUSED);
+    } else {
+        vm_enter(vm, VM_RUNNING, RUNNING_BOOTED);
+        vm_tell(vm, LIFECYCLE_RESUMED, 0);
+        vm_tell(vm, LIFECYCLE_STARTED, 0);
+    }
+}
+
+static void
+on_started(gpointer obj, const GError *err, gpointer user)
+{
+    Vm *vm = obj;
+    Ask *a = user;
+
+    if (err) {
+        start_failed(vm, a, err);
+        return;
+    }
+    drop_scaffold(vm->run);
+    vm->run->complete = TRUE;
+    announce(vm);
+    log_info("domain '%s': started as QEMU process %d", vm->obj.name, (int)vm->run->pid);
+    ask_end(a, NULL);
+    /* QEMU may have ended between its last answer and now. */
+    stop_check(vm);
+}
+
+static gboolean
+start_run(Ask *a, GError **err)
+{
+    Vm *vm = a->vm;
+    Starting *s = a->data;
+    DomainDef *live;
+
+    if (vm->run)
+        return fail(err, ERR_OPERATION_INVALID, "domain is already running");
+    live = s->def ? g_steal_pointer(&s->def) : domain_copy(define_get(vm));
+    vm->run = run_new(vm, live, err);
+    if (!vm->run) {
+        domain_free(live);
+        return FALSE;
+    }
+    vm->run->flags = a->flags;
+    vm->run->started = g_get_real_time();
+    registry_set_id(qemu_vms, &vm->obj, vm_next_id());
+    live->id = (guint32)vm->obj.id;
+    vm_enter(vm, VM_PAUSED, PAUSED_STARTING_UP);
+    flow_run(&start_table, vm->run->ledger, vm, on_started, a, &vm->flow);
+    return TRUE;
+}
+
+static void
+start_cancel(Ask *a, Err code, const char *why)
+{
+    if (a->vm->flow)
+        flow_cancel(a->vm->flow, code, why);
+}
+
+static const AskKind start_kind = { .what = "start",
+                                    .job = JOB_START,
+                                    .operation = 1,
+                                    .when_off = TRUE,
+                                    .run = start_run,
+                                    .cancel = start_cancel };
+
+void
+vm_start(Vm *vm, guint flags, Asker who, VmDone done, gpointer user)
+{
+    vm_ask(vm, &start_kind, flags, g_new0(Starting, 1), starting_free, who, done, user);
+}
+
+void
+start_again(Vm *vm)
+{
+    vm_start(vm, 0, "vmd", NULL, NULL);
+}
+
+/* ---- transient domains */
+
+typedef struct Creation {
+    VmDone done;
+    gpointer user;
+} Creation;
+
+static void
+on_created(Vm *vm, const GError *err, gpointer user)
+{
+    g_autofree Creation *c = user;
+
+    c->done(err ? NULL : vm, err, c->user);
+}
+
+/* The Vm that def will run as: the one of that name and UUID, or a new one. */
+static Vm *
+find_or_add(const DomainDef *def, gboolean *ret_new, GError **err)
+{
+    Vm *vm;
+
+    if (!define_may_have(def, &vm, err))
+        return NULL;
+    if (vm && vm->run) {
+        fail(err, ERR_OPERATION_INVALID, "domain is already active as '%s'", vm->obj.name);
+        return NULL;
+    }
+    *ret_new = !vm;
+    return vm ? vm : vm_add(def->name, def->uuid, err);
+}
+
+void
+vm_create(const char *xml, guint flags, Asker who, VmDone done, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(DomainDef) def = domain_parse(xml, -1, flags & VM_START_VALIDATE ? DEF_VALIDATE : 0,
+                                            emulator_context(), &err);
+    gboolean transient = FALSE;
+    Vm *vm = def ? find_or_add(def, &transient, &err) : NULL;
+    Creation *c;
+    Starting *s;
+
+    if (!vm) {
+        done(NULL, err, user);
+        return;
+    }
+    c = g_new(Creation, 1);
+    *c = (Creation){ done, user };
+    s = g_new0(Starting, 1);
+    *s = (Starting){ g_steal_pointer(&def), transient };
+    vm_ask(vm, &start_kind, flags, s, starting_free, who, on_created, c);
+}
