@@ -204,12 +204,12 @@ make_link(NetDef *net, HostNet *host, GError **err)
 {
     TapSpec spec = {
         .name = name_is_ours(net->ifname) ? "vnet%d" : net->ifname,
-        .bridge = net->type == NET_BRIDGE && net->source ? net->source->bridge : NULL,
+        .bridge = net->source.net_type == NET_BRIDGE ? net->source.bridge : NULL,
         .mac = net->mac,
-        .mtu = net->extra ? net->extra->mtu : 0,
+        .mtu = net->mtu,
         .queues = net->driver.queues,
         .vnet_hdr = net_is_virtio(net),
-        .existing = net->type == NET_ETHERNET && net->target_managed == NO,
+        .existing = net->source.net_type == NET_ETHERNET && net->target_managed == NO,
     };
     g_autofree char *name = NULL;
 
@@ -228,7 +228,7 @@ note_links(Flow *f, const Run *run, GError **err)
 
     for (guint i = 0; i < LEN(nets); i++) {
         const NetDef *net = nets->pdata[i];
-        if ((net->type == NET_BRIDGE || net->type == NET_ETHERNET) && net->target_managed != NO &&
+        if ((net->source.net_type == NET_BRIDGE || net->source.net_type == NET_ETHERNET) && net->target_managed != NO &&
             net->ifname)
             g_string_append_printf(names, "%s ", net->ifname);
     }
@@ -247,7 +247,7 @@ make_links(Flow *f, gpointer obj, GError **err)
         HostNet *host = host_net_new();
 
         g_ptr_array_add(run->start.nets, host);
-        if ((net->type == NET_BRIDGE || net->type == NET_ETHERNET) && !make_link(net, host, err))
+        if ((net->source.net_type == NET_BRIDGE || net->source.net_type == NET_ETHERNET) && !make_link(net, host, err))
             return STEP_FAILED;
     }
     return step_of(note_links(f, run, err));
