@@ -1,0 +1,183 @@
+/* vmsh's frame: its own options, and what they ask for. */
+#include "vmsh.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- vmsh's own options */
+
+typedef enum Wish { WISH_RUN, WISH_DONE, WISH_RELAY, WISH_WRONG } Wish;
+
+static const struct option long_options[] = {
+    { "connect", required_argument, NULL, 'c' },
+    { "debug", required_argument, NULL, 'd' },
+    { "escape", required_argument, NULL, 'e' },
+    { "help", no_argument, NULL, 'h' },
+    { "json", no_argument, NULL, 'j' },
+    { "keepalive-interval", required_argument, NULL, 'k' },
+    { "keepalive-count", required_argument, NULL, 'K' },
+    { "log", required_argument, NULL, 'l' },
+    { "man", no_argument, NULL, 'M' },
+    { "quiet", no_argument, NULL, 'q' },
+    { "readonly", no_argument, NULL, 'r' },
+    { "relay", no_argument, NULL, 'R' },
+    { "timing", no_argument, NULL, 't' },
+    { "version", optional_argument, NULL, 'v' },
+    { 0 },
+};
+
+static gboolean
+option_number(const char *text, const char *what, int *ret_number)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+
+    if (end == text || *end || value < 0 || value > G_MAXINT / 1000) {
+        fprintf(stderr, "error: Invalid value for option %s: %s\n", what, text);
+        return FALSE;
+    }
+    *ret_number = (int)value;
+    return TRUE;
+}
+
+/* "^]" or one character. */
+static gboolean
+option_escape(const char *text, int *ret_escape)
+{
+    if (text[0] == '^' && text[1] && !text[2])
+        *ret_escape = toupper((guchar)text[1]) & 0x1f;
+    else if (text[0] && !text[1])
+        *ret_escape = (guchar)text[0];
+    else {
+        fprintf(stderr, "error: Invalid string '%s' for escape sequence\n", text);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static Wish
+tell(char *text)
+{
+    fputs(text, stdout);
+    g_free(text);
+    return WISH_DONE;
+}
+
+static Wish
+option_take(Shell *s, int c, Wish wish)
+{
+    switch (c) {
+    case 'c':
+        g_free(s->uri);
+        s->uri = g_strdup(optarg);
+        return wish;
+    case 'd':
+    case 'l':
+        return wish; /* virsh's debugging; scripts that ask for it run on */
+    case 'e':
+        return option_escape(optarg, &s->escape) ? wish : WISH_WRONG;
+    case 'h':
+        return tell(help_usage());
+    case 'j':
+        s->json_always = TRUE;
+        return wish;
+    case 'k':
+        return option_number(optarg, "-k", &s->keepalive.interval) ? wish : WISH_WRONG;
+    case 'K':
+        return option_number(optarg, "-K", &s->keepalive.count) ? wish : WISH_WRONG;
+    case 'M':
+        return tell(help_man_page());
+    case 'q':
+        s->quiet = TRUE;
+        return wish;
+    case 'r':
+        s->readonly = TRUE;
+        return wish;
+    case 'R':
+        return WISH_RELAY;
+    case 't':
+        s->timing = TRUE;
+        return wish;
+    case 'v':
+    case 'V':
+        return tell(g_strdup(VMD_VERSION "\n"));
+    }
+    if (c == ':')
+        fprintf(stderr, "error: option '%s' requires an argument\n", "-c");
+    else
+        fprintf(stderr, "error: unsupported option. See --help.\n");
+    return WISH_WRONG;
+}
+
+static Wish
+options_take(Shell *s, int argc, char **argv)
+{
+    Wish wish = WISH_RUN;
+    int c;
+
+    opterr = 0;
+    while ((wish == WISH_RUN || wish == WISH_RELAY) &&
+           (c = getopt_long(argc, argv, "+c:d:e:hjk:K:l:qrtvV", long_options, NULL)) != -1) {
+        if (c == '?' || c == ':') {
+            fprintf(stderr, "error: unsupported option '%s'. See --help.\n",
+                    argv[MIN(optind, argc) - 1]);
+            return WISH_WRONG;
+        }
+        wish = option_take(s, c, wish);
+    }
+    return wish;
+}
+
+static int
+run_relay(Shell *s, const char *uri)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (relay(uri ? uri : s->uri, s->readonly, &err))
+        return EXIT_SUCCESS;
+    complain(s, err);
+    return EXIT_FAILURE;
+}
+
+static int
+run_commands(Shell *s, int argc, char **argv)
+{
+    gboolean ok = TRUE;
+
+    if (argc == 0)
+        shell_interact(s);
+    else if (argc == 1)
+        ok = shell_run_line(s, argv[0]);
+    else
+        ok = shell_run_words(s, (const char *const *)argv, (guint)argc);
+    return ok && !ferror(stdout) && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+main(int argc, char **argv)
+{
+    Shell s = { .escape = ']' & 0x1f, .keepalive = { .interval = 5, .count = 6 } };
+    /* Under the name by which libvirt's clients look for it on an ssh host, it relays. */
+    g_autofree char *name = g_path_get_basename(argv[0] ? argv[0] : "vmsh");
+    int status = EXIT_FAILURE;
+    Wish wish;
+
+    setlocale(LC_ALL, "");
+    signal(SIGPIPE, SIG_IGN);
+    s.uri = uri_default(getuid());
+    wish = options_take(&s, argc, argv);
+    if (wish == WISH_RELAY || (wish == WISH_RUN && strcmp(name, "virt-ssh-helper") == 0))
+        status = run_relay(&s, argv[optind]);
+    else if (wish == WISH_RUN)
+        status = run_commands(&s, argc - optind, argv + optind);
+    else if (wish == WISH_DONE)
+        status = EXIT_SUCCESS;
+    shell_disconnect(&s);
+    g_free(s.uri);
+    return status;
+}

@@ -1,0 +1,379 @@
+/* vmsh: the command line of vmd. This is the inside of the client; it stands on base and on the
+ * protocol table of rpc/wire.h, and knows neither the daemon nor a libvirt client library.
+ *
+ *     vmsh.c            its own options
+ *     vmsh_run.c        running lines of commands, telling of failures
+ *     vmsh_shell.c      the interactive shell
+ *     vmsh_parse.c      a line to commands, a command's words to its options
+ *     vmsh_help.c       help texts and the manual page, from the rows of the commands
+ *     vmsh_uri.c        what a URI means; pure
+ *     vmsh_connect.c    from a URI to an open connection
+ *     vmsh_call.c       calls, replies, events, streams, keepalive
+ *     vmsh_table.c      tables and sheets, as text or JSON
+ *     vmsh_domain.c     what commands share: finding a domain, its XML, its state in words
+ *     vmsh_commands_*.c rows of commands, and their handlers
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <poll.h>
+#include <stdio.h>
+
+#include "base/base.h"
+#include "rpc/wire.h"
+
+typedef struct Shell Shell;
+typedef struct Args Args;
+typedef struct Conn Conn;
+
+/* ---- commands are rows -------------------------------------------------------------------- */
+
+typedef enum OptionKind {
+    OPTION_FLAG,
+    OPTION_STRING,
+    OPTION_NUMBER,
+    OPTION_REST, /* every word that is left */
+} OptionKind;
+
+typedef enum OptionFlags {
+    OPTION_REQUIRED = 1 << 0,
+    OPTION_NAMED = 1 << 1, /* help shows it with its name; its value may stand alone all the same */
+} OptionFlags;
+
+/* Candidates for a value; NULL-terminated, the caller's. */
+typedef char **(*Completer)(Shell *s);
+
+typedef struct Option {
+    const char *name;
+    OptionKind kind;
+    guint flags;
+    Completer complete;
+    const char *doc;
+} Option;
+
+#define FLAG(name, doc)                                                                            \
+    {                                                                                              \
+        name, OPTION_FLAG, 0, NULL, doc                                                            \
+    }
+#define OPTION_END                                                                                 \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+typedef enum CommandFlags {
+    COMMAND_OFFLINE = 1 << 0, /* needs no connection */
+    COMMAND_JSON = 1 << 1,    /* takes --json */
+} CommandFlags;
+
+typedef struct Command {
+    const char *name;
+    const char *summary;
+    const char *text;      /* the DESCRIPTION of its help; may be NULL */
+    const Option *options; /* ended by OPTION_END; may be NULL */
+    gboolean (*run)(Shell *s, const Args *a, GError **err);
+    guint flags;
+} Command;
+
+typedef struct CommandGroup {
+    const char *title;
+    const char *keyword;      /* of help */
+    const Command *tables[4]; /* each ended by a zeroed row */
+} CommandGroup;
+
+extern const Command domain_commands[];  /* vmsh_commands_domain.c */
+extern const Command tuning_commands[];  /* vmsh_commands_tuning.c */
+extern const Command device_commands[];  /* vmsh_commands_device.c */
+extern const Command vcpu_commands[];    /* vmsh_commands_vcpu.c */
+extern const Command monitor_commands[]; /* vmsh_commands_monitor.c */
+extern const Command disk_commands[];    /* vmsh_commands_disk.c */
+extern const Command event_commands[];   /* vmsh_commands_event.c */
+extern const Command host_commands[];    /* vmsh_commands_host.c */
+extern const Command self_commands[];    /* vmsh_commands_self.c */
+
+/* Every group, ended by a zeroed row. */
+extern const CommandGroup command_groups[];
+/* The i-th command of a group; NULL past the last. */
+const Command *group_command(const CommandGroup *g, guint i);
+const Command *command_find(const char *name); /* NULL: there is none */
+/* The i-th option, --json of COMMAND_JSON after the others; NULL past the last. */
+const Option *command_option(const Command *c, guint i);
+
+char **complete_commands(Shell *s);
+
+/* ---- words to options (vmsh_parse.c) ------------------------------------------------------ */
+
+/* One command with its words bound to its options. */
+struct Args {
+    const Command *command;
+    gboolean help;      /* --help stands among the words */
+    GHashTable *values; /* option name: GPtrArray of char * */
+};
+
+void args_free(Args *a);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Args, args_free)
+
+/* A line as shells read it: words, quotes, backslash, # comments, ; and newline between commands.
+ * Gives a list of word lists (GPtrArray of GPtrArray of char *). */
+GPtrArray *line_split(const char *line, GError **err);
+/* words[0] is the command. */
+Args *args_bind(const char *const *words, guint n, GError **err);
+
+/* For completion: the option that a next word would be the value of; NULL: of none. */
+const Option *option_expected(const char *const *words, guint n);
+
+gboolean args_flag(const Args *a, const char *option);
+const char *args_string(const Args *a, const char *option); /* NULL when absent */
+/* Every value of an OPTION_REST, NULL-terminated; borrowed strings, free the array alone. */
+const char **args_rest(const Args *a, const char *option);
+char *args_rest_joined(const Args *a, const char *option); /* by blanks; NULL when absent */
+/* Writes *ret_value only when the option is there. */
+gboolean args_number(const Args *a, const char *option, gint64 min, gint64 max, gint64 *ret_value,
+                     GError **err);
+/* "2G", "512MiB", "1048576": bytes; a bare number counts in units of `unit` bytes. */
+gboolean args_size(const Args *a, const char *option, guint64 unit, guint64 *ret_bytes,
+                   GError **err);
+gboolean args_exclusive(const Args *a, const char *one, const char *other, GError **err);
+
+typedef struct FlagBit {
+    const char *option;
+    guint bit;
+} FlagBit;
+
+/* The bits of the given flags; rows end with a zeroed one. */
+guint args_bits(const Args *a, const FlagBit *rows);
+
+/* ---- URIs (vmsh_uri.c) -------------------------------------------------------------------- */
+
+typedef struct Target {
+    char *name; /* for CONNECT_OPEN: qemu:///system or qemu:///session */
+    gboolean session;
+    gboolean ssh;
+    char *user, *host; /* of ssh */
+    int port;          /* 0: ssh's own */
+    char *socket;      /* of socket=; NULL: found from session and read-only */
+    char *keyfile;     /* of ssh */
+    gboolean no_tty, no_verify;
+} Target;
+
+void target_done(Target *t);
+gboolean target_parse(const char *uri, Target *ret_target, GError **err);
+/* The URI when none is given: of the environment, else by who asks. */
+char *uri_default(uid_t uid);
+/* The socket on this host. */
+char *target_socket(const Target *t, gboolean readonly);
+/* The argv of ssh for it; NULL-terminated. */
+char **target_ssh_argv(const Target *t, gboolean readonly);
+
+/* ---- the connection (vmsh_call.c, vmsh_connect.c) ----------------------------------------- */
+
+typedef struct KeepAlive {
+    int interval; /* seconds; 0: none */
+    int count;
+} KeepAlive;
+
+typedef void (*ConnEvent)(Conn *c, gint32 procedure, guint32 program, const guint8 *payload,
+                          gsize len, gpointer user);
+
+/* Connects, starts the session's daemon when there is none, opens. */
+Conn *conn_open(const char *uri, gboolean readonly, const KeepAlive *keepalive, GError **err);
+/* Over a connected socket that speaks the protocol (taken); name as of Target. helper: a process to
+ * reap at the end, 0: none. */
+Conn *conn_new(int fd, pid_t helper);
+gboolean conn_start(Conn *c, const char *name, gboolean readonly, const KeepAlive *keepalive,
+                    GError **err);
+void conn_free(Conn *c);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Conn, conn_free)
+int conn_fd(const Conn *c);
+gboolean conn_alive(const Conn *c);
+
+/* Asks and waits for the answer. args and ret are the structs of the procedure's row (NULL for
+ * None); ret's content lies in the arena. Events that come meanwhile are told. */
+gboolean conn_call(Conn *c, guint32 program, gint32 procedure, gconstpointer args, Arena *arena,
+                   gpointer ret, GError **err);
+/* Handles what has come, waiting at most timeout ms (-1: no limit) for that or for one of the
+ * other descriptors, whose revents are filled in. A signal ends the wait early. */
+gboolean conn_wait(Conn *c, struct pollfd *others, int n_others, int timeout, GError **err);
+void conn_on_event(Conn *c, ConnEvent tell, gpointer user);
+
+/* The stream of the last call with one; a connection has one at a time. */
+GByteArray *conn_stream_input(Conn *c);    /* take from it what was read */
+gboolean conn_stream_ended(const Conn *c); /* no more will come */
+/* Queues; sent by conn_wait. */
+void conn_stream_send(Conn *c, const void *data, gsize len);
+gsize conn_queued(const Conn *c);
+/* Ends it and waits for the other side's word. */
+gboolean conn_stream_finish(Conn *c, GError **err);
+gboolean conn_stream_abort(Conn *c, GError **err);
+/* The error that the other side ended it with, if so. */
+gboolean conn_stream_check(Conn *c, GError **err);
+
+/* Copies between a socket and stdin/stdout: what ssh runs on the other host. */
+gboolean relay(const char *uri, gboolean readonly, GError **err);
+
+/* ---- the shell (vmsh_run.c) -------------------------------------------------------------------
+ */
+
+struct Shell {
+    char *uri;
+    gboolean readonly;
+    gboolean quiet;
+    gboolean timing;
+    gboolean json_always; /* --json before the command */
+    gboolean interactive;
+    gboolean quit;
+    int escape; /* the byte that leaves a console */
+    KeepAlive keepalive;
+    Conn *conn; /* NULL until the first command that needs it */
+
+    /* Of the command that runs. */
+    Arena arena;
+    gboolean json;
+    char *doing;             /* what failed, told before why */
+    char *hint;              /* the next step, told after it */
+    gboolean silent_failure; /* it fails, and has told all there is to tell */
+};
+
+/* Runs a line, or words that are one command. FALSE: the last command failed. */
+gboolean shell_run_line(Shell *s, const char *line);
+gboolean shell_run_words(Shell *s, const char *const *words, guint n);
+gboolean shell_connect(Shell *s, GError **err);
+void shell_disconnect(Shell *s);
+void shell_interact(Shell *s); /* vmsh_shell.c */
+
+/* For commands. */
+gboolean call(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err);
+gboolean call_qemu(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err);
+/* What is being tried: printed before the error when the command fails from here on. */
+void doing(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+void hint(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* An error in vmsh's own words, printed as they are. */
+#define refuse(err, ...) fail(err, ERR_RPC, __VA_ARGS__)
+/* What a command answers, and what it only remarks (not with -q). */
+void put(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+void remark(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+void complain(Shell *s, const GError *err);
+
+/* ---- tables (vmsh_table.c) ---------------------------------------------------------------- */
+
+typedef struct Column {
+    const char *title;
+    const char *key; /* in JSON */
+    gboolean number; /* in JSON */
+} Column;
+
+typedef struct Table Table;
+
+Table *table_new(const Column *columns, guint n);
+void table_free(Table *t);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Table, table_free)
+/* One string for each column; NULL: "-", null in JSON. */
+void table_add(Table *t, ...);
+void table_add_cells(Table *t, const char *const *cells);
+/* Text; width 0: as wide as it comes, else long cells are cut so that it fits. */
+char *table_format(const Table *t, gboolean headings, guint width);
+json_object *table_json(const Table *t);
+/* Prints it, as text or JSON, as the command was asked to. */
+void table_print(Shell *s, const Table *t);
+
+/* Lines of "Title:   value". */
+typedef struct Sheet Sheet;
+
+Sheet *sheet_new(guint width); /* of the titles, with their colon */
+void sheet_free(Sheet *t);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sheet, sheet_free)
+void sheet_add(Sheet *t, const char *title, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+/* Text for people, number for JSON: "65536 KiB" and 65536. */
+void sheet_add_number(Sheet *t, const char *title, guint64 number, const char *unit);
+/* A line of its own form in text; in JSON under its key. */
+void sheet_add_line(Sheet *t, const char *key, json_object *value, const char *fmt, ...)
+    G_GNUC_PRINTF(4, 5);
+json_object *sheet_json(const Sheet *t);
+void sheet_print(Shell *s, const Sheet *t);
+char *sheet_format(const Sheet *t);
+void print_json(Shell *s, json_object *o); /* takes o */
+guint text_width(const char *text);        /* in terminal columns */
+char *text_human_size(guint64 bytes);      /* "10.000 MiB" */
+/* The first n bits: "yy-y", or "0-1,3" when pretty. */
+char *cpu_map_text(const guint8 *map, guint n, gboolean pretty);
+
+/* ---- what commands about domains share (vmsh_domain.c) ------------------------------------ */
+
+#define DOMAIN_OPTION(completer)                                                                   \
+    {                                                                                              \
+        "domain", OPTION_STRING, OPTION_REQUIRED, completer, "domain name, id or uuid"             \
+    }
+#define LIVE_CONFIG_OPTIONS(what)                                                                  \
+    FLAG("config", what " of the next boot"), FLAG("live", what " of the running domain"),         \
+        FLAG("current", what " of the domain as it is now")
+
+enum { BY_ID = 1, BY_NAME = 2, BY_UUID = 4, BY_ANY = 7 };
+enum { LIVE = 1, CONFIG = 2 };
+
+/* The domain that --domain names; it lives in the command's arena. */
+gboolean domain_get(Shell *s, const Args *a, DomainRef *ret_dom, GError **err);
+gboolean domain_lookup(Shell *s, const char *text, guint by, DomainRef *ret_dom, GError **err);
+gboolean domain_xml(Shell *s, const DomainRef *dom, guint flags, const char **ret_xml,
+                    GError **err);
+gboolean domain_state(Shell *s, const DomainRef *dom, int *ret_state, int *ret_reason,
+                      GError **err);
+/* LIVE and CONFIG of --live, --config, --current. */
+gboolean domain_impact(const Args *a, guint *ret_flags, GError **err);
+const char *domain_state_text(int state);
+const char *domain_reason_text(int state, int reason);
+enum { STATE_RUNNING = 1, STATE_PAUSED = 3, STATE_SHUTOFF = 5 };
+enum { DUMP_SECURE = 1, DUMP_INACTIVE = 2, DUMP_UPDATE_CPU = 4, DUMP_MIGRATABLE = 8 };
+void uuid_text(const guint8 uuid[16], char ret_text[37]);
+char *value_text(const Value *v);
+json_object *value_json(const Value *v);
+/* A word of a list ended by NULL; other for a number past it. */
+const char *nth(const char *const *words, guint n, int i, const char *other);
+
+/* Domains, for completion. */
+char **complete_domains(Shell *s);
+char **complete_active(Shell *s);
+char **complete_inactive(Shell *s);
+
+/* ---- XML (vmsh_xml.c) --------------------------------------------------------------------- */
+
+typedef struct _xmlDoc Doc;
+typedef struct _xmlNode Node;
+
+Doc *doc_parse(const char *text, GError **err);
+void doc_free(Doc *doc);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Doc, doc_free)
+/* Every node of a path, free the array alone. at NULL: from the root. */
+GPtrArray *doc_nodes(Doc *doc, Node *at, const char *path);
+char *doc_text(Doc *doc, Node *at, const char *path); /* NULL when there is none */
+/* Prints the XML, or what --xpath and --wrap choose of it. */
+gboolean doc_print(Shell *s, const Args *a, const char *text, GError **err);
+#define XPATH_OPTIONS                                                                              \
+    { "xpath", OPTION_STRING, OPTION_NAMED, NULL, "print only what this XPath expression finds" }, \
+        FLAG("wrap", "put what it finds below one root element")
+
+/* ---- a console and an editor (vmsh_console.c, vmsh_edit.c) -------------------------------- */
+
+gboolean console_run(Shell *s, const DomainRef *dom, const char *device, guint flags,
+                     gboolean resume, GError **err);
+enum { CONSOLE_FORCE = 1, CONSOLE_SAFE = 2 };
+
+/* Lets the user edit text; *ret_text is NULL when it is as before. */
+gboolean edit_text(Shell *s, const char *text, const char *suffix, char **ret_text, GError **err);
+/* Edits until apply takes it or the user gives up. *ret_changed FALSE: left as it was. */
+typedef gboolean (*EditApply)(Shell *s, const char *text, gboolean validate, gpointer user,
+                              GError **err);
+gboolean edit_and_apply(Shell *s, const char *text, const char *suffix, gboolean validate,
+                        EditApply apply, gpointer user, gboolean *ret_changed, GError **err);
+
+/* ---- help (vmsh_help.c) ------------------------------------------------------------------- */
+
+void help_all(Shell *s);
+gboolean help_topic(Shell *s, const char *topic, GError **err);
+char *help_command(const Command *c);
+char *help_usage(void);    /* vmsh --help */
+char *help_man_page(void); /* vmsh --man */
+
+/* ---- keys (vmsh_keys.c) ------------------------------------------------------------------- */
+
+gboolean key_code(const char *codeset, const char *name, guint *ret_code);
+int key_codeset(const char *name); /* -1: there is none */
+char **complete_keys(Shell *s);

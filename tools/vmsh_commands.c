@@ -1,0 +1,61 @@
+/* Every command there is, by group. */
+#include <string.h>
+
+#include "vmsh.h"
+
+const CommandGroup command_groups[] = {
+    { "Domain Management",
+      "domain",
+      { domain_commands, tuning_commands, device_commands, vcpu_commands } },
+    { "Domain Monitoring", "monitor", { monitor_commands, disk_commands } },
+    { "Domain Events", "events", { event_commands } },
+    { "Host and Hypervisor", "host", { host_commands } },
+    { "vmsh itself", "vmsh", { self_commands } },
+    { 0 },
+};
+
+const Command *
+group_command(const CommandGroup *g, guint i)
+{
+    for (gsize t = 0; t < G_N_ELEMENTS(g->tables) && g->tables[t]; t++)
+        for (const Command *c = g->tables[t]; c->name; c++)
+            if (i-- == 0)
+                return c;
+    return NULL;
+}
+
+const Command *
+command_find(const char *name)
+{
+    const Command *c;
+
+    for (const CommandGroup *g = command_groups; g->title; g++)
+        for (guint i = 0; (c = group_command(g, i)); i++)
+            if (strcmp(c->name, name) == 0)
+                return c;
+    return NULL;
+}
+
+const Option *
+command_option(const Command *c, guint i)
+{
+    static const Option json = FLAG("json", "answer in JSON");
+    guint n = 0;
+
+    for (const Option *o = c->options; o && o->name; o++)
+        if (n++ == i)
+            return o;
+    return (c->flags & COMMAND_JSON) && i == n ? &json : NULL;
+}
+
+char **
+complete_commands(Shell *s)
+{
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+    const Command *c;
+
+    for (const CommandGroup *g = command_groups; g->title; g++)
+        for (guint i = 0; (c = group_command(g, i)); i++)
+            g_strv_builder_add(names, c->name);
+    return g_strv_builder_end(names);
+}
