@@ -332,15 +332,16 @@ conn_call(Conn *c, guint32 program, gint32 procedure, gconstpointer args, Arena 
     const Procedure *p = procedure_find(program, procedure);
     g_autoptr(GBytes) payload = NULL;
     const guint8 *data;
+    guint8 nothing;
     gsize len;
 
-    g_assert(p);
+    g_assert(p && (ret || !p->ret->size));
     if (!conn_send_call(c, program, procedure, p, args, err) || !conn_await(c, p, err))
         return FALSE;
     payload = g_steal_pointer(&c->payload);
     data = g_bytes_get_data(payload, &len);
     if (c->answer.status == STATUS_OK)
-        return xdr_decode(p->ret, data, len, arena, ret, err);
+        return xdr_decode(p->ret, data, len, arena, ret ? ret : &nothing, err);
     if (p->flags & PROC_STREAM)
         c->stream.open = FALSE;
     error_decode(data, len, err);
