@@ -36,6 +36,9 @@ typedef enum Err {
     ERR_OPEN_FAILED,
     ERR_SYSTEM, /* an errno; see fail_errno */
     ERR_RPC,
+    ERR_NO_NAME,   /* a definition without name; the sentence needs no text */
+    ERR_NO_SOURCE, /* a device without source; the text is its target */
+    ERR_NO_TARGET, /* a device without target; the text is its source */
     ERR_NO_DOMAIN,
     ERR_NO_NETWORK,
     ERR_NO_POOL,
