@@ -228,6 +228,10 @@ typedef enum DiskCache {
 } DiskCache;
 
 enum { DISK_IO_NATIVE = 1, DISK_IO_THREADS, DISK_IO_URING };
+enum { STARTUP_MANDATORY = 1, STARTUP_REQUISITE, STARTUP_OPTIONAL };
+enum { DISK_SNAPSHOT_NO = 1, DISK_SNAPSHOT_INTERNAL, DISK_SNAPSHOT_EXTERNAL, DISK_SNAPSHOT_MANUAL };
+enum { SGIO_FILTERED = 1, SGIO_UNFILTERED };
+enum { ENGINE_QEMU = 1, ENGINE_LIBRBD };
 enum { DISCARD_UNMAP = 1, DISCARD_IGNORE };
 enum { DETECT_ZEROES_OFF = 1, DETECT_ZEROES_ON, DETECT_ZEROES_UNMAP };
 enum { ERROR_POLICY_STOP = 1, ERROR_POLICY_REPORT, ERROR_POLICY_IGNORE, ERROR_POLICY_ENOSPACE };
@@ -274,6 +278,7 @@ typedef struct DiskGeometry {
     guint64 discard_granularity;
     guint8 has_discard_granularity;
 } DiskGeometry;
+enum { TRANSLATION_NONE = 1, TRANSLATION_AUTO, TRANSLATION_LBA };
 
 typedef struct ThrottleFilter {
     char *group;

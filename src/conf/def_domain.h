@@ -24,6 +24,7 @@ typedef struct MemoryBacking {
 } MemoryBacking;
 enum { MEMORY_SOURCE_FILE = 1, MEMORY_SOURCE_ANONYMOUS, MEMORY_SOURCE_MEMFD };
 enum { MEMORY_SHARED = 1, MEMORY_PRIVATE };
+enum { MEMORY_IMMEDIATE = 1, MEMORY_ONDEMAND };
 
 typedef struct MemtuneDef {
     guint64 hard_limit, soft_limit, min_guarantee, swap_hard_limit; /* KiB */
@@ -53,6 +54,8 @@ typedef struct NumatuneDef {
     gboolean has_memory;
     GPtrArray *memnodes; /* NumaMemnode */
 } NumatuneDef;
+enum { NUMA_STRICT = 1, NUMA_PREFERRED, NUMA_INTERLEAVE, NUMA_RESTRICTIVE };
+enum { PLACEMENT_STATIC = 1, PLACEMENT_AUTO };
 
 /* ---- processors */
 
@@ -73,12 +76,14 @@ typedef struct SchedDef {
     gint32 priority;
     guint8 has_priority;
 } SchedDef;
+enum { SCHEDULER_BATCH = 1, SCHEDULER_IDLE, SCHEDULER_FIFO, SCHEDULER_RR };
 
 typedef struct CacheAllocation {
     guint32 id, level;
     int type;     /* both 1, code 2, data 3 */
     guint64 size; /* bytes */
 } CacheAllocation;
+enum { CACHE_BOTH = 1, CACHE_CODE, CACHE_DATA };
 
 typedef struct CacheMonitor {
     guint32 level;
@@ -157,6 +162,7 @@ typedef struct NumaInterconnect {
     int type;
     guint64 value;
 } NumaInterconnect;
+enum { NUMA_LATENCY = 1, NUMA_BANDWIDTH };
 
 typedef struct CpuNuma {
     GPtrArray *cells;         /* NumaCell */
@@ -172,11 +178,13 @@ typedef struct CpuCache {
     guint8 has_level;
     int mode; /* emulate 1, passthrough 2, disable 3 */
 } CpuCache;
+enum { CPU_CACHE_EMULATE = 1, CPU_CACHE_PASSTHROUGH, CPU_CACHE_DISABLE };
 
 typedef struct CpuMaxphysaddr {
     int mode; /* emulate 1, passthrough 2 */
     guint32 bits, limit;
 } CpuMaxphysaddr;
+enum { PHYSADDR_EMULATE = 1, PHYSADDR_PASSTHROUGH };
 
 typedef enum CpuMode { CPU_CUSTOM = 1, CPU_HOST_MODEL, CPU_HOST_PASSTHROUGH, CPU_MAXIMUM } CpuMode;
 enum { CPU_MATCH_MINIMUM = 1, CPU_MATCH_EXACT, CPU_MATCH_STRICT };
@@ -211,6 +219,7 @@ typedef struct FirmwareFeature {
     int enabled; /* YES, NO */
     int name;    /* enrolled-keys 1, secure-boot 2 */
 } FirmwareFeature;
+enum { FIRMWARE_ENROLLED_KEYS = 1, FIRMWARE_SECURE_BOOT };
 
 typedef struct LoaderDef {
     int readonly, secure, stateless; /* YES, NO */
@@ -231,6 +240,7 @@ typedef struct AcpiTable {
     int type; /* slic 1, ... */
     char *path;
 } AcpiTable;
+enum { ACPI_RAW = 1, ACPI_RAWSET, ACPI_SLIC, ACPI_MSDM };
 
 typedef struct OsDef {
     int firmware; /* bios 1, efi 2 */
@@ -266,6 +276,7 @@ typedef struct HypervFeatures {
     guint32 spinlock_retries;
     char *vendor_id_value;
 } HypervFeatures;
+enum { HYPERV_CUSTOM = 1, HYPERV_PASSTHROUGH };
 
 typedef struct KvmFeatures {
     int hidden, hint_dedicated, poll_control, pv_ipi, dirty_ring; /* ON, OFF */
@@ -307,6 +318,8 @@ typedef struct TimerDef {
     int mode; /* auto 1, native 2, emulate 3, paravirt 4, smpsafe 5 */
     TimerCatchup *catchup;
 } TimerDef;
+enum { TICK_DELAY = 1, TICK_CATCHUP, TICK_MERGE, TICK_DISCARD };
+enum { TRACK_BOOT = 1, TRACK_GUEST, TRACK_WALL, TRACK_REALTIME };
 typedef enum TimerName {
     TIMER_PLATFORM = 1,
     TIMER_PIT,
@@ -375,6 +388,7 @@ typedef struct SysinfoDef {
     GPtrArray *boards;                        /* SysinfoBlock */
     GPtrArray *fwcfg;                         /* SysinfoEntry */
 } SysinfoDef;
+enum { SYSINFO_SMBIOS = 1, SYSINFO_FWCFG };
 
 typedef struct IdmapDef {
     GPtrArray *uids, *gids; /* IdmapEntry */
@@ -400,6 +414,7 @@ typedef struct LaunchSecurity {
     int author_key, vcek;
     char *guest_visible_workarounds, *id_block, *id_auth, *host_data;
 } LaunchSecurity;
+enum { SECURITY_SEV = 1, SECURITY_SEV_SNP, SECURITY_S390_PV, SECURITY_TDX };
 
 /* qemu:commandline and its kin */
 typedef struct QemuEnv {
@@ -419,6 +434,7 @@ typedef struct QemuProperty {
     int type; /* unsigned 1, signed 2, bool 3, string 4, remove 5 */
     char *value;
 } QemuProperty;
+enum { PROPERTY_UNSIGNED = 1, PROPERTY_SIGNED, PROPERTY_BOOL, PROPERTY_STRING, PROPERTY_REMOVE };
 
 typedef struct QemuOverride {
     char *alias;

@@ -322,8 +322,6 @@ static const Field board_fields[] = {
 };
 static const Schema board_schema = { "baseBoard", sizeof(SysinfoBlock), board_fields };
 
-enum { SYSINFO_SMBIOS = 1, SYSINFO_FWCFG };
-
 #define ENTRIES(path, member)                                                                      \
     ROW(SysinfoDef, path "/entry", F_LIST, member, 0, &sysinfo_entry_schema, "Entries.")
 
