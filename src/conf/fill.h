@@ -1,0 +1,35 @@
+/* The passes of domain_fill. Inside conf only, included by fill*.c. */
+#pragma once
+
+#include "conf.h"
+#include "lists.h"
+
+typedef struct Fill {
+    DomainDef *def;
+    const EmulatorCaps *caps;
+    const ConfContext *context;
+    /* Of the machine, once fill_machine has named it. */
+    gboolean x86, i440fx, q35, isapc;
+} Fill;
+
+typedef gboolean (*FillPass)(Fill *f, GError **err);
+
+/* fill_machine.c */
+gboolean fill_machine(Fill *f, GError **err);
+gboolean fill_memory(Fill *f, GError **err);
+gboolean fill_processors(Fill *f, GError **err);
+gboolean fill_cpu(Fill *f, GError **err);
+gboolean fill_features(Fill *f, GError **err);
+gboolean fill_numatune(Fill *f, GError **err);
+gboolean fill_lifecycle(Fill *f, GError **err);
+
+/* fill_disk.c */
+gboolean fill_disks(Fill *f, GError **err);
+int disk_name_index(const char *target); /* "vdc" is 2; -1: no name of a disk */
+
+/* fill_char.c */
+gboolean fill_chars(Fill *f, GError **err);
+
+/* fill_devices.c */
+gboolean fill_devices(Fill *f, GError **err);
+gboolean fill_implicit_devices(Fill *f, GError **err);

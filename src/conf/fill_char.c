@@ -1,0 +1,192 @@
+/* Character devices: ports, targets, and the console that the first serial port is as well. */
+#include "fill.h"
+
+#include <string.h>
+
+static void
+number_ports(GPtrArray *list)
+{
+    gint32 next = 0;
+
+    EACH (CharDef, c, list)
+        if (c->has_port)
+            next = MAX(next, c->port + 1);
+    EACH (CharDef, d, list) {
+        if (d->has_port && d->port >= 0)
+            continue;
+        d->port = next++;
+        d->has_port = TRUE;
+    }
+}
+
+static void
+fill_source(CharSource *source)
+{
+    if (!source->type)
+        source->type = CHAR_PTY;
+    if (source->type == CHAR_TCP && !source->protocol)
+        source->protocol = CHAR_PROTOCOL_RAW;
+}
+
+/* By what it is plugged into: a bare address tells. */
+static int
+default_serial_target(const Fill *f, const CharDef *serial)
+{
+    switch ((AddressType)serial->info.address.type) {
+    case ADDRESS_USB:
+        return SERIAL_USB;
+    case ADDRESS_PCI:
+        return SERIAL_PCI;
+    case ADDRESS_SPAPR_VIO:
+        return SERIAL_SPAPR_VIO;
+    case ADDRESS_NONE:
+    case ADDRESS_DRIVE:
+    case ADDRESS_VIRTIO_SERIAL:
+    case ADDRESS_CCID:
+    case ADDRESS_VIRTIO_S390:
+    case ADDRESS_CCW:
+    case ADDRESS_VIRTIO_MMIO:
+    case ADDRESS_ISA:
+    case ADDRESS_DIMM:
+    case ADDRESS_UNASSIGNED:
+        return f->x86 ? SERIAL_ISA : SERIAL_SYSTEM;
+    }
+    return SERIAL_ISA;
+}
+
+static const char *const target_models[] = {
+    [SERIAL_ISA] = "isa-serial",         [SERIAL_USB] = "usb-serial", [SERIAL_PCI] = "pci-serial",
+    [SERIAL_SPAPR_VIO] = "spapr-vty",    [SERIAL_SYSTEM] = "pl011",   [SERIAL_SCLP] = "sclpconsole",
+    [SERIAL_ISA_DEBUG] = "isa-debugcon",
+};
+
+static void
+fill_serial_target(const Fill *f, CharDef *serial)
+{
+    if (!serial->target_type)
+        serial->target_type = default_serial_target(f, serial);
+    if (!serial->target_model && (gsize)serial->target_type < G_N_ELEMENTS(target_models))
+        serial->target_model = word_find(serial_models, target_models[serial->target_type]);
+}
+
+static void
+copy_source(CharDef *to, const CharDef *from, const Schema *schema)
+{
+    g_autofree CharDef *copy = schema_copy(schema, from);
+    CharSource old = to->source;
+
+    to->source = copy->source;
+    copy->source = old;
+    schema_done(schema, copy);
+}
+
+static gboolean
+is_board_serial(const CharDef *serial)
+{
+    return serial->target_type == SERIAL_ISA || serial->target_type == SERIAL_SPAPR_VIO ||
+           serial->target_type == SERIAL_SYSTEM || serial->target_type == SERIAL_SCLP ||
+           serial->target_type == SERIAL_ISA_DEBUG;
+}
+
+/* The first console and the first serial port are one device, said twice. */
+static void
+pair_console(Fill *f)
+{
+    Devices *devices = &f->def->devices;
+    CharDef *serial = list_item(devices->serials, 0);
+    CharDef *console = list_item(devices->consoles, 0);
+
+    if (console && console->target_type == CONSOLE_SERIAL) {
+        if (!serial) {
+            serial = list_grow(&devices->serials, &serial_schema);
+            copy_source(serial, console, &console_schema);
+            serial->has_port = TRUE;
+            fill_serial_target(f, serial);
+        } else {
+            copy_source(console, serial, &serial_schema);
+        }
+    } else if (serial && is_board_serial(serial)) {
+        console = schema_new(&console_schema);
+        console->target_type = CONSOLE_SERIAL;
+        copy_source(console, serial, &serial_schema);
+        list_insert(&devices->consoles, 0, console);
+    }
+}
+
+static void
+number_consoles(Devices *devices)
+{
+    const CharDef *serial = list_item(devices->serials, 0);
+    gint32 n = 0;
+
+    EACH (CharDef, console, devices->consoles) {
+        console->port = console->target_type == CONSOLE_SERIAL && serial ? serial->port : n;
+        console->has_port = TRUE;
+        n++;
+    }
+}
+
+/* ---- channels */
+
+/* Whether a daemon chose this path: FOLDER/[target/] and DOMAIN.NAME or DOMAIN/NAME. A definition
+ * does not keep it; the next start chooses again. */
+static gboolean
+is_chosen_path(const char *folder, const char *path, const char *name)
+{
+    const char *rest = path, *slash;
+    gsize length;
+
+    if (!folder || !g_str_has_prefix(path, folder) || path[strlen(folder)] != '/')
+        return FALSE;
+    rest += strlen(folder) + 1;
+    if (g_str_has_prefix(rest, "target/"))
+        rest += strlen("target/");
+    slash = strchr(rest, '/');
+    if (slash)
+        return slash > rest && strcmp(slash + 1, name) == 0;
+    length = strlen(rest) - MIN(strlen(rest), strlen(name));
+    return length > 1 && rest[length - 1] == '.' && strcmp(rest + length, name) == 0;
+}
+
+static void
+fill_channel(const Fill *f, CharDef *channel)
+{
+    const char *const folders[] = { f->context->channel_dir, "/var/lib/libvirt/qemu/channel",
+                                    "/run/libvirt/qemu/channel" };
+    const CharEnd *end = char_end(&channel->source, 0);
+    gboolean chosen = end && !end->path;
+
+    if (channel->source.type != CHAR_UNIX || channel->target_type != CHANNEL_VIRTIO || !end)
+        return;
+    for (gsize i = 0; i < G_N_ELEMENTS(folders) && !chosen && channel->name; i++)
+        chosen = is_chosen_path(folders[i], end->path, channel->name);
+    if (chosen)
+        list_drop(&channel->source.ends, &char_end_schema);
+}
+
+gboolean
+fill_chars(Fill *f, GError **err)
+{
+    Devices *devices = &f->def->devices;
+    GPtrArray *const lists[] = { devices->serials, devices->parallels, devices->consoles,
+                                 devices->channels };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++)
+        EACH (CharDef, c, lists[i])
+            fill_source(&c->source);
+    number_ports(devices->serials);
+    number_ports(devices->parallels);
+    EACH (CharDef, serial, devices->serials)
+        fill_serial_target(f, serial);
+    EACH (CharDef, console, devices->consoles) {
+        if (!console->target_type)
+            console->target_type = CONSOLE_SERIAL;
+        if (console != devices->consoles->pdata[0] && console->target_type == CONSOLE_SERIAL)
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "Only the first console can be a serial port");
+    }
+    pair_console(f);
+    number_consoles(devices);
+    EACH (CharDef, channel, devices->channels)
+        fill_channel(f, channel);
+    return TRUE;
+}

@@ -1,0 +1,417 @@
+/* The domain around its devices: identity, machine, memory, processors, clock. */
+#include "fill.h"
+
+#include <string.h>
+
+static void
+text_set(char **at, const char *text)
+{
+    char *copy = g_strdup(text);
+
+    g_free(*at);
+    *at = copy;
+}
+
+static void
+default_int(int *at, int value)
+{
+    if (!*at)
+        *at = value;
+}
+
+/* ---- machine, firmware */
+
+/* Firmware known by its path alone, before there were descriptors beside it. */
+static const struct {
+    const char *code, *vars;
+} legacy_firmware[] = {
+    { "/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd" },
+    { "/usr/share/AAVMF/AAVMF32_CODE.fd", "/usr/share/AAVMF/AAVMF32_VARS.fd" },
+    { "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd" },
+    { "/usr/share/OVMF/OVMF_CODE.secboot.fd", "/usr/share/OVMF/OVMF_VARS.fd" },
+};
+
+static void
+fill_legacy_nvram(const LoaderDef *loader, NvramDef *nvram)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(legacy_firmware); i++) {
+        if (g_strcmp0(loader->path, legacy_firmware[i].code) != 0)
+            continue;
+        if (!nvram->template)
+            nvram->template = g_strdup(legacy_firmware[i].vars);
+        if (strcmp(nvram->template, legacy_firmware[i].vars) == 0)
+            default_int(&nvram->template_format, FORMAT_RAW);
+    }
+}
+
+static void
+fill_nvram(Fill *f, const LoaderDef *loader)
+{
+    OsDef *os = &f->def->os;
+    NvramDef *nvram;
+
+    if (loader->type != LOADER_PFLASH || loader->readonly != YES || loader->stateless == YES)
+        return;
+    if (!os->nvram)
+        os->nvram = g_new0(NvramDef, 1);
+    nvram = os->nvram;
+    default_int(&nvram->format, FORMAT_RAW);
+    if (!nvram->path && !nvram->source.type) {
+        g_autofree char *name = g_strconcat(f->def->name, "_VARS.fd", NULL);
+
+        nvram->path = g_build_filename(f->context->nvram_dir ?: "", name, NULL);
+        fill_legacy_nvram(loader, nvram);
+    }
+}
+
+static void
+fill_firmware(Fill *f)
+{
+    LoaderDef *loader = f->def->os.loader;
+
+    if (!loader || !loader->path)
+        return;
+    if (!loader->type) {
+        loader->type = LOADER_ROM;
+        default_int(&loader->format, FORMAT_RAW);
+    }
+    if (loader->type == LOADER_PFLASH)
+        default_int(&loader->format, FORMAT_RAW);
+    fill_nvram(f, loader);
+}
+
+static gboolean
+note_boot_order(DeviceInfo *info, const Schema *schema G_GNUC_UNUSED, gpointer device G_GNUC_UNUSED,
+                gpointer user)
+{
+    gboolean *found = user;
+
+    *found = *found || info->boot_order != 0;
+    return !*found;
+}
+
+static void
+fill_boot(DomainDef *def)
+{
+    gboolean ordered = FALSE;
+    BootDef *boot;
+
+    domain_each_device(def, note_boot_order, &ordered);
+    if (list_length(def->os.boots) > 0 || ordered)
+        return;
+    boot = g_new0(BootDef, 1);
+    boot->dev = BOOT_HD;
+    list_append(&def->os.boots, boot);
+}
+
+gboolean
+fill_machine(Fill *f, GError **err)
+{
+    DomainDef *def = f->def;
+    const MachineCaps *m = def->os.machine ? caps_machine(f->caps, def->os.machine)
+                                           : caps_default_machine(f->caps);
+
+    if (!m)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support machine type '%s'",
+                    f->caps->path, def->os.machine ?: "");
+    text_set(&def->os.machine, m->name);
+    if (!def->os.arch)
+        def->os.arch = g_strdup(f->caps->arch);
+    if (!def->devices.emulator)
+        def->devices.emulator = g_strdup(f->caps->path);
+    f->x86 = strcmp(def->os.arch, "x86_64") == 0 || strcmp(def->os.arch, "i686") == 0;
+    f->i440fx = domain_is_i440fx(def);
+    f->q35 = domain_is_q35(def);
+    f->isapc = strcmp(def->os.machine, "isapc") == 0;
+    if (uuid_is_zero(def->uuid))
+        uuid_make(def->uuid);
+    if (def->genid && uuid_is_zero(def->genid_uuid))
+        uuid_make(def->genid_uuid);
+    fill_firmware(f);
+    fill_boot(def);
+    return TRUE;
+}
+
+/* ---- memory */
+
+static guint64
+cells_memory(const DomainDef *def)
+{
+    guint64 sum = 0;
+
+    if (def->cpu && def->cpu->numa)
+        EACH (NumaCell, cell, def->cpu->numa->cells)
+            sum += cell->memory;
+    return sum;
+}
+
+static gint
+compare_cells(gconstpointer a, gconstpointer b)
+{
+    const NumaCell *x = *(NumaCell *const *)a, *y = *(NumaCell *const *)b;
+
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* A guest whose memory can grow needs a cell to grow in. */
+static void
+add_only_cell(DomainDef *def)
+{
+    NumaCell *cell = g_new0(NumaCell, 1);
+
+    if (!def->cpu)
+        def->cpu = schema_new(&cpu_schema);
+    if (!def->cpu->numa)
+        def->cpu->numa = g_new0(CpuNuma, 1);
+    cell->has_id = TRUE;
+    cell->memory = def->memory;
+    cell->cpus = bitmap_new();
+    for (guint i = 0; i < MAX(def->vcpus, 1); i++)
+        bitmap_set(cell->cpus, i);
+    list_append(&def->cpu->numa->cells, cell);
+}
+
+/* Processors that no cell names belong to the first one. */
+static void
+adopt_processors(DomainDef *def, GPtrArray *cells)
+{
+    NumaCell *first = cells->pdata[0];
+    g_autoptr(Bitmap) named = bitmap_new();
+    gboolean any = FALSE;
+
+    EACH (NumaCell, cell, cells) {
+        if (cell->cpus) {
+            bitmap_add(named, cell->cpus);
+            any = any || bitmap_count(cell->cpus) > 0;
+        }
+    }
+    if (!any)
+        return;
+    for (guint i = 0; i < def->vcpus; i++) {
+        if (bitmap_test(named, i))
+            continue;
+        if (!first->cpus)
+            first->cpus = bitmap_new();
+        bitmap_set(first->cpus, i);
+    }
+}
+
+static void
+fill_cells(DomainDef *def)
+{
+    GPtrArray *cells;
+    guint32 next = 0;
+
+    if (!def->cpu || !def->cpu->numa || list_length(def->cpu->numa->cells) == 0)
+        return;
+    cells = def->cpu->numa->cells;
+    EACH (NumaCell, cell, cells) {
+        if (!cell->has_id)
+            cell->id = next;
+        cell->has_id = TRUE;
+        next++;
+    }
+    g_ptr_array_sort(cells, compare_cells);
+    adopt_processors(def, cells);
+}
+
+gboolean
+fill_memory(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    DomainDef *def = f->def;
+    guint64 cells;
+
+    if (def->vcpus == 0)
+        def->vcpus = 1;
+    if (def->max_memory && def->max_memory_slots && cells_memory(def) == 0)
+        add_only_cell(def);
+    fill_cells(def);
+    cells = cells_memory(def);
+    if (cells > 0) {
+        def->memory = cells;
+        EACH (MemoryDevice, device, def->devices.memories)
+            def->memory += device->size;
+    }
+    if (def->current_memory == 0 || def->current_memory > def->memory)
+        def->current_memory = def->memory;
+    return TRUE;
+}
+
+/* ---- processors and threads */
+
+static gboolean
+iothread_is_taken(const DomainDef *def, guint32 id)
+{
+    EACH (IothreadDef, thread, def->iothread_ids)
+        if (thread->id == id)
+            return TRUE;
+    return FALSE;
+}
+
+/* Numbers are written only when somebody wrote one. */
+static void
+fill_iothreads(DomainDef *def)
+{
+    guint named = list_length(def->iothread_ids);
+    guint32 id = 1;
+
+    if (named == 0)
+        return;
+    for (; named < def->iothreads; named++) {
+        IothreadDef *thread = list_grow(&def->iothread_ids, &iothread_schema);
+
+        while (iothread_is_taken(def, id))
+            id++;
+        thread->id = id;
+    }
+    def->iothreads = named;
+}
+
+gboolean
+fill_processors(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    DomainDef *def = f->def;
+
+    default_int(&def->vcpu_placement, 1);
+    if (def->vcpus_current >= def->vcpus)
+        def->vcpus_current = 0;
+    fill_iothreads(def);
+    return TRUE;
+}
+
+gboolean
+fill_numatune(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    NumatuneDef *tune = f->def->numatune;
+    enum { STATIC = 1, AUTO };
+
+    if (!tune || !tune->has_memory)
+        return TRUE;
+    if (tune->placement == AUTO)
+        g_clear_pointer(&tune->nodes, bitmap_free);
+    else if (!tune->nodes)
+        tune->placement = AUTO;
+    else
+        tune->placement = 0;
+    return TRUE;
+}
+
+static gboolean
+cpu_is_described(const CpuDef *cpu)
+{
+    return cpu->mode || cpu->model;
+}
+
+static void
+fill_default_model(Fill *f, CpuDef *cpu)
+{
+    const MachineCaps *m = caps_machine(f->caps, f->def->os.machine);
+
+    if (!m || !m->default_cpu)
+        return;
+    cpu->mode = CPU_CUSTOM;
+    cpu->match = CPU_MATCH_EXACT;
+    cpu->check = CPU_CHECK_NONE;
+    cpu->fallback = CPU_FALLBACK_FORBID;
+    cpu->model = g_strdup(m->default_cpu);
+}
+
+static void
+fill_custom_model(const Fill *f, CpuDef *cpu)
+{
+    default_int(&cpu->match, CPU_MATCH_EXACT);
+    default_int(&cpu->check, f->def->virt_type == VIRT_KVM ? CPU_CHECK_PARTIAL : CPU_CHECK_NONE);
+    default_int(&cpu->fallback, CPU_FALLBACK_ALLOW);
+}
+
+/* A model taken from the host has no name of its own to fall back from. */
+static void
+fill_host_cpu(const Fill *f, CpuDef *cpu)
+{
+    cpu->match = 0;
+    if (cpu->mode == CPU_HOST_MODEL) {
+        default_int(&cpu->check, CPU_CHECK_PARTIAL);
+    } else {
+        default_int(&cpu->check, CPU_CHECK_NONE);
+        if (cpu->mode == CPU_HOST_PASSTHROUGH && f->x86)
+            default_int(&cpu->migratable, strcmp(f->caps->arch, "x86_64") == 0 ? ON : OFF);
+    }
+    if (!cpu->model)
+        cpu->fallback = 0;
+}
+
+static void
+fill_topology(CpuTopology *t)
+{
+    if (!t)
+        return;
+    t->dies = MAX(t->dies, 1);
+    t->clusters = MAX(t->clusters, 1);
+}
+
+gboolean
+fill_cpu(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    CpuDef *cpu = f->def->cpu;
+
+    if (!cpu)
+        cpu = f->def->cpu = schema_new(&cpu_schema);
+    if (!cpu_is_described(cpu)) {
+        fill_default_model(f, cpu);
+    } else {
+        default_int(&cpu->mode, CPU_CUSTOM);
+        if (cpu->mode == CPU_CUSTOM)
+            fill_custom_model(f, cpu);
+        else
+            fill_host_cpu(f, cpu);
+    }
+    EACH (CpuFeature, feature, cpu->features)
+        default_int(&feature->policy, POLICY_REQUIRE);
+    fill_topology(cpu->topology);
+    return TRUE;
+}
+
+/* ---- features, clock, lifecycle */
+
+gboolean
+fill_features(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    DomainDef *def = f->def;
+    enum { HYPERV_CUSTOM = 1, IOAPIC_QEMU = 1 };
+
+    EACH (IommuDef, iommu, def->devices.iommus) {
+        if (iommu->model == IOMMU_INTEL && iommu->eim == ON) {
+            if (!def->features)
+                def->features = schema_new(&features_schema);
+            default_int(&def->features->ioapic, IOAPIC_QEMU);
+        }
+    }
+    if (def->features && def->features->hyperv)
+        default_int(&def->features->hyperv->mode, HYPERV_CUSTOM);
+    return TRUE;
+}
+
+static void
+fill_clock(ClockDef *clock)
+{
+    enum { BASIS_UTC = 1 };
+
+    default_int(&clock->offset, CLOCK_UTC);
+    if (clock->offset != CLOCK_VARIABLE)
+        return;
+    g_clear_pointer(&clock->adjustment_word, g_free);
+    clock->has_adjustment = TRUE;
+    default_int(&clock->basis, BASIS_UTC);
+}
+
+gboolean
+fill_lifecycle(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    DomainDef *def = f->def;
+
+    fill_clock(&def->clock);
+    default_int(&def->on_poweroff, ACTION_DESTROY);
+    default_int(&def->on_reboot, ACTION_RESTART);
+    default_int(&def->on_crash, CRASH_DESTROY);
+    return TRUE;
+}

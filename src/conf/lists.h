@@ -1,0 +1,62 @@
+/* Lists of structs as definitions hold them: a GPtrArray that is NULL while it is empty, whose
+ * items belong to the definition. Inside conf only. */
+#pragma once
+
+#include "base/base.h"
+
+/* Walks a list; it must not grow or shrink meanwhile. */
+#define EACH(T, item, list)                                                                        \
+    for (T **item##_at = list_items(list), **item##_end = item##_at + list_length(list),           \
+           *item = NULL;                                                                           \
+         item##_at < item##_end && (item = *item##_at, TRUE); item##_at++)
+
+static inline guint
+list_length(const GPtrArray *list)
+{
+    return list ? list->len : 0;
+}
+
+static inline gpointer
+list_items(const GPtrArray *list)
+{
+    return list ? list->pdata : NULL;
+}
+
+static inline gpointer
+list_item(const GPtrArray *list, guint n)
+{
+    return n < list_length(list) ? list->pdata[n] : NULL;
+}
+
+static inline void
+list_insert(GPtrArray **list, guint at, gpointer item)
+{
+    if (!*list)
+        *list = g_ptr_array_new();
+    g_ptr_array_insert(*list, (int)at, item);
+}
+
+static inline void
+list_append(GPtrArray **list, gpointer item)
+{
+    list_insert(list, list_length(*list), item);
+}
+
+/* A zeroed item of the schema, at the end. */
+static inline gpointer
+list_grow(GPtrArray **list, const Schema *schema)
+{
+    gpointer item = schema_new(schema);
+
+    list_append(list, item);
+    return item;
+}
+
+/* Frees the items and the list. */
+static inline void
+list_drop(GPtrArray **list, const Schema *schema)
+{
+    EACH (void, item, *list)
+        schema_free(schema, item);
+    g_clear_pointer(list, g_ptr_array_unref);
+}
