@@ -258,8 +258,10 @@ run_domdisplay(Shell *s, const Args *a, GError **err)
     for (guint i = 0; i < nodes->len && (all || !shown); i++) {
         g_autofree char *type = doc_text(doc, nodes->pdata[i], "@type");
         g_autofree char *uri = display_uri(doc, nodes->pdata[i], secret);
-        if (uri && (!wanted || strcmp(wanted, type) == 0))
-            put(s, "%s%s", shown++ ? "\n" : "", uri);
+        if (!uri || (wanted && strcmp(wanted, type) != 0))
+            continue;
+        put(s, "%s%s", uri, all ? "\n" : "");
+        shown++;
     }
     if (!shown)
         return wanted ? refuse(err, "No graphical display with type '%s' found", wanted)

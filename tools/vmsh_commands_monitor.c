@@ -5,7 +5,7 @@
 
 /* ---- list */
 
-enum { LIST_ACTIVE = 1, LIST_INACTIVE = 2, LIST_STATES = 16 | 32 | 64 | 128 };
+enum { LIST_ACTIVE = 1, LIST_INACTIVE = 2, LIST_SHUTOFF = 64 };
 
 static const FlagBit list_bits[] = {
     { "inactive", LIST_INACTIVE },
@@ -14,7 +14,7 @@ static const FlagBit list_bits[] = {
     { "transient", 8 },
     { "state-running", 16 },
     { "state-paused", 32 },
-    { "state-shutoff", 64 },
+    { "state-shutoff", LIST_SHUTOFF },
     { "state-other", 128 },
     { "with-managed-save", 256 },
     { "without-managed-save", 512 },
@@ -71,8 +71,8 @@ list_fetch(Shell *s, const Args *a, ConnectListAllDomainsRet *ret, GError **err)
 {
     ConnectListAllDomainsArgs args = { .need_results = 1, .flags = args_bits(a, list_bits) };
 
-    if (!(args.flags & (LIST_ACTIVE | LIST_INACTIVE | LIST_STATES)))
-        args.flags |= LIST_ACTIVE;
+    if (!(args.flags & (LIST_ACTIVE | LIST_INACTIVE)))
+        args.flags |= args.flags & LIST_SHUTOFF ? LIST_INACTIVE : LIST_ACTIVE;
     doing(s, "Failed to list domains");
     if (!call(s, PROC_CONNECT_LIST_ALL_DOMAINS, &args, ret, err))
         return FALSE;

@@ -4,16 +4,14 @@ a session that starts its own daemon. Where virsh is installed, their words are 
 import json
 import os
 import pathlib
-import pty
-import select
 import shutil
 import signal
 import struct
 import subprocess
 import tempfile
-import time
 
 from harness import VMD, VMSH, main, need, skip, test, wait_for
+from terminal import Terminal
 
 
 def run(*argv, status=0, stdin="", **env):
@@ -22,45 +20,6 @@ def run(*argv, status=0, stdin="", **env):
                           env={**os.environ, **env})
     assert done.returncode == status, f"{argv}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout, done.stderr
-
-
-class Terminal:
-    """A program in a terminal of its own."""
-
-    def __init__(self, *argv, **env):
-        self.seen = ""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.environ.update(env, TERM="dumb")
-            os.execvp(argv[0], argv)
-
-    def until(self, text, seconds=10):
-        end = time.monotonic() + seconds
-        while text not in self.seen:
-            left = end - time.monotonic()
-            assert left > 0 and select.select([self.fd], [], [], left)[0], \
-                f"no {text!r} in {self.seen!r}"
-            try:
-                data = os.read(self.fd, 4096)
-            except OSError:
-                data = b""
-            assert data, f"it ended before {text!r}: {self.seen!r}"
-            self.seen += data.decode(errors="replace")
-        before, self.seen = self.seen.split(text, 1)
-        return before
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def status(self):
-        """Reads to the end and reaps it."""
-        try:
-            while os.read(self.fd, 4096):
-                pass
-        except OSError:
-            pass
-        os.close(self.fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 @test
