@@ -35,7 +35,9 @@ start_failed(Vm *vm, Ask *a, const GError *why)
 
     if (vm->run->lost) {
         g_autofree char *words = start_last_words(vm);
+        Event e = vm_event(vm, DOMAIN_EVENT_CONTROL_ERROR);
         fail(&err, ERR_INTERNAL, "process exited while connecting to monitor: %s", words);
+        event_emit(&e);
     } else {
         err = g_error_copy(why);
     }

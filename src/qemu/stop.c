@@ -186,7 +186,7 @@ on_monitor_end(Qmp *q, const GError *err, gpointer user)
     Vm *vm = user;
     Run *run = vm->run;
 
-    if (err)
+    if (err && run->complete)
         log_warning("domain '%s': monitor: %s", vm->obj.name, err->message);
     run->qmp = NULL;
     run->lost = TRUE;
