@@ -13,6 +13,8 @@ typedef struct Vm Vm; /* starts with an Object; vm_object is the cast */
 
 /* ---- the room itself (vm.c, recover.c) --------------------------------------------------- */
 
+/* Makes the tables of this room's flows known: for --list-steps and VMD_FAULT. */
+void qemu_register(void);
 /* Reads every definition, recovers what runs, arms autostart. Never waits for a QEMU and never
  * probes one: clients are served at once. paths must live as long as the daemon. */
 gboolean qemu_init(const Paths *paths, GError **err);

@@ -186,6 +186,7 @@ typedef struct Run {
     StopWhy why;                  /* valid when stopping */
     Process *process;             /* NULL: not spawned, or its end was seen */
     FlowToken exit_wait;          /* who waits for that end */
+    guint save_source;            /* the status file is behind */
     guint timer;                  /* until QEMU is killed, or a graceful destroy gives up */
     struct Ask *graceful_destroy; /* waits for QEMU to end by itself */
     pid_t pid;

@@ -81,6 +81,8 @@ run_free(Run *run)
     g_clear_pointer(&run->qmp, qmp_free);
     if (run->timer)
         g_source_remove(run->timer);
+    if (run->save_source)
+        g_source_remove(run->save_source);
     process_free(run->process);
     process_free(run->tpm);
     consoles_free(run->consoles);
@@ -119,17 +121,28 @@ static const guint next_states[N_VM_STATES] = {
                        STATE(VM_SHUTDOWN),
 };
 
+/* Whoever waits for the event goes first. A daemon that dies in between asks QEMU anyway. */
+static gboolean
+on_save(gpointer data)
+{
+    Vm *vm = data;
+    g_autoptr(GError) err = NULL;
+
+    vm->run->save_source = 0;
+    if (!status_save(vm, &err))
+        log_warning("domain '%s': %s", vm->obj.name, err->message);
+    return G_SOURCE_REMOVE;
+}
+
 void
 vm_enter(Vm *vm, VmState to, int reason)
 {
-    g_autoptr(GError) err = NULL;
-
     g_assert(vm->state == to || next_states[vm->state] & STATE(to));
     vm->state = to;
     vm->reason = reason;
     vm->state_since = g_get_monotonic_time();
-    if (vm->run && vm->run->complete && !status_save(vm, &err))
-        log_warning("domain '%s': %s", vm->obj.name, err->message);
+    if (vm->run && vm->run->complete && !vm->run->save_source)
+        vm->run->save_source = g_idle_add_full(G_PRIORITY_DEFAULT, on_save, vm, NULL);
 }
 
 Event
@@ -296,6 +309,12 @@ vm_control(Vm *vm, int *ret_state, int *ret_details, guint64 *ret_ms)
 
 /* ---- the room */
 
+void
+qemu_register(void)
+{
+    flow_register(&start_table);
+}
+
 gboolean
 qemu_init(const Paths *paths, GError **err)
 {
@@ -303,7 +322,7 @@ qemu_init(const Paths *paths, GError **err)
 
     qemu_paths = paths;
     qemu_vms = registry_new();
-    flow_register(&start_table);
+    qemu_register();
     if (!dir_make(logs, 0700, err) || !capable_init(paths, err) || !define_load_all(err) ||
         !recover_all(err))
         return FALSE;
