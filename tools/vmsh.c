@@ -15,13 +15,11 @@ typedef enum Wish { WISH_RUN, WISH_DONE, WISH_RELAY, WISH_WRONG } Wish;
 
 static const struct option long_options[] = {
     { "connect", required_argument, NULL, 'c' },
-    { "debug", required_argument, NULL, 'd' },
     { "escape", required_argument, NULL, 'e' },
     { "help", no_argument, NULL, 'h' },
     { "json", no_argument, NULL, 'j' },
     { "keepalive-interval", required_argument, NULL, 'k' },
     { "keepalive-count", required_argument, NULL, 'K' },
-    { "log", required_argument, NULL, 'l' },
     { "man", no_argument, NULL, 'M' },
     { "quiet", no_argument, NULL, 'q' },
     { "readonly", no_argument, NULL, 'r' },
@@ -76,9 +74,6 @@ option_take(Shell *s, int c, Wish wish)
         g_free(s->uri);
         s->uri = g_strdup(optarg);
         return wish;
-    case 'd':
-    case 'l':
-        return wish; /* virsh's debugging; scripts that ask for it run on */
     case 'e':
         return option_escape(optarg, &s->escape) ? wish : WISH_WRONG;
     case 'h':
@@ -107,10 +102,6 @@ option_take(Shell *s, int c, Wish wish)
     case 'V':
         return tell(g_strdup(VMD_VERSION "\n"));
     }
-    if (c == ':')
-        fprintf(stderr, "error: option '%s' requires an argument\n", "-c");
-    else
-        fprintf(stderr, "error: unsupported option. See --help.\n");
     return WISH_WRONG;
 }
 
@@ -122,10 +113,10 @@ options_take(Shell *s, int argc, char **argv)
 
     opterr = 0;
     while ((wish == WISH_RUN || wish == WISH_RELAY) &&
-           (c = getopt_long(argc, argv, "+c:d:e:hjk:K:l:qrtvV", long_options, NULL)) != -1) {
+           (c = getopt_long(argc, argv, "+:c:e:hjk:K:qrtvV", long_options, NULL)) != -1) {
         if (c == '?' || c == ':') {
-            fprintf(stderr, "error: unsupported option '%s'. See --help.\n",
-                    argv[MIN(optind, argc) - 1]);
+            fprintf(stderr, "error: %s option '%s'. See --help.\n",
+                    c == '?' ? "unsupported" : "no value for", argv[optind - 1]);
             return WISH_WRONG;
         }
         wish = option_take(s, c, wish);

@@ -248,7 +248,7 @@ void doing(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void hint(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* An error in vmsh's own words, printed as they are. */
 #define refuse(err, ...) fail(err, ERR_RPC, __VA_ARGS__)
-/* What a command answers, and what it only remarks (not with -q). */
+/* What a command answers, and what it only remarks (not with -q, nor beside JSON). */
 void put(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void remark(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void complain(Shell *s, const GError *err);

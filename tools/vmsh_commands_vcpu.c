@@ -12,14 +12,40 @@ static const Option vcpuinfo_options[] = {
 };
 
 static void
-print_affinity(Shell *s, const guint8 *map, guint n_cpus, gboolean pretty)
+add_affinity(Sheet *t, const guint8 *map, guint n_cpus, gboolean pretty)
 {
     g_autofree char *text = cpu_map_text(map, n_cpus, pretty);
 
-    put(s, "%-15s %s", "CPU Affinity:", text);
     if (pretty)
-        put(s, " (out of %u)", n_cpus);
-    put(s, "\n");
+        sheet_add(t, "CPU Affinity", "%s (out of %u)", text, n_cpus);
+    else
+        sheet_add(t, "CPU Affinity", "%s", text);
+}
+
+/* Several processors: a blank line between their sheets, or a list of objects. */
+static void
+print_sheets(Shell *s, const GPtrArray *sheets)
+{
+    json_object *list;
+
+    if (s->json) {
+        list = json_object_new_array();
+        for (guint i = 0; i < sheets->len; i++)
+            json_object_array_add(list, sheet_json(sheets->pdata[i]));
+        print_json(s, list);
+        return;
+    }
+    for (guint i = 0; i < sheets->len; i++) {
+        if (i)
+            put(s, "\n");
+        sheet_print(s, sheets->pdata[i]);
+    }
+}
+
+static void
+sheet_unref(gpointer sheet)
+{
+    sheet_free(sheet);
 }
 
 static gboolean
@@ -33,65 +59,76 @@ host_cpus(Shell *s, guint *ret_n, GError **err)
     return TRUE;
 }
 
-static void
-print_vcpu(Shell *s, const VcpuInfo *v)
+enum { SHEET_WIDTH = 16 };
+
+static Sheet *
+running_vcpu(const VcpuInfo *v)
 {
     static const char *const states[] = { "offline", "running", "idle" };
+    Sheet *t = sheet_new(SHEET_WIDTH);
 
-    put(s, "%-15s %u\n", "VCPU:", v->number);
+    sheet_add_number(t, "VCPU", v->number, NULL);
     if (v->cpu >= 0)
-        put(s, "%-15s %d\n", "CPU:", v->cpu);
+        sheet_add_number(t, "CPU", (guint64)v->cpu, NULL);
     else
-        put(s, "%-15s N/A\n", "CPU:");
-    put(s, "%-15s %s\n", "State:", nth(states, G_N_ELEMENTS(states), v->state, "no state"));
+        sheet_add(t, "CPU", "N/A");
+    sheet_add(t, "State", "%s", nth(states, G_N_ELEMENTS(states), v->state, "no state"));
     if (v->cpu_time)
-        put(s, "%-15s %.1fs\n", "CPU time:", (double)v->cpu_time / 1e9);
+        sheet_add(t, "CPU time", "%.1fs", (double)v->cpu_time / 1e9);
+    return t;
+}
+
+static Sheet *
+defined_vcpu(guint number)
+{
+    Sheet *t = sheet_new(SHEET_WIDTH);
+
+    sheet_add_number(t, "VCPU", number, NULL);
+    sheet_add(t, "CPU", "N/A");
+    sheet_add(t, "State", "N/A");
+    sheet_add_line(t, "cpu_time", NULL, "%-15s N/A", "CPU time");
+    return t;
 }
 
 static gboolean
-vcpus_running(Shell *s, const DomainRef *dom, guint n_cpus, gboolean pretty, GError **err)
+vcpus_running(Shell *s, const DomainRef *dom, int n, guint n_cpus, gboolean pretty, GError **err)
 {
-    DomainGetInfoArgs ask = { .dom = *dom };
-    DomainGetInfoRet info;
-    DomainGetVcpusArgs args = { .dom = *dom, .maplen = (gint32)((n_cpus + 7) / 8) };
+    guint maplen = (n_cpus + 7) / 8;
+    DomainGetVcpusArgs args = { .dom = *dom, .maxinfo = n, .maplen = (gint32)maplen };
     DomainGetVcpusRet ret;
+    g_autoptr(GPtrArray) sheets = g_ptr_array_new_with_free_func(sheet_unref);
 
-    if (!call(s, PROC_DOMAIN_GET_INFO, &ask, &info, err))
-        return FALSE;
-    args.maxinfo = (gint32)info.nr_virt_cpu;
     if (!call(s, PROC_DOMAIN_GET_VCPUS, &args, &ret, err))
         return FALSE;
     for (guint i = 0; i < ret.info.n; i++) {
-        if (i)
-            put(s, "\n");
-        print_vcpu(s, &ret.info.v[i]);
-        if ((i + 1) * (guint)args.maplen <= ret.cpumaps.n)
-            print_affinity(s, ret.cpumaps.v + i * (guint)args.maplen, n_cpus, pretty);
+        Sheet *t = running_vcpu(&ret.info.v[i]);
+        if ((i + 1) * maplen <= ret.cpumaps.n)
+            add_affinity(t, ret.cpumaps.v + i * maplen, n_cpus, pretty);
+        g_ptr_array_add(sheets, t);
     }
+    print_sheets(s, sheets);
     return TRUE;
 }
 
 static gboolean
-vcpus_defined(Shell *s, const DomainRef *dom, guint n_cpus, gboolean pretty, GError **err)
+vcpus_defined(Shell *s, const DomainRef *dom, int n, guint n_cpus, gboolean pretty, GError **err)
 {
-    DomainGetInfoArgs ask = { .dom = *dom };
-    DomainGetInfoRet info;
-    DomainGetVcpuPinInfoArgs args = { .dom = *dom,
-                                      .maplen = (gint32)((n_cpus + 7) / 8),
-                                      .flags = CONFIG };
+    guint maplen = (n_cpus + 7) / 8;
+    DomainGetVcpuPinInfoArgs args = {
+        .dom = *dom, .ncpumaps = n, .maplen = (gint32)maplen, .flags = CONFIG
+    };
     DomainGetVcpuPinInfoRet ret;
+    g_autoptr(GPtrArray) sheets = g_ptr_array_new_with_free_func(sheet_unref);
 
-    if (!call(s, PROC_DOMAIN_GET_INFO, &ask, &info, err))
-        return FALSE;
-    args.ncpumaps = (gint32)info.nr_virt_cpu;
     if (!call(s, PROC_DOMAIN_GET_VCPU_PIN_INFO, &args, &ret, err))
         return FALSE;
     for (guint i = 0; i < (guint)MAX(ret.num, 0); i++) {
-        put(s, "%s%-15s %u\n%-15s N/A\n%-15s N/A\n%-15s N/A\n", i ? "\n" : "", "VCPU:", i,
-            "CPU:", "State:", "CPU time");
-        if ((i + 1) * (guint)args.maplen <= ret.cpumaps.n)
-            print_affinity(s, ret.cpumaps.v + i * (guint)args.maplen, n_cpus, pretty);
+        Sheet *t = defined_vcpu(i);
+        if ((i + 1) * maplen <= ret.cpumaps.n)
+            add_affinity(t, ret.cpumaps.v + i * maplen, n_cpus, pretty);
+        g_ptr_array_add(sheets, t);
     }
+    print_sheets(s, sheets);
     return TRUE;
 }
 
@@ -99,13 +136,16 @@ static gboolean
 run_vcpuinfo(Shell *s, const Args *a, GError **err)
 {
     gboolean pretty = args_flag(a, "pretty");
-    DomainRef dom;
+    DomainGetInfoArgs args;
+    DomainGetInfoRet info;
     guint n_cpus;
 
-    if (!domain_get(s, a, &dom, err) || !host_cpus(s, &n_cpus, err))
+    if (!domain_get(s, a, &args.dom, err) || !host_cpus(s, &n_cpus, err) ||
+        !call(s, PROC_DOMAIN_GET_INFO, &args, &info, err))
         return FALSE;
-    return dom.id == -1 ? vcpus_defined(s, &dom, n_cpus, pretty, err)
-                        : vcpus_running(s, &dom, n_cpus, pretty, err);
+    return args.dom.id == -1
+               ? vcpus_defined(s, &args.dom, (int)info.nr_virt_cpu, n_cpus, pretty, err)
+               : vcpus_running(s, &args.dom, (int)info.nr_virt_cpu, n_cpus, pretty, err);
 }
 
 enum { VCPU_LIVE = 1, VCPU_CONFIG = 2, VCPU_MAXIMUM = 4 };
@@ -145,24 +185,32 @@ static gboolean
 print_counts(Shell *s, const DomainRef *dom, GError **err)
 {
     static const struct {
-        const char *what, *when;
+        const char *what, *when, *key;
         guint flags;
     } rows[] = {
-        { "maximum", "config", VCPU_MAXIMUM | VCPU_CONFIG },
-        { "maximum", "live", VCPU_MAXIMUM | VCPU_LIVE },
-        { "current", "config", VCPU_CONFIG },
-        { "current", "live", VCPU_LIVE },
+        { "maximum", "config", "maximum_config", VCPU_MAXIMUM | VCPU_CONFIG },
+        { "maximum", "live", "maximum_live", VCPU_MAXIMUM | VCPU_LIVE },
+        { "current", "config", "current_config", VCPU_CONFIG },
+        { "current", "live", "current_live", VCPU_LIVE },
     };
+    g_autoptr(Sheet) t = sheet_new(0);
+    g_autoptr(GError) why = NULL;
     gboolean any = FALSE;
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         int n;
         /* A transient domain has no config, one that is off nothing live. */
-        if (!count_vcpus(s, dom, rows[i].flags, &n, any || i < 3 ? NULL : err))
+        g_clear_error(&why);
+        if (!count_vcpus(s, dom, rows[i].flags, &n, &why))
             continue;
-        put(s, "%-12s %-12s %3d\n", rows[i].what, rows[i].when, n);
+        sheet_add_line(t, rows[i].key, json_object_new_int(n), "%-12s %-12s %3d", rows[i].what,
+                       rows[i].when, n);
         any = TRUE;
     }
+    if (any)
+        sheet_print(s, t);
+    else
+        g_propagate_error(err, g_steal_pointer(&why));
     return any;
 }
 
@@ -235,20 +283,22 @@ param_find(const DomainGetJobStatsRet *r, const char *field)
 }
 
 static void
-print_job_row(Shell *s, guint row, const TypedParam *p)
+add_job_row(Sheet *t, guint row, const TypedParam *p)
 {
     g_autofree char *text = value_text(&p->value);
     g_autofree char *size = p->value.type == VALUE_ULLONG ? text_human_size(p->value.ul)
                                                           : g_strdup(text);
+    json_object *json = value_json(&p->value);
 
     if (!job_rows[row].unit)
-        put(s, "%-17s %s\n", job_rows[row].title, size);
+        sheet_add_line(t, p->field, json, "%-17s %s", job_rows[row].title, size);
     else
-        put(s, "%-17s %-12s %s\n", job_rows[row].title, text, job_rows[row].unit);
+        sheet_add_line(t, p->field, json, "%-17s %-12s %s", job_rows[row].title, text,
+                       job_rows[row].unit);
 }
 
 static void
-print_job(Shell *s, const DomainGetJobStatsRet *r)
+add_job(Sheet *t, const DomainGetJobStatsRet *r)
 {
     static const char *const operations[] = {
         "Unknown",
@@ -265,24 +315,28 @@ print_job(Shell *s, const DomainGetJobStatsRet *r)
     };
     const TypedParam *operation = param_find(r, "operation"), *why = param_find(r, "errmsg");
 
-    if (operation)
-        put(s, "%-17s %-12s\n",
-            "Operation:", nth(operations, G_N_ELEMENTS(operations), operation->value.i, "Unknown"));
+    if (operation) {
+        const char *text = nth(operations, G_N_ELEMENTS(operations), operation->value.i, "Unknown");
+        sheet_add_line(t, "operation", json_object_new_string(text), "%-17s %-12s",
+                       "Operation:", text);
+    }
     for (guint row = 0; row < G_N_ELEMENTS(job_rows); row++) {
         const TypedParam *p = param_find(r, job_rows[row].field);
         if (p && p->value.ul)
-            print_job_row(s, row, p);
+            add_job_row(t, row, p);
     }
     if (why)
-        put(s, "%-17s %s\n", "Error message:", why->value.s);
+        sheet_add_line(t, "errmsg", value_json(&why->value), "%-17s %s",
+                       "Error message:", why->value.s);
 }
 
 static void
-print_job_raw(Shell *s, const DomainGetJobStatsRet *r)
+add_job_raw(Sheet *t, const DomainGetJobStatsRet *r)
 {
     for (guint i = 0; i < r->params.n; i++) {
-        g_autofree char *text = value_text(&r->params.v[i].value);
-        put(s, "%s: %s\n", r->params.v[i].field, text);
+        const TypedParam *p = &r->params.v[i];
+        g_autofree char *text = value_text(&p->value);
+        sheet_add_line(t, p->field, value_json(&p->value), "%s: %s", p->field, text);
     }
 }
 
@@ -295,14 +349,18 @@ run_domjobinfo(Shell *s, const Args *a, GError **err)
     enum { JOB_NONE = 0, JOB_FAILED = 4 };
     DomainGetJobStatsArgs args = { .flags = args_bits(a, bits) };
     DomainGetJobStatsRet ret;
+    g_autoptr(Sheet) t = sheet_new(0);
+    const char *type;
 
     if (!domain_get(s, a, &args.dom, err) || !call(s, PROC_DOMAIN_GET_JOB_STATS, &args, &ret, err))
         return FALSE;
-    put(s, "%-17s %-12s\n", "Job type:", nth(types, G_N_ELEMENTS(types), ret.type, "Unknown"));
+    type = nth(types, G_N_ELEMENTS(types), ret.type, "Unknown");
+    sheet_add_line(t, "type", json_object_new_string(type), "%-17s %-12s", "Job type:", type);
     if (args_flag(a, "rawstats"))
-        print_job_raw(s, &ret);
+        add_job_raw(t, &ret);
     else if (ret.type != JOB_NONE && (ret.type < JOB_FAILED || args_flag(a, "anystats")))
-        print_job(s, &ret);
+        add_job(t, &ret);
+    sheet_print(s, t);
     return TRUE;
 }
 
@@ -327,10 +385,11 @@ const Command vcpu_commands[] = {
     { "domjobabort", "abort active domain job", "Aborts the currently running domain job",
       domjobabort_options, run_domjobabort },
     { "domjobinfo", "domain job information", "Returns information about jobs running on a domain.",
-      domjobinfo_options, run_domjobinfo },
+      domjobinfo_options, run_domjobinfo, COMMAND_JSON },
     { "vcpucount", "domain vcpu counts", "Returns the number of virtual CPUs used by the domain.",
-      vcpucount_options, run_vcpucount },
+      vcpucount_options, run_vcpucount, COMMAND_JSON },
     { "vcpuinfo", "detailed domain vcpu information",
-      "Returns basic information about the domain virtual CPUs.", vcpuinfo_options, run_vcpuinfo },
+      "Returns basic information about the domain virtual CPUs.", vcpuinfo_options, run_vcpuinfo,
+      COMMAND_JSON },
     { 0 },
 };

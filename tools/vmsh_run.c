@@ -22,7 +22,7 @@ remark(Shell *s, const char *fmt, ...)
 {
     va_list ap;
 
-    if (s->quiet)
+    if (s->quiet || s->json)
         return;
     va_start(ap, fmt);
     vfprintf(stdout, fmt, ap);
@@ -158,6 +158,7 @@ shell_run_args(Shell *s, const Args *a)
         put(s, "\n(Time: %.3f ms)\n\n", (double)(g_get_monotonic_time() - start) / 1000);
     else
         remark(s, "\n");
+    s->json = FALSE;
     fflush(stdout);
     return ok;
 }

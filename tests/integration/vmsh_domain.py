@@ -57,6 +57,10 @@ def json_of_tables(d):
     assert (info["name"], info["max_memory"], info["cpus"]) == ("a", 65536, 1)
     disks = json.loads(d.vmsh("domblklist", "a", "--details", "--json"))
     assert [disk["target"] for disk in disks] == ["vda", "sda"] and disks[1]["source"] is None
+    assert json.loads(d.vmsh("vcpucount", "a", "--json")) == \
+        {"maximum_config": 1, "current_config": 1}
+    [vcpu] = json.loads(d.vmsh("vcpuinfo", "a", "--json"))
+    assert (vcpu["vcpu"], vcpu["cpu"], vcpu["cpu_time"]) == (0, "N/A", None)
     [stats] = json.loads(d.vmsh("domstats", "--state", "--json"))
     assert stats["name"] == "a" and stats["stats"]["state.state"] == 5
 
@@ -83,6 +87,8 @@ domblkinfo a --all --human
 domiflist a
 domcontrol a
 vcpucount a
+vcpuinfo a
+vcpuinfo a --pretty
 vcpucount a --maximum --config
 domdisplay a
 domdisplay a --all
@@ -153,7 +159,7 @@ def events(d):
             d.vmsh("start a --paused; resume a; destroy a")
             first = json.loads(one.stdout.readline())
             assert (first["event"], first["domain"]) == ("lifecycle", "a"), first
-            assert one.stdout.readline() == "events received: 1\n"
+            assert one.stdout.read().strip() == ""
             assert one.wait(10) == 0
         seen = []
         while not seen or "Stopped" not in seen[-1]:

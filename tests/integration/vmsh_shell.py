@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import time
 
 from harness import VMD, VMSH, main, need, skip, test, wait_for
 from terminal import Terminal
@@ -126,6 +127,36 @@ def the_shell_outlives_the_daemon(d):
     t.type("uri\r")
     t.until(d.uri)
     t.type("\x04")
+    assert t.status() == 0
+
+
+@test
+def a_stopped_daemon_is_noticed(d):
+    """Keepalives find out, in a command that waits as well as at the prompt."""
+    t = Terminal(VMSH, "-c", d.uri, "-k", "1", "-K", "1", XDG_CACHE_HOME=str(d.root))
+    t.until("vmsh # ")
+    t.type("hostname\r")
+    t.until("vmsh # ")
+    with subprocess.Popen([VMSH, "-c", d.uri, "-k", "1", "-K", "1", "event", "--all"],
+                          stderr=subprocess.PIPE, text=True) as waits:
+        time.sleep(0.5)
+        os.kill(d.pid, signal.SIGSTOP)
+        try:
+            assert "it answers no keepalive" in waits.stderr.read()
+            assert waits.wait(10) == 1
+            t.until("error: Disconnected from")
+        finally:
+            os.kill(d.pid, signal.SIGCONT)
+    t.type("hostname\r")
+    t.until(os.uname().nodename)
+    t.type("quit\r")
+    assert t.status() == 0
+
+
+@test
+def a_table_fits_the_terminal(d):
+    t = Terminal("sh", "-c", f"stty cols 30; exec {VMSH} -c '{d.uri}' list --all")
+    assert "State" in t.until("----")
     assert t.status() == 0
 
 
