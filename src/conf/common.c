@@ -34,8 +34,7 @@ pci_address_is_empty(const PciAddress *a)
 static const NumSpec any_port = { 0, G_MAXUINT32, NULL };
 
 static const Field address_fields[] = {
-    ROW(Address, "@type", F_ENUM, type, F_REQUIRED | F_ERR(ERR_INTERNAL), address_types,
-        "How the device is attached."),
+    ROW(Address, "@type", F_ENUM, type, F_REQUIRED, address_types, "How the device is attached."),
     WHEN(Address, type, BIT(ADDRESS_PCI)),
     PCI_ROWS(Address, pci, F_ALWAYS),
     WHEN(Address, type, BIT(ADDRESS_DRIVE)),
@@ -45,19 +44,17 @@ static const Field address_fields[] = {
     ROW(Address, "@target", F_U32, drive.target, F_ALWAYS, NULL, "Target on the bus."),
     ROW(Address, "@unit", F_U32, drive.unit, F_ALWAYS, NULL, "Unit of the target."),
     WHEN(Address, type, BIT(ADDRESS_VIRTIO_SERIAL)),
-    ROW(Address, "@controller", F_U32, vserial.controller, F_ALWAYS | F_ERR(ERR_INTERNAL), NULL,
+    ROW(Address, "@controller", F_U32, vserial.controller, F_ALWAYS, NULL,
         "Index of the virtio-serial controller."),
-    ROW(Address, "@bus", F_U32, vserial.bus, F_ALWAYS | F_ERR(ERR_INTERNAL), NULL, "Bus; 0."),
-    ROW(Address, "@port", F_U32, vserial.port, F_ALWAYS | F_ERR(ERR_INTERNAL), &any_port,
-        "Port on the controller."),
+    ROW(Address, "@bus", F_U32, vserial.bus, F_ALWAYS, NULL, "Bus; 0."),
+    ROW(Address, "@port", F_U32, vserial.port, F_ALWAYS, &any_port, "Port on the controller."),
     WHEN(Address, type, BIT(ADDRESS_CCID)),
-    ROW(Address, "@controller", F_U32, ccid.controller, F_ALWAYS | F_ERR(ERR_INTERNAL), NULL,
+    ROW(Address, "@controller", F_U32, ccid.controller, F_ALWAYS, NULL,
         "Index of the CCID controller."),
-    ROW(Address, "@slot", F_U32, ccid.slot, F_ALWAYS | F_ERR(ERR_INTERNAL), NULL, "Its slot."),
+    ROW(Address, "@slot", F_U32, ccid.slot, F_ALWAYS, NULL, "Its slot."),
     WHEN(Address, type, BIT(ADDRESS_USB)),
-    ROW(Address, "@bus", F_U32, usb.bus, F_ALWAYS | F_ERR(ERR_INTERNAL), NULL,
-        "Index of the USB controller."),
-    ROW(Address, "@port", F_STRING, usb.port, F_NONEMPTY, NULL, "Port, with hubs: 1.2."),
+    ROW(Address, "@bus", F_U32, usb.bus, F_ALWAYS, NULL, "Index of the USB controller."),
+    ROW(Address, "@port", F_STRING, usb.port, 0, NULL, "Port, with hubs: 1.2."),
     WHEN(Address, type, BIT(ADDRESS_SPAPR_VIO)),
     ROW(Address, "@reg", F_U64, spapr.reg, 0, HEX(8, G_MAXUINT64), "Register."),
     WHEN(Address, type, BIT(ADDRESS_CCW)),
@@ -65,8 +62,8 @@ static const Field address_fields[] = {
     ROW(Address, "@ssid", F_U32, ccw.ssid, F_ALWAYS, HEX_BARE(3), "Subchannel set."),
     ROW(Address, "@devno", F_U32, ccw.devno, F_ALWAYS, HEX(4, 0xffff), "Device number."),
     WHEN(Address, type, BIT(ADDRESS_ISA)),
-    ROW(Address, "@iobase", F_U32, isa.iobase, 0, HEX_BARE(0xffff), "I/O port."),
-    ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_BARE(0xff), "Interrupt."),
+    ROW(Address, "@iobase", F_U32, isa.iobase, 0, HEX_BARE(G_MAXUINT32), "I/O port."),
+    ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_BARE(G_MAXUINT32), "Interrupt."),
     WHEN(Address, type, BIT(ADDRESS_DIMM)),
     ROW(Address, "@slot", F_U32, dimm.slot, F_ALWAYS, NULL, "Memory slot."),
     ROW(Address, "@base", F_U64, dimm.base, 0, HEX_BARE(G_MAXUINT64), "Guest physical address."),
@@ -82,6 +79,8 @@ address_settle(gpointer def, GError **err)
 
     if (a->type != ADDRESS_USB || !a->usb.port)
         return TRUE;
+    if (!*a->usb.port)
+        return fail(err, ERR_INTERNAL, "Cannot parse <address> 'port' attribute");
     for (const char *p = a->usb.port; *p; p++) {
         gboolean dot = *p == '.' && p > a->usb.port && p[-1] != '.' && p[1];
 
@@ -193,73 +192,44 @@ static const Field source_seclabel_fields[] = {
     ROW(SeclabelDef, "@relabel", F_ENUM, relabel, 0, yes_no, "Whether this source is relabelled."),
     ROW(SeclabelDef, "label", F_STRING, label, 0, NULL, "The label."), ROW_END
 };
-const Schema source_seclabel_schema = { "seclabel", sizeof(SeclabelDef), source_seclabel_fields };
 
-/* ---- character sources */
-
-const char *const char_types[] = { NULL,        "null",  "vc",           "pty",  "dev",  "file",
-                                   "pipe",      "stdio", "udp",          "tcp",  "unix", "spicevmc",
-                                   "spiceport", "nmdm",  "qemu-vdagent", "dbus", NULL };
-
-static const char *const char_modes[] = { NULL, "connect", "bind", NULL };
-const char *const char_protocols[] = { NULL, "raw", "telnet", "telnets", "tls", NULL };
-static const char *const mouse_modes[] = { NULL, "client", "server", NULL };
-
-static const Field reconnect_fields[] = {
-    ROW(ReconnectDef, "@enabled", F_ENUM, enabled, F_REQUIRED, yes_no, "Connect again when cut."),
-    ROW_HAS(ReconnectDef, "@timeout", F_U32, timeout, 0, NULL, "Seconds between tries."), ROW_END
-};
-const Schema reconnect_schema = { "reconnect", sizeof(ReconnectDef), reconnect_fields };
-
-static const Field char_end_fields[] = {
-    ROW(CharEnd, "@mode", F_ENUM, mode, 0, char_modes, "Whether it listens or connects."),
-    ROW(CharEnd, "@path", F_STRING, path, F_NONEMPTY, NULL, "File, device or socket."),
-    ROW(CharEnd, "@host", F_STRING, host, F_NONEMPTY, NULL, "Host to connect to, or to bind."),
-    ROW(CharEnd, "@service", F_STRING, service, F_NONEMPTY, NULL, "Port."),
-    ROW(CharEnd, "@channel", F_STRING, channel, 0, NULL, "Channel name (spiceport, dbus)."),
-    ROW(CharEnd, "@master", F_STRING, master, 0, NULL, "Device on the host's side."),
-    ROW(CharEnd, "@slave", F_STRING, slave, 0, NULL, "Device on the guest's side."),
-    ROW(CharEnd, "@append", F_ENUM, append, 0, on_off, "Keep what the file holds."),
-    ROW(CharEnd, "@tls", F_ENUM, tls, 0, yes_no, "Encrypt."),
-    ROW(CharEnd, "clipboard/@copypaste", F_ENUM, clipboard, 0, yes_no, "Share the clipboard."),
-    ROW(CharEnd, "mouse/@mode", F_ENUM, mouse, 0, mouse_modes, "Who moves the pointer."),
-    ROW(CharEnd, "reconnect", F_PTR, reconnect, 0, &reconnect_schema, "When the peer goes away."),
-    ROW(CharEnd, "seclabel", F_LIST, seclabels, 0, &source_seclabel_schema, "Security labels."),
-    ROW_END
-};
-const Schema char_end_schema = { "source", sizeof(CharEnd), char_end_fields };
-
-static const Field char_log_fields[] = {
-    ROW(CharLog, "@file", F_STRING, file, 0, NULL, "File that gets a copy of the output."),
-    ROW(CharLog, "@append", F_ENUM, append, 0, on_off, "Keep what the file holds."), ROW_END
-};
-const Schema char_log_schema = { "log", sizeof(CharLog), char_log_fields };
-
-static const Field char_source_fields[] = {
-    ROW(CharSource, "source", F_LIST, ends, 0, &char_end_schema, "The host's end."),
-    ROW(CharSource, "protocol/@type", F_ENUM, protocol, 0, char_protocols, "Protocol of tcp."),
-    ROW(CharSource, "log", F_PTR, log, 0, &char_log_schema, "Copy of the output."), ROW_END
-};
-const Schema char_source_schema = { "source", sizeof(CharSource), char_source_fields };
-
-CharEnd *
-char_end(const CharSource *s, int mode)
+static gboolean
+source_seclabel_settle(gpointer def, GError **err)
 {
-    for (guint i = 0; s->ends && i < s->ends->len; i++) {
-        CharEnd *end = s->ends->pdata[i];
+    SeclabelDef *s = def;
+    const char *model = s->model ? s->model : "";
 
-        if (!mode || end->mode == mode)
-            return end;
-    }
-    return NULL;
+    if (s->label && s->relabel == NO)
+        return fail(err, ERR_XML, "seclabel '%s' has a label but no relabelling", model);
+    if (!s->label && s->relabel == YES)
+        return fail(err, ERR_XML, "seclabel '%s' is to relabel but has no label", model);
+    if (s->label)
+        s->relabel = YES;
+    return TRUE;
 }
 
-CharEnd *
-char_end_need(CharSource *s)
+const Schema source_seclabel_schema = { "seclabel", sizeof(SeclabelDef), source_seclabel_fields,
+                                        source_seclabel_settle };
+
+/* One of each model; those that say nothing are dropped. */
+gboolean
+source_seclabels_settle(GPtrArray **list, GError **err)
 {
-    if (!s->ends)
-        s->ends = g_ptr_array_new();
-    if (s->ends->len == 0)
-        g_ptr_array_add(s->ends, schema_new(&char_end_schema));
-    return s->ends->pdata[0];
+    for (guint i = 0; *list && i < (*list)->len;) {
+        SeclabelDef *s = (*list)->pdata[i];
+
+        for (guint k = 0; k < i; k++)
+            if (g_strcmp0(((SeclabelDef *)(*list)->pdata[k])->model, s->model) == 0)
+                return fail(err, ERR_XML_DETAIL, "second seclabel of model '%s'",
+                            s->model ? s->model : "");
+        if (s->relabel || s->labelskip) {
+            i++;
+            continue;
+        }
+        g_ptr_array_remove_index(*list, i);
+        schema_free(&source_seclabel_schema, s);
+    }
+    if (*list && (*list)->len == 0)
+        g_clear_pointer(list, g_ptr_array_unref);
+    return TRUE;
 }

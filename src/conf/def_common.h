@@ -116,8 +116,9 @@ typedef struct SeclabelDef {
     char *imagelabel;
     char *baselabel;
 } SeclabelDef;
-extern const Schema seclabel_schema;        /* of a domain */
-extern const Schema source_seclabel_schema; /* of a source */
+extern const Schema seclabel_schema;                              /* of a domain */
+extern const Schema source_seclabel_schema;                       /* of a source */
+gboolean source_seclabels_settle(GPtrArray **list, GError **err); /* after its rows are read */
 
 /* ---- the host's end of a character device */
 
@@ -156,6 +157,7 @@ extern const Schema reconnect_schema;
 typedef struct CharEnd {
     int mode; /* CHAR_CONNECT, CHAR_BIND */
     char *path;
+    char *live_path; /* only while it is read */
     char *host;
     char *service;
     char *channel;
@@ -180,7 +182,8 @@ typedef struct CharSource {
     int protocol;    /* tcp */
     CharLog *log;
 } CharSource;
-extern const Schema char_source_schema; /* spliced: @type is not in it */
+extern const Schema char_source_schema;  /* spliced: @type is not in it */
+extern const Schema char_backend_schema; /* with @type */
 extern const Schema char_log_schema;
 /* The end of a mode, or (mode 0) the first; NULL: there is none. */
 CharEnd *char_end(const CharSource *s, int mode);

@@ -145,7 +145,8 @@ typedef struct CharDef {
     int state;     /* live: connected 1, disconnected 2 */
     char *address; /* guestfwd */
     char *guest_port;
-    char *tty; /* live, console */
+    gboolean has_target; /* channel: only while it is read */
+    char *tty;           /* live, console */
     DeviceInfo info;
 } CharDef;
 extern const Schema serial_schema, parallel_schema, console_schema, channel_schema;
@@ -170,8 +171,9 @@ typedef struct RedirDef {
 extern const Schema redirdev_schema;
 
 typedef struct RedirFilterRule {
-    char *class_, *vendor, *product, *version; /* hexadecimal or "-1" as written */
-    int allow;                                 /* YES, NO */
+    char *class_, *vendor, *product; /* as in 0x1234; NULL: any */
+    char *version;                   /* as in 2.05 */
+    int allow;                       /* YES, NO */
 } RedirFilterRule;
 
 typedef struct RedirFilter {
