@@ -121,8 +121,6 @@ set_path(CharDef *c, const char *path)
 
     g_free(end->path);
     end->path = g_strdup(path);
-    g_free(c->tty);
-    c->tty = g_strdup(path);
 }
 
 void
@@ -134,8 +132,13 @@ consoles_set_pty(DomainDef *live, const char *label, const char *path)
 
     for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
         CharDef *c = find_alias(lists[i], alias);
-        if (c && c->source.type == CHAR_PTY)
-            set_path(c, path);
+        if (!c || c->source.type != CHAR_PTY)
+            continue;
+        set_path(c, path);
+        if (lists[i] == live->devices.consoles) {
+            g_free(c->tty);
+            c->tty = g_strdup(path);
+        }
     }
 }
 

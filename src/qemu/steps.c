@@ -296,7 +296,9 @@ close_files(Flow *f, gpointer obj)
     Run *run = ((Vm *)obj)->run;
     g_auto(GStrv) sockets = g_strsplit(flow_detail(f) ? flow_detail(f) : "", "\t", -1);
 
-    g_clear_pointer(&run->start.files, g_ptr_array_unref);
+    /* The names are kept: QEMU's last words are told with them. */
+    for (guint i = 0; i < LEN(run->start.files); i++)
+        fd_close(&((HostFd *)run->start.files->pdata[i])->fd);
     for (int i = 0; sockets[i]; i++)
         if (sockets[i][0])
             unlink(sockets[i]);

@@ -1,0 +1,202 @@
+/* The monitor client against a script that plays QEMU. */
+#include "unit.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "qemu/qemu_priv.h"
+
+typedef struct Talk {
+    Qmp *qmp;
+    int peer;
+    GString *events;
+    GString *answers;
+    gboolean ended;
+} Talk;
+
+static void
+on_event(Qmp *q, const char *name, json_object *data, gint64 seconds, guint micros, gpointer user)
+{
+    Talk *t = user;
+
+    g_string_append_printf(t->events, "%s@%d.%u ", name, (int)seconds, micros);
+}
+
+static void
+on_ended(Qmp *q, const GError *err, gpointer user)
+{
+    Talk *t = user;
+
+    t->ended = TRUE;
+    t->qmp = NULL;
+    qmp_free(q);
+}
+
+static const QmpOps ops = { on_event, on_ended };
+
+static void
+on_answer(json_object *ret, const GError *err, gpointer user)
+{
+    Talk *t = user;
+
+    g_string_append_printf(t->answers, "%s; ",
+                           err ? err->message : json_object_to_json_string(ret));
+}
+
+static void
+turn(void)
+{
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+}
+
+static void
+say(Talk *t, const char *text)
+{
+    assert_int_equal(write(t->peer, text, strlen(text)), strlen(text));
+    turn();
+}
+
+static char *
+hear(Talk *t)
+{
+    char text[4096] = "";
+
+    turn();
+    if (recv(t->peer, text, sizeof text - 1, MSG_DONTWAIT) < 0)
+        return g_strdup("");
+    return g_strdup(text);
+}
+
+static void
+begin(Talk *t)
+{
+    int ends[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    *t = (Talk){ .peer = ends[1], .events = g_string_new(NULL), .answers = g_string_new(NULL) };
+    t->qmp = qmp_new(ends[0], &ops, t);
+}
+
+static void
+finish(Talk *t)
+{
+    qmp_free(t->qmp);
+    close(t->peer);
+    g_string_free(t->events, TRUE);
+    g_string_free(t->answers, TRUE);
+}
+
+#define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"
+
+static void
+calls_are_pipelined_and_answered_by_number(void **state)
+{
+    Talk t;
+    g_autofree char *heard = NULL;
+
+    begin(&t);
+    qmp_call(t.qmp, "query-a", NULL, on_answer, &t);
+    qmp_call(t.qmp, "query-b", json_make("n", 'i', (gint64)7, "s", 's', NULL, NULL), on_answer, &t);
+    heard = hear(&t);
+    assert_string_equal(heard, "{\"execute\":\"qmp_capabilities\",\"id\":1}\n"
+                               "{\"execute\":\"query-a\",\"id\":2}\n"
+                               "{\"execute\":\"query-b\",\"arguments\":{\"n\":7},\"id\":3}\n");
+    assert_int_equal(qmp_pending(t.qmp), 3);
+    say(&t, GREETING "{\"return\": {}, \"id\": 1}\r\n{\"return\": 3, \"id\": 3}\r\n");
+    assert_string_equal(t.answers->str, "3; ");
+    say(&t, "{\"return\": 2, \"id\":");
+    say(&t, " 2}\r\n");
+    assert_string_equal(t.answers->str, "3; 2; ");
+    assert_int_equal(qmp_pending(t.qmp), 0);
+    assert_int_equal(qmp_waits_since(t.qmp), 0);
+    finish(&t);
+}
+
+static void
+errors_and_events_are_told_apart(void **state)
+{
+    Talk t;
+
+    begin(&t);
+    qmp_call(t.qmp, "query-a", NULL, on_answer, &t);
+    say(&t,
+        GREETING "{\"return\": {}, \"id\": 1}\r\n"
+                 "{\"timestamp\": {\"seconds\": 5, \"microseconds\": 6}, \"event\": \"STOP\"}\r\n"
+                 "{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n");
+    assert_string_equal(t.events->str, "STOP@5.6 ");
+    assert_string_equal(t.answers->str, "unable to execute QEMU command 'query-a': no; ");
+    finish(&t);
+}
+
+static void
+the_end_answers_every_call(void **state)
+{
+    Talk t;
+
+    begin(&t);
+    qmp_call(t.qmp, "query-a", NULL, on_answer, &t);
+    qmp_call(t.qmp, "query-b", NULL, on_answer, &t);
+    shutdown(t.peer, SHUT_RDWR);
+    turn();
+    assert_true(t.ended);
+    assert_string_equal(t.answers->str,
+                        "domain is no longer running; domain is no longer running; ");
+    qmp_call(t.qmp, "query-c", NULL, on_answer, &t); /* on no monitor at all */
+    assert_true(g_str_has_suffix(t.answers->str, "running; domain is no longer running; "));
+    finish(&t);
+}
+
+static void
+what_is_not_json_ends_it(void **state)
+{
+    Talk t;
+
+    begin(&t);
+    say(&t, "Hello\r\n");
+    assert_true(t.ended);
+    finish(&t);
+}
+
+static void
+free_answers_too(void **state)
+{
+    Talk t;
+
+    begin(&t);
+    qmp_call(t.qmp, "query-a", NULL, on_answer, &t);
+    qmp_free(g_steal_pointer(&t.qmp));
+    assert_string_equal(t.answers->str, "domain is no longer running; ");
+    assert_false(t.ended);
+    finish(&t);
+}
+
+static void
+json_paths_find_members(void **state)
+{
+    json_object *o = json_tokener_parse("{\"a\": {\"b\": {\"c\": 5, \"s\": \"x\", \"t\": true}}}");
+
+    assert_int_equal(json_int(o, "a.b.c", 0), 5);
+    assert_int_equal(json_int(o, "a.b.d", 9), 9);
+    assert_string_equal(json_str(o, "a.b.s"), "x");
+    assert_null(json_str(o, "a.b.c"));
+    assert_null(json_at(o, "a.x.c"));
+    assert_true(json_flag(o, "a.b.t"));
+    json_object_put(o);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_are_pipelined_and_answered_by_number),
+        cmocka_unit_test(errors_and_events_are_told_apart),
+        cmocka_unit_test(the_end_answers_every_call),
+        cmocka_unit_test(what_is_not_json_ends_it),
+        cmocka_unit_test(free_answers_too),
+        cmocka_unit_test(json_paths_find_members),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
