@@ -14,10 +14,18 @@ static const FillPass passes[] = {
     fill_numatune,
     fill_lifecycle,
     /* devices: what is written, then what the machine and the others bring along */
+    fill_controllers,
     fill_disks,
     fill_chars,
     fill_devices,
+    fill_machine_controllers,
     fill_implicit_devices,
+    /* where they sit, and controllers and hubs for those that have no seat */
+    fill_drive_addresses,
+    fill_needed_controllers,
+    fill_serial_addresses,
+    fill_usb_addresses,
+    fill_pci_addresses,
 };
 
 gboolean

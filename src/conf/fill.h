@@ -33,3 +33,23 @@ gboolean fill_chars(Fill *f, GError **err);
 /* fill_devices.c */
 gboolean fill_devices(Fill *f, GError **err);
 gboolean fill_implicit_devices(Fill *f, GError **err);
+
+/* fill_controller.c */
+gboolean fill_controllers(Fill *f, GError **err);         /* what the document names */
+gboolean fill_machine_controllers(Fill *f, GError **err); /* what the board has */
+gboolean fill_needed_controllers(Fill *f, GError **err);  /* what the devices sit on */
+ControllerDef *controller_find(const DomainDef *def, int type, guint32 index);
+/* Where the dump shows it: behind the last of its type with a smaller index. */
+ControllerDef *controller_add(DomainDef *def, int type, guint32 index, int model);
+gboolean controller_is_ich9(const ControllerDef *c);      /* a part of a USB 2 controller */
+gboolean controller_is_companion(const ControllerDef *c); /* not its first part */
+
+/* fill_address.c */
+gboolean fill_drive_addresses(Fill *f, GError **err);
+gboolean fill_serial_addresses(Fill *f, GError **err); /* virtio-serial, CCID, memory slots */
+
+/* fill_usb.c */
+gboolean fill_usb_addresses(Fill *f, GError **err);
+
+/* fill_pci.c */
+gboolean fill_pci_addresses(Fill *f, GError **err);

@@ -1,0 +1,286 @@
+/* Controllers: their numbers, order and models; those a machine has and those devices need. */
+#include "fill.h"
+
+#include <string.h>
+
+gboolean
+controller_is_ich9(const ControllerDef *c)
+{
+    return c->type == CONTROLLER_USB && c->model >= MODEL_ICH9_EHCI1 &&
+           c->model <= MODEL_ICH9_UHCI3;
+}
+
+gboolean
+controller_is_companion(const ControllerDef *c)
+{
+    return controller_is_ich9(c) && c->model != MODEL_ICH9_EHCI1;
+}
+
+ControllerDef *
+controller_find(const DomainDef *def, int type, guint32 index)
+{
+    EACH (ControllerDef, c, def->devices.controllers)
+        if (c->type == type && c->has_index && c->index == index)
+            return c;
+    return NULL;
+}
+
+static gboolean
+stands_before(const ControllerDef *c, const ControllerDef *other)
+{
+    if (c->index != other->index)
+        return c->index < other->index;
+    /* the master of a USB 2 controller leads its companions */
+    return c->type == CONTROLLER_USB && !controller_is_companion(c) &&
+           controller_is_companion(other);
+}
+
+static void
+controller_insert(DomainDef *def, ControllerDef *controller)
+{
+    GPtrArray *all = def->devices.controllers;
+    guint at = list_length(all);
+    gboolean found = FALSE;
+
+    for (guint i = list_length(all); i-- > 0;) {
+        const ControllerDef *other = all->pdata[i];
+
+        if (other->type != controller->type)
+            continue;
+        if (stands_before(controller, other))
+            at = i;
+        else if (!found)
+            at = i + 1;
+        found = TRUE;
+    }
+    list_insert(&def->devices.controllers, at, controller);
+}
+
+ControllerDef *
+controller_add(DomainDef *def, int type, guint32 index, int model)
+{
+    ControllerDef *c = schema_new(&controller_schema);
+
+    c->type = type;
+    c->index = index;
+    c->has_index = TRUE;
+    c->model = model;
+    controller_insert(def, c);
+    return c;
+}
+
+/* ---- numbers, order and models of what is written */
+
+static gboolean
+has_model_at(const DomainDef *def, const ControllerDef *like, guint32 index)
+{
+    EACH (ControllerDef, c, def->devices.controllers)
+        if (c->type == like->type && c->has_index && c->index == index && c->model == like->model)
+            return TRUE;
+    return FALSE;
+}
+
+/* Parts of one USB 2 controller that follow each other share their number. */
+static void
+number_controller(const DomainDef *def, ControllerDef *c, const ControllerDef *last)
+{
+    guint32 index = 0;
+
+    if (last && last->type == CONTROLLER_USB && controller_is_ich9(c) && controller_is_ich9(last) &&
+        !has_model_at(def, c, last->index)) {
+        index = last->index;
+    } else {
+        while (controller_find(def, c->type, index))
+            index++;
+    }
+    c->index = index;
+    c->has_index = TRUE;
+}
+
+static gboolean
+check_root(const Fill *f, GError **err)
+{
+    const ControllerDef *root = controller_find(f->def, CONTROLLER_PCI, 0);
+    int model = f->q35 ? MODEL_PCIE_ROOT : MODEL_PCI_ROOT;
+
+    if (!root || !(f->q35 || f->i440fx) || root->model == model)
+        return TRUE;
+    return fail(err, ERR_XML,
+                "The PCI controller with index='0' must be model='%s' for this machine type, "
+                "but model='%s' was found instead",
+                word_of(controller_models, model), word_of(controller_models, root->model) ?: "");
+}
+
+static void
+renumber_and_sort(DomainDef *def)
+{
+    g_autoptr(GPtrArray) written = g_steal_pointer(&def->devices.controllers);
+    const ControllerDef *last = NULL;
+
+    def->devices.controllers = written;
+    EACH (ControllerDef, c, written) {
+        if (!c->has_index)
+            number_controller(def, c, last);
+        if (c->type == CONTROLLER_USB)
+            last = c;
+    }
+    def->devices.controllers = NULL;
+    EACH (ControllerDef, d, written)
+        controller_insert(def, d);
+}
+
+static int
+default_usb_model(const Fill *f)
+{
+    if (f->x86 && caps_has_device(f->caps, "piix3-usb-uhci"))
+        return MODEL_PIIX3_UHCI;
+    return caps_has_device(f->caps, "qemu-xhci") ? MODEL_QEMU_XHCI : MODEL_NEC_XHCI;
+}
+
+static int
+default_scsi_model(const Fill *f)
+{
+    if (f->x86 && caps_has_device(f->caps, "lsi53c895a"))
+        return MODEL_LSILOGIC;
+    return MODEL_VIRTIO_SCSI;
+}
+
+/* The first port of each companion on the bus of its master. */
+static void
+fill_companion(ControllerDef *c)
+{
+    static const guint32 first[] = { 0, 2, 4 };
+
+    if (!controller_is_companion(c) || c->info.has_startport)
+        return;
+    c->info.startport = first[c->model - MODEL_ICH9_UHCI1];
+    c->info.has_startport = TRUE;
+}
+
+static void
+fill_model(const Fill *f, ControllerDef *c)
+{
+    if (c->type == CONTROLLER_SCSI && (!c->model || c->model == MODEL_AUTO))
+        c->model = default_scsi_model(f);
+    else if (c->type == CONTROLLER_USB && !c->model)
+        c->model = default_usb_model(f);
+    fill_companion(c);
+}
+
+gboolean
+fill_controllers(Fill *f, GError **err)
+{
+    if (f->def->devices.controllers)
+        renumber_and_sort(f->def);
+    EACH (ControllerDef, c, f->def->devices.controllers)
+        fill_model(f, c);
+    return check_root(f, err);
+}
+
+/* ---- of the machine */
+
+static gboolean
+has_type(const DomainDef *def, int type)
+{
+    EACH (ControllerDef, c, def->devices.controllers)
+        if (c->type == type)
+            return TRUE;
+    return FALSE;
+}
+
+static void
+add_default_usb(Fill *f)
+{
+    int model = default_usb_model(f);
+
+    if (f->isapc || has_type(f->def, CONTROLLER_USB))
+        return;
+    if (f->q35 && caps_has_device(f->caps, "qemu-xhci"))
+        model = MODEL_QEMU_XHCI;
+    controller_add(f->def, CONTROLLER_USB, 0, model);
+}
+
+gboolean
+fill_machine_controllers(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    int root = f->i440fx ? MODEL_PCI_ROOT : MODEL_PCIE_ROOT;
+
+    if (f->isapc || (f->x86 && !f->i440fx && !f->q35))
+        return TRUE;
+    add_default_usb(f);
+    if (f->q35 && !controller_find(f->def, CONTROLLER_SATA, 0))
+        controller_add(f->def, CONTROLLER_SATA, 0, 0);
+    if (!controller_find(f->def, CONTROLLER_PCI, 0))
+        controller_add(f->def, CONTROLLER_PCI, 0, root);
+    return TRUE;
+}
+
+/* ---- of the devices */
+
+static void
+need(Fill *f, int type, guint32 index)
+{
+    if (!controller_find(f->def, type, index))
+        controller_add(f->def, type, index, type == CONTROLLER_SCSI ? default_scsi_model(f) : 0);
+}
+
+static void
+need_upto(Fill *f, int type, int last)
+{
+    for (int i = 0; i <= last; i++)
+        need(f, type, (guint32)i);
+}
+
+static const struct {
+    int bus, controller;
+} drive_buses[] = {
+    { DISK_BUS_SCSI, CONTROLLER_SCSI },
+    { DISK_BUS_FDC, CONTROLLER_FDC },
+    { DISK_BUS_IDE, CONTROLLER_IDE },
+    { DISK_BUS_SATA, CONTROLLER_SATA },
+};
+
+static int
+last_drive_controller(const DomainDef *def, int bus)
+{
+    int last = -1;
+
+    EACH (DiskDef, disk, def->devices.disks)
+        if (disk->bus == bus && disk->info.address.type == ADDRESS_DRIVE)
+            last = MAX(last, (int)disk->info.address.drive.controller);
+    if (bus != DISK_BUS_SCSI)
+        return last;
+    EACH (HostdevDef, hostdev, def->devices.hostdevs)
+        if (hostdev->source.type == HOSTDEV_SCSI && hostdev->info.address.type == ADDRESS_DRIVE)
+            last = MAX(last, (int)hostdev->info.address.drive.controller);
+    return last;
+}
+
+static void
+need_for_chars(Fill *f)
+{
+    EACH (CharDef, channel, f->def->devices.channels)
+        if (channel->target_type == CHANNEL_VIRTIO)
+            need(f, CONTROLLER_VIRTIO_SERIAL,
+                 channel->info.address.type == ADDRESS_VIRTIO_SERIAL
+                     ? channel->info.address.vserial.controller
+                     : 0);
+    EACH (CharDef, console, f->def->devices.consoles)
+        if (console->target_type == CONSOLE_VIRTIO)
+            need(f, CONTROLLER_VIRTIO_SERIAL,
+                 console->info.address.type == ADDRESS_VIRTIO_SERIAL
+                     ? console->info.address.vserial.controller
+                     : 0);
+}
+
+gboolean
+fill_needed_controllers(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(drive_buses); i++)
+        need_upto(f, drive_buses[i].controller, last_drive_controller(f->def, drive_buses[i].bus));
+    need_for_chars(f);
+    EACH (SmartcardDef, card, f->def->devices.smartcards)
+        need(f, CONTROLLER_CCID,
+             card->info.address.type == ADDRESS_CCID ? card->info.address.ccid.controller : 0);
+    return TRUE;
+}

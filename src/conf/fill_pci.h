@@ -1,0 +1,62 @@
+/* How devices plug into PCI buses. Inside conf only, between fill_pci*.c. */
+#pragma once
+
+#include "fill.h"
+
+/* What a device needs and a bus takes. */
+enum {
+    PCI_LEGACY = 1 << 0,     /* an endpoint of conventional PCI */
+    PCI_EXPRESS = 1 << 1,    /* an endpoint of PCI Express */
+    PCI_INTEGRATED = 1 << 2, /* part of the board: only on the root bus */
+    PCI_BRIDGE = 1 << 3,     /* the controllers */
+    PCI_DMI_BRIDGE = 1 << 4,
+    PCI_EXPANDER = 1 << 5,
+    PCIE_EXPANDER = 1 << 6,
+    PCIE_ROOT_PORT = 1 << 7,
+    PCIE_UPSTREAM = 1 << 8,
+    PCIE_DOWNSTREAM = 1 << 9,
+    PCIE_TO_PCI = 1 << 10,
+    PCI_PART = 1 << 11, /* beside: a function of a controller that has several */
+};
+#define PCI_ENDPOINT (PCI_LEGACY | PCI_EXPRESS | PCI_INTEGRATED)
+
+/* Calls visit for each PCI device in the order in which slots are given out; FALSE stops. */
+typedef gboolean (*PciVisit)(DeviceInfo *info, guint connect, gpointer device, gpointer user,
+                             GError **err);
+/* fill_pci_kind.c */
+gboolean pci_each(Fill *f, PciVisit visit, gpointer user, GError **err);
+
+/* ---- the buses (fill_pci_bus.c) */
+
+enum { PCI_SLOTS = 32, PCI_FUNCTIONS = 8 };
+
+typedef struct PciBus {
+    int model;
+    gboolean added;              /* no controller in the definition stands for it yet */
+    guint first, last;           /* slots */
+    guint accepts, offers;       /* to who names a slot; to who asks for any */
+    guint8 functions[PCI_SLOTS]; /* taken */
+    gboolean ports[PCI_SLOTS];   /* a slot of root ports, which share it */
+} PciBus;
+
+typedef struct PciTopology {
+    GPtrArray *buses; /* PciBus by number */
+    gboolean express; /* the root is PCI Express */
+    gboolean grows;   /* buses may be added */
+    gboolean grown;
+} PciTopology;
+
+PciTopology *pci_topology_new(gboolean express, gboolean grows);
+void pci_topology_free(PciTopology *t);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PciTopology, pci_topology_free)
+/* A bus of a controller model; its number is that of the controller. */
+void pci_topology_set(PciTopology *t, guint number, int model);
+PciBus *pci_bus(const PciTopology *t, guint number); /* NULL: none */
+/* Makes buses until `number` exists. */
+gboolean pci_topology_reach(PciTopology *t, guint number, guint connect, GError **err);
+/* Takes the function an address names. */
+gboolean pci_take(PciTopology *t, const PciAddress *a, guint connect, GError **err);
+gboolean pci_slot_is_free(const PciTopology *t, guint bus, guint slot);
+/* Finds a free seat and takes it. function: of a part of a multifunction device, else 0. */
+gboolean pci_find(PciTopology *t, guint connect, guint function, PciAddress *ret_address,
+                  GError **err);

@@ -1,0 +1,232 @@
+/* PCI buses while addresses are given out: which slots are free, and buses that are added when none
+ * is. */
+#include "fill_pci.h"
+
+#include <string.h>
+
+static const struct {
+    int model;
+    guint first, last, accepts, offers;
+} bus_kinds[] = {
+    { MODEL_PCI_ROOT, 1, 31, PCI_LEGACY | PCI_INTEGRATED | PCI_BRIDGE | PCI_EXPANDER,
+      PCI_LEGACY | PCI_INTEGRATED | PCI_BRIDGE | PCI_EXPANDER },
+    /* endpoints that name no slot are for ports, where they can be unplugged */
+    { MODEL_PCIE_ROOT, 1, 31,
+      PCI_ENDPOINT | PCIE_ROOT_PORT | PCI_DMI_BRIDGE | PCIE_EXPANDER | PCIE_TO_PCI | PCIE_UPSTREAM,
+      PCI_INTEGRATED | PCIE_ROOT_PORT | PCI_DMI_BRIDGE | PCIE_EXPANDER },
+    { MODEL_PCI_BRIDGE, 1, 31, PCI_LEGACY | PCI_BRIDGE, PCI_LEGACY | PCI_BRIDGE },
+    { MODEL_PCIE_TO_PCI_BRIDGE, 1, 31, PCI_LEGACY | PCI_BRIDGE, PCI_LEGACY | PCI_BRIDGE },
+    { MODEL_DMI_TO_PCI_BRIDGE, 0, 31, PCI_LEGACY | PCI_BRIDGE, PCI_BRIDGE },
+    { MODEL_PCIE_ROOT_PORT, 0, 0, PCI_EXPRESS | PCIE_UPSTREAM | PCIE_TO_PCI | PCI_DMI_BRIDGE,
+      PCI_EXPRESS | PCIE_UPSTREAM | PCIE_TO_PCI },
+    { MODEL_PCIE_SWITCH_DOWNSTREAM_PORT, 0, 0,
+      PCI_EXPRESS | PCIE_UPSTREAM | PCIE_TO_PCI | PCI_DMI_BRIDGE,
+      PCI_EXPRESS | PCIE_UPSTREAM | PCIE_TO_PCI },
+    { MODEL_PCIE_SWITCH_UPSTREAM_PORT, 0, 31, PCIE_DOWNSTREAM, PCIE_DOWNSTREAM },
+    { MODEL_PCI_EXPANDER_BUS, 0, 31, PCI_LEGACY | PCI_BRIDGE, PCI_LEGACY | PCI_BRIDGE },
+    { MODEL_PCIE_EXPANDER_BUS, 0, 31, PCIE_ROOT_PORT | PCI_DMI_BRIDGE,
+      PCIE_ROOT_PORT | PCI_DMI_BRIDGE },
+};
+
+PciTopology *
+pci_topology_new(gboolean express, gboolean grows)
+{
+    PciTopology *t = g_new0(PciTopology, 1);
+
+    t->buses = g_ptr_array_new_with_free_func(g_free);
+    t->express = express;
+    t->grows = grows;
+    return t;
+}
+
+void
+pci_topology_free(PciTopology *t)
+{
+    if (!t)
+        return;
+    g_ptr_array_unref(t->buses);
+    g_free(t);
+}
+
+void
+pci_topology_set(PciTopology *t, guint number, int model)
+{
+    if (t->buses->len <= number)
+        g_ptr_array_set_size(t->buses, (int)number + 1);
+    for (gsize i = 0; i < G_N_ELEMENTS(bus_kinds); i++) {
+        PciBus *bus;
+
+        if (bus_kinds[i].model != model)
+            continue;
+        bus = g_new0(PciBus, 1);
+        bus->model = model;
+        bus->first = bus_kinds[i].first;
+        bus->last = bus_kinds[i].last;
+        bus->accepts = bus_kinds[i].accepts;
+        bus->offers = bus_kinds[i].offers;
+        g_free(t->buses->pdata[number]);
+        t->buses->pdata[number] = bus;
+    }
+}
+
+PciBus *
+pci_bus(const PciTopology *t, guint number)
+{
+    return number < t->buses->len ? t->buses->pdata[number] : NULL;
+}
+
+/* ---- more buses */
+
+static void
+add_bus(PciTopology *t, int model)
+{
+    guint number = t->buses->len;
+
+    pci_topology_set(t, number, model);
+    pci_bus(t, number)->added = TRUE;
+    t->grown = TRUE;
+}
+
+static gboolean
+has_legacy_bus(const PciTopology *t)
+{
+    for (guint i = 0; i < t->buses->len; i++)
+        if (pci_bus(t, i) && (pci_bus(t, i)->offers & PCI_BRIDGE))
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+grow(PciTopology *t, guint connect, GError **err)
+{
+    if (t->grows && !t->express && (connect & PCI_LEGACY)) {
+        add_bus(t, MODEL_PCI_BRIDGE);
+    } else if (t->grows && t->express && (connect & (PCI_LEGACY | PCI_BRIDGE))) {
+        if (has_legacy_bus(t)) {
+            add_bus(t, MODEL_PCI_BRIDGE);
+        } else {
+            add_bus(t, MODEL_PCIE_ROOT_PORT);
+            /* where the bridge will sit */
+            pci_bus(t, t->buses->len - 1)->functions[0] = 1;
+            add_bus(t, MODEL_PCIE_TO_PCI_BRIDGE);
+        }
+    } else if (t->grows && t->express && (connect & (PCI_EXPRESS | PCIE_UPSTREAM))) {
+        add_bus(t, MODEL_PCIE_ROOT_PORT);
+    } else if (connect & PCI_INTEGRATED) {
+        return fail(err, ERR_INTERNAL, "No free slot for an integrated device on PCI bus 0");
+    } else if (connect & PCI_ENDPOINT) {
+        return fail(err, ERR_INTERNAL, "No more available PCI slots");
+    } else {
+        return fail(err, ERR_INTERNAL,
+                    "a PCI slot is needed to connect a PCI controller, but none is available, and "
+                    "it cannot be automatically added");
+    }
+    return TRUE;
+}
+
+gboolean
+pci_topology_reach(PciTopology *t, guint number, guint connect, GError **err)
+{
+    enum { MOST = 256 };
+
+    if (number >= MOST)
+        return fail(err, ERR_XML, "Invalid PCI bus %u", number);
+    while (t->buses->len <= number)
+        if (!grow(t, connect, err))
+            return FALSE;
+    return TRUE;
+}
+
+/* ---- slots */
+
+gboolean
+pci_slot_is_free(const PciTopology *t, guint bus, guint slot)
+{
+    return pci_bus(t, bus) && pci_bus(t, bus)->functions[slot] == 0;
+}
+
+static gboolean
+check_seat(const PciBus *bus, const PciAddress *a, guint connect, GError **err)
+{
+    g_autofree char *name = g_strdup_printf("%04x:%02x:%02x.%x", a->domain, a->bus, a->slot,
+                                            a->function);
+
+    if (a->domain != 0)
+        return fail(err, ERR_XML, "Invalid PCI address %s. Only PCI domain 0 is available", name);
+    if (a->slot >= PCI_SLOTS || a->slot > bus->last)
+        return fail(err, ERR_XML, "Invalid PCI address %s. slot must be <= %u", name, bus->last);
+    if (a->slot < bus->first)
+        return fail(err, ERR_XML, "Invalid PCI address %s. slot must be >= %u", name, bus->first);
+    if (a->function >= PCI_FUNCTIONS)
+        return fail(err, ERR_XML, "Invalid PCI address %s. function must be <= 7", name);
+    if ((bus->functions[a->slot] & (1 << a->function)) != 0)
+        return fail(err, ERR_XML, "Attempted double use of PCI Address %s", name);
+    /* who names a seat may put an endpoint of the other sort there */
+    if ((bus->accepts & connect) != 0 ||
+        ((connect & PCI_ENDPOINT) != 0 && (bus->accepts & PCI_ENDPOINT) != 0))
+        return TRUE;
+    return fail(err, ERR_XML, "PCI bus is not compatible with the device at %s", name);
+}
+
+gboolean
+pci_take(PciTopology *t, const PciAddress *a, guint connect, GError **err)
+{
+    PciBus *bus;
+
+    if (!pci_topology_reach(t, a->bus, connect, err))
+        return FALSE;
+    bus = pci_bus(t, a->bus);
+    if (!check_seat(bus, a, connect, err))
+        return FALSE;
+    bus->functions[a->slot] |= (guint8)(1 << a->function);
+    bus->ports[a->slot] = connect == PCIE_ROOT_PORT;
+    return TRUE;
+}
+
+/* Root ports share a slot; everything else starts an empty one. */
+static gboolean
+find_in_slot(const PciBus *bus, guint slot, guint connect, guint *function)
+{
+    if (bus->functions[slot] == 0)
+        return TRUE;
+    if (connect != PCIE_ROOT_PORT || !bus->ports[slot])
+        return FALSE;
+    for (guint i = 0; i < PCI_FUNCTIONS; i++) {
+        if ((bus->functions[slot] & (1 << i)) != 0)
+            continue;
+        *function = i;
+        return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+find_on_bus(PciTopology *t, guint number, guint connect, guint function, PciAddress *ret_address)
+{
+    PciBus *bus = pci_bus(t, number);
+
+    if (!bus || (bus->offers & connect) == 0)
+        return FALSE;
+    for (guint slot = bus->first; slot <= bus->last; slot++) {
+        guint at = function;
+
+        if (!find_in_slot(bus, slot, connect, &at))
+            continue;
+        bus->functions[slot] |= (guint8)(1 << at);
+        bus->ports[slot] = connect == PCIE_ROOT_PORT;
+        *ret_address = (PciAddress){ .bus = number, .slot = slot, .function = at };
+        return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean
+pci_find(PciTopology *t, guint connect, guint function, PciAddress *ret_address, GError **err)
+{
+    for (guint number = 0;; number++) {
+        if (number == t->buses->len && !grow(t, connect, err))
+            return FALSE;
+        if (find_on_bus(t, number, connect, function, ret_address))
+            return TRUE;
+    }
+}
