@@ -223,6 +223,7 @@ typedef struct GraphicsListen {
     char *address, *network, *socket;
     int from_config; /* live */
 } GraphicsListen;
+extern const Schema graphics_listen_schema;
 
 typedef struct SpiceChannel {
     int name; /* word */

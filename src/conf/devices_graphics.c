@@ -32,7 +32,7 @@ static const Field listen_fields[] = {
     ROW(GraphicsListen, "@network", F_STRING, network, F_NONEMPTY, NULL, "Network to take it of."),
     ROW(GraphicsListen, "@socket", F_STRING, socket, F_NONEMPTY, NULL, "Path of a socket."), ROW_END
 };
-static const Schema listen_schema = { "listen", sizeof(GraphicsListen), listen_fields };
+const Schema graphics_listen_schema = { "listen", sizeof(GraphicsListen), listen_fields };
 
 static const Field spice_channel_fields[] = {
     ROW(SpiceChannel, "@name", F_ENUM, name, F_REQUIRED, spice_channels, "Channel."),
@@ -95,7 +95,7 @@ static const Field graphics_fields[] = {
     WHEN(GraphicsDef, type, BIT(GRAPHICS_SPICE)),
     ROW(GraphicsDef, "", F_PTR, spice, 0, &spice_schema, NULL),
     WHEN(GraphicsDef, type, NETWORKED),
-    ROW(GraphicsDef, "listen", F_LIST, listens, 0, &listen_schema, "Where to listen."),
+    ROW(GraphicsDef, "listen", F_LIST, listens, 0, &graphics_listen_schema, "Where to listen."),
     WHEN_END,
     ROW(GraphicsDef, "gl/@enable", F_ENUM, gl, 0, yes_no, "OpenGL."),
     ROW(GraphicsDef, "gl/@rendernode", F_STRING, rendernode, 0, NULL, "DRM device to render on."),

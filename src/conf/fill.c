@@ -10,16 +10,18 @@ static const FillPass passes[] = {
     fill_memory,
     fill_processors,
     fill_cpu,
-    fill_features,
     fill_numatune,
     fill_lifecycle,
     /* devices: what is written, then what the machine and the others bring along */
     fill_controllers,
     fill_disks,
     fill_chars,
+    fill_graphics,
     fill_devices,
     fill_machine_controllers,
     fill_implicit_devices,
+    /* what the machine needs for the sake of its devices */
+    fill_features,
     /* where they sit, and controllers and hubs for those that have no seat */
     fill_drive_addresses,
     fill_needed_controllers,
@@ -43,6 +45,15 @@ domain_is_i440fx(const DomainDef *def)
 
     return machine && (strcmp(machine, "pc") == 0 || g_str_has_prefix(machine, "pc-i440fx-") ||
                        g_str_has_prefix(machine, "pc-0.") || g_str_has_prefix(machine, "pc-1."));
+}
+
+void
+set_text(char **at, const char *text)
+{
+    char *copy = g_strdup(text);
+
+    g_free(*at);
+    *at = copy;
 }
 
 gboolean

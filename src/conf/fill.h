@@ -14,6 +14,23 @@ typedef struct Fill {
 
 typedef gboolean (*FillPass)(Fill *f, GError **err);
 
+void set_text(char **at, const char *text); /* a copy replaces what was there */
+
+/* 0 stands for "not said". */
+static inline void
+default_int(int *at, int value)
+{
+    if (!*at)
+        *at = value;
+}
+
+static inline void
+default_u32(guint32 *at, guint32 value)
+{
+    if (!*at)
+        *at = value;
+}
+
 /* fill_machine.c */
 gboolean fill_machine(Fill *f, GError **err);
 gboolean fill_memory(Fill *f, GError **err);
@@ -29,6 +46,9 @@ int disk_name_index(const char *target); /* "vdc" is 2; -1: no name of a disk */
 
 /* fill_char.c */
 gboolean fill_chars(Fill *f, GError **err);
+
+/* fill_graphics.c */
+gboolean fill_graphics(Fill *f, GError **err);
 
 /* fill_devices.c */
 gboolean fill_devices(Fill *f, GError **err);

@@ -19,41 +19,6 @@ number_ports(GPtrArray *list)
     }
 }
 
-static void
-fill_source(CharSource *source)
-{
-    if (!source->type)
-        source->type = CHAR_PTY;
-    if (source->type == CHAR_TCP && !source->protocol)
-        source->protocol = CHAR_PROTOCOL_RAW;
-}
-
-/* By what it is plugged into: a bare address tells. */
-static int
-default_serial_target(const Fill *f, const CharDef *serial)
-{
-    switch ((AddressType)serial->info.address.type) {
-    case ADDRESS_USB:
-        return SERIAL_USB;
-    case ADDRESS_PCI:
-        return SERIAL_PCI;
-    case ADDRESS_SPAPR_VIO:
-        return SERIAL_SPAPR_VIO;
-    case ADDRESS_NONE:
-    case ADDRESS_DRIVE:
-    case ADDRESS_VIRTIO_SERIAL:
-    case ADDRESS_CCID:
-    case ADDRESS_VIRTIO_S390:
-    case ADDRESS_CCW:
-    case ADDRESS_VIRTIO_MMIO:
-    case ADDRESS_ISA:
-    case ADDRESS_DIMM:
-    case ADDRESS_UNASSIGNED:
-        return f->x86 ? SERIAL_ISA : SERIAL_SYSTEM;
-    }
-    return SERIAL_ISA;
-}
-
 static const char *const target_models[] = {
     [SERIAL_ISA] = "isa-serial",         [SERIAL_USB] = "usb-serial", [SERIAL_PCI] = "pci-serial",
     [SERIAL_SPAPR_VIO] = "spapr-vty",    [SERIAL_SYSTEM] = "pl011",   [SERIAL_SCLP] = "sclpconsole",
@@ -63,8 +28,7 @@ static const char *const target_models[] = {
 static void
 fill_serial_target(const Fill *f, CharDef *serial)
 {
-    if (!serial->target_type)
-        serial->target_type = default_serial_target(f, serial);
+    default_int(&serial->target_type, f->x86 ? SERIAL_ISA : SERIAL_SYSTEM);
     if (!serial->target_model && (gsize)serial->target_type < G_N_ELEMENTS(target_models))
         serial->target_model = word_find(serial_models, target_models[serial->target_type]);
 }
@@ -168,19 +132,13 @@ gboolean
 fill_chars(Fill *f, GError **err)
 {
     Devices *devices = &f->def->devices;
-    GPtrArray *const lists[] = { devices->serials, devices->parallels, devices->consoles,
-                                 devices->channels };
 
-    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++)
-        EACH (CharDef, c, lists[i])
-            fill_source(&c->source);
     number_ports(devices->serials);
     number_ports(devices->parallels);
     EACH (CharDef, serial, devices->serials)
         fill_serial_target(f, serial);
     EACH (CharDef, console, devices->consoles) {
-        if (!console->target_type)
-            console->target_type = CONSOLE_SERIAL;
+        default_int(&console->target_type, CONSOLE_SERIAL);
         if (console != devices->consoles->pdata[0] && console->target_type == CONSOLE_SERIAL)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "Only the first console can be a serial port");
     }

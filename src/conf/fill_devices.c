@@ -1,10 +1,10 @@
 /* Defaults of the other devices, and the devices that every machine has though nobody wrote them
- * down: mouse and keyboard, an audio backend, the balloon, the watchdog of q35. */
+ * down: mouse and keyboard, the balloon, the watchdog of q35, a crowd's IOMMU. */
 #include "fill.h"
 
 #include <string.h>
 
-/* ---- what everyone has */
+/* ---- input */
 
 static gboolean
 has_input(const Fill *f, int type, int bus)
@@ -19,38 +19,208 @@ has_input(const Fill *f, int type, int bus)
 static void
 add_ps2_inputs(Fill *f)
 {
+    static const int types[] = { INPUT_MOUSE, INPUT_KEYBOARD };
     const FeaturesDef *features = f->def->features;
 
     if (!f->i440fx && !f->q35 && !f->isapc)
         return;
     if (features && features->ps2 == OFF)
         return;
-    for (int type = INPUT_MOUSE; type <= INPUT_KEYBOARD; type += INPUT_KEYBOARD - INPUT_MOUSE) {
+    for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
         InputDef *input;
 
-        if (has_input(f, type, INPUT_PS2))
+        if (has_input(f, types[i], INPUT_PS2))
             continue;
         input = list_grow(&f->def->devices.inputs, &input_schema);
-        input->type = type;
+        input->type = types[i];
         input->bus = INPUT_PS2;
     }
 }
 
+static int
+default_input_bus(const Fill *f, const InputDef *input)
+{
+    switch (input->type) {
+    case INPUT_MOUSE:
+    case INPUT_KEYBOARD:
+        return f->x86 ? INPUT_PS2 : INPUT_USB;
+    case INPUT_TABLET:
+        return INPUT_USB;
+    case INPUT_PASSTHROUGH:
+        return INPUT_VIRTIO;
+    }
+    return 0;
+}
+
+/* A bus that nobody named is settled after the built-in ones are there: they count by name. */
 static void
-add_audio(Fill *f)
+fill_inputs(Fill *f)
+{
+    add_ps2_inputs(f);
+    EACH (InputDef, input, f->def->devices.inputs)
+        default_int(&input->bus, default_input_bus(f, input));
+}
+
+/* ---- interfaces */
+
+static const char *
+default_net_model(const Fill *f, const NetDef *net)
+{
+    switch ((NetType)net->source.net_type) {
+    case NET_HOSTDEV:
+        return NULL;
+    case NET_VHOST_USER:
+    case NET_VDPA:
+        return "virtio";
+    case NET_NONE:
+    case NET_USER:
+    case NET_ETHERNET:
+    case NET_SERVER:
+    case NET_CLIENT:
+    case NET_MCAST:
+    case NET_UDP:
+    case NET_NETWORK:
+    case NET_BRIDGE:
+    case NET_INTERNAL:
+    case NET_DIRECT:
+    case NET_NULL:
+    case NET_VDS:
+        break;
+    }
+    if (!f->x86)
+        return "virtio";
+    return caps_has_device(f->caps, "rtl8139") ? "rtl8139" : "e1000";
+}
+
+static void
+make_mac(guint8 *mac)
+{
+    static const guint8 prefix[] = { 0x52, 0x54, 0x00 };
+
+    memcpy(mac, prefix, sizeof(prefix));
+    for (gsize i = sizeof(prefix); i < 6; i++)
+        mac[i] = (guint8)g_random_int();
+}
+
+static gboolean
+mac_is_zero(const guint8 *mac)
+{
+    static const guint8 zero[6];
+
+    return memcmp(mac, zero, sizeof(zero)) == 0;
+}
+
+static void
+fill_net(Fill *f, NetDef *net)
+{
+    if (mac_is_zero(net->mac))
+        make_mac(net->mac);
+    if (!net->model || !*net->model)
+        set_text(&net->model, default_net_model(f, net));
+}
+
+/* ---- what people write down */
+
+static void
+fill_filesystem(FsDef *fs)
+{
+    enum { FS_MOUNT = 1, ACCESS_PASSTHROUGH = 1 };
+
+    default_int(&fs->type, FS_MOUNT);
+    default_int(&fs->accessmode, ACCESS_PASSTHROUGH);
+}
+
+static void
+fill_hostdev(HostdevDef *hostdev)
+{
+    enum { SUBSYSTEM = 1 };
+
+    default_int(&hostdev->mode, SUBSYSTEM);
+    if (!hostdev->managed && hostdev->mode == SUBSYSTEM)
+        hostdev->managed = NO;
+    if (hostdev->source.type == HOSTDEV_MDEV && !hostdev->display && hostdev->model &&
+        strcmp(word_of(hostdev_models, hostdev->model), "vfio-pci") == 0)
+        hostdev->display = OFF;
+}
+
+static void
+fill_sound(SoundDef *sound)
+{
+    if (sound->model == SOUND_VIRTIO && !sound->streams)
+        sound->streams = 2;
+}
+
+static void
+fill_rng(RngDef *rng)
+{
+    default_int(&rng->model, VIRTIO_MODEL_VIRTIO);
+    if (rng->backend == RNG_RANDOM && !rng->random_device)
+        rng->random_device = g_strdup("/dev/random");
+}
+
+static void
+fill_tpm(TpmDef *tpm)
+{
+    enum { TPM_TIS = 1, TPM_CRB };
+    enum { TPM_PASSTHROUGH = 1, TPM_EMULATOR, TPM_EXTERNAL };
+    enum { TPM_1_2 = 1, TPM_2_0 };
+
+    default_int(&tpm->model, TPM_TIS);
+    if (tpm->backend == TPM_PASSTHROUGH && !tpm->device)
+        tpm->device = g_strdup("/dev/tpm0");
+    if (tpm->backend == TPM_EMULATOR && !tpm->version)
+        tpm->version = tpm->model == TPM_TIS ? TPM_1_2 : TPM_2_0;
+}
+
+static void
+fill_shmem(ShmemDef *shmem)
+{
+    enum { IVSHMEM = 1, IVSHMEM_PLAIN, IVSHMEM_DOORBELL };
+
+    if (shmem->model == IVSHMEM_PLAIN && !shmem->size)
+        shmem->size = 4;
+    if (shmem->model == IVSHMEM_DOORBELL) {
+        shmem->msi = TRUE;
+        default_int(&shmem->msi_ioeventfd, ON);
+    }
+}
+
+static void
+fill_vsock(VsockDef *vsock)
+{
+    if (!vsock)
+        return;
+    default_int(&vsock->model, VIRTIO_MODEL_VIRTIO);
+    default_int(&vsock->auto_cid, vsock->cid ? NO : YES);
+}
+
+gboolean
+fill_devices(Fill *f, GError **err G_GNUC_UNUSED)
 {
     Devices *d = &f->def->devices;
-    AudioDef *audio;
 
-    EACH (GraphicsDef, graphics, d->graphics)
-        if (graphics->type == GRAPHICS_DBUS)
-            return;
-    if (d->audios)
-        return;
-    audio = list_grow(&d->audios, &audio_schema);
-    audio->type = AUDIO_NONE;
-    audio->id = 1;
+    EACH (NetDef, net, d->nets)
+        fill_net(f, net);
+    EACH (FsDef, fs, d->filesystems)
+        fill_filesystem(fs);
+    EACH (HostdevDef, hostdev, d->hostdevs)
+        fill_hostdev(hostdev);
+    EACH (SoundDef, sound, d->sounds)
+        fill_sound(sound);
+    EACH (RngDef, rng, d->rngs)
+        fill_rng(rng);
+    EACH (TpmDef, tpm, d->tpms)
+        fill_tpm(tpm);
+    EACH (PanicDef, panic, d->panics)
+        if (!panic->model && f->x86)
+            panic->model = PANIC_ISA;
+    EACH (ShmemDef, shmem, d->shmems)
+        fill_shmem(shmem);
+    fill_vsock(d->vsock);
+    return TRUE;
 }
+
+/* ---- what everyone has */
 
 static void
 add_balloon(Fill *f)
@@ -59,41 +229,55 @@ add_balloon(Fill *f)
 
     if (!d->balloon)
         d->balloon = schema_new(&memballoon_schema);
-    if (!d->balloon->model)
-        d->balloon->model = BALLOON_VIRTIO;
+    default_int(&d->balloon->model, BALLOON_VIRTIO);
 }
 
+/* The chipset's watchdog does what the others do. */
 static void
 add_watchdog(Fill *f)
 {
     Devices *d = &f->def->devices;
+    int action = WATCHDOG_RESET;
     WatchdogDef *watchdog;
 
     EACH (WatchdogDef, w, d->watchdogs) {
-        if (!w->action)
-            w->action = WATCHDOG_RESET;
+        default_int(&w->action, WATCHDOG_RESET);
         if (w->model == WATCHDOG_ITCO)
             return;
+        action = w->action;
     }
     if (!f->q35)
         return;
     watchdog = list_grow(&d->watchdogs, &watchdog_schema);
     watchdog->model = WATCHDOG_ITCO;
-    watchdog->action = WATCHDOG_RESET;
+    watchdog->action = action;
 }
 
-gboolean
-fill_devices(Fill *f G_GNUC_UNUSED, GError **err G_GNUC_UNUSED)
+/* More processors than an 8 bit APIC id can name need extended interrupts, and these an IOMMU. */
+static void
+add_iommu(Fill *f)
 {
-    return TRUE;
+    Devices *d = &f->def->devices;
+    IommuDef *iommu = list_item(d->iommus, 0);
+
+    if (!f->q35 || f->def->vcpus <= 255)
+        return;
+    if (!iommu) {
+        iommu = list_grow(&d->iommus, &iommu_schema);
+        iommu->model = IOMMU_INTEL;
+    }
+    if (iommu->model != IOMMU_INTEL)
+        return;
+    default_int(&iommu->intremap, ON);
+    default_int(&iommu->eim, ON);
 }
 
 gboolean
 fill_implicit_devices(Fill *f, GError **err G_GNUC_UNUSED)
 {
-    add_ps2_inputs(f);
-    add_audio(f);
+    fill_inputs(f);
     add_balloon(f);
     add_watchdog(f);
+    add_iommu(f);
     return TRUE;
 }

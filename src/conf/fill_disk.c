@@ -136,10 +136,8 @@ gboolean
 fill_disks(Fill *f, GError **err G_GNUC_UNUSED)
 {
     EACH (DiskDef, disk, f->def->devices.disks) {
-        if (!disk->device)
-            disk->device = DISK_DISK;
-        if (!disk->bus)
-            disk->bus = bus_of_target(f, disk);
+        default_int(&disk->device, DISK_DISK);
+        default_int(&disk->bus, bus_of_target(f, disk));
         if (disk->device == DISK_CDROM)
             disk->readonly = TRUE;
         fill_source_type(disk);

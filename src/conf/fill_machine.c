@@ -3,22 +3,6 @@
 
 #include <string.h>
 
-static void
-text_set(char **at, const char *text)
-{
-    char *copy = g_strdup(text);
-
-    g_free(*at);
-    *at = copy;
-}
-
-static void
-default_int(int *at, int value)
-{
-    if (!*at)
-        *at = value;
-}
-
 /* ---- machine, firmware */
 
 /* Firmware known by its path alone, before there were descriptors beside it. */
@@ -114,7 +98,7 @@ fill_machine(Fill *f, GError **err)
     if (!m)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support machine type '%s'",
                     f->caps->path, def->os.machine ?: "");
-    text_set(&def->os.machine, m->name);
+    set_text(&def->os.machine, m->name);
     if (!def->os.arch)
         def->os.arch = g_strdup(f->caps->arch);
     if (!def->devices.emulator)
@@ -283,14 +267,12 @@ gboolean
 fill_numatune(Fill *f, GError **err G_GNUC_UNUSED)
 {
     NumatuneDef *tune = f->def->numatune;
-    enum { STATIC = 1, AUTO };
-
     if (!tune || !tune->has_memory)
         return TRUE;
-    if (tune->placement == AUTO)
+    if (tune->placement == PLACEMENT_AUTO)
         g_clear_pointer(&tune->nodes, bitmap_free);
     else if (!tune->nodes)
-        tune->placement = AUTO;
+        tune->placement = PLACEMENT_AUTO;
     else
         tune->placement = 0;
     return TRUE;
@@ -377,10 +359,10 @@ gboolean
 fill_features(Fill *f, GError **err G_GNUC_UNUSED)
 {
     DomainDef *def = f->def;
-    enum { HYPERV_CUSTOM = 1, IOAPIC_QEMU = 1 };
+    enum { IOAPIC_QEMU = 1 };
 
     EACH (IommuDef, iommu, def->devices.iommus) {
-        if (iommu->model == IOMMU_INTEL && iommu->eim == ON) {
+        if (iommu->model == IOMMU_INTEL && iommu->intremap == ON) {
             if (!def->features)
                 def->features = schema_new(&features_schema);
             default_int(&def->features->ioapic, IOAPIC_QEMU);
