@@ -124,3 +124,7 @@ typedef void (*EventFn)(const Event *event, gpointer user);
 guint event_subscribe(EventFn fn, gpointer user);
 void event_unsubscribe(guint id);
 void event_emit(const Event *event);
+/* The same for what happened while no daemon was there. It is kept for half a minute, and
+ * event_replay tells it to those who come back in that time. Only name, ids and n[] are kept. */
+void event_emit_missed(const Event *event);
+void event_replay(EventFn fn, gpointer user);
