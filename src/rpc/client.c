@@ -28,6 +28,7 @@ client_free(Client *c)
     c->dropped = TRUE;
     g_clear_handle_id(&c->ping_timer, g_source_remove);
     g_clear_handle_id(&c->drop_idle, g_source_remove);
+    g_clear_handle_id(&c->missed_timer, g_source_remove);
     while (c->calls.head) {
         GList *link = g_queue_pop_head_link(&c->calls);
         call_forget_client(link->data);

@@ -310,3 +310,31 @@ client_on_event(Client *c, const Event *event)
             send_event(c, row, r, event);
     }
 }
+
+/* Clients know a callback only after they have read the reply to its registration, and register
+ * several in a row. */
+#define MISSED_MS 200
+
+static void
+replay_one(const Event *event, gpointer user)
+{
+    client_on_event(user, event);
+}
+
+static gboolean
+replay(gpointer data)
+{
+    Client *c = data;
+
+    c->missed_timer = 0;
+    event_replay(replay_one, c);
+    return G_SOURCE_REMOVE;
+}
+
+void
+client_tell_missed(Client *c)
+{
+    if (!c->told_missed)
+        c->missed_timer = g_timeout_add(MISSED_MS, replay, c);
+    c->told_missed = TRUE;
+}

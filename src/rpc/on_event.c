@@ -77,10 +77,14 @@ answer_callback(Call *c, Registration *r)
     GError *err = NULL;
     gint32 callback;
 
-    if (registration_add(&call_client(c)->state, r, &callback, &err))
-        call_reply(c, &callback);
-    else
+    Client *client = call_client(c);
+
+    if (!registration_add(&client->state, r, &callback, &err)) {
         call_fail(c, err);
+        return;
+    }
+    call_reply(c, &callback);
+    client_tell_missed(client);
 }
 
 static Registration
@@ -109,6 +113,7 @@ domain_register_lifecycle(Call *c)
     }
     ConnectDomainEventRegisterRet out = { .cb_registered = 1 };
     call_reply(c, &out);
+    client_tell_missed(call_client(c));
 }
 
 static void

@@ -130,9 +130,11 @@ struct Client {
     guint unanswered_pings;
     guint ping_timer;
     guint drop_idle;
+    guint missed_timer;
     guint busy;      /* frames of it on the stack */
     gboolean paused; /* it is not read */
     gboolean dropped;
+    gboolean told_missed;
 };
 
 void client_new(Server *s, int fd, const Creds *creds);
@@ -185,6 +187,8 @@ gboolean event_has_legacy(int id); /* does a domain event have a message without
 void params_to_wire(const Params *params, Arena *a, TypedParam **ret_v, guint32 *ret_n);
 /* Tells the client, when one of its registrations wants it. */
 void client_on_event(Client *c, const Event *event);
+/* To who has just registered: what happened while there was no daemon to register with. */
+void client_tell_missed(Client *c);
 
 /* ---- the server (server.c) ---------------------------------------------------------------- */
 
