@@ -219,10 +219,11 @@ struct Vm {
     gint64 state_since; /* monotonic */
     gboolean persistent;
     gboolean autostart;
-    DomainDef *def; /* the persistent definition; NULL: it is only on disk now */
-    Run *run;       /* NULL: off */
-    JobQueue *jobs; /* NULL until the first job */
-    Flow *flow;     /* that start or stop is in */
+    gboolean catching_up; /* what is heard of it now happened before this daemon */
+    DomainDef *def;       /* the persistent definition; NULL: it is only on disk now */
+    Run *run;             /* NULL: off */
+    JobQueue *jobs;       /* NULL until the first job */
+    Flow *flow;           /* that start or stop is in */
 };
 
 extern const Paths *qemu_paths;

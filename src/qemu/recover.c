@@ -213,23 +213,15 @@ note_find(const char *run_dir, const char *program, pid_t *ret_pid, guint64 *ret
 
 /* ---- a VM that runs */
 
-static gboolean
-take_state(gpointer obj, json_object *ret, GError **err)
-{
-    Vm *vm = obj;
-    g_autofree char *state = g_strdup(json_str(ret, "status"));
-
-    events_reconcile(vm, state);
-    return TRUE;
-}
-
 static void
 on_state(json_object *ret, const GError *err, gpointer user)
 {
     Vm *vm = user;
 
     if (!err && vm->run && !vm->run->stopping)
-        take_state(vm, ret, NULL);
+        events_reconcile(vm, json_str(ret, "status"));
+    if (!vm->run || !vm->run->ending)
+        vm->catching_up = FALSE;
     object_unref(vm);
 }
 
@@ -338,6 +330,7 @@ recover_run(Vm *vm, json_object *status)
         return;
     }
     status_apply(vm, status);
+    vm->catching_up = TRUE;
     if (run->stopping) {
         run->stopping = FALSE;
         run->pid = 0; /* the ledger's note tells whom to end */

@@ -228,8 +228,8 @@ note_links(Flow *f, const Run *run, GError **err)
 
     for (guint i = 0; i < LEN(nets); i++) {
         const NetDef *net = nets->pdata[i];
-        if ((net->source.net_type == NET_BRIDGE || net->source.net_type == NET_ETHERNET) && net->target_managed != NO &&
-            net->ifname)
+        if ((net->source.net_type == NET_BRIDGE || net->source.net_type == NET_ETHERNET) &&
+            net->target_managed != NO && net->ifname)
             g_string_append_printf(names, "%s ", net->ifname);
     }
     return flow_note(f, names->str, err);
@@ -247,7 +247,8 @@ make_links(Flow *f, gpointer obj, GError **err)
         HostNet *host = host_net_new();
 
         g_ptr_array_add(run->start.nets, host);
-        if ((net->source.net_type == NET_BRIDGE || net->source.net_type == NET_ETHERNET) && !make_link(net, host, err))
+        if ((net->source.net_type == NET_BRIDGE || net->source.net_type == NET_ETHERNET) &&
+            !make_link(net, host, err))
             return STEP_FAILED;
     }
     return step_of(note_links(f, run, err));

@@ -41,6 +41,7 @@ bury(Vm *vm)
     run_free(g_steal_pointer(&vm->run));
     vm_enter(vm, VM_SHUTOFF, why.reason);
     vm_tell(vm, LIFECYCLE_STOPPED, why.detail);
+    vm->catching_up = FALSE;
     registry_set_id(qemu_vms, &vm->obj, -1);
     if (!vm->persistent)
         vm_remove(vm);

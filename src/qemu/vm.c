@@ -162,7 +162,10 @@ vm_tell(Vm *vm, Lifecycle what, int detail)
 
     e.n[0] = (int)what;
     e.n[1] = detail;
-    event_emit(&e);
+    if (vm->catching_up)
+        event_emit_missed(&e);
+    else
+        event_emit(&e);
 }
 
 gboolean

@@ -53,15 +53,16 @@ NAMES = ["defined", "undefined", "started", "suspended", "resumed", "stopped", "
 
 class Heard:
     """Lifecycle and reboot events of one daemon, as words."""
+    turning = None
 
     def __init__(self, d):
         if not libvirt:
             skip("python3-libvirt is not installed")
         self.words = []
-        self.over = False
-        libvirt.virEventRegisterDefaultImpl()
-        self.thread = threading.Thread(target=self.turn, daemon=True)
-        self.thread.start()
+        if not Heard.turning:
+            libvirt.virEventRegisterDefaultImpl()
+            Heard.turning = threading.Thread(target=self.turn, daemon=True)
+            Heard.turning.start()
         self.connection = libvirt.open(d.uri)
         self.connection.domainEventRegisterAny(
             None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self.lifecycle, None)
@@ -69,7 +70,7 @@ class Heard:
             None, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, self.reboot, None)
 
     def turn(self):
-        while not self.over:
+        while True:
             libvirt.virEventRunDefaultImpl()
 
     def lifecycle(self, connection, dom, event, detail, opaque):
@@ -274,12 +275,16 @@ def a_new_daemon_tells_who_died(d):
     wait_for(lambda: not d.qemus())
     d.start()
     assert state(d, "a") == "shut off (crashed)"
+    heard = Heard(d)
+    heard.expect("stopped 5")  # told to who comes back in time
     d.virsh("create", d.write("b.xml", xml(d, "b", "off")))
     d.kill()
     time.sleep(2)  # it powers off meanwhile
     d.start()
     wait_for(lambda: "b" not in d.virsh("list", "--all", "--name").split())
     wait_for(lambda: not d.qemus())
+    heard = Heard(d)
+    heard.expect("shutdown 1", "stopped 0")
 
 
 @test
