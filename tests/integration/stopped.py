@@ -1,0 +1,102 @@
+"""A QEMU that hangs costs nobody anything: reads about it and about all others stay quick, and it can
+be destroyed."""
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+from harness import VMSH, domain, main, skip, test
+
+try:
+    import libvirt
+except ImportError:
+    libvirt = None
+
+CALLS = 1000
+WORST_MS = 10.0
+DEVICES = ("<serial type='pty'/><graphics type='vnc' autoport='yes'/>"
+           "<interface type='user'><model type='virtio'/></interface>"
+           "<memballoon model='virtio'/>")
+
+
+def p99_ms(call):
+    times = []
+    for _ in range(CALLS):
+        start = time.perf_counter()
+        with contextlib.suppress(libvirt.libvirtError):  # an error is an answer as well
+            call()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[CALLS * 99 // 100] * 1000
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def two_guests(d):
+    for name in ("hung", "well"):
+        d.vmsh("define", d.write(f"{name}.xml", domain(name, DEVICES)))
+    d.vmsh("start", "hung")
+    pid = d.qemus()[0]
+    d.vmsh("start", "well")
+    return pid
+
+
+@test
+def reads_stay_quick_while_a_qemu_hangs(d):
+    if libvirt is None:
+        skip("python3-libvirt is not installed")
+    pid = two_guests(d)
+    c = libvirt.open(d.uri)
+    with stopped(pid):
+        for name in ("hung", "well"):
+            dom = c.lookupByName(name)
+            reads = {
+                "info": dom.info, "state": dom.state, "xml": lambda: dom.XMLDesc(0),
+                "active": dom.isActive, "job": dom.jobInfo, "control": dom.controlInfo,
+                "memory": dom.memoryStats, "vcpus": dom.vcpus, "hostname": c.getHostname,
+                "list": c.listAllDomains, "stats": lambda: c.domainListGetStats([dom], 0),
+                "all stats": lambda: c.getAllDomainStats(0),
+            }
+            for what, call in reads.items():
+                worst = p99_ms(call)
+                print(f"# {name}: {what}: p99 {worst:.2f} ms")
+                assert worst < WORST_MS, f"{what} of '{name}': p99 {worst:.1f} ms"
+    c.close()
+
+
+@test
+def a_hung_qemu_can_be_destroyed(d):
+    pid = two_guests(d)
+    with stopped(pid):
+        start = time.monotonic()
+        d.vmsh("destroy", "hung")
+        assert time.monotonic() - start < 2
+        assert d.vmsh("domstate", "hung").strip() == "shut off"
+        assert d.vmsh("domstate", "well").strip() == "running"
+    d.vmsh("start", "hung")
+    d.vmsh("destroy", "hung")
+
+
+@test
+def a_change_that_waits_for_a_hung_qemu_does_not_block_the_others(d):
+    pid = two_guests(d)
+    with stopped(pid):
+        waiting = subprocess.Popen([VMSH, "-c", d.uri, "suspend", "hung"])
+        time.sleep(0.3)
+        start = time.monotonic()
+        d.vmsh("suspend", "well")
+        d.vmsh("resume", "well")
+        assert time.monotonic() - start < 2
+        d.vmsh("destroy", "hung")  # outranks the change that waits
+        assert waiting.wait(10) == 1
+
+
+main()
