@@ -1,48 +1,62 @@
-/* Rules across rows: what a definition may not say. Pure: nothing is changed, nothing is asked. */
-#include "conf.h"
+/* The order in which rules are asked. The first that objects decides what the client reads, so what
+ * others build upon comes first. */
+#include "check.h"
 
-#include <string.h>
+static const Rule *const tables[] = { domain_rules, firmware_rules,   cpu_rules,    tune_rules,
+                                      disk_rules,   controller_rules, address_rules };
 
 static gboolean
-check_name(const DomainDef *def, GError **err)
+check_table(const Rule *rules, const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
-    if (strchr(def->name, '/'))
-        return fail(err, ERR_XML, "name %s cannot contain '/'", def->name);
-    if (strchr(def->name, '\n'))
-        return fail(err, ERR_XML, "name %s cannot contain a newline", def->name);
+    for (const Rule *r = rules; r->name; r++)
+        if (!r->check(def, caps, err))
+            return FALSE;
     return TRUE;
 }
 
-static gboolean
-check_virt_type(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+gboolean
+domain_check_written(const DomainDef *def, GError **err)
 {
-    gboolean can = def->virt_type == VIRT_KVM ? caps->kvm : def->virt_type == VIRT_QEMU;
-
-    return can || fail(err, ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support virt type '%s'",
-                       caps->path, word_of(virt_types, def->virt_type));
-}
-
-static gboolean
-check_targets(const DomainDef *def, GError **err)
-{
-    const GPtrArray *disks = def->devices.disks;
-
-    for (guint i = 0; disks && i < disks->len; i++) {
-        const DiskDef *a = disks->pdata[i];
-
-        for (guint k = 0; k < i; k++) {
-            const DiskDef *b = disks->pdata[k];
-
-            if (g_strcmp0(a->target, b->target) == 0)
-                return fail(err, ERR_XML, "target '%s' duplicated for disk sources '%s' and '%s'",
-                            a->target, disk_source_name(b), disk_source_name(a));
-        }
-    }
-    return TRUE;
+    return check_table(written_rules, def, NULL, err);
 }
 
 gboolean
 domain_check(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
-    return check_name(def, err) && check_virt_type(def, caps, err) && check_targets(def, err);
+    for (guint i = 0; i < G_N_ELEMENTS(tables); i++)
+        if (!check_table(tables[i], def, caps, err))
+            return FALSE;
+    return TRUE;
+}
+
+/* ---- what several rules ask ---------------------------------------------------------------- */
+
+gboolean
+domain_is_x86(const DomainDef *def)
+{
+    return g_strcmp0(def->os.arch, "x86_64") == 0 || g_strcmp0(def->os.arch, "i686") == 0;
+}
+
+/* One way is enough for all of it; each cell of the guest may say otherwise for itself. */
+gboolean
+domain_shares_memory(const DomainDef *def)
+{
+    gboolean shared = def->backing && def->backing->access == MEMORY_SHARED;
+    const CpuNuma *numa = def->cpu ? def->cpu->numa : NULL;
+
+    if (!numa || !numa->cells)
+        return shared;
+    EACH (NumaCell, cell, numa->cells)
+        if (cell->access ? cell->access != MEMORY_SHARED : !shared)
+            return FALSE;
+    return TRUE;
+}
+
+gboolean
+domain_has_iothread(const DomainDef *def, guint32 id)
+{
+    EACH (IothreadDef, t, def->iothread_ids)
+        if (t->id == id)
+            return TRUE;
+    return list_length(def->iothread_ids) == 0 && id <= def->iothreads;
 }

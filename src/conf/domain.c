@@ -1,5 +1,5 @@
 /* Rows of the domain around its devices, and its life. */
-#include "conf.h"
+#include "check.h"
 
 #define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
 
@@ -516,6 +516,8 @@ domain_parse(const char *xml, gssize len, guint flags, const ConfContext *contex
     def = xml_parse(&domain_schema, namespaces, xml, len, xml_flags, err);
     if (!def || (flags & DEF_BARE))
         return g_steal_pointer(&def);
+    if (!domain_check_written(def, err))
+        return NULL;
     caps = find_caps(def, context, err);
     if (!caps || !domain_fill(def, caps, context, err) || !domain_check(def, caps, err))
         return NULL;

@@ -125,7 +125,7 @@ static void
 fill_driver(DiskDef *disk)
 {
     if (disk->source.type == SOURCE_VHOST_USER && !disk->snapshot)
-        disk->snapshot = NO;
+        disk->snapshot = DISK_SNAPSHOT_NO;
     if (!disk->driver.name)
         disk->driver.name = g_strdup("qemu");
     if (!disk->driver.format && disk->source.type != SOURCE_VOLUME)

@@ -1,0 +1,38 @@
+/* Rules: what a definition may not say. Inside conf only, included by check*.c.
+ *
+ * A rule is a small pure function and a row of a table. Its errors name the element, what is wrong
+ * with it and what would be allowed. Rules of one element alone (a number out of range, a word that
+ * is none) are in the rows; rules that need the line of an element are in its settle function.
+ */
+#pragma once
+
+#include "conf.h"
+#include "lists.h"
+
+typedef struct Rule {
+    const char *name; /* of what it looks at, for the reference page; NULL ends a table */
+    gboolean (*check)(const DomainDef *def, const EmulatorCaps *caps, GError **err);
+} Rule;
+
+/* Before anything is filled in: what is looked at as it was written. caps is NULL. */
+gboolean domain_check_written(const DomainDef *def, GError **err);
+
+extern const Rule written_rules[];    /* check_written.c */
+extern const Rule domain_rules[];     /* check_domain.c */
+extern const Rule firmware_rules[];   /* check_firmware.c */
+extern const Rule cpu_rules[];        /* check_cpu.c */
+extern const Rule tune_rules[];       /* check_tune.c */
+extern const Rule disk_rules[];       /* check_disk.c */
+extern const Rule controller_rules[]; /* check_controller.c */
+extern const Rule address_rules[];    /* check_address.c */
+
+/* check_source.c: where bytes come from, of disks, images below them and NVRAM; `what` names it. */
+gboolean source_check(const DiskSource *s, int format, const char *what, GError **err);
+gboolean source_labels_check(const GPtrArray *seclabels, const char *what, GError **err);
+/* Whether QEMU's memory can be shared with another process (vhost-user, virtiofs). */
+gboolean domain_shares_memory(const DomainDef *def);
+gboolean domain_has_iothread(const DomainDef *def, guint32 id);
+/* <iothreads> of a driver; queues 0: not said. */
+gboolean iothread_maps_check(const DomainDef *def, const GPtrArray *maps, guint32 queues,
+                             GError **err);
+gboolean domain_is_x86(const DomainDef *def);

@@ -1,0 +1,171 @@
+/* Rules of what stands in the document, before anything is filled in: afterwards it could not be
+ * told what was written and what was added. */
+#include "check.h"
+
+#include <string.h>
+
+static gboolean
+check_name(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    if (!*def->name)
+        return fail(err, ERR_NO_NAME, "%s", "");
+    if (strcmp(def->name, ".") == 0 || strcmp(def->name, "..") == 0)
+        return fail(err, ERR_XML, "name '%s' cannot name a file", def->name);
+    if (strchr(def->name, '/'))
+        return fail(err, ERR_XML, "name '%s' has a '/'", def->name);
+    if (strchr(def->name, '\n'))
+        return fail(err, ERR_XML_DETAIL, "name '%s' has a line break", def->name);
+    if (def->title && strchr(def->title, '\n'))
+        return fail(err, ERR_XML, "title '%s' has a line break", def->title);
+    return TRUE;
+}
+
+static gboolean
+check_sysinfo_uuid(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    EACH (SysinfoDef, s, def->sysinfos) {
+        EACH (SysinfoEntry, e, s->system) {
+            guint8 uuid[UUID_LEN];
+
+            if (g_strcmp0(e->name, "uuid") != 0 || !e->value)
+                continue;
+            if (!uuid_parse(e->value, uuid))
+                return fail(err, ERR_XML_DETAIL, "sysinfo: '%s' is no UUID", e->value);
+            if (!uuid_is_zero(def->uuid) && memcmp(uuid, def->uuid, UUID_LEN) != 0)
+                return fail(err, ERR_XML_DETAIL, "sysinfo: its uuid '%s' is not that of the domain",
+                            e->value);
+        }
+    }
+    return TRUE;
+}
+
+static gboolean
+check_cpu_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    const CpuDef *cpu = def->cpu;
+    gboolean custom = cpu && (!cpu->mode || cpu->mode == CPU_CUSTOM);
+
+    if (!cpu)
+        return TRUE;
+    if (custom && !cpu->model && cpu->features)
+        return fail(err, ERR_XML, "cpu: it has features but no <model>");
+    if (custom && !cpu->model && cpu->vendor)
+        return fail(err, ERR_XML, "cpu: it has vendor '%s' but no <model>", cpu->vendor);
+    if (cpu->migratable && cpu->mode != CPU_HOST_PASSTHROUGH && cpu->mode != CPU_MAXIMUM)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "cpu: 'migratable' needs mode 'host-passthrough' or 'maximum'");
+    return !cpu->numa || cpu->numa->cells || fail(err, ERR_XML, "cpu: <numa> has no <cell>");
+}
+
+/* ---- disks */
+
+static gboolean
+check_disks_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    EACH (DiskDef, d, def->devices.disks) {
+        gboolean ejectable = d->device == DISK_CDROM || d->device == DISK_FLOPPY;
+
+        if (!d->target)
+            return fail(err, ERR_NO_TARGET, "%s", disk_source_name(d));
+        if (disk_is_empty(d) && !ejectable && d->device != DISK_LUN)
+            return fail(err, ERR_NO_SOURCE, "%s", d->target);
+    }
+    return TRUE;
+}
+
+/* ---- firmware */
+
+static gboolean
+check_firmware_features(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    int secure_boot = 0, enrolled_keys = 0;
+
+    EACH (FirmwareFeature, f, def->os.firmware_features)
+        *(f->name == FIRMWARE_SECURE_BOOT ? &secure_boot : &enrolled_keys) = f->enabled;
+    if (def->os.firmware_features && !def->os.firmware)
+        return fail(err, ERR_XML_DETAIL,
+                    "os: features of a firmware need the attribute 'firmware' of <os>");
+    return enrolled_keys != YES || secure_boot != NO ||
+           fail(err, ERR_XML_DETAIL,
+                "os: firmware feature 'enrolled-keys' needs 'secure-boot', which is not enabled");
+}
+
+static gboolean
+check_firmware_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    const LoaderDef *l = def->os.loader;
+    const NvramDef *n = def->os.nvram;
+
+    if (!def->os.firmware && (l || n) && !(l && l->path && *l->path))
+        return fail(err, ERR_XML_DETAIL,
+                    "os: <loader> needs a path, or <os> the attribute 'firmware'");
+    if (def->os.firmware == FIRMWARE_BIOS && n)
+        return fail(err, ERR_XML_DETAIL, "os: firmware 'bios' has no <nvram>");
+    if (def->os.firmware == FIRMWARE_BIOS && l && l->stateless == NO)
+        return fail(err, ERR_XML_DETAIL, "os: firmware 'bios' is always stateless");
+    return !(l && l->stateless == YES && n) ||
+           fail(err, ERR_XML_DETAIL, "os: a loader with stateless 'yes' has no <nvram>");
+}
+
+/* ---- boot order */
+
+typedef struct Boots {
+    GHashTable *orders;
+    GError **err;
+} Boots;
+
+static gboolean
+note_boot_order(DeviceInfo *info, const Schema *schema, gpointer device, gpointer user)
+{
+    Boots *b = user;
+
+    return !info->boot_order || g_hash_table_add(b->orders, GUINT_TO_POINTER(info->boot_order)) ||
+           fail(b->err, ERR_CONFIG_UNSUPPORTED, "%s: boot order %u is that of another device too",
+                schema->name, info->boot_order);
+}
+
+static gboolean
+check_boot_order(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    g_autoptr(GHashTable) orders = g_hash_table_new(NULL, NULL);
+    Boots b = { orders, err };
+
+    if (!domain_each_device((DomainDef *)def, note_boot_order, &b))
+        return FALSE;
+    return !def->os.boots || g_hash_table_size(orders) == 0 ||
+           fail(err, ERR_CONFIG_UNSUPPORTED,
+                "os: <boot dev> does not go with <boot order> of devices");
+}
+
+/* ---- NUMA */
+
+static gboolean
+check_numatune_nodes(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    const NumatuneDef *n = def->numatune;
+    gboolean auto_placed = n && (n->placement == PLACEMENT_AUTO ||
+                                 (!n->placement && def->vcpu_placement == PLACEMENT_AUTO));
+
+    if (!n)
+        return TRUE;
+    if ((n->mode || n->placement) && !n->nodes && !auto_placed)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "numatune: <memory> with placement 'static' needs a 'nodeset'");
+    if (n->nodes && bitmap_count(n->nodes) == 0)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "numatune: the 'nodeset' of <memory> is empty");
+    return !n->memnodes || n->placement != PLACEMENT_AUTO ||
+           fail(err, ERR_CONFIG_UNSUPPORTED,
+                "numatune: <memnode> does not go with placement 'auto'");
+}
+
+const Rule written_rules[] = {
+    { "name, title", check_name },
+    { "sysinfo/system/entry 'uuid'", check_sysinfo_uuid },
+    { "cpu", check_cpu_written },
+    { "disk/source, disk/target", check_disks_written },
+    { "os/firmware", check_firmware_features },
+    { "os/@firmware, os/loader, os/nvram", check_firmware_written },
+    { "boot/@order", check_boot_order },
+    { "numatune/memory", check_numatune_nodes },
+    { NULL },
+};
