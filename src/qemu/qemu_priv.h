@@ -32,7 +32,11 @@ const ConfContext *emulator_context(void);
 gboolean capable_init(const Paths *paths, GError **err);
 void capable_done(void);
 
-/* ---- the command line (args*.c) ---------------------------------------------------------- */
+/* ---- the command line (args*.c, aliases.c) ----------------------------------------------- */
+
+/* Gives every device of a live definition its name, every image its number, and sockets without a
+ * path one below run_dir. Twice is as once. */
+void aliases_assign(DomainDef *def, const char *run_dir);
 
 typedef enum HostKind {
     HOST_READ,    /* an image, kernel, firmware: read only */

@@ -49,9 +49,12 @@ look_at_images(Flow *f, gpointer obj, GError **err)
     Run *run = vm->run;
 
     run->start.files = g_ptr_array_new_with_free_func((GDestroyNotify)host_fd_free);
-    return step_of(chain_fill(run->live, err) &&
-                   args_files(run->live, run->start.emulator, run->dir, run->start.files, err) &&
-                   images_claim(vm, err));
+    if (!chain_fill(run->live, err))
+        return STEP_FAILED;
+    aliases_assign(run->live, run->dir);
+    return step_of(
+        args_files(run->live, run->start.emulator, run->dir, run->start.files, err) &&
+        images_claim(vm, err));
 }
 
 /* ---- the runtime folder */

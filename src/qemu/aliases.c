@@ -1,0 +1,278 @@
+/* Names of devices, numbers of images and paths of sockets for one run: what QEMU's ids, events and
+ * the live document are spelled with. They follow from the definition alone, so that a client can
+ * foretell them. Names that the user gave stay. Pure.
+ */
+#include <string.h>
+
+#include "qemu_priv.h"
+
+#define LEN(list) ((list) != NULL ? (list)->len : 0)
+
+static void name_it(DeviceInfo *info, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+static void
+name_it(DeviceInfo *info, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (info->alias != NULL)
+        return;
+    va_start(ap, fmt);
+    info->alias = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+}
+
+/* ---- disks */
+
+/* "vda" is 0, "vdz" 25, "vdaa" 26. */
+static guint
+target_number(const char *target)
+{
+    const char *end = target + strlen(target);
+    const char *at;
+    guint n = 0;
+
+    while (end > target && g_ascii_isdigit(end[-1]))
+        end--; /* a partition */
+    at = target + MIN(strlen(target), 2);
+    if (g_str_has_prefix(target, "xvd"))
+        at = target + 3;
+    for (; at < end && g_ascii_islower(*at); at++)
+        n = n * 26 + (guint)(*at - 'a') + 1;
+    return n > 0 ? n - 1 : 0;
+}
+
+static gboolean
+is_lsilogic(const DomainDef *def, guint32 index)
+{
+    for (guint i = 0; i < LEN(def->devices.controllers); i++) {
+        const ControllerDef *c = def->devices.controllers->pdata[i];
+
+        if (c->type == CONTROLLER_SCSI && c->index == index)
+            return c->model == MODEL_LSILOGIC || c->model == MODEL_NONE_GIVEN;
+    }
+    return FALSE;
+}
+
+static void
+name_disk(const DomainDef *def, DiskDef *disk)
+{
+    const DriveAddress *d = &disk->info.address.drive;
+    const char *bus = word_of(disk_buses, disk->bus);
+
+    if (disk->info.address.type != ADDRESS_DRIVE)
+        name_it(&disk->info, "%s-disk%u", bus, target_number(disk->target));
+    else if (disk->bus == DISK_BUS_SCSI && !is_lsilogic(def, d->controller))
+        name_it(&disk->info, "%s%u-%u-%u-%u", bus, d->controller, d->bus, d->target, d->unit);
+    else
+        name_it(&disk->info, "%s%u-%u-%u", bus, d->controller, d->bus, d->unit);
+}
+
+static void
+number_source(DiskSource *s, guint32 *next)
+{
+    s->index = ++*next;
+    if (s->data_store != NULL)
+        s->data_store->source.index = ++*next;
+}
+
+/* From the last disk to the first, each from its top downwards. */
+static void
+number_images(DomainDef *def)
+{
+    guint32 next = 0;
+
+    for (guint i = LEN(def->devices.disks); i > 0; i--) {
+        DiskDef *disk = def->devices.disks->pdata[i - 1];
+
+        if (disk_is_empty(disk) || disk->source.type == SOURCE_VHOST_USER)
+            continue;
+        number_source(&disk->source, &next);
+        for (BackingStore *b = disk->backing; b != NULL && b->source.type != SOURCE_NONE;
+             b = b->backing) {
+            number_source(&b->source, &next);
+            b->index = b->source.index;
+        }
+    }
+}
+
+/* ---- controllers */
+
+static void
+name_controller(const DomainDef *def, ControllerDef *c)
+{
+    const char *type = word_of(controller_types, c->type);
+
+    switch ((ControllerType)c->type) {
+    case CONTROLLER_PCI:
+        if (c->model == MODEL_PCIE_ROOT)
+            name_it(&c->info, "pcie.%u", c->index);
+        else
+            name_it(&c->info, "pci.%u", c->index);
+        return;
+    case CONTROLLER_IDE:
+        if (c->index == 0)
+            name_it(&c->info, "ide");
+        break;
+    case CONTROLLER_SATA:
+        if (c->index == 0 && domain_is_q35(def))
+            name_it(&c->info, "ide");
+        break;
+    case CONTROLLER_USB:
+        if (c->index == 0)
+            name_it(&c->info, "usb");
+        break;
+    case CONTROLLER_FDC:
+    case CONTROLLER_SCSI:
+    case CONTROLLER_VIRTIO_SERIAL:
+    case CONTROLLER_CCID:
+    case CONTROLLER_XENBUS:
+    case CONTROLLER_ISA:
+    case CONTROLLER_NVME:
+        break;
+    }
+    name_it(&c->info, "%s%u", type, c->index);
+}
+
+/* ---- lists of one name */
+
+typedef struct Kind {
+    const char *prefix;
+    gsize list; /* in Devices */
+    gsize info; /* in the device */
+} Kind;
+
+#define KIND(prefix, list, type)                                                                   \
+    {                                                                                              \
+        prefix, G_STRUCT_OFFSET(Devices, list), G_STRUCT_OFFSET(type, info)                        \
+    }
+
+static const Kind kinds[] = {
+    KIND("fs", filesystems, FsDef),
+    KIND("smartcard", smartcards, SmartcardDef),
+    KIND("serial", serials, CharDef),
+    KIND("parallel", parallels, CharDef),
+    KIND("channel", channels, CharDef),
+    KIND("input", inputs, InputDef),
+    KIND("tpm", tpms, TpmDef),
+    KIND("sound", sounds, SoundDef),
+    KIND("video", videos, VideoDef),
+    KIND("hostdev", hostdevs, HostdevDef),
+    KIND("redir", redirdevs, RedirDef),
+    KIND("hub", hubs, HubDef),
+    KIND("watchdog", watchdogs, WatchdogDef),
+    KIND("rng", rngs, RngDef),
+    KIND("panic", panics, PanicDef),
+    KIND("shmem", shmems, ShmemDef),
+    KIND("iommu", iommus, IommuDef),
+    KIND("crypto", cryptos, CryptoDef),
+};
+
+static void
+name_lists(Devices *d)
+{
+    for (guint k = 0; k < G_N_ELEMENTS(kinds); k++) {
+        const GPtrArray *list = G_STRUCT_MEMBER(GPtrArray *, d, kinds[k].list);
+
+        for (guint i = 0; i < LEN(list); i++)
+            name_it(G_STRUCT_MEMBER_P(list->pdata[i], kinds[k].info), "%s%u", kinds[k].prefix, i);
+    }
+}
+
+/* The first console is a serial port, said once more: it has that one's name. */
+static void
+name_consoles(Devices *d)
+{
+    for (guint i = 0; i < LEN(d->consoles); i++) {
+        CharDef *c = d->consoles->pdata[i];
+        const CharDef *serial = LEN(d->serials) > 0 ? d->serials->pdata[0] : NULL;
+
+        if (i == 0 && c->target_type == CONSOLE_SERIAL && serial != NULL)
+            name_it(&c->info, "%s", serial->info.alias);
+        else
+            name_it(&c->info, "console%u", i);
+    }
+}
+
+static void
+name_nets(Devices *d)
+{
+    guint hostdevs = LEN(d->hostdevs);
+
+    for (guint i = 0; i < LEN(d->nets); i++) {
+        NetDef *net = d->nets->pdata[i];
+
+        if (net->source.net_type == NET_HOSTDEV)
+            name_it(&net->info, "hostdev%u", hostdevs++);
+        else
+            name_it(&net->info, "net%u", i);
+    }
+}
+
+static void
+name_memories(Devices *d)
+{
+    static const char *const prefixes[] = {
+        NULL, "dimm", "nvdimm", "virtiopmem", "virtiomem", "epc"
+    };
+    guint counts[G_N_ELEMENTS(prefixes)] = { 0 };
+
+    for (guint i = 0; i < LEN(d->memories); i++) {
+        MemoryDevice *m = d->memories->pdata[i];
+        const Address *at = &m->info.address;
+        guint n = counts[CLAMP(m->model, 0, 5)]++;
+
+        if (at->type == ADDRESS_DIMM)
+            n = at->dimm.slot;
+        name_it(&m->info, "%s%u", prefixes[CLAMP(m->model, 1, 5)], n);
+    }
+}
+
+/* ---- sockets that the document leaves to us */
+
+static void
+place_sockets(Devices *d, const char *run_dir)
+{
+    for (guint i = 0; i < LEN(d->channels); i++) {
+        CharDef *c = d->channels->pdata[i];
+        CharEnd *end = c->source.type == CHAR_UNIX ? char_end_need(&c->source) : NULL;
+
+        if (end == NULL || end->path != NULL)
+            continue;
+        end->mode = CHAR_BIND;
+        end->path = g_build_filename(run_dir, c->name != NULL ? c->name : c->info.alias, NULL);
+    }
+    for (guint i = 0; i < LEN(d->graphics); i++) {
+        const GraphicsDef *g = d->graphics->pdata[i];
+        GraphicsListen *l = LEN(g->listens) > 0 ? g->listens->pdata[0] : NULL;
+
+        if (l != NULL && l->type == LISTEN_SOCKET && l->socket == NULL)
+            l->socket = g_strdup_printf("%s/%s.sock", run_dir,
+                                        g->type == GRAPHICS_SPICE ? "spice" : "vnc");
+    }
+}
+
+void
+aliases_assign(DomainDef *def, const char *run_dir)
+{
+    Devices *d = &def->devices;
+
+    for (guint i = 0; i < LEN(d->disks); i++)
+        name_disk(def, d->disks->pdata[i]);
+    for (guint i = 0; i < LEN(d->controllers); i++)
+        name_controller(def, d->controllers->pdata[i]);
+    name_lists(d);
+    name_nets(d);
+    name_consoles(d);
+    name_memories(d);
+    if (d->balloon != NULL)
+        name_it(&d->balloon->info, "balloon0");
+    if (d->vsock != NULL)
+        name_it(&d->vsock->info, "vsock0");
+    if (d->pstore != NULL)
+        name_it(&d->pstore->info, "pstore0");
+    if (d->nvram != NULL)
+        name_it(&d->nvram->info, "nvram");
+    number_images(def);
+    place_sockets(d, run_dir);
+}

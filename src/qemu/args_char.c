@@ -1,0 +1,473 @@
+/* Character devices: the host's end as -chardev, the guest's as -device. */
+#include "args.h"
+
+#include <string.h>
+
+/* ---- -chardev, one function a type */
+
+typedef gboolean (*CharPut)(Args *a, GString *s, const CharSource *source, const CharEnd *end,
+                            const char *what, GError **err);
+
+static void
+add_escaped(GString *s, const char *name, const char *value)
+{
+    g_autofree char *text = args_escape(value != NULL ? value : "");
+
+    g_string_append_printf(s, ",%s=%s", name, text);
+}
+
+static gboolean
+char_plain(Args *a, GString *s, const CharSource *source, const CharEnd *end, const char *what,
+           GError **err)
+{
+    return TRUE;
+}
+
+static gboolean
+char_path(Args *a, GString *s, const CharSource *source, const CharEnd *end, const char *what,
+          GError **err)
+{
+    add_escaped(s, "path", end != NULL ? end->path : NULL);
+    return TRUE;
+}
+
+static gboolean
+char_device(Args *a, GString *s, const CharSource *source, const CharEnd *end, const char *what,
+            GError **err)
+{
+    add_escaped(s, "path", args_open(a, HOST_DEVICE, end->path, what));
+    return TRUE;
+}
+
+static gboolean
+char_file(Args *a, GString *s, const CharSource *source, const CharEnd *end, const char *what,
+          GError **err)
+{
+    HostKind kind = end->append == ON ? HOST_APPEND : HOST_CREATE;
+
+    add_escaped(s, "path", args_open(a, kind, end->path, what));
+    if (end->append != 0)
+        g_string_append_printf(s, ",append=%s", end->append == ON ? "on" : "off");
+    return TRUE;
+}
+
+/* Two ends: where to send to, and where to be heard. */
+static gboolean
+char_udp(Args *a, GString *s, const CharSource *source, const CharEnd *end, const char *what,
+         GError **err)
+{
+    const CharEnd *to = char_end(source, CHAR_CONNECT), *from = char_end(source, CHAR_BIND);
+
+    add_escaped(s, "host", to != NULL ? to->host : NULL);
+    add_escaped(s, "port", to != NULL ? to->service : NULL);
+    add_escaped(s, "localaddr", from != NULL ? from->host : NULL);
+    add_escaped(s, "localport", from != NULL && from->service != NULL ? from->service : "0");
+    return TRUE;
+}
+
+static void
+add_reconnect(Args *a, GString *s, const CharEnd *end)
+{
+    const ReconnectDef *r = end->reconnect;
+    guint seconds = r != NULL && r->enabled == YES ? r->timeout : 0;
+
+    if (r == NULL || r->enabled == 0)
+        return;
+    if (emulator_able(a->e, ABLE_RECONNECT_MS))
+        g_string_append_printf(s, ",reconnect-ms=%u", seconds * 1000);
+    else
+        g_string_append_printf(s, ",reconnect=%u", seconds);
+}
+
+static gboolean
+char_tcp(Args *a, GString *s, const CharSource *source, const CharEnd *end, const char *what,
+         GError **err)
+{
+    if (end->tls == YES)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "%s: TLS for character devices is not set up",
+                    what);
+    add_escaped(s, "host", end->host);
+    add_escaped(s, "port", end->service);
+    if (source->protocol == CHAR_PROTOCOL_TELNET)
+        g_string_append(s, ",telnet=on");
+    if (end->mode == CHAR_BIND)
+        g_string_append(s, ",server=on,wait=off");
+    else
+        add_reconnect(a, s, end);
+    return TRUE;
+}
+
+/* One that connects again later has to know the path itself. */
+static gboolean
+char_unix(Args *a, GString *s, const CharSource *source, const CharEnd *end, const char *what,
+          GError **err)
+{
+    gboolean server = end->mode == CHAR_BIND;
+    gboolean again = end->reconnect != NULL && end->reconnect->enabled == YES;
+
+    if (args_is_native(a) || again)
+        add_escaped(s, "path", end->path);
+    else
+        g_string_append_printf(s, ",fd=%d",
+                               args_fd(a, server ? HOST_LISTEN : HOST_CONNECT, end->path, what));
+    if (server)
+        g_string_append(s, ",server=on,wait=off");
+    else if (args_is_native(a) || again)
+        add_reconnect(a, s, end);
+    return TRUE;
+}
+
+static gboolean
+char_channel(Args *a, GString *s, const CharSource *source, const CharEnd *end, const char *what,
+             GError **err)
+{
+    add_escaped(s, "name", end != NULL ? end->channel : NULL);
+    return TRUE;
+}
+
+static gboolean
+char_spicevmc(Args *a, GString *s, const CharSource *source, const CharEnd *end, const char *what,
+              GError **err)
+{
+    g_string_append(s, strcmp(what, "redirected device") == 0 ? ",name=usbredir"
+                       : strcmp(what, "smartcard") == 0       ? ",name=smartcard"
+                                                              : ",name=vdagent");
+    return TRUE;
+}
+
+static gboolean
+char_vdagent(Args *a, GString *s, const CharSource *source, const CharEnd *end, const char *what,
+             GError **err)
+{
+    enum { MOUSE_CLIENT = 1 };
+
+    g_string_append(s, ",name=vdagent");
+    if (end != NULL && end->clipboard != 0)
+        g_string_append_printf(s, ",clipboard=%s", end->clipboard == YES ? "on" : "off");
+    if (end != NULL && end->mouse != 0)
+        g_string_append_printf(s, ",mouse=%s", end->mouse == MOUSE_CLIENT ? "on" : "off");
+    return TRUE;
+}
+
+static const struct {
+    int type;
+    const char *backend;
+    gboolean needs_end;
+    CharPut put;
+} char_rows[] = {
+    { CHAR_NULL, "null", FALSE, char_plain },
+    { CHAR_VC, "vc", FALSE, char_plain },
+    { CHAR_PTY, "pty", FALSE, char_plain },
+    { CHAR_STDIO, "stdio", FALSE, char_plain },
+    { CHAR_DEV, "serial", TRUE, char_device },
+    { CHAR_FILE, "file", TRUE, char_file },
+    { CHAR_PIPE, "pipe", TRUE, char_path },
+    { CHAR_UDP, "udp", FALSE, char_udp },
+    { CHAR_TCP, "socket", TRUE, char_tcp },
+    { CHAR_UNIX, "socket", TRUE, char_unix },
+    { CHAR_SPICEVMC, "spicevmc", FALSE, char_spicevmc },
+    { CHAR_SPICEPORT, "spiceport", TRUE, char_channel },
+    { CHAR_VDAGENT, "qemu-vdagent", FALSE, char_vdagent },
+    { CHAR_DBUS, "dbus", TRUE, char_channel },
+};
+
+static void
+add_log(Args *a, GString *s, const CharLog *log, const char *what)
+{
+    HostKind kind = log->append == OFF ? HOST_CREATE : HOST_APPEND;
+
+    add_escaped(s, "logfile", args_open(a, kind, log->file, what));
+    if (log->append != 0)
+        g_string_append_printf(s, ",logappend=%s", log->append == ON ? "on" : "off");
+}
+
+gboolean
+args_chardev(Args *a, const CharSource *source, const char *id, const char *what, GError **err)
+{
+    const CharEnd *end = char_end(source, 0);
+    g_autoptr(GString) s = g_string_new(NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(char_rows); i++) {
+        const char *backend = char_rows[i].backend;
+
+        if (char_rows[i].type != source->type)
+            continue;
+        if (char_rows[i].needs_end && end == NULL)
+            return fail(err, ERR_XML, "%s: its character device has no source", what);
+        if (source->type == CHAR_DEV && strcmp(what, "parallel port") == 0)
+            backend = "parallel";
+        g_string_printf(s, "%s,id=%s", backend, id);
+        if (!char_rows[i].put(a, s, source, end, what, err))
+            return FALSE;
+        if (source->log != NULL && source->log->file != NULL)
+            add_log(a, s, source->log, what);
+        args_pair(a, "-chardev", s->str);
+        return TRUE;
+    }
+    return fail(err, ERR_CONFIG_UNSUPPORTED, "%s: character device type '%s' is not supported",
+                what, word_of(char_types, source->type));
+}
+
+static gboolean
+put_backend(Args *a, const CharSource *source, const char *alias, const char *what, char **ret_id,
+            GError **err)
+{
+    g_autofree char *id = g_strconcat("char", alias, NULL);
+
+    if (!args_chardev(a, source, id, what, err))
+        return FALSE;
+    *ret_id = g_steal_pointer(&id);
+    return TRUE;
+}
+
+/* ---- the monitor */
+
+gboolean
+args_put_monitor(Args *a, GError **err)
+{
+    if (a->in->monitor_fd >= 0)
+        args_pairf(a, "-chardev", "socket,id=charmonitor,fd=%d,server=on,wait=off",
+                   a->in->monitor_fd);
+    else
+        args_pairf(a, "-chardev", "socket,id=charmonitor,path=%s/monitor.sock,server=on,wait=off",
+                   a->in->run_dir != NULL ? a->in->run_dir : "");
+    args_pair(a, "-mon", "chardev=charmonitor,id=monitor,mode=control");
+    return TRUE;
+}
+
+/* ---- the guest's end */
+
+static gboolean
+finish(Args *a, json_object *o, const DeviceInfo *info, GError **err)
+{
+    if (!address_props(a, o, info, err)) {
+        json_object_put(o);
+        return FALSE;
+    }
+    args_device(a, o);
+    return TRUE;
+}
+
+/* Ports of the board itself: they are there, only their other end is named. */
+static gboolean
+serial_is_onboard(const CharDef *c)
+{
+    return c->target_type == SERIAL_SYSTEM;
+}
+
+static const char *
+serial_driver(const CharDef *c)
+{
+    static const char *const by_target[] = {
+        [SERIAL_ISA] = "isa-serial",   [SERIAL_USB] = "usb-serial",
+        [SERIAL_PCI] = "pci-serial",   [SERIAL_SPAPR_VIO] = "spapr-vty",
+        [SERIAL_SCLP] = "sclpconsole", [SERIAL_ISA_DEBUG] = "isa-debugcon",
+    };
+    const char *model = word_of(serial_models, c->target_model);
+
+    if (model != NULL)
+        return model;
+    return c->target_type > 0 && c->target_type < (int)G_N_ELEMENTS(by_target)
+               ? by_target[c->target_type]
+               : "isa-serial";
+}
+
+static gboolean
+put_serial(Args *a, const CharDef *c, GError **err)
+{
+    g_autofree char *id = NULL;
+    const char *driver = serial_driver(c);
+    json_object *o;
+
+    if (!put_backend(a, &c->source, c->info.alias, "serial port", &id, err))
+        return FALSE;
+    if (serial_is_onboard(c)) {
+        args_pairf(a, "-serial", "chardev:%s", id);
+        return TRUE;
+    }
+    o = props_new(driver);
+    props_add(o, "s:chardev", id, "s:id", c->info.alias, NULL);
+    if (strcmp(driver, "isa-serial") == 0)
+        props_add(o, "i:index", c->has_port ? c->port : 0, NULL);
+    return finish(a, o, &c->info, err);
+}
+
+static gboolean
+put_parallel(Args *a, const CharDef *c, GError **err)
+{
+    g_autofree char *id = NULL;
+    json_object *o;
+
+    if (!put_backend(a, &c->source, c->info.alias, "parallel port", &id, err))
+        return FALSE;
+    o = props_new("isa-parallel");
+    props_add(o, "s:chardev", id, "s:id", c->info.alias, NULL);
+    return finish(a, o, &c->info, err);
+}
+
+static gboolean
+put_guestfwd(Args *a, const CharDef *c, const char *id)
+{
+    g_autofree char *text = g_strdup_printf("tcp:%s:%s-chardev:%s", c->address, c->guest_port, id);
+    json_object *o = json_object_new_object(), *list = json_object_new_array(),
+                *forward = json_object_new_object();
+
+    props_add(forward, "s:str", text, NULL);
+    json_object_array_add(list, forward);
+    props_add(o, "s:type", "user", "o:guestfwd", list, "s:id", c->info.alias, NULL);
+    args_json(a, "-netdev", o);
+    return TRUE;
+}
+
+static gboolean
+put_channel(Args *a, const CharDef *c, GError **err)
+{
+    g_autofree char *id = NULL;
+    const char *name = c->name;
+    json_object *o;
+
+    if (!put_backend(a, &c->source, c->info.alias, "channel", &id, err))
+        return FALSE;
+    if (c->target_type == CHANNEL_GUESTFWD)
+        return put_guestfwd(a, c, id);
+    /* The agents have the names that the guest looks for. */
+    if (name == NULL && (c->source.type == CHAR_SPICEVMC || c->source.type == CHAR_VDAGENT))
+        name = "com.redhat.spice.0";
+    o = props_new("virtserialport");
+    if (!address_props(a, o, &c->info, err)) {
+        json_object_put(o);
+        return FALSE;
+    }
+    props_add(o, "s:chardev", id, "s:id", c->info.alias, "s:name", name, NULL);
+    args_device(a, o);
+    return TRUE;
+}
+
+/* The first console of type serial is the first serial port, told once more. */
+static gboolean
+put_console(Args *a, const CharDef *c, GError **err)
+{
+    static const char *const drivers[] = { [CONSOLE_VIRTIO] = "virtconsole",
+                                           [CONSOLE_SCLP] = "sclpconsole",
+                                           [CONSOLE_SCLPLM] = "sclplmconsole" };
+    g_autofree char *id = NULL;
+    json_object *o;
+
+    if (c->target_type == CONSOLE_SERIAL || c->target_type == 0)
+        return TRUE;
+    if (c->target_type >= (int)G_N_ELEMENTS(drivers) || drivers[c->target_type] == NULL)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "unsupported console target type %s",
+                    word_of(console_targets, c->target_type));
+    if (!put_backend(a, &c->source, c->info.alias, "console", &id, err))
+        return FALSE;
+    o = props_new(drivers[c->target_type]);
+    if (!address_props(a, o, &c->info, err)) {
+        json_object_put(o);
+        return FALSE;
+    }
+    props_add(o, "s:chardev", id, "s:id", c->info.alias, NULL);
+    args_device(a, o);
+    return TRUE;
+}
+
+gboolean
+args_put_serials(Args *a, GError **err)
+{
+    const Devices *d = &a->def->devices;
+    const struct {
+        const GPtrArray *list;
+        gboolean (*put)(Args *a, const CharDef *c, GError **err);
+    } rows[] = { { d->serials, put_serial },
+                 { d->parallels, put_parallel },
+                 { d->channels, put_channel },
+                 { d->consoles, put_console } };
+
+    for (guint r = 0; r < G_N_ELEMENTS(rows); r++)
+        for (guint i = 0; i < LIST_LEN(rows[r].list); i++)
+            if (!rows[r].put(a, LIST_AT(CharDef, rows[r].list, i), err))
+                return FALSE;
+    return TRUE;
+}
+
+/* ---- smartcards and redirected USB */
+
+static gboolean
+put_smartcard(Args *a, const SmartcardDef *card, GError **err)
+{
+    g_autofree char *id = NULL;
+    json_object *o;
+
+    if (card->mode == SMARTCARD_PASSTHROUGH) {
+        if (!put_backend(a, &card->source, card->info.alias, "smartcard", &id, err))
+            return FALSE;
+        o = props_new("ccid-card-passthru");
+        props_add(o, "s:chardev", id, NULL);
+    } else {
+        gboolean certificates = card->mode == SMARTCARD_HOST_CERTIFICATES;
+
+        o = props_new("ccid-card-emulated");
+        props_add(o, "s:backend", certificates ? "certificates" : "nss-emulated", NULL);
+        for (guint i = 0;
+             certificates && i < 3 && card->certificates != NULL && card->certificates[i] != NULL;
+             i++) {
+            g_autofree char *key = g_strdup_printf("s:cert%u", i + 1);
+
+            props_add(o, key, card->certificates[i], NULL);
+        }
+        if (certificates)
+            props_add(o, "s:db", card->database != NULL ? card->database : "/etc/pki/nssdb", NULL);
+    }
+    props_add(o, "s:id", card->info.alias, NULL);
+    return finish(a, o, &card->info, err);
+}
+
+gboolean
+args_put_smartcards(Args *a, GError **err)
+{
+    const GPtrArray *list = a->def->devices.smartcards;
+
+    for (guint i = 0; i < LIST_LEN(list); i++)
+        if (!put_smartcard(a, LIST_AT(SmartcardDef, list, i), err))
+            return FALSE;
+    return TRUE;
+}
+
+static char *
+redir_filter(const RedirFilter *filter)
+{
+    GString *s;
+
+    if (filter == NULL || LIST_LEN(filter->rules) == 0)
+        return NULL;
+    s = g_string_new(NULL);
+    for (guint i = 0; i < filter->rules->len; i++) {
+        const RedirFilterRule *r = LIST_AT(RedirFilterRule, filter->rules, i);
+
+        g_string_append_printf(
+            s, "%s%s:%s:%s:%s:%d", i > 0 ? "|" : "", r->class_ != NULL ? r->class_ : "-1",
+            r->vendor != NULL ? r->vendor : "-1", r->product != NULL ? r->product : "-1",
+            r->version != NULL ? r->version : "-1", r->allow == YES);
+    }
+    return g_string_free(s, FALSE);
+}
+
+gboolean
+args_put_redirdevs(Args *a, GError **err)
+{
+    const GPtrArray *list = a->def->devices.redirdevs;
+
+    for (guint i = 0; i < LIST_LEN(list); i++) {
+        const RedirDef *r = LIST_AT(RedirDef, list, i);
+        g_autofree char *id = NULL, *filter = redir_filter(a->def->devices.redirfilter);
+        json_object *o;
+
+        if (!put_backend(a, &r->source, r->info.alias, "redirected device", &id, err))
+            return FALSE;
+        o = props_new("usb-redir");
+        props_add(o, "s:chardev", id, "s:id", r->info.alias, "s:filter", filter, "n:bootindex",
+                  r->info.boot_order, NULL);
+        if (!finish(a, o, &r->info, err))
+            return FALSE;
+    }
+    return TRUE;
+}

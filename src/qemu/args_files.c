@@ -1,0 +1,110 @@
+/* What the command line opens. While collecting, every thing that is asked for becomes a HostFd;
+ * while building, it is found again by its path. */
+#include "args.h"
+
+#include <string.h>
+
+gboolean
+args_is_native(const Args *a)
+{
+    return a->in->files == NULL;
+}
+
+static HostFd *
+file_find(const GPtrArray *files, const char *path, HostKind kind)
+{
+    for (guint i = 0; i < LIST_LEN(files); i++) {
+        HostFd *h = LIST_AT(HostFd, files, i);
+
+        if (h->kind == kind && g_str_equal(h->path, path))
+            return h;
+    }
+    return NULL;
+}
+
+HostFd *
+args_file_find(const ArgsIn *in, const char *path, HostKind kind)
+{
+    return file_find(in->files, path, kind);
+}
+
+/* Readers and writers of one path share a set: QEMU takes the one that its open flags fit. */
+static guint
+set_of(Args *a, const char *path)
+{
+    for (guint i = 0; i < a->collect->len; i++) {
+        const HostFd *h = LIST_AT(HostFd, a->collect, i);
+
+        if (h->set != 0 && g_str_equal(h->path, path))
+            return h->set;
+    }
+    return ++a->next_set;
+}
+
+static HostFd *
+file_need(Args *a, HostKind kind, const char *path, const char *what, gboolean in_set)
+{
+    HostFd *h = file_find(a->in->files, path, kind);
+
+    if (h != NULL || a->collect == NULL)
+        return h;
+    h = host_fd_new(kind, path, what);
+    h->set = in_set ? set_of(a, path) : 0;
+    g_ptr_array_add(a->collect, h);
+    return h;
+}
+
+const char *
+args_open(Args *a, HostKind kind, const char *path, const char *what)
+{
+    const HostFd *h = args_is_native(a) ? NULL : file_need(a, kind, path, what, TRUE);
+    g_autofree char *text = NULL;
+
+    if (h == NULL)
+        return path;
+    text = g_strdup_printf("/dev/fdset/%u", h->set);
+    return g_intern_string(text);
+}
+
+char *
+args_fd_path(Args *a, const char *path, const char *what)
+{
+    int fd = args_fd(a, HOST_READ, path, what);
+
+    return args_is_native(a) ? g_strdup(path) : g_strdup_printf("/proc/self/fd/%d", fd);
+}
+
+int
+args_fd(Args *a, HostKind kind, const char *path, const char *what)
+{
+    const HostFd *h = args_is_native(a) ? NULL : file_need(a, kind, path, what, FALSE);
+
+    return h != NULL ? h->fd : -1;
+}
+
+void
+args_share(Args *a, const char *path)
+{
+    for (guint i = 0; a->collect != NULL && i < a->collect->len; i++) {
+        HostFd *h = LIST_AT(HostFd, a->collect, i);
+
+        if (g_str_equal(h->path, path))
+            h->shared = TRUE;
+    }
+}
+
+/* While collecting there is nothing to say yet: the words are thrown away anyway. */
+gboolean
+args_put_fds(Args *a, GError **err)
+{
+    const GPtrArray *files = a->collect == NULL ? a->in->files : NULL;
+
+    for (guint i = 0; i < LIST_LEN(files); i++) {
+        const HostFd *h = LIST_AT(HostFd, files, i);
+        g_autofree char *path = args_escape(h->path);
+
+        if (h->set != 0)
+            args_pairf(a, "-add-fd", "set=%u,fd=%d,opaque=%s", h->set, h->fd, path);
+    }
+    return TRUE;
+}
