@@ -37,7 +37,9 @@ client_free(Client *c)
         stream_forget_client(c->streams.head->data);
     server_forget(c->server, c);
     lines_free(c->lines);
+    client_destroy_owned(&c->state);
     g_array_unref(c->state.registrations);
+    g_array_unref(c->state.owned);
     g_free(c);
 }
 
@@ -224,6 +226,7 @@ client_new(Server *s, int fd, const Creds *creds)
     c->state.authenticated = TRUE; /* the socket's mode has let it in */
     c->state.registrations = g_array_new(FALSE, FALSE, sizeof(Registration));
     g_array_set_clear_func(c->state.registrations, registration_clear);
+    c->state.owned = g_array_new(FALSE, FALSE, sizeof(Owned));
     c->link.data = c;
     g_queue_push_tail_link(&s->clients, &c->link);
     if (!c->state.authenticated)

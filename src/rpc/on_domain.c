@@ -163,7 +163,7 @@ passes(Vm *vm, guint32 flags)
 }
 
 GPtrArray *
-vm_list_filtered(guint32 flags)
+domains_matching(guint32 flags)
 {
     GPtrArray *all = vm_list();
 
@@ -181,7 +181,7 @@ list_all(Call *c)
 
     if (!call_flags_ok(c, in->flags, DOMAIN_LIST_FLAGS))
         return;
-    g_autoptr(GPtrArray) vms = vm_list_filtered(in->flags);
+    g_autoptr(GPtrArray) vms = domains_matching(in->flags);
     out.ret = vms->len;
     if (in->need_results) {
         out.domains.n = vms->len;
@@ -196,7 +196,7 @@ static void
 list_ids(Call *c)
 {
     const ConnectListDomainsArgs *in = call_in(c);
-    g_autoptr(GPtrArray) vms = vm_list_filtered(LIST_ACTIVE);
+    g_autoptr(GPtrArray) vms = domains_matching(LIST_ACTIVE);
     ConnectListDomainsRet out = { .ids = { .n = (guint32)CLAMP(in->maxids, 0, (gint)vms->len) } };
 
     out.ids.v = arena_new(call_arena(c), gint32, out.ids.n);
@@ -208,7 +208,7 @@ list_ids(Call *c)
 static void
 count_active(Call *c)
 {
-    g_autoptr(GPtrArray) vms = vm_list_filtered(LIST_ACTIVE);
+    g_autoptr(GPtrArray) vms = domains_matching(LIST_ACTIVE);
     ConnectNumOfDomainsRet out = { .num = (gint32)vms->len };
 
     call_reply(c, &out);
@@ -218,7 +218,7 @@ static void
 list_defined(Call *c)
 {
     const ConnectListDefinedDomainsArgs *in = call_in(c);
-    g_autoptr(GPtrArray) vms = vm_list_filtered(LIST_INACTIVE);
+    g_autoptr(GPtrArray) vms = domains_matching(LIST_INACTIVE);
     ConnectListDefinedDomainsRet out = {
         .names = { .n = (guint32)CLAMP(in->maxnames, 0, (gint)vms->len) },
     };
@@ -232,7 +232,7 @@ list_defined(Call *c)
 static void
 count_defined(Call *c)
 {
-    g_autoptr(GPtrArray) vms = vm_list_filtered(LIST_INACTIVE);
+    g_autoptr(GPtrArray) vms = domains_matching(LIST_INACTIVE);
     ConnectNumOfDefinedDomainsRet out = { .num = (gint32)vms->len };
 
     call_reply(c, &out);

@@ -11,12 +11,5 @@ void call_reply_vm(Call *c, Vm *vm);
 /* FALSE: there are others than the known, and the call is answered. */
 gboolean call_flags_ok(Call *c, guint32 flags, guint32 known);
 /* virConnectListAllDomainsFlags; 0: all. Free with g_ptr_array_unref. */
-GPtrArray *vm_list_filtered(guint32 flags);
+GPtrArray *domains_matching(guint32 flags);
 #define DOMAIN_LIST_FLAGS 0xffff
-
-extern const Method domain_methods[];
-extern const Method lifecycle_methods[];
-extern const Method stats_methods[];
-extern const Method console_methods[];
-extern const Method emulator_methods[];
-extern const Method qemu_methods[];

@@ -1,5 +1,7 @@
 /* Changing domains: define to undefine, start to destroy. Most calls are answered when the change
  * is done, so a Call is what a change carries along. */
+#include <string.h>
+
 #include "on_domain.h"
 
 static void
@@ -112,6 +114,59 @@ set_metadata(Call *c)
 /* ---- running */
 
 static void
+on_left_destroyed(Vm *vm, const GError *err, gpointer user)
+{
+    if (err)
+        log_warning("a domain that should end with its client runs on: %s", err->message);
+}
+
+static void
+destroy_left(Vm *vm)
+{
+    if (vm_is_active(vm))
+        vm_destroy(vm, 0, "the client that started it has left", on_left_destroyed, NULL);
+}
+
+void
+client_destroy_owned(const ClientState *state)
+{
+    for (guint i = 0; i < state->owned->len; i++) {
+        const Owned *owned = &g_array_index(state->owned, Owned, i);
+        Vm *vm = vm_find_uuid(owned->uuid);
+        if (vm && vm_object(vm)->id == owned->id)
+            destroy_left(vm);
+    }
+}
+
+static void
+client_own(Client *client, Vm *vm)
+{
+    Owned owned = { .id = vm_object(vm)->id };
+
+    memcpy(owned.uuid, vm_object(vm)->uuid, sizeof(owned.uuid));
+    g_array_append_val(client->state.owned, owned);
+}
+
+/* The client may have left while the start ran. */
+static void
+on_owned_started(Vm *vm, const GError *err, gpointer user)
+{
+    Client *client = call_client(user);
+
+    if (!err && client)
+        client_own(client, vm);
+    else if (!err)
+        destroy_left(vm);
+    on_vm_done(vm, err, user);
+}
+
+static VmDone
+done_for(guint32 flags)
+{
+    return flags & VM_START_AUTODESTROY ? on_owned_started : on_vm_done;
+}
+
+static void
 create(Call *c)
 {
     Vm *vm = call_vm(c);
@@ -127,7 +182,7 @@ create_with_flags(Call *c)
     Vm *vm = call_vm(c);
 
     if (vm && call_flags_ok(c, in->flags, 0x3f))
-        vm_start(vm, in->flags, call_asker(c), on_vm_done, c);
+        vm_start(vm, in->flags, call_asker(c), done_for(in->flags), c);
 }
 
 static void
@@ -136,7 +191,7 @@ create_xml(Call *c)
     const DomainCreateXmlArgs *in = call_in(c);
 
     if (call_flags_ok(c, in->flags, 0x3f))
-        vm_create(in->xml_desc, in->flags, call_asker(c), on_vm_done, c);
+        vm_create(in->xml_desc, in->flags, call_asker(c), done_for(in->flags), c);
 }
 
 static void

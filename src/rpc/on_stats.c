@@ -78,7 +78,7 @@ vms_of(const ConnectGetAllDomainStatsArgs *in)
     GPtrArray *vms;
 
     if (in->doms.n == 0)
-        return vm_list_filtered(in->flags & DOMAIN_LIST_FLAGS);
+        return domains_matching(in->flags & DOMAIN_LIST_FLAGS);
     vms = g_ptr_array_new_with_free_func(object_unref);
     for (guint i = 0; i < in->doms.n; i++) {
         Vm *vm = vm_find_uuid(in->doms.v[i].uuid);

@@ -22,9 +22,16 @@ typedef struct Method {
 } Method;
 
 /* Each ended by a zeroed row. */
-extern const Method host_methods[];  /* on_host.c */
-extern const Method event_methods[]; /* on_event.c */
-extern const Method qemu_event_methods[];
+extern const Method host_methods[];      /* on_host.c */
+extern const Method event_methods[];     /* on_event.c */
+extern const Method domain_methods[];    /* on_domain.c */
+extern const Method lifecycle_methods[]; /* on_lifecycle.c */
+extern const Method stats_methods[];     /* on_stats.c */
+extern const Method console_methods[];   /* on_console.c */
+extern const Method emulator_methods[];  /* on_emulator.c */
+/* Of the QEMU program. */
+extern const Method qemu_event_methods[]; /* on_event.c */
+extern const Method qemu_methods[];       /* on_emulator.c */
 
 /* ---- a call (call.c) ---------------------------------------------------------------------- */
 
@@ -107,6 +114,12 @@ typedef struct Registration {
 
 void registration_clear(gpointer registration); /* GDestroyNotify of its contents */
 
+/* A domain that was started to live as long as the connection: this run of it, no later one. */
+typedef struct Owned {
+    guint8 uuid[UUID_LEN];
+    int id;
+} Owned;
+
 /* All that there is to know of a connection, so that it can be written down. */
 typedef struct ClientState {
     guint64 id;
@@ -117,6 +130,7 @@ typedef struct ClientState {
     gboolean close_callback; /* it wants to hear why a connection ends */
     gint32 last_callback;
     GArray *registrations; /* of Registration */
+    GArray *owned;         /* of Owned */
 } ClientState;
 
 struct Client {
@@ -146,6 +160,7 @@ void client_send(Client *c, const WireBuf *message);
 /* Stops or goes on reading, as its calls, queue and streams allow. */
 void client_update_flow(Client *c);
 void client_start_keepalive(Client *c);
+void client_destroy_owned(const ClientState *state); /* on_lifecycle.c */
 
 /* ---- the host (host.c) -------------------------------------------------------------------- */
 

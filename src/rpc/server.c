@@ -169,21 +169,22 @@ listener_close(Listener *l)
 
 /* ---- the server */
 
-static void
-add_methods(MethodRun *slots, const Method *methods)
-{
-    for (; methods->run; methods++)
-        slots[methods->number] = methods->run;
-}
+static const Method *const remote_tables[] = {
+    host_methods,  event_methods,   domain_methods,   lifecycle_methods,
+    stats_methods, console_methods, emulator_methods,
+};
 
-static void
-load_methods(Server *s)
+static const Method *const qemu_tables[] = { qemu_event_methods, qemu_methods };
+
+static MethodRun *
+load_methods(guint32 program, const Method *const *tables, gsize n)
 {
-    s->remote = g_new0(MethodRun, (gsize)procedure_max(PROGRAM_REMOTE) + 1);
-    s->qemu = g_new0(MethodRun, (gsize)procedure_max(PROGRAM_QEMU) + 1);
-    add_methods(s->remote, host_methods);
-    add_methods(s->remote, event_methods);
-    add_methods(s->qemu, qemu_event_methods);
+    MethodRun *slots = g_new0(MethodRun, (gsize)procedure_max(program) + 1);
+
+    for (gsize i = 0; i < n; i++)
+        for (const Method *m = tables[i]; m->run; m++)
+            slots[m->number] = m->run;
+    return slots;
 }
 
 static void
@@ -204,7 +205,8 @@ server_new(const Paths *paths, const ServerLimits *limits, GError **err)
     s->limits = *limits;
     for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++)
         s->listeners[i] = (Listener){ .server = s, .fd = -1, .readonly = i == 1 };
-    load_methods(s);
+    s->remote = load_methods(PROGRAM_REMOTE, remote_tables, G_N_ELEMENTS(remote_tables));
+    s->qemu = load_methods(PROGRAM_QEMU, qemu_tables, G_N_ELEMENTS(qemu_tables));
     if (!listener_open(&s->listeners[0], "vmd.sock", 0600, err))
         return NULL;
     if (!paths->session && !listener_open(&s->listeners[1], "vmd-ro.sock", 0666, err))
