@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/core.h"
+#include "qemu/qemu.h"
 #include "rpc/rpc.h"
 
 typedef struct Options {
@@ -88,22 +89,34 @@ signals_watch(GMainLoop *loop, int *ret_fd, GError **err)
 }
 
 static gboolean
-serve(const Paths *paths, GError **err)
+serve(const Paths *paths, GMainLoop *loop, GError **err)
 {
     static const ServerLimits limits = SERVER_LIMITS_INIT;
-    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-    fd_auto signals = -1;
-
-    if (!signals_watch(loop, &signals, err))
-        return FALSE;
     g_autoptr(Server) server = server_new(paths, &limits, err);
+
     if (!server)
         return FALSE;
+    qemu_autostart();
     sd_notify(0, "READY=1");
     log_info("vmd " VMD_VERSION " serves %s", paths->run);
     g_main_loop_run(loop);
     sd_notify(0, "STOPPING=1");
     return TRUE;
+}
+
+/* The rooms come up from the bottom and go down from the top. */
+static gboolean
+boot(const Paths *paths, GError **err)
+{
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    fd_auto signals = -1;
+    gboolean ok;
+
+    if (!signals_watch(loop, &signals, err) || !qemu_init(paths, err))
+        return FALSE;
+    ok = serve(paths, loop, err);
+    qemu_done();
+    return ok;
 }
 
 static gboolean
@@ -131,7 +144,7 @@ run(const Options *o, GError **err)
     else
         paths_init_system(&paths, o->root ? o->root : "");
     ok = fault_set(err) && paths_make(&paths, err) && lock_take(paths.run, &lock, err) &&
-         serve(&paths, err);
+         boot(&paths, err);
     paths_done(&paths);
     return ok;
 }
@@ -170,6 +183,7 @@ main(int argc, char **argv)
         puts("vmd " VMD_VERSION);
         status = 0;
     } else if (o.list_steps) {
+        qemu_register_flows();
         flow_list(print_step, NULL);
         status = 0;
     } else {
