@@ -183,7 +183,7 @@ main(int argc, char **argv)
         puts("vmd " VMD_VERSION);
         status = 0;
     } else if (o.list_steps) {
-        qemu_register_flows();
+        qemu_register();
         flow_list(print_step, NULL);
         status = 0;
     } else {
