@@ -237,6 +237,8 @@ vm_define(const char *xml, guint flags, Vm **ret_vm, GError **err)
         return FALSE;
     replace_def(vm, g_steal_pointer(&def));
     vm->persistent = TRUE;
+    if (vm->run)
+        vm->run->outdated = TRUE;
     vm_tell(vm, LIFECYCLE_DEFINED, updated ? 1 : 0);
     *ret_vm = vm;
     return TRUE;

@@ -26,7 +26,7 @@ vm_xml(Vm *vm, guint flags, GError **err)
 gboolean
 vm_is_updated(const Vm *vm)
 {
-    return FALSE;
+    return vm->run && vm->run->outdated;
 }
 
 /* ---- which definition is meant */
@@ -238,6 +238,8 @@ vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char
     if (impact & IMPACT_CONFIG &&
         (!set_in(define_get(vm), type, value, key, uri, err) || !define_save(vm, err)))
         return FALSE;
+    if (vm->run && impact & IMPACT_CONFIG)
+        vm->run->outdated = TRUE;
     e.n[0] = type;
     e.s[0] = uri;
     event_emit(&e);

@@ -184,6 +184,7 @@ typedef struct Run {
     guint flags;                  /* of start */
     gboolean complete;            /* every row of start was done */
     gboolean stopping;            /* the undo has begun: nothing else happens from here */
+    gboolean outdated;            /* the persistent definition was changed since the start */
     gboolean lost;                /* QEMU or its monitor ended unasked */
     gboolean ending;              /* a job that will stop it is queued or runs */
     gboolean graceful;            /* QEMU may end by itself first */

@@ -51,9 +51,10 @@ status_to_json(const Vm *vm)
                      run->started, "flags", 'i', (gint64)run->flags, "complete", 'b', run->complete,
                      "stopping", 'b', run->stopping, "why_reason", 'i', (gint64)run->why.reason,
                      "why_detail", 'i', (gint64)run->why.detail, "state", 'i', (gint64)vm->state,
-                     "reason", 'i', (gint64)vm->reason, "rebooting", 'b', run->rebooting, "taint",
-                     'i', (gint64)run->taint, "images", 'o', images_to_json(run), "ports", 'o',
-                     numbers_to_json(run, TRUE), "vcpus", 'o', numbers_to_json(run, FALSE), NULL);
+                     "reason", 'i', (gint64)vm->reason, "rebooting", 'b', run->rebooting,
+                     "outdated", 'b', run->outdated, "taint", 'i', (gint64)run->taint, "images",
+                     'o', images_to_json(run), "ports", 'o', numbers_to_json(run, TRUE), "vcpus",
+                     'o', numbers_to_json(run, FALSE), NULL);
 }
 
 gboolean
@@ -121,6 +122,7 @@ status_apply(Vm *vm, json_object *o)
     run->complete = json_flag(o, "complete");
     run->stopping = json_flag(o, "stopping");
     run->rebooting = json_flag(o, "rebooting");
+    run->outdated = json_flag(o, "outdated");
     run->why = (StopWhy){ (int)json_int(o, "why_reason", 0), (int)json_int(o, "why_detail", 0) };
     run->taint = (guint)json_int(o, "taint", 0);
     images_from_json(run, json_at(o, "images"));

@@ -149,7 +149,7 @@ stop_on_exit(Process *p, const ProcessEnd *end, gpointer user)
     if (run->timer)
         g_source_remove(run->timer);
     run->timer = 0;
-    if (how && end->status != -1 && !run->stopping)
+    if (how && end->status != -1 && !run->exit_wait)
         log_info("domain '%s': QEMU %s", vm->obj.name, how);
     if (run->exit_wait) {
         FlowToken token = run->exit_wait;

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from harness import Daemon, domain, main, skip, test, wait_for
+from harness import QEMU, Daemon, domain, main, skip, test, wait_for
 
 try:
     import libvirt
@@ -98,6 +98,13 @@ def qemu_pid(d):
 
 def state(d, name):
     return d.virsh("domstate", "--reason", name).strip()
+
+
+def quiet(d):
+    """The inventory once the daemon has got to know its emulators."""
+    d.virsh("domcapabilities")
+    wait_for(lambda: not any("probe" in x for x in d.inventory()["descriptors"]), 30)
+    return d.inventory()
 
 
 @test
@@ -199,10 +206,7 @@ def a_start_that_fails_says_why(d):
     bad = xml(d, "a").replace("</devices>", "</devices><qemu:commandline xmlns:qemu="
                               "'http://libvirt.org/schemas/domain/qemu/1.0'>"
                               "<qemu:arg value='-no-such-option'/></qemu:commandline>")
-    d.virsh("create", "--paused", d.write("c.xml", xml(d, "c")))  # the emulator is known after this
-    d.virsh("destroy", "c")
-    heard.take()
-    before = d.inventory()
+    before = quiet(d)
     out = d.virsh("create", d.write("a.xml", bad), status=1)
     assert "-no-such-option: invalid option" in out, out
     (d.root / "idle.img").unlink()
@@ -211,6 +215,23 @@ def a_start_that_fails_says_why(d):
     after = d.inventory()
     assert after == before, f"before: {before}\nafter: {after}"
     assert heard.take() == []
+
+
+@test
+def a_destroy_cuts_a_start_short(d):
+    slow = d.write("slow-qemu", "#!/bin/sh\ncase \"$*\" in *guest=*) exec sleep 20;; esac\n"
+                                f"exec {QEMU} \"$@\"\n")
+    slow.chmod(0o755)
+    text = xml(d, "a").replace("<devices>", f"<devices><emulator>{slow}</emulator>", 1)
+    d.virsh("define", d.write("a.xml", text))
+    before = quiet(d)
+    start = subprocess.Popen(["virsh", "-c", d.uri, "start", "a"], stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: state(d, "a").startswith("paused"))  # "starting up"
+    d.virsh("destroy", "a")
+    assert start.wait(5) == 1
+    assert state(d, "a").startswith("shut off")
+    after = d.inventory()
+    assert after == before, f"before: {before}\nafter: {after}"
 
 
 @test
