@@ -18,12 +18,14 @@ static const FillPass passes[] = {
     fill_chars,
     fill_graphics,
     fill_devices,
+    fill_drive_addresses,
+    fill_hostdev_controllers,
+    fill_controller_numbers,
     fill_machine_controllers,
     fill_implicit_devices,
     /* what the machine needs for the sake of its devices */
     fill_features,
-    /* where they sit, and controllers and hubs for those that have no seat */
-    fill_drive_addresses,
+    /* controllers for those that have none, and where they all sit */
     fill_needed_controllers,
     fill_serial_addresses,
     fill_usb_addresses,

@@ -56,8 +56,10 @@ gboolean fill_implicit_devices(Fill *f, GError **err);
 
 /* fill_controller.c */
 gboolean fill_controllers(Fill *f, GError **err);         /* what the document names */
+gboolean fill_controller_numbers(Fill *f, GError **err);
 gboolean fill_machine_controllers(Fill *f, GError **err); /* what the board has */
-gboolean fill_needed_controllers(Fill *f, GError **err);  /* what the devices sit on */
+gboolean fill_hostdev_controllers(Fill *f, GError **err); /* what host devices sit on */
+gboolean fill_needed_controllers(Fill *f, GError **err);  /* what the others sit on */
 ControllerDef *controller_find(const DomainDef *def, int type, guint32 index);
 /* Where the dump shows it: behind the last of its type with a smaller index. */
 ControllerDef *controller_add(DomainDef *def, int type, guint32 index, int model);

@@ -20,16 +20,16 @@ static const DriveBus drive_buses[] = {
 static gboolean
 fill_drive(DiskDef *disk, GError **err)
 {
+    int index = disk_name_index(disk->target);
+
+    if (index < 0)
+        return fail(err, ERR_XML, "Unknown disk name '%s' and no address specified",
+                    disk->target ?: "");
     for (gsize i = 0; i < G_N_ELEMENTS(drive_buses); i++) {
         const DriveBus *b = &drive_buses[i];
-        int index;
 
         if (b->bus != disk->bus)
             continue;
-        index = disk_name_index(disk->target);
-        if (index < 0)
-            return fail(err, ERR_INTERNAL, "Unknown disk name '%s' and no address specified",
-                        disk->target ?: "");
         disk->info.address.type = ADDRESS_DRIVE;
         disk->info.address.drive = (DriveAddress){
             .controller = (guint)index / b->per_controller,

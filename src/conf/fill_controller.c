@@ -25,14 +25,12 @@ controller_find(const DomainDef *def, int type, guint32 index)
     return NULL;
 }
 
+/* One without a number goes behind those of its type, and lets others pass only when they are told
+ * apart by numbers. */
 static gboolean
 stands_before(const ControllerDef *c, const ControllerDef *other)
 {
-    if (c->index != other->index)
-        return c->index < other->index;
-    /* the master of a USB 2 controller leads its companions */
-    return c->type == CONTROLLER_USB && !controller_is_companion(c) &&
-           controller_is_companion(other);
+    return c->has_index && other->has_index && c->index < other->index;
 }
 
 static void
@@ -86,7 +84,7 @@ number_controller(const DomainDef *def, ControllerDef *c, const ControllerDef *l
 {
     guint32 index = 0;
 
-    if (last && last->type == CONTROLLER_USB && controller_is_ich9(c) && controller_is_ich9(last) &&
+    if (last && controller_is_ich9(c) && controller_is_ich9(last) &&
         !has_model_at(def, c, last->index)) {
         index = last->index;
     } else {
@@ -111,22 +109,66 @@ check_root(const Fill *f, GError **err)
                 word_of(controller_models, model), word_of(controller_models, root->model) ?: "");
 }
 
+/* Companions alone have nobody to hand fast devices to. */
+static gboolean
+check_masters(const DomainDef *def, GError **err)
+{
+    gboolean companion = FALSE, master = FALSE;
+
+    EACH (ControllerDef, c, def->devices.controllers) {
+        companion = companion || controller_is_companion(c);
+        master = master || (c->type == CONTROLLER_USB && !controller_is_companion(c));
+    }
+    return !companion || master || fail(err, ERR_XML_DETAIL, "No master USB controller specified");
+}
+
 static void
-renumber_and_sort(DomainDef *def)
+sort_controllers(DomainDef *def)
 {
     g_autoptr(GPtrArray) written = g_steal_pointer(&def->devices.controllers);
-    const ControllerDef *last = NULL;
 
-    def->devices.controllers = written;
-    EACH (ControllerDef, c, written) {
-        if (!c->has_index)
-            number_controller(def, c, last);
-        if (c->type == CONTROLLER_USB)
-            last = c;
+    EACH (ControllerDef, c, written)
+        controller_insert(def, c);
+}
+
+/* The master of a USB 2 controller leads its companions. */
+static void
+lead_companions(GPtrArray *all)
+{
+    for (guint i = 0; i < all->len; i++) {
+        ControllerDef *master = all->pdata[i];
+        guint first = i;
+
+        if (!controller_is_ich9(master) || controller_is_companion(master))
+            continue;
+        for (guint n = i; n-- > 0;) {
+            const ControllerDef *other = all->pdata[n];
+
+            if (controller_is_companion(other) && other->index == master->index)
+                first = n;
+        }
+        g_ptr_array_insert(all, (int)first, g_ptr_array_steal_index(all, i));
     }
-    def->devices.controllers = NULL;
-    EACH (ControllerDef, d, written)
-        controller_insert(def, d);
+}
+
+gboolean
+fill_controller_numbers(Fill *f, GError **err)
+{
+    GPtrArray *all = f->def->devices.controllers;
+    const ControllerDef *last = NULL;
+    gboolean sort = FALSE;
+
+    EACH (ControllerDef, c, all) {
+        sort = sort || (!c->has_index && c->type == CONTROLLER_PCI);
+        if (!c->has_index)
+            number_controller(f->def, c, last);
+        last = c;
+    }
+    if (sort)
+        sort_controllers(f->def);
+    if (f->def->devices.controllers)
+        lead_companions(f->def->devices.controllers);
+    return check_root(f, err);
 }
 
 static int
@@ -171,29 +213,20 @@ gboolean
 fill_controllers(Fill *f, GError **err)
 {
     if (f->def->devices.controllers)
-        renumber_and_sort(f->def);
+        sort_controllers(f->def);
     EACH (ControllerDef, c, f->def->devices.controllers)
         fill_model(f, c);
-    return check_root(f, err);
+    return check_masters(f->def, err);
 }
 
 /* ---- of the machine */
-
-static gboolean
-has_type(const DomainDef *def, int type)
-{
-    EACH (ControllerDef, c, def->devices.controllers)
-        if (c->type == type)
-            return TRUE;
-    return FALSE;
-}
 
 static void
 add_default_usb(Fill *f)
 {
     int model = default_usb_model(f);
 
-    if (f->isapc || has_type(f->def, CONTROLLER_USB))
+    if (f->isapc || controller_find(f->def, CONTROLLER_USB, 0))
         return;
     if (f->q35 && caps_has_device(f->caps, "qemu-xhci"))
         model = MODEL_QEMU_XHCI;
@@ -233,11 +266,12 @@ need_upto(Fill *f, int type, int last)
 
 static const struct {
     int bus, controller;
+    gboolean alone; /* a board has one */
 } drive_buses[] = {
-    { DISK_BUS_SCSI, CONTROLLER_SCSI },
-    { DISK_BUS_FDC, CONTROLLER_FDC },
-    { DISK_BUS_IDE, CONTROLLER_IDE },
-    { DISK_BUS_SATA, CONTROLLER_SATA },
+    { DISK_BUS_SCSI, CONTROLLER_SCSI, FALSE },
+    { DISK_BUS_FDC, CONTROLLER_FDC, TRUE },
+    { DISK_BUS_IDE, CONTROLLER_IDE, TRUE },
+    { DISK_BUS_SATA, CONTROLLER_SATA, FALSE },
 };
 
 static int
@@ -248,11 +282,6 @@ last_drive_controller(const DomainDef *def, int bus)
     EACH (DiskDef, disk, def->devices.disks)
         if (disk->bus == bus && disk->info.address.type == ADDRESS_DRIVE)
             last = MAX(last, (int)disk->info.address.drive.controller);
-    if (bus != DISK_BUS_SCSI)
-        return last;
-    EACH (HostdevDef, hostdev, def->devices.hostdevs)
-        if (hostdev->source.type == HOSTDEV_SCSI && hostdev->info.address.type == ADDRESS_DRIVE)
-            last = MAX(last, (int)hostdev->info.address.drive.controller);
     return last;
 }
 
@@ -274,10 +303,25 @@ need_for_chars(Fill *f)
 }
 
 gboolean
-fill_needed_controllers(Fill *f, GError **err G_GNUC_UNUSED)
+fill_hostdev_controllers(Fill *f, GError **err G_GNUC_UNUSED)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(drive_buses); i++)
-        need_upto(f, drive_buses[i].controller, last_drive_controller(f->def, drive_buses[i].bus));
+    EACH (HostdevDef, hostdev, f->def->devices.hostdevs)
+        if (hostdev->source.type == HOSTDEV_SCSI && hostdev->info.address.type == ADDRESS_DRIVE)
+            need(f, CONTROLLER_SCSI, hostdev->info.address.drive.controller);
+    return TRUE;
+}
+
+gboolean
+fill_needed_controllers(Fill *f, GError **err)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(drive_buses); i++) {
+        int last = last_drive_controller(f->def, drive_buses[i].bus);
+
+        if (drive_buses[i].alone && last > 0)
+            return fail(err, ERR_INTERNAL, "Only 1 %s controller is supported",
+                        drive_buses[i].bus == DISK_BUS_IDE ? "IDE" : "fdc");
+        need_upto(f, drive_buses[i].controller, last);
+    }
     need_for_chars(f);
     EACH (SmartcardDef, card, f->def->devices.smartcards)
         need(f, CONTROLLER_CCID,

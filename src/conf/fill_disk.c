@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* "vdab" is 27: the letters behind the prefix count in base 26. -1: no such name. */
+/* "vdab" is 27: the letters behind the prefix count in base 26; a partition's number may follow.
+ * -1: no such name. */
 int
 disk_name_index(const char *target)
 {
@@ -17,12 +18,14 @@ disk_name_index(const char *target)
             continue;
         for (p += strlen(prefixes[i]); g_ascii_islower(*p) && index < 1 << 24; p++)
             index = index * 26 + (*p - 'a' + 1);
-        return index - 1;
+        p += strspn(p, "0123456789");
+        return *p ? -1 : index - 1;
     }
     return -1;
 }
 
-/* Among disks of one bus the targets are in order; a bus stays where its first disk stood. */
+/* Among disks of one bus the targets are in order; a bus stays where its first disk stood. Those
+ * that name no bus are together as well. */
 static void
 insert_sorted(GPtrArray *disks, DiskDef *disk)
 {
@@ -135,6 +138,7 @@ fill_driver(DiskDef *disk)
 gboolean
 fill_disks(Fill *f, GError **err G_GNUC_UNUSED)
 {
+    sort_disks(f->def);
     EACH (DiskDef, disk, f->def->devices.disks) {
         default_int(&disk->device, DISK_DISK);
         default_int(&disk->bus, bus_of_target(f, disk));
@@ -144,6 +148,5 @@ fill_disks(Fill *f, GError **err G_GNUC_UNUSED)
         fill_driver(disk);
         fill_sources(disk);
     }
-    sort_disks(f->def);
     return TRUE;
 }

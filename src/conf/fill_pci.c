@@ -115,8 +115,8 @@ place_i440fx(Placing *p, GError **err)
 
     if (ide && !pin(p, ide, "Primary IDE controller", PC_SLOT, PC_IDE, err))
         return FALSE;
-    if (usb && usb->model == MODEL_PIIX3_UHCI && is_homeless(&usb->info) &&
-        !place_at(p, &usb->info, PCI_INTEGRATED, PC_SLOT, PC_USB, err))
+    if (usb && usb->model == MODEL_PIIX3_UHCI &&
+        !pin(p, usb, "PIIX3 USB controller at index 0", PC_SLOT, PC_USB, err))
         return FALSE;
     return block(p, PC_SLOT, 1 << 0 | 1 << 3, err) && place_video(p, PC_VIDEO_SLOT, err);
 }
@@ -225,7 +225,7 @@ place_any(DeviceInfo *info, guint connect, gpointer device, gpointer user, GErro
 static gboolean
 place_all(Placing *p, GError **err)
 {
-    if (!pci_each(p->fill, take_named, p, err))
+    if (!pci_each_named(p->fill, take_named, p, err))
         return FALSE;
     if (p->fill->i440fx && !place_i440fx(p, err))
         return FALSE;

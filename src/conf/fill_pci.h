@@ -25,6 +25,8 @@ typedef gboolean (*PciVisit)(DeviceInfo *info, guint connect, gpointer device, g
                              GError **err);
 /* fill_pci_kind.c */
 gboolean pci_each(Fill *f, PciVisit visit, gpointer user, GError **err);
+/* The same in the order in which the seats that a document names are taken. */
+gboolean pci_each_named(Fill *f, PciVisit visit, gpointer user, GError **err);
 
 /* ---- the buses (fill_pci_bus.c) */
 
@@ -33,6 +35,7 @@ enum { PCI_SLOTS = 32, PCI_FUNCTIONS = 8 };
 typedef struct PciBus {
     int model;
     gboolean added;              /* no controller in the definition stands for it yet */
+    gboolean carries_bridge;     /* a port that was added for the bridge after it */
     guint first, last;           /* slots */
     guint accepts, offers;       /* to who names a slot; to who asks for any */
     guint8 functions[PCI_SLOTS]; /* taken */
@@ -54,8 +57,9 @@ void pci_topology_set(PciTopology *t, guint number, int model);
 PciBus *pci_bus(const PciTopology *t, guint number); /* NULL: none */
 /* Makes buses until `number` exists. */
 gboolean pci_topology_reach(PciTopology *t, guint number, guint connect, GError **err);
-/* Takes the function an address names. */
-gboolean pci_take(PciTopology *t, const PciAddress *a, guint connect, GError **err);
+/* Takes the function an address names. It may name the port that comes with a new bridge: then it
+ * moves below the bridge. */
+gboolean pci_take(PciTopology *t, PciAddress *a, guint connect, GError **err);
 gboolean pci_slot_is_free(const PciTopology *t, guint bus, guint slot);
 /* Finds a free seat and takes it. function: of a part of a multifunction device, else 0. */
 gboolean pci_find(PciTopology *t, guint connect, guint function, PciAddress *ret_address,

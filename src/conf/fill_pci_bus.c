@@ -75,6 +75,31 @@ pci_bus(const PciTopology *t, guint number)
     return number < t->buses->len ? t->buses->pdata[number] : NULL;
 }
 
+static const char *
+connect_name(guint connect)
+{
+    static const struct {
+        guint connect;
+        const char *name;
+    } names[] = {
+        { PCI_LEGACY, "standard PCI device" },
+        { PCI_EXPRESS, "PCI Express device" },
+        { PCI_BRIDGE, "pci-bridge" },
+        { PCI_DMI_BRIDGE, "dmi-to-pci-bridge" },
+        { PCI_EXPANDER, "pci-expander-bus" },
+        { PCIE_EXPANDER, "pcie-expander-bus" },
+        { PCIE_ROOT_PORT, "pcie-root-port" },
+        { PCIE_UPSTREAM, "pcie-switch-upstream-port" },
+        { PCIE_DOWNSTREAM, "pcie-switch-downstream-port" },
+        { PCIE_TO_PCI, "pcie-to-pci-bridge" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        if (names[i].connect & connect)
+            return names[i].name;
+    return "integrated device";
+}
+
 /* ---- more buses */
 
 static void
@@ -106,8 +131,8 @@ grow(PciTopology *t, guint connect, GError **err)
             add_bus(t, MODEL_PCI_BRIDGE);
         } else {
             add_bus(t, MODEL_PCIE_ROOT_PORT);
-            /* where the bridge will sit */
             pci_bus(t, t->buses->len - 1)->functions[0] = 1;
+            pci_bus(t, t->buses->len - 1)->carries_bridge = TRUE;
             add_bus(t, MODEL_PCIE_TO_PCI_BRIDGE);
         }
     } else if (t->grows && t->express && (connect & (PCI_EXPRESS | PCIE_UPSTREAM))) {
@@ -118,8 +143,9 @@ grow(PciTopology *t, guint connect, GError **err)
         return fail(err, ERR_INTERNAL, "No more available PCI slots");
     } else {
         return fail(err, ERR_INTERNAL,
-                    "a PCI slot is needed to connect a PCI controller, but none is available, and "
-                    "it cannot be automatically added");
+                    "a PCI slot is needed to connect a PCI controller model='%s', but none is "
+                    "available, and it cannot be automatically added",
+                    connect_name(connect));
     }
     return TRUE;
 }
@@ -162,22 +188,33 @@ check_seat(const PciBus *bus, const PciAddress *a, guint connect, GError **err)
     if ((bus->functions[a->slot] & (1 << a->function)) != 0)
         return fail(err, ERR_XML, "Attempted double use of PCI Address %s", name);
     /* who names a seat may put an endpoint of the other sort there */
-    if ((bus->accepts & connect) != 0 ||
-        ((connect & PCI_ENDPOINT) != 0 && (bus->accepts & PCI_ENDPOINT) != 0))
+    if ((bus->accepts & connect) != 0 || ((connect & (PCI_LEGACY | PCI_EXPRESS)) != 0 &&
+                                          (bus->accepts & (PCI_LEGACY | PCI_EXPRESS)) != 0))
         return TRUE;
-    return fail(err, ERR_XML, "PCI bus is not compatible with the device at %s", name);
+    if (connect & PCI_INTEGRATED)
+        return fail(err, ERR_XML,
+                    "The device at PCI address %s needs to be an integrated device (bus=0)", name);
+    return fail(err, ERR_XML,
+                "The device at PCI address %s cannot be plugged into the PCI controller with "
+                "index='%u'. It requires a controller that accepts a %s.",
+                name, a->bus, connect_name(connect));
 }
 
 gboolean
-pci_take(PciTopology *t, const PciAddress *a, guint connect, GError **err)
+pci_take(PciTopology *t, PciAddress *a, guint connect, GError **err)
 {
+    const gboolean is_new = a->bus >= t->buses->len;
     PciBus *bus;
 
     if (!pci_topology_reach(t, a->bus, connect, err))
         return FALSE;
     bus = pci_bus(t, a->bus);
+    if (is_new && bus->carries_bridge)
+        bus = pci_bus(t, a->bus + 1);
     if (!check_seat(bus, a, connect, err))
         return FALSE;
+    if (bus != pci_bus(t, a->bus))
+        a->bus++;
     bus->functions[a->slot] |= (guint8)(1 << a->function);
     bus->ports[a->slot] = connect == PCIE_ROOT_PORT;
     return TRUE;

@@ -6,8 +6,9 @@
 
 /* A kind of device that PCI knows. */
 typedef struct PciKind {
-    gsize list, info;                                      /* in Devices, in the device */
-    gboolean single;                                       /* a pointer rather than a list */
+    gsize list, info; /* in Devices, in the device */
+    gboolean single;  /* a pointer rather than a list */
+    guint rank;       /* in the order in which seats that are named are taken */
     guint (*connect)(const Fill *f, gconstpointer device); /* 0: not on PCI */
 } PciKind;
 
@@ -244,37 +245,37 @@ pstore(const Fill *f G_GNUC_UNUSED, gconstpointer device G_GNUC_UNUSED)
     return PCI_LEGACY;
 }
 
-#define LIST(list, type, connect)                                                                  \
+#define LIST(list, type, rank, connect)                                                            \
     {                                                                                              \
-        G_STRUCT_OFFSET(Devices, list), G_STRUCT_OFFSET(type, info), FALSE, connect                \
+        G_STRUCT_OFFSET(Devices, list), G_STRUCT_OFFSET(type, info), FALSE, rank, connect          \
     }
-#define SINGLE(member, type, connect)                                                              \
+#define SINGLE(member, type, rank, connect)                                                        \
     {                                                                                              \
-        G_STRUCT_OFFSET(Devices, member), G_STRUCT_OFFSET(type, info), TRUE, connect               \
+        G_STRUCT_OFFSET(Devices, member), G_STRUCT_OFFSET(type, info), TRUE, rank, connect         \
     }
 
 /* The order is that in which slots are given out. */
 static const PciKind pci_kinds[] = {
-    LIST(controllers, ControllerDef, pci_controller),
-    LIST(filesystems, FsDef, filesystem),
-    LIST(nets, NetDef, net),
-    LIST(sounds, SoundDef, sound),
-    LIST(controllers, ControllerDef, other_controller),
-    LIST(disks, DiskDef, disk),
-    LIST(hostdevs, HostdevDef, hostdev),
-    SINGLE(balloon, BalloonDef, balloon),
-    LIST(rngs, RngDef, rng),
-    LIST(watchdogs, WatchdogDef, watchdog),
-    LIST(videos, VideoDef, video),
-    LIST(shmems, ShmemDef, shmem),
-    LIST(inputs, InputDef, input),
-    LIST(serials, CharDef, serial),
-    SINGLE(vsock, VsockDef, vsock),
-    LIST(memories, MemoryDevice, memory),
-    LIST(cryptos, CryptoDef, crypto),
-    LIST(iommus, IommuDef, iommu),
-    LIST(panics, PanicDef, panic),
-    SINGLE(pstore, PstoreDef, pstore),
+    LIST(controllers, ControllerDef, 4, pci_controller),
+    LIST(filesystems, FsDef, 8, filesystem),
+    LIST(nets, NetDef, 1, net),
+    LIST(sounds, SoundDef, 2, sound),
+    LIST(controllers, ControllerDef, 5, other_controller),
+    LIST(disks, DiskDef, 0, disk),
+    LIST(hostdevs, HostdevDef, 3, hostdev),
+    SINGLE(balloon, BalloonDef, 10, balloon),
+    LIST(rngs, RngDef, 11, rng),
+    LIST(watchdogs, WatchdogDef, 9, watchdog),
+    LIST(videos, VideoDef, 14, video),
+    LIST(shmems, ShmemDef, 12, shmem),
+    LIST(inputs, InputDef, 7, input),
+    LIST(serials, CharDef, 6, serial),
+    SINGLE(vsock, VsockDef, 16, vsock),
+    LIST(memories, MemoryDevice, 15, memory),
+    LIST(cryptos, CryptoDef, 17, crypto),
+    LIST(iommus, IommuDef, 18, iommu),
+    LIST(panics, PanicDef, 13, panic),
+    SINGLE(pstore, PstoreDef, 19, pstore),
 };
 
 static gboolean
@@ -290,18 +291,34 @@ visit_one(Fill *f, const PciKind *kind, gpointer device, PciVisit visit, gpointe
     return visit(G_STRUCT_MEMBER_P(device, kind->info), connect, device, user, err);
 }
 
+static gboolean
+visit_kind(Fill *f, const PciKind *kind, PciVisit visit, gpointer user, GError **err)
+{
+    gpointer at = G_STRUCT_MEMBER(gpointer, &f->def->devices, kind->list);
+
+    if (kind->single)
+        return visit_one(f, kind, at, visit, user, err);
+    for (guint n = 0; n < list_length(at); n++)
+        if (!visit_one(f, kind, ((GPtrArray *)at)->pdata[n], visit, user, err))
+            return FALSE;
+    return TRUE;
+}
+
 gboolean
 pci_each(Fill *f, PciVisit visit, gpointer user, GError **err)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(pci_kinds); i++) {
-        const PciKind *kind = &pci_kinds[i];
-        gpointer at = G_STRUCT_MEMBER(gpointer, &f->def->devices, kind->list);
-
-        if (kind->single && !visit_one(f, kind, at, visit, user, err))
+    for (gsize i = 0; i < G_N_ELEMENTS(pci_kinds); i++)
+        if (!visit_kind(f, &pci_kinds[i], visit, user, err))
             return FALSE;
-        for (guint n = 0; !kind->single && n < list_length(at); n++)
-            if (!visit_one(f, kind, ((GPtrArray *)at)->pdata[n], visit, user, err))
+    return TRUE;
+}
+
+gboolean
+pci_each_named(Fill *f, PciVisit visit, gpointer user, GError **err)
+{
+    for (guint rank = 0; rank < G_N_ELEMENTS(pci_kinds); rank++)
+        for (gsize i = 0; i < G_N_ELEMENTS(pci_kinds); i++)
+            if (pci_kinds[i].rank == rank && !visit_kind(f, &pci_kinds[i], visit, user, err))
                 return FALSE;
-    }
     return TRUE;
 }
