@@ -175,6 +175,7 @@ main(int argc, char **argv)
     g_autoptr(GError) err = NULL;
     int status;
 
+    qemu_register();
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &err) || argc > 1) {
         fprintf(stderr, "vmd: %s; see vmd --help\n", err ? err->message : "unexpected argument");
@@ -183,7 +184,6 @@ main(int argc, char **argv)
         puts("vmd " VMD_VERSION);
         status = 0;
     } else if (o.list_steps) {
-        qemu_register();
         flow_list(print_step, NULL);
         status = 0;
     } else {

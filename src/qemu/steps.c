@@ -503,12 +503,25 @@ balloon_stats_args(gpointer obj)
                      'i', (gint64)b->stats_period, NULL);
 }
 
+static gboolean
+ends_on_reboot(gpointer obj)
+{
+    return ((Vm *)obj)->run->live->on_reboot == ACTION_DESTROY;
+}
+
+static json_object *
+reboot_args(gpointer obj)
+{
+    return json_make("reboot", 's', "shutdown", NULL);
+}
+
 static StepResult
 read_back(Flow *f, gpointer obj, GError **err)
 {
     static const QmpRow rows[] = {
         { "query-chardev", NULL, NULL, take_chardevs, FALSE },
         { "query-cpus-fast", NULL, NULL, take_vcpus, FALSE },
+        { "set-action", ends_on_reboot, reboot_args, NULL, FALSE },
         { "qom-set", wants_balloon_stats, balloon_stats_args, NULL, TRUE },
         { 0 },
     };
