@@ -85,7 +85,7 @@ number_images(DomainDef *def)
     for (guint i = LEN(def->devices.disks); i > 0; i--) {
         DiskDef *disk = def->devices.disks->pdata[i - 1];
 
-        if (disk_is_empty(disk) || disk->source.type == SOURCE_VHOST_USER)
+        if (disk->bus == DISK_BUS_SD || disk->source.type == SOURCE_VHOST_USER)
             continue;
         number_source(&disk->source, &next);
         for (BackingStore *b = disk->backing; b != NULL && b->source.type != SOURCE_NONE;

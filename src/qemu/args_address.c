@@ -35,6 +35,10 @@ controller_alias(const DomainDef *def, int type, guint32 index, const char **ret
 {
     const ControllerDef *c = args_controller(def, type, index);
 
+    if (c != NULL && type == CONTROLLER_PCI && index == 0) {
+        *ret_alias = c->model == MODEL_PCIE_ROOT ? "pcie.0" : "pci.0";
+        return TRUE;
+    }
     if (c == NULL || c->info.alias == NULL)
         return fail(err, ERR_INTERNAL,
                     "Could not find %s controller with index %u required for device",

@@ -326,7 +326,7 @@ put_storage(Args *a, const DiskSource *s, const char *name, const Look *look, GE
                fail(err, ERR_CONFIG_UNSUPPORTED, "%s: source type '%s' is not supported",
                     look->what, word_of(source_types, s->type));
     }
-    if (s->reservations != NULL)
+    if (s->reservations != NULL && s->reservations->managed != NO)
         props_add(o, "s:pr-manager", "pr-helper0", NULL);
     props_add(o, "s:node-name", name, NULL);
     if (look->layered)
@@ -514,12 +514,21 @@ put_filters(Args *a, const DiskDef *disk, char **node)
     }
 }
 
+int
+block_cache(const DiskDef *disk)
+{
+    return disk->shareable && !disk->readonly && disk->driver.cache == CACHE_DEFAULT
+               ? CACHE_NONE
+               : disk->driver.cache;
+}
+
 gboolean
 block_put_disk(Args *a, const DiskDef *disk, char **ret_node, GError **err)
 {
     g_autofree char *what = g_strdup_printf("disk '%s'", disk->target);
+    DiskDriver driver = disk->driver;
     Look look = { .read_only = disk->readonly || disk->device == DISK_CDROM,
-                  .driver = &disk->driver,
+                  .driver = &driver,
                   .what = what };
     BlockImage image = { .source = &disk->source,
                          .format = disk->driver.format,
@@ -527,6 +536,7 @@ block_put_disk(Args *a, const DiskDef *disk, char **ret_node, GError **err)
                          .backing = disk->backing,
                          .top = TRUE };
 
+    driver.cache = block_cache(disk);
     if (!put_image(a, &image, &look, ret_node, err))
         return FALSE;
     if (disk->shareable && disk->source.path != NULL)
@@ -568,7 +578,7 @@ args_put_firmware(Args *a, GError **err)
     if (loader == NULL || loader->type != LOADER_PFLASH || loader->path == NULL)
         return TRUE;
     code.path = loader->path;
-    if (!put_flash(a, "pflash0", &code, loader->format, loader->readonly != NO, TRUE, err))
+    if (!put_flash(a, "pflash0", &code, loader->format, loader->readonly == YES, TRUE, err))
         return FALSE;
     if (nvram == NULL || (nvram->path == NULL && nvram->source.type == SOURCE_NONE))
         return TRUE;

@@ -49,6 +49,13 @@ default_model(const Args *a)
     return NULL;
 }
 
+static void
+put_migratable(const Args *a, const CpuDef *cpu, GString *s)
+{
+    if (g_strcmp0(a->e->arch, "x86_64") == 0)
+        put_switch(s, "migratable", cpu->migratable);
+}
+
 static gboolean
 put_model(Args *a, const CpuDef *cpu, GString *s, GError **err)
 {
@@ -63,11 +70,11 @@ put_model(Args *a, const CpuDef *cpu, GString *s, GError **err)
                 "hypervisor",
                 a->def->os.arch, word_of(virt_types, a->def->virt_type), a->e->arch);
         g_string_append(s, "host");
-        put_switch(s, "migratable", cpu->migratable);
+        put_migratable(a, cpu, s);
         return TRUE;
     case CPU_MAXIMUM:
         g_string_append(s, "max");
-        put_switch(s, "migratable", cpu->migratable);
+        put_migratable(a, cpu, s);
         return TRUE;
     case CPU_CUSTOM:
         break;

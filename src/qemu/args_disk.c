@@ -20,7 +20,7 @@ place_ide(Args *a, const DiskDef *disk, json_object *o, GError **err)
     const DriveAddress *d = &disk->info.address.drive;
     const ControllerDef *c = args_controller(a->def, CONTROLLER_IDE, d->controller);
     g_autofree char *bus = g_strdup_printf(
-        "%s.%u", c != NULL && c->info.alias != NULL ? c->info.alias : "ide", d->bus);
+        "%s.%u", c != NULL && c->index > 0 ? c->info.alias : "ide", d->bus);
 
     props_add(o, "s:driver", disk_driver_name(disk, "ide"), "s:bus", bus, "i:unit", (int)d->unit,
               NULL);
@@ -37,9 +37,18 @@ place_sata(Args *a, const DiskDef *disk, json_object *o, GError **err)
     if (c == NULL || c->info.alias == NULL)
         return fail(err, ERR_INTERNAL, "disk '%s' needs sata controller %u", disk->target,
                     d->controller);
-    bus = g_strdup_printf("%s.%u", c->info.alias, d->unit);
+    bus = g_strdup_printf("%s.%u", c->index == 0 && domain_is_q35(a->def) ? "ide" : c->info.alias,
+                          d->unit);
     props_add(o, "s:driver", disk_driver_name(disk, "ide"), "s:bus", bus, NULL);
     return TRUE;
+}
+
+/* What the guest sees as the identity of a unit, unless the user named one. */
+static char *
+scsi_id(const DiskDef *disk)
+{
+    return disk->serial != NULL ? g_strdup(disk->serial)
+                                : g_strconcat("drive-", disk->info.alias, NULL);
 }
 
 static gboolean
@@ -47,7 +56,7 @@ place_scsi(Args *a, const DiskDef *disk, json_object *o, GError **err)
 {
     const DriveAddress *d = &disk->info.address.drive;
     const ControllerDef *c = args_controller(a->def, CONTROLLER_SCSI, d->controller);
-    g_autofree char *bus = NULL, *id = g_strconcat("drive-", disk->info.alias, NULL);
+    g_autofree char *bus = NULL, *id = scsi_id(disk);
 
     if (c == NULL || c->info.alias == NULL)
         return fail(err, ERR_INTERNAL, "disk '%s' needs scsi controller %u", disk->target,
@@ -150,7 +159,7 @@ has_write_cache(const DiskDef *disk)
 static const char *
 write_cache(const DiskDef *disk)
 {
-    switch ((DiskCache)disk->driver.cache) {
+    switch ((DiskCache)block_cache(disk)) {
     case CACHE_DEFAULT:
         return NULL;
     case CACHE_WRITETHROUGH:
@@ -176,6 +185,15 @@ error_props(const DiskDef *disk, json_object *o)
     if (on_read == NULL && on_write != NULL && d->error_policy != ERROR_POLICY_ENOSPACE)
         on_read = on_write;
     props_add(o, "s:werror", on_write, "s:rerror", on_read, NULL);
+}
+
+/* Guests have always seen a blank of it behind a backslash. */
+static char *
+disk_serial(const DiskDef *disk)
+{
+    g_auto(GStrv) parts = disk->serial != NULL ? g_strsplit(disk->serial, " ", -1) : NULL;
+
+    return parts != NULL ? g_strjoinv("\\ ", parts) : NULL;
 }
 
 static void
@@ -215,6 +233,7 @@ put_disk_device(Args *a, const DiskDef *disk, const char *node, guint bootindex,
 {
     json_object *o = json_object_new_object();
     gboolean ok = FALSE, found = FALSE;
+    g_autofree char *serial = NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS(places) && !found; i++) {
         found = places[i].bus == disk->bus;
@@ -234,8 +253,9 @@ put_disk_device(Args *a, const DiskDef *disk, const char *node, guint bootindex,
     identity_props(disk, o);
     if (disk->bus == DISK_BUS_USB || disk->removable != 0)
         props_add(o, "b:removable", disk->removable == ON, NULL);
+    serial = disk_serial(disk);
     props_add(o, "s:write-cache", has_write_cache(disk) ? write_cache(disk) : NULL, "s:serial",
-              disk->serial, NULL);
+              serial, NULL);
     error_props(disk, o);
     args_device(a, o);
     return TRUE;
@@ -280,6 +300,9 @@ put_disk(Args *a, const DiskDef *disk, guint bootindex, GError **err)
 {
     g_autofree char *node = NULL;
 
+    if (disk->transient && !args_is_native(a))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "disk '%s': transient disks are not supported",
+                    disk->target);
     if (disk->bus == DISK_BUS_SD)
         return put_sd(a, disk, err);
     if (disk->source.type == SOURCE_VHOST_USER) {

@@ -137,8 +137,8 @@ args_put_machine(Args *a, GError **err)
     put_memory_options(a, s);
     put_firmware_options(a, s);
     put_speaker(a, s);
-    if (hpet != NULL && guest_is_pc(a->def))
-        put_switch(s, "hpet", hpet->present == NO ? OFF : ON);
+    if (hpet != NULL && hpet->present != 0 && guest_is_pc(a->def))
+        put_switch(s, "hpet", hpet->present == YES ? ON : OFF);
     if (a->def->launch_security != NULL)
         g_string_append(s, ",confidential-guest-support=lsec0");
     if (guest_is_x86(a->def) || g_str_has_prefix(a->def->os.machine, "virt"))
@@ -271,7 +271,7 @@ args_put_pm(Args *a, GError **err)
         put_sleep(a, chip, "s4", a->def->pm->suspend_to_disk);
     }
     if (f != NULL && f->has_tseg)
-        args_pairf(a, "-global", "mch.extended-tseg-mbytes=%" G_GUINT64_FORMAT, f->tseg >> 20);
+        args_pairf(a, "-global", "mch.extended-tseg-mbytes=%" G_GUINT64_FORMAT, f->tseg);
     if (loader != NULL && loader->secure == YES)
         args_pair(a, "-global", "driver=cfi.pflash01,property=secure,value=on");
     put_pci_hole(a);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define MIB_IN_KIB 1024
+#define MODULE_KIB 2048 /* what the size of a memory module is a multiple of */
 
 enum { ALLOCATE_AT_ONCE = 1 };
 static const char *const numa_modes[] = { NULL, "bind", "preferred", "interleave", NULL };
@@ -156,9 +157,14 @@ backend_policy(const DomainDef *def, Backend *b)
 }
 
 static char *
-backing_folder(const char *id)
+backing_folder(const Args *a, const char *id)
 {
-    return g_build_filename(qemu_paths != NULL ? qemu_paths->lib : "/", "qemu", "ram", id, NULL);
+    g_autofree char *guest = g_strdup_printf("-1-%s", a->def->name);
+
+    /* QEMU makes a file without a name in the folder; nothing is left behind. */
+    if (!args_is_native(a))
+        return g_build_filename(qemu_paths->lib, "qemu", "ram", NULL);
+    return g_build_filename(qemu_paths->lib, "qemu", "ram", guest, id, NULL);
 }
 
 static void
@@ -174,12 +180,24 @@ backend_nodes(json_object *o, const Backend *b)
     props_add(o, "o:host-nodes", nodes, "s:policy", numa_modes[b->mode], NULL);
 }
 
+static int
+backend_access(const Args *a, const Backend *b)
+{
+    const MemoryBacking *m = a->def->backing;
+
+    return b->access != 0 ? b->access : m != NULL ? m->access : 0;
+}
+
 static gboolean
 backend_kind(Args *a, json_object *o, const Backend *b, GError **err)
 {
     const MemoryBacking *m = a->def->backing;
     int source = m != NULL ? m->source : 0;
     g_autofree char *folder = NULL;
+
+    /* Only memory with a file behind it can be shared with other processes. */
+    if (source == 0 && backend_access(a, b) == MEMORY_SHARED)
+        source = MEMORY_SOURCE_FILE;
 
     if (b->path != NULL) {
         props_add(o, "s:qom-type", "memory-backend-file", "s:id", b->id, "s:mem-path", b->path,
@@ -196,7 +214,7 @@ backend_kind(Args *a, json_object *o, const Backend *b, GError **err)
         props_add(o, "s:qom-type", "memory-backend-file", "s:id", b->id, "s:mem-path", folder,
                   NULL);
     } else if (source == MEMORY_SOURCE_FILE) {
-        folder = backing_folder(b->id);
+        folder = backing_folder(a, b->id);
         props_add(o, "s:qom-type", "memory-backend-file", "s:id", b->id, "s:mem-path", folder,
                   NULL);
     } else {
@@ -210,7 +228,7 @@ put_backend(Args *a, Backend *b, GError **err)
 {
     json_object *o = json_object_new_object();
     const MemoryBacking *m = a->def->backing;
-    int access = b->access != 0 ? b->access : m != NULL ? m->access : 0;
+    int access = backend_access(a, b);
     gboolean named, prealloc;
 
     backend_policy(a->def, b);
@@ -288,16 +306,35 @@ put_iothread(Args *a, const IothreadDef *t, const char *type, const char *id)
     args_json(a, "-object", o);
 }
 
+static gboolean
+iothread_is_named(const GPtrArray *ids, guint32 id)
+{
+    for (guint i = 0; i < LIST_LEN(ids); i++)
+        if (LIST_AT(IothreadDef, ids, i)->id == id)
+            return TRUE;
+    return FALSE;
+}
+
 static void
 put_iothreads(Args *a)
 {
     const GPtrArray *ids = a->def->iothread_ids;
+    guint unnamed = a->def->iothreads > LIST_LEN(ids) ? a->def->iothreads - LIST_LEN(ids) : 0;
 
     for (guint i = 0; i < LIST_LEN(ids); i++) {
         const IothreadDef *t = LIST_AT(IothreadDef, ids, i);
         g_autofree char *id = g_strdup_printf("iothread%u", t->id);
 
         put_iothread(a, t, "iothread", id);
+    }
+    for (guint32 n = 1; unnamed > 0; n++) {
+        g_autofree char *id = g_strdup_printf("iothread%u", n);
+        IothreadDef plain = { .id = n };
+
+        if (iothread_is_named(ids, n))
+            continue;
+        put_iothread(a, &plain, "iothread", id);
+        unnamed--;
     }
     if (a->def->default_iothread != NULL)
         put_iothread(a, a->def->default_iothread, "main-loop", "main-loop");
@@ -347,8 +384,9 @@ cell_is_plain(const Args *a, const NumaCell *cell)
 {
     const MemoryBacking *m = a->def->backing;
 
-    return a->machine != NULL && a->machine->numa_mem && cell->access == 0 && cell->discard == 0 &&
-           (m == NULL || (!m->hugepages && m->source == 0 && m->access == 0)) &&
+    return a->machine != NULL && a->machine->numa_mem && cell->access != MEMORY_SHARED &&
+           (m == NULL || (!m->hugepages && m->access != MEMORY_SHARED &&
+                          (m->source == 0 || m->source == MEMORY_SOURCE_ANONYMOUS))) &&
            (a->def->numatune == NULL || LIST_LEN(a->def->numatune->memnodes) == 0) &&
            LIST_LEN(a->def->devices.memories) == 0;
 }
@@ -459,6 +497,8 @@ args_put_numa(Args *a, GError **err)
         }
     if (LIST_LEN(cells) == 0)
         return TRUE;
+    if (plain && a->def->backing != NULL && a->def->backing->allocation == ALLOCATE_AT_ONCE)
+        args_add(a, "-mem-prealloc");
     put_distances(a, cells);
     put_interconnects(a, a->def->cpu->numa);
     put_cell_caches(a, cells);
@@ -476,7 +516,7 @@ put_memory_device(Args *a, const MemoryDevice *m, GError **err)
     g_autofree char *id = g_strconcat("mem", m->info.alias, NULL), *path = NULL;
     json_object *o;
     Backend b = { .id = id,
-                  .kib = m->size - (m->model == MEMORY_NVDIMM ? m->label_size : 0),
+                  .kib = m->size,
                   .cell = m->has_node ? (int)m->node : -1,
                   .access = m->access,
                   .discard = m->discard,
@@ -488,8 +528,7 @@ put_memory_device(Args *a, const MemoryDevice *m, GError **err)
 
     if (m->source_nodes != NULL)
         b.mode = 1;
-    if (m->model == MEMORY_NVDIMM)
-        b.kib = m->size;
+    b.kib = (b.kib + MODULE_KIB - 1) / MODULE_KIB * MODULE_KIB;
     if (m->model >= MEMORY_SGX_EPC)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "memory device model '%s' is not supported",
                     "sgx-epc");

@@ -8,6 +8,7 @@ typedef struct Nic {
     const NetDef *net;
     const HostNet *host; /* NULL: nothing is open */
     const char *id;      /* "hostnet0" */
+    DeviceInfo info;     /* the interface's; borrowed */
 } Nic;
 
 typedef gboolean (*NetPut)(Args *a, json_object *o, const Nic *nic, GError **err);
@@ -222,13 +223,13 @@ put_nic_device(Args *a, const Nic *nic, GError **err)
 
     if (virtio != NULL && !args_is_native(a))
         virtio_net_props(a, o, nic);
-    props_add(o, "s:netdev", nic->id, "s:id", net->info.alias, "s:mac", mac, "n:bootindex",
-              boot_index(a, &net->info, BOOT_NETWORK), NULL);
-    if (!address_props(a, o, &net->info, err)) {
+    props_add(o, "s:netdev", nic->id, "s:id", nic->info.alias, "s:mac", mac, "n:bootindex",
+              boot_index(a, &nic->info, BOOT_NETWORK), NULL);
+    if (!address_props(a, o, &nic->info, err)) {
         json_object_put(o);
         return FALSE;
     }
-    rom_props(a, o, &net->info);
+    rom_props(a, o, &nic->info);
     args_device(a, o);
     return TRUE;
 }
@@ -260,10 +261,17 @@ static gboolean
 put_net(Args *a, guint i, GError **err)
 {
     const NetDef *net = LIST_AT(NetDef, a->def->devices.nets, i);
-    g_autofree char *id = g_strconcat("host", net->info.alias, NULL);
+    g_autofree char *plain = g_strdup_printf("net%u", i);
+    g_autofree char *id = g_strconcat("host", args_is_native(a) ? plain : net->info.alias, NULL);
     Nic nic = { .net = net,
                 .host = i < LIST_LEN(a->in->nets) ? LIST_AT(HostNet, a->in->nets, i) : NULL,
-                .id = id };
+                .id = id,
+                .info = net->info };
+
+    if (args_is_native(a)) {
+        nic.info.alias = plain;
+        nic.info.boot_order = nic.info.acpi_index = 0;
+    }
 
     if (net->source.net_type == NET_HOSTDEV && !args_is_native(a))
         return put_host_nic(a, net, err);

@@ -101,9 +101,13 @@ count_differences(const Emulator *e, const HostCpu *host, const CpuModel *m)
 {
     guint n = 0;
 
-    for (guint bit = 0; bit < e->features->len; bit++)
-        n += !is_paravirtual(e, bit) &&
-             feature_in(&host->features, (int)bit) != feature_in(&m->features, (int)bit);
+    for (guint bit = 0; bit < e->features->len; bit++) {
+        gboolean wanted = feature_in(&host->features, (int)bit);
+
+        /* Something taken away from a model makes it less that model than something added. */
+        if (!is_paravirtual(e, bit) && wanted != feature_in(&m->features, (int)bit))
+            n += wanted ? 1 : 2;
+    }
     return n;
 }
 
@@ -113,7 +117,7 @@ model_distance(const Emulator *e, const HostCpu *host, const CpuModel *m)
 {
     gboolean same = host->family == m->family && host->model == m->model;
 
-    return count_differences(e, host, m) + (same ? 0 : FEATURE_WORDS * 64);
+    return count_differences(e, host, m) + (same ? 0 : FEATURE_WORDS * 128);
 }
 
 static const char *
