@@ -229,6 +229,7 @@ typedef struct SpiceChannel {
     int name; /* word */
     int mode; /* secure 1, insecure 2, any 3 */
 } SpiceChannel;
+enum { SPICE_SECURE = 1, SPICE_INSECURE, SPICE_ANY };
 
 typedef struct SpiceOptions {
     int default_mode, image_compression, jpeg, zlib, playback, streaming, mouse;
@@ -259,7 +260,7 @@ typedef struct GraphicsDef {
     int gl; /* YES, NO */
     char *rendernode;
     guint32 audio_id; /* <audio id> */
-    SpiceOptions *spice;
+    SpiceOptions spice;
     GPtrArray *listens; /* GraphicsListen */
 } GraphicsDef;
 extern const Schema graphics_schema;

@@ -1,10 +1,5 @@
 /* Rows of controllers, input, hubs, sound and audio, and the list of all devices. */
-#include "conf.h"
-
-#define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
-
-#define INFO(type)   ROW(type, "", F_STRUCT, info, 0, &device_info_schema, NULL)
-#define VIRTIO(type) ROW(type, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL)
+#include "rows.h"
 
 /* ---- controllers */
 
@@ -170,12 +165,21 @@ static const Field codec_fields[] = {
 };
 static const Schema codec_schema = { "codec", sizeof(SoundCodec), codec_fields };
 
+typedef struct AudioRef {
+    guint32 id;
+} AudioRef;
+
+static const Field audio_ref_fields[] = { ROW(AudioRef, "@id", F_U32, id, F_REQUIRED,
+                                              RANGE(1, G_MAXUINT32), "Number of the backend."),
+                                          ROW_END };
+const Schema audio_ref_schema = { "audio", sizeof(AudioRef), audio_ref_fields };
+
 static const Field sound_fields[] = {
     ROW(SoundDef, "@model", F_ENUM, model, F_REQUIRED, sound_models, "Model."),
     ROW(SoundDef, "@multichannel", F_ENUM, multichannel, 0, yes_no, "More than two channels."),
     ROW(SoundDef, "@streams", F_U32, streams, 0, RANGE(1, 64), "Streams of a virtio sound card."),
     ROW(SoundDef, "codec", F_LIST, codecs, 0, &codec_schema, "Codecs of an HD audio device."),
-    ROW(SoundDef, "audio/@id", F_U32, audio_id, 0, RANGE(1, G_MAXUINT32), "Audio backend."),
+    ROW(SoundDef, "audio", F_STRUCT, audio_id, 0, &audio_ref_schema, "Audio backend."),
     VIRTIO(SoundDef),
     INFO(SoundDef),
     ROW_END

@@ -1,12 +1,8 @@
 /* Rows of character devices: the host's end (source) and what the guest sees of serial and parallel
  * ports, consoles, channels, smartcards and redirected USB devices. */
-#include "conf.h"
+#include "rows.h"
 
 #include <string.h>
-
-#define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
-
-#define INFO(type) ROW(type, "", F_STRUCT, info, 0, &device_info_schema, NULL)
 
 /* ---- character sources */
 
@@ -37,20 +33,8 @@ reconnect_settle(gpointer def, GError **err)
 const Schema reconnect_schema = { "reconnect", sizeof(ReconnectDef), reconnect_fields,
                                   reconnect_settle };
 
-/* Elements of one attribute, which must be there. */
-typedef struct Choice {
-    int value;
-} Choice;
-
-static const Field clipboard_fields[] = {
-    ROW(Choice, "@copypaste", F_ENUM, value, F_REQUIRED, yes_no, "Share the clipboard."), ROW_END
-};
-static const Schema clipboard_schema = { "clipboard", sizeof(Choice), clipboard_fields };
-
-static const Field mouse_fields[] = {
-    ROW(Choice, "@mode", F_ENUM, value, F_REQUIRED, mouse_modes, "Who moves the pointer."), ROW_END
-};
-static const Schema mouse_schema = { "mouse", sizeof(Choice), mouse_fields };
+CHOICE(clipboard, "copypaste", yes_no, "Share the clipboard.");
+CHOICE(mouse, "mode", mouse_modes, "Who moves the pointer.");
 
 static const Field char_end_fields[] = {
     ROW(CharEnd, "@mode", F_ENUM, mode, 0, char_modes, "Whether it listens or connects."),

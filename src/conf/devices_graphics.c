@@ -1,12 +1,7 @@
 /* Rows of graphics and video. */
-#include "conf.h"
+#include "rows.h"
 
 #include <string.h>
-
-#define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
-
-#define INFO(type)   ROW(type, "", F_STRUCT, info, 0, &device_info_schema, NULL)
-#define VIRTIO(type) ROW(type, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL)
 
 /* ---- graphics */
 
@@ -28,9 +23,16 @@ static const char *const spice_mouse_modes[] = { NULL, "server", "client", NULL 
 
 static const Field listen_fields[] = {
     ROW(GraphicsListen, "@type", F_ENUM, type, F_REQUIRED, listen_types, "Kind of listen."),
-    ROW(GraphicsListen, "@address", F_STRING, address, F_NONEMPTY, NULL, "Address."),
-    ROW(GraphicsListen, "@network", F_STRING, network, F_NONEMPTY, NULL, "Network to take it of."),
-    ROW(GraphicsListen, "@socket", F_STRING, socket, F_NONEMPTY, NULL, "Path of a socket."), ROW_END
+    WHEN(GraphicsListen, type, BIT(LISTEN_ADDRESS)),
+    ROW(GraphicsListen, "@address", F_STRING, address, 0, NULL, "Address."),
+    WHEN(GraphicsListen, type, BIT(LISTEN_NETWORK)),
+    ROW(GraphicsListen, "@address", F_STRING, address, F_LIVE, NULL, "Address of the network."),
+    ROW(GraphicsListen, "@network", F_STRING, network, F_REQUIRED | F_NONEMPTY, NULL,
+        "Network to take the address of."),
+    WHEN(GraphicsListen, type, BIT(LISTEN_SOCKET)),
+    ROW(GraphicsListen, "@socket", F_STRING, socket, 0, NULL, "Path of a socket."),
+    WHEN_END,
+    ROW_END
 };
 const Schema graphics_listen_schema = { "listen", sizeof(GraphicsListen), listen_fields };
 
@@ -41,68 +43,328 @@ static const Field spice_channel_fields[] = {
 static const Schema spice_channel_schema = { "channel", sizeof(SpiceChannel),
                                              spice_channel_fields };
 
+CHOICE(image, "compression", image_compressions, "Of images.");
+CHOICE(jpeg, "compression", jpeg_compressions, "Of photographs.");
+CHOICE(zlib, "compression", jpeg_compressions, "Over slow links.");
+CHOICE(playback, "compression", on_off, "Of sound.");
+CHOICE(streaming, "mode", streaming_modes, "Of video.");
+CHOICE(mouse, "mode", spice_mouse_modes, "Who moves the pointer.");
+CHOICE(clipboard, "copypaste", yes_no, "Share the clipboard.");
+CHOICE(gl, "enable", yes_no, "OpenGL.");
+CHOICE(filetransfer, "enable", yes_no, "Drag and drop.");
+
 static const Field spice_fields[] = {
-    ROW(SpiceOptions, "@defaultMode", F_ENUM, default_mode, 0, spice_modes, "Of all channels."),
     ROW(SpiceOptions, "channel", F_LIST, channels, 0, &spice_channel_schema, "Of one channel."),
-    ROW(SpiceOptions, "image/@compression", F_ENUM, image_compression, 0, image_compressions,
-        "Of images."),
-    ROW(SpiceOptions, "jpeg/@compression", F_ENUM, jpeg, 0, jpeg_compressions, "Of photographs."),
-    ROW(SpiceOptions, "zlib/@compression", F_ENUM, zlib, 0, jpeg_compressions, "Over slow links."),
-    ROW(SpiceOptions, "playback/@compression", F_ENUM, playback, 0, on_off, "Of sound."),
-    ROW(SpiceOptions, "streaming/@mode", F_ENUM, streaming, 0, streaming_modes, "Of video."),
-    ROW(SpiceOptions, "clipboard/@copypaste", F_ENUM, copypaste, 0, yes_no, "Share the clipboard."),
-    ROW(SpiceOptions, "mouse/@mode", F_ENUM, mouse, 0, spice_mouse_modes, "Who moves the pointer."),
-    ROW(SpiceOptions, "filetransfer/@enable", F_ENUM, filetransfer, 0, yes_no, "Drag and drop."),
+    ROW(SpiceOptions, "image", F_STRUCT, image_compression, 0, &image_schema, "Images."),
+    ROW(SpiceOptions, "jpeg", F_STRUCT, jpeg, 0, &jpeg_schema, "Photographs."),
+    ROW(SpiceOptions, "zlib", F_STRUCT, zlib, 0, &zlib_schema, "Slow links."),
+    ROW(SpiceOptions, "playback", F_STRUCT, playback, 0, &playback_schema, "Sound."),
+    ROW(SpiceOptions, "streaming", F_STRUCT, streaming, 0, &streaming_schema, "Video."),
+    ROW(SpiceOptions, "mouse", F_STRUCT, mouse, 0, &mouse_schema, "The pointer."),
+    ROW(SpiceOptions, "clipboard", F_STRUCT, copypaste, 0, &clipboard_schema, "The clipboard."),
+    ROW(SpiceOptions, "filetransfer", F_STRUCT, filetransfer, 0, &filetransfer_schema, "Files."),
     ROW_END
 };
-static const Schema spice_schema = { "graphics", sizeof(SpiceOptions), spice_fields };
+
+/* A channel is said once, and "any" goes without saying. */
+static gboolean
+spice_settle(gpointer def, GError **err)
+{
+    SpiceOptions *s = def;
+    int modes[G_N_ELEMENTS(spice_channels)] = { 0 };
+
+    if (s->default_mode == SPICE_ANY)
+        s->default_mode = 0;
+    if (!s->channels)
+        return TRUE;
+    for (guint i = 0; i < s->channels->len; i++) {
+        SpiceChannel *c = s->channels->pdata[i];
+
+        modes[c->name] = c->mode;
+        schema_free(&spice_channel_schema, c);
+    }
+    g_clear_pointer(&s->channels, g_ptr_array_unref);
+    for (guint name = 1; name < G_N_ELEMENTS(modes); name++) {
+        SpiceChannel *c;
+
+        if (modes[name] == 0 || modes[name] == SPICE_ANY)
+            continue;
+        c = schema_new(&spice_channel_schema);
+        *c = (SpiceChannel){ name, modes[name] };
+        if (!s->channels)
+            s->channels = g_ptr_array_new();
+        g_ptr_array_add(s->channels, c);
+    }
+    return TRUE;
+}
+
+static const Schema spice_schema = { "graphics", sizeof(SpiceOptions), spice_fields, spice_settle };
 
 #define NETWORKED (BIT(GRAPHICS_VNC) | BIT(GRAPHICS_SPICE) | BIT(GRAPHICS_RDP))
+#define WITH_GL   (BIT(GRAPHICS_SDL) | BIT(GRAPHICS_SPICE) | BIT(GRAPHICS_DBUS))
+
+/* Other words mean nothing, for the sake of old documents. */
+static gboolean
+loose_parse(const Field *f, const char *text, gpointer at, GError **err)
+{
+    *(int *)at = word_find(yes_no, text);
+    return TRUE;
+}
+
+static void
+loose_format(const Field *f, gconstpointer at, GString *out)
+{
+    g_string_append(out, word_of(yes_no, *(const int *)at));
+}
+
+static const FieldType loose_yes_no = { "yes or no", NULL, sizeof(int), loose_parse, loose_format };
 
 static const Field graphics_fields[] = {
-    ROW(GraphicsDef, "@type", F_ENUM, type, F_REQUIRED | UNSUPPORTED, graphics_types, "Protocol."),
-    WHEN(GraphicsDef, type, NETWORKED),
+    ROW(GraphicsDef, "@type", F_ENUM, type, F_REQUIRED, graphics_types, "Protocol."),
+    WHEN(GraphicsDef, type, BIT(GRAPHICS_VNC) | BIT(GRAPHICS_RDP)),
     ROW_HAS(GraphicsDef, "@port", F_I32, port, F_ERR(ERR_INTERNAL), NULL, "Port; -1: any."),
     WHEN(GraphicsDef, type, BIT(GRAPHICS_SPICE)),
-    ROW_HAS(GraphicsDef, "@tlsPort", F_I32, tls_port, F_ERR(ERR_INTERNAL), NULL, "Port of TLS."),
-    WHEN(GraphicsDef, type, NETWORKED),
+    ROW_HAS(GraphicsDef, "@port", F_I32, port, 0, NULL, "Port; -1: any."),
+    ROW_HAS(GraphicsDef, "@tlsPort", F_I32, tls_port, 0, NULL, "Port of TLS; -1: any."),
     ROW(GraphicsDef, "@autoport", F_ENUM, autoport, 0, yes_no, "Pick a port at start."),
+    WHEN(GraphicsDef, type, BIT(GRAPHICS_VNC) | BIT(GRAPHICS_RDP)),
+    ROW(GraphicsDef, "@autoport", F_OWN, autoport, 0, &loose_yes_no, "Pick a port at start."),
     WHEN(GraphicsDef, type, BIT(GRAPHICS_VNC)),
-    ROW_HAS(GraphicsDef, "@websocket", F_I32, websocket, F_ERR(ERR_INTERNAL), NULL,
-            "Port of WebSockets; -1: any."),
-    ROW(GraphicsDef, "@socket", F_STRING, socket, F_NONEMPTY, NULL, "Path of a socket."),
-    WHEN(GraphicsDef, type, NETWORKED),
-    ROW(GraphicsDef, "@listen", F_STRING, listen, F_NONEMPTY, NULL, "Address of the first listen."),
+    ROW_HAS(GraphicsDef, "@websocket", F_I32, websocket, 0, NULL, "Port of WebSockets; -1: any."),
+    ROW(GraphicsDef, "@socket", F_STRING, socket, 0, NULL, "Path of a socket."),
     WHEN(GraphicsDef, type, BIT(GRAPHICS_RDP)),
     ROW(GraphicsDef, "@replaceUser", F_ENUM, replace_user, 0, yes_no, "A second one takes over."),
     ROW(GraphicsDef, "@multiUser", F_ENUM, multi_user, 0, yes_no, "Several at a time."),
     WHEN(GraphicsDef, type, NETWORKED),
+    ROW(GraphicsDef, "@listen", F_STRING, listen, 0, NULL, "Address of the first listen."),
+    WHEN(GraphicsDef, type, BIT(GRAPHICS_VNC) | BIT(GRAPHICS_SPICE)),
     ROW(GraphicsDef, "@keymap", F_STRING, keymap, 0, NULL, "Keyboard layout."),
-    ROW(GraphicsDef, "@sharePolicy", F_ENUM, share_policy, 0, share_policies, "Of VNC."),
+    WHEN(GraphicsDef, type, BIT(GRAPHICS_SPICE)),
+    ROW(GraphicsDef, "@defaultMode", F_ENUM, spice.default_mode, 0, spice_modes,
+        "Security of channels."),
+    WHEN(GraphicsDef, type, BIT(GRAPHICS_VNC)),
+    ROW(GraphicsDef, "@sharePolicy", F_ENUM, share_policy, 0, share_policies,
+        "What a second viewer does to the first."),
     ROW(GraphicsDef, "@powerControl", F_ENUM, power_control, 0, yes_no, "Viewers may power off."),
-    ROW(GraphicsDef, "@username", F_STRING, username, 0, NULL, "User of RDP."),
+    WHEN(GraphicsDef, type, BIT(GRAPHICS_RDP)),
+    ROW(GraphicsDef, "@username", F_STRING, username, 0, NULL, "User."),
+    WHEN(GraphicsDef, type, NETWORKED),
     ROW(GraphicsDef, "@passwd", F_STRING, passwd, F_SECRET, NULL, "Password."),
-    ROW(GraphicsDef, "@passwdValidTo", F_STRING, passwd_valid_to, F_SECRET, NULL, "Its end."),
-    ROW(GraphicsDef, "@connected", F_ENUM, connected, 0, connected_words,
+    WHEN(GraphicsDef, type, BIT(GRAPHICS_VNC) | BIT(GRAPHICS_SPICE)),
+    ROW(GraphicsDef, "@passwdValidTo", F_STRING, passwd_valid_to, 0, NULL,
+        "End of the password, UTC: 2030-12-31T23:59:59."),
+    ROW(GraphicsDef, "@connected", F_ENUM, connected, UNSUPPORTED, connected_words,
         "What a new password does to who is connected."),
     WHEN(GraphicsDef, type, BIT(GRAPHICS_SDL) | BIT(GRAPHICS_DESKTOP)),
     ROW(GraphicsDef, "@display", F_STRING, display, 0, NULL, "X display."),
-    ROW(GraphicsDef, "@xauth", F_STRING, xauth, 0, NULL, "X authority."),
     ROW(GraphicsDef, "@fullscreen", F_ENUM, fullscreen, 0, yes_no, "Whole screen."),
+    WHEN(GraphicsDef, type, BIT(GRAPHICS_SDL)),
+    ROW(GraphicsDef, "@xauth", F_STRING, xauth, 0, NULL, "X authority."),
     WHEN(GraphicsDef, type, BIT(GRAPHICS_DBUS)),
     ROW(GraphicsDef, "@address", F_STRING, dbus_address, 0, NULL, "Address of the bus."),
     ROW(GraphicsDef, "@p2p", F_ENUM, p2p, 0, yes_no, "Peer to peer."),
-    WHEN(GraphicsDef, type, BIT(GRAPHICS_SPICE)),
-    ROW(GraphicsDef, "", F_PTR, spice, 0, &spice_schema, NULL),
     WHEN(GraphicsDef, type, NETWORKED),
-    ROW(GraphicsDef, "listen", F_LIST, listens, 0, &graphics_listen_schema, "Where to listen."),
-    WHEN_END,
-    ROW(GraphicsDef, "gl/@enable", F_ENUM, gl, 0, yes_no, "OpenGL."),
+    ROW(GraphicsDef, "listen", F_LIST, listens, 0, &listen_schema, "Where to listen."),
+    WHEN(GraphicsDef, type, BIT(GRAPHICS_SPICE)),
+    ROW(GraphicsDef, "", F_STRUCT, spice, 0, &spice_schema, NULL),
+    WHEN(GraphicsDef, type, WITH_GL),
+    ROW(GraphicsDef, "gl", F_STRUCT, gl, 0, &gl_schema, "OpenGL."),
+    WHEN(GraphicsDef, type, (WITH_GL & ~BIT(GRAPHICS_SDL)) | BIT(GRAPHICS_EGL_HEADLESS)),
     ROW(GraphicsDef, "gl/@rendernode", F_STRING, rendernode, 0, NULL, "DRM device to render on."),
-    ROW(GraphicsDef, "audio/@id", F_U32, audio_id, 0, RANGE(1, G_MAXUINT32), "Audio backend."),
+    WHEN(GraphicsDef, type, BIT(GRAPHICS_VNC) | BIT(GRAPHICS_DBUS)),
+    ROW(GraphicsDef, "audio", F_STRUCT, audio_id, 0, &audio_ref_schema, "Audio backend."),
+    WHEN_END,
     ROW_END
 };
-const Schema graphics_schema = { "graphics", sizeof(GraphicsDef), graphics_fields };
+
+static GraphicsListen *
+listen_first(const GraphicsDef *g)
+{
+    return g->listens ? g->listens->pdata[0] : NULL;
+}
+
+static GraphicsListen *
+listen_first_need(GraphicsDef *g, int type)
+{
+    if (!g->listens) {
+        GraphicsListen *first = schema_new(&listen_schema);
+
+        first->type = type;
+        g->listens = g_ptr_array_new();
+        g_ptr_array_add(g->listens, first);
+    }
+    return listen_first(g);
+}
+
+static void
+listen_become(GraphicsListen *l, int type)
+{
+    schema_done(&listen_schema, l);
+    *l = (GraphicsListen){ .type = type };
+}
+
+/* The attribute of <graphics> and that of the first <listen> say the same, either may be absent. */
+static gboolean
+settle_twin(const char *name, const char *said, char **at, GError **err)
+{
+    if (said && *at && strcmp(said, *at) != 0)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "attribute '%s' of 'graphics' is '%s', the first 'listen' says '%s'", name,
+                    said, *at);
+    if (said && !*at)
+        *at = g_strdup(said);
+    return TRUE;
+}
+
+static gboolean
+settle_listens(GraphicsDef *g, GError **err)
+{
+    GraphicsListen *first = listen_first_need(g, g->socket ? LISTEN_SOCKET : LISTEN_ADDRESS);
+
+    if (g->socket && first->type != LISTEN_SOCKET && first->type != LISTEN_NONE)
+        listen_become(first, LISTEN_SOCKET);
+    if (first->type == LISTEN_SOCKET) {
+        if (!settle_twin("socket", g->socket, &first->socket, err))
+            return FALSE;
+    }
+    if (first->type == LISTEN_ADDRESS && !settle_twin("listen", g->listen, &first->address, err))
+        return FALSE;
+    for (guint i = 0; i < g->listens->len; i++) {
+        GraphicsListen *l = g->listens->pdata[i];
+
+        if (l->address && !*l->address)
+            g_clear_pointer(&l->address, g_free);
+        if (l->socket && !*l->socket && !(i == 0 && g->socket))
+            g_clear_pointer(&l->socket, g_free);
+    }
+    return TRUE;
+}
+
+/* Says again what the first listen is. */
+static void
+echo_listen(GraphicsDef *g)
+{
+    const GraphicsListen *first = listen_first(g);
+
+    g_clear_pointer(&g->listen, g_free);
+    g_clear_pointer(&g->socket, g_free);
+    if (first->type == LISTEN_ADDRESS)
+        g->listen = g_strdup(first->address);
+    if (first->type == LISTEN_SOCKET && g->type == GRAPHICS_VNC)
+        g->socket = g_strdup(first->socket);
+}
+
+static void
+forget_ports(GraphicsDef *g)
+{
+    g->port = g->tls_port = 0;
+    g->has_port = g->has_tls_port = 0;
+    g->autoport = 0;
+}
+
+static void
+settle_vnc_ports(GraphicsDef *g)
+{
+    if (g->autoport == YES || (g->autoport != NO && (!g->has_port || g->port == -1))) {
+        g->autoport = YES;
+        g->port = -1;
+        g->has_port = 1;
+    } else {
+        g->autoport = NO;
+        g->has_port = g->port > 0;
+    }
+    g->has_websocket &= g->websocket != 0;
+}
+
+/* Without any port it is served over descriptors that a client hands in. */
+static void
+settle_spice_ports(GraphicsDef *g)
+{
+    if (g->autoport == YES || (g->port == -1 && g->tls_port == -1)) {
+        forget_ports(g);
+        g->autoport = YES;
+    } else if (g->port == 0 && g->tls_port == 0) {
+        forget_ports(g);
+        listen_become(listen_first(g), LISTEN_NONE);
+    } else {
+        g->autoport = NO;
+        g->has_port = g->port != 0;
+        g->has_tls_port = g->tls_port != 0;
+    }
+}
+
+static void
+settle_rdp_ports(GraphicsDef *g)
+{
+    gboolean none = g->autoport == NO && g->has_port && g->port == 0;
+
+    g->autoport = !none && (g->autoport == YES || g->port <= 0) ? YES : 0;
+    if (g->autoport)
+        g->port = 0;
+    g->has_port = !none;
+}
+
+static void
+settle_ports(GraphicsDef *g)
+{
+    int how = listen_first(g)->type;
+
+    if (how == LISTEN_SOCKET || how == LISTEN_NONE)
+        forget_ports(g);
+    else if (g->type == GRAPHICS_VNC)
+        settle_vnc_ports(g);
+    else if (g->type == GRAPHICS_SPICE)
+        settle_spice_ports(g);
+    else
+        settle_rdp_ports(g);
+}
+
+static gboolean
+settle_password(GraphicsDef *g, GError **err)
+{
+    g_autofree char *utc = NULL;
+    g_autoptr(GDateTime) end = NULL;
+
+    if (!g->passwd) {
+        g_clear_pointer(&g->username, g_free);
+        g_clear_pointer(&g->passwd_valid_to, g_free);
+        g->connected = 0;
+    }
+    if (!g->passwd_valid_to)
+        return TRUE;
+    utc = g_strconcat(g->passwd_valid_to, "Z", NULL);
+    end = g_date_time_new_from_iso8601(utc, NULL);
+    return end || fail(err, ERR_INTERNAL,
+                       "'%s' is no end of a password, expected YYYY-MM-DDTHH:MM:SS",
+                       g->passwd_valid_to);
+}
+
+static gboolean
+graphics_settle(gpointer def, GError **err)
+{
+    GraphicsDef *g = def;
+
+    if (g->fullscreen == NO)
+        g->fullscreen = 0;
+    if (g->p2p == NO)
+        g->p2p = 0;
+    if (g->p2p && g->dbus_address)
+        return fail(err, ERR_XML, "graphics 'dbus' cannot have both 'p2p' and an 'address'");
+    if (g->multi_user == NO)
+        g->multi_user = 0;
+    if (g->replace_user == NO)
+        g->replace_user = 0;
+    if (!(NETWORKED & BIT(g->type)))
+        return TRUE;
+    if (!settle_listens(g, err) || !settle_password(g, err))
+        return FALSE;
+    settle_ports(g);
+    echo_listen(g);
+    return TRUE;
+}
+
+const Schema graphics_schema = { "graphics", sizeof(GraphicsDef), graphics_fields,
+                                 graphics_settle };
 
 /* ---- video */
 

@@ -1,10 +1,5 @@
 /* Rows of host devices, filesystems, memory devices and the small ones. */
-#include "conf.h"
-
-#define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
-
-#define INFO(type)   ROW(type, "", F_STRUCT, info, 0, &device_info_schema, NULL)
-#define VIRTIO(type) ROW(type, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL)
+#include "rows.h"
 
 /* ---- host devices */
 

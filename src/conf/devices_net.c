@@ -1,7 +1,5 @@
 /* Rows of network interfaces. */
-#include "conf.h"
-
-#define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
+#include "rows.h"
 
 const char *const net_types[] = { NULL,     "user",    "ethernet",  "server", "client",
                                   "mcast",  "udp",     "network",   "bridge", "internal",

@@ -1,0 +1,24 @@
+/* What the files of rows share. Inside conf only. */
+#pragma once
+
+#include "conf.h"
+
+/* A wrong word is something that cannot be had, not wrong XML: clients know the difference. */
+#define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
+
+#define INFO(type)   ROW(type, "", F_STRUCT, info, 0, &device_info_schema, NULL)
+#define VIRTIO(type) ROW(type, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL)
+
+/* An element of one attribute, which must be there: <mouse mode='client'/>. The row of the struct
+ * that has it is an F_STRUCT over an int. */
+typedef struct Choice {
+    int value;
+} Choice;
+#define CHOICE(name, attr, words, doc)                                                             \
+    static const Field name##_fields[] = {                                                         \
+        ROW(Choice, "@" attr, F_ENUM, value, F_REQUIRED, words, doc), ROW_END                      \
+    };                                                                                             \
+    static const Schema name##_schema = { #name, sizeof(Choice), name##_fields }
+
+/* <audio id='1'/> of a device: a guint32. */
+extern const Schema audio_ref_schema;
