@@ -1,5 +1,5 @@
 /* Rows of the parts that several devices have: addresses, character sources, labels. */
-#include "conf.h"
+#include "rows.h"
 
 #include <string.h>
 
@@ -116,25 +116,25 @@ alias_parse(const Field *f, const char *text, gpointer at, GError **err)
     return TRUE;
 }
 
-static void
+void
 text_format(const Field *f, gconstpointer at, GString *out)
 {
     g_string_append(out, *(char *const *)at);
 }
 
-static void
+void
 text_clear(gpointer at)
 {
     g_clear_pointer((char **)at, g_free);
 }
 
-static void
+void
 text_copy(gpointer to, gconstpointer from)
 {
     *(char **)to = g_strdup(*(char *const *)from);
 }
 
-static gboolean
+gboolean
 text_equal(gconstpointer a, gconstpointer b)
 {
     return g_strcmp0(*(char *const *)a, *(char *const *)b) == 0;
@@ -143,10 +143,18 @@ text_equal(gconstpointer a, gconstpointer b)
 static const FieldType user_alias = { "alias", NULL,       sizeof(char *), alias_parse, text_format,
                                       NULL,    text_clear, text_copy,      text_equal };
 
+typedef struct BootOrder {
+    guint32 order;
+} BootOrder;
+
+static const Field boot_fields[] = { ROW(BootOrder, "@order", F_U32, order, F_REQUIRED,
+                                         RANGE(1, G_MAXUINT32), "Place, from 1."),
+                                     ROW_END };
+static const Schema boot_schema = { "boot", sizeof(BootOrder), boot_fields };
+
 static const Field device_info_fields[] = {
-    ROW(DeviceInfo, "boot/@order", F_U32, boot_order, 0, RANGE(1, G_MAXUINT32),
-        "Place in the firmware's boot order."),
-    ROW(DeviceInfo, "acpi/@index", F_U32, acpi_index, 0, RANGE(1, 16383),
+    ROW(DeviceInfo, "boot", F_STRUCT, boot_order, 0, &boot_schema, "Firmware's boot order."),
+    ROW(DeviceInfo, "acpi/@index", F_U32, acpi_index, 0, RANGE(1, G_MAXUINT32),
         "ACPI index, which names a network card in the guest."),
     ROW(DeviceInfo, "alias/@name", F_OWN, alias, 0, &user_alias, "Name, beginning with ua-."),
     ROW_HAS(DeviceInfo, "master/@startport", F_U32, startport, 0, NULL,
@@ -155,7 +163,26 @@ static const Field device_info_fields[] = {
     ROW(DeviceInfo, "address", F_STRUCT, address, 0, &address_schema, "Where the guest sees it."),
     ROW_END
 };
-const Schema device_info_schema = { "info", sizeof(DeviceInfo), device_info_fields };
+
+static gboolean
+device_info_settle(gpointer def, GError **err)
+{
+    DeviceInfo *info = def;
+    RomDef *rom = info->rom;
+
+    if (!rom)
+        return TRUE;
+    if (rom->enabled == NO && (rom->bar || rom->file))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "'rom' has settings but enabled='no'");
+    if (!rom->enabled && !rom->bar && !rom->file) {
+        schema_free(&rom_schema, rom);
+        info->rom = NULL;
+    }
+    return TRUE;
+}
+
+const Schema device_info_schema = { "info", sizeof(DeviceInfo), device_info_fields,
+                                    device_info_settle };
 
 static const Field virtio_options_fields[] = {
     ROW(VirtioOptions, "driver/@iommu", F_ENUM, iommu, 0, on_off, "Use an emulated IOMMU."),

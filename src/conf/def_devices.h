@@ -425,7 +425,15 @@ typedef struct HostdevDef {
     DeviceInfo info;
 } HostdevDef;
 extern const Schema hostdev_schema;
-extern const char *const hostdev_models[];
+extern const char *const hostdev_models[], *const hostdev_drivers[];
+enum {
+    HOSTDEV_MODEL_VIRTIO = 1,
+    HOSTDEV_MODEL_TRANSITIONAL,
+    HOSTDEV_MODEL_NON_TRANSITIONAL,
+    HOSTDEV_MODEL_VFIO_PCI,
+    HOSTDEV_MODEL_VFIO_CCW,
+    HOSTDEV_MODEL_VFIO_AP,
+};
 
 /* ---- the rest */
 
@@ -434,6 +442,10 @@ typedef struct IdmapEntry {
     guint8 has_start, has_target, has_count;
 } IdmapEntry;
 extern const Schema idmap_entry_schema;
+
+enum { FS_MOUNT = 1, FS_BLOCK, FS_FILE, FS_TEMPLATE, FS_RAM, FS_BIND, FS_VOLUME };
+enum { FS_PASSTHROUGH = 1, FS_MAPPED, FS_SQUASH };
+enum { FS_PATH = 1, FS_HANDLE, FS_LOOP, FS_NBD, FS_PLOOP, FS_VIRTIOFS, FS_MTP };
 
 typedef struct FsDef {
     int type;       /* mount 1, block 2, file 3, template 4, ram 5, bind 6, volume 7 */
@@ -505,16 +517,42 @@ typedef struct RngDef {
 extern const Schema rng_schema;
 enum { RNG_RANDOM = 1, RNG_EGD, RNG_BUILTIN };
 
+enum { TPM_PASSTHROUGH = 1, TPM_EMULATOR, TPM_EXTERNAL };
+enum { TPM_TIS = 1, TPM_CRB, TPM_SPAPR, TPM_SPAPR_PROXY };
+enum { TPM_1_2 = 1, TPM_2_0 };
+
+typedef struct TpmBanks {
+    gboolean sha1, sha256, sha384, sha512;
+} TpmBanks;
+
+typedef struct TpmState {
+    int type; /* file 1, dir 2 */
+    char *path;
+} TpmState;
+
+typedef struct TpmProfile {
+    char *source, *name;
+    int remove_disabled; /* check 1, fips-host 2 */
+} TpmProfile;
+
+typedef struct TpmSocket {
+    int type; /* CHAR_UNIX */
+    int mode; /* CHAR_CONNECT */
+    char *path;
+} TpmSocket;
+
 typedef struct TpmDef {
-    int model;   /* tpm-tis 1, tpm-crb 2, tpm-spapr 3, tpm-spapr-proxy 4 */
-    int backend; /* passthrough 1, emulator 2, external 3 */
-    int version; /* 1.2 1, 2.0 2 */
-    char *device;
-    int persistent_state;  /* YES, NO */
+    int model;             /* TPM_TIS ... */
+    int backend;           /* TPM_PASSTHROUGH, TPM_EMULATOR, TPM_EXTERNAL */
+    int version;           /* TPM_1_2, TPM_2_0 */
+    char *device;          /* passthrough */
+    int persistent_state;  /* emulator: YES, NO */
     guint8 encryption[16]; /* secret */
     guint32 debug;
-    Bitmap *pcr_banks;
-    CharSource source; /* external */
+    TpmBanks *pcr_banks;
+    TpmState *state;
+    TpmProfile *profile;
+    TpmSocket *socket; /* external */
     DeviceInfo info;
 } TpmDef;
 extern const Schema tpm_schema;

@@ -140,6 +140,7 @@ typedef struct NetSource {
     NetSourcePci *pci;       /* hostdev */
     char *name;              /* internal */
     GPtrArray *ips, *routes; /* ethernet: NetIp, NetRoute of the host's end */
+    char *switchid, *switch_portid, *portgroupid, *connectionid; /* vds */
 } NetSource;
 
 typedef struct NetDef {
@@ -151,6 +152,7 @@ typedef struct NetDef {
     int mac_check;    /* YES, NO */
     NetSource source; /* with the type of the interface */
     char *script, *downscript;
+    char *backenddomain;
     char *ifname; /* <target dev> */
     int target_managed;
     char *guest_dev;
@@ -163,7 +165,9 @@ typedef struct NetDef {
     GPtrArray *forwards; /* PortForward */
     BandwidthDef *bandwidth;
     char *model;
-    NetDriver driver;
+    NetDriver driver;    /* virtio */
+    int hostdev_driver;  /* hostdev: word of hostdev_drivers */
+    char *hostdev_model; /* its driver of the host */
     NetBackend *backend;
     FilterRef *filter;
     guint64 sndbuf;

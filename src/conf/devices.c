@@ -133,21 +133,39 @@ static const char *const hub_types[] = { NULL, "usb", NULL };
 static const Field input_fields[] = {
     ROW(InputDef, "@type", F_ENUM, type, UNSUPPORTED | F_MISSING(ERR_INTERNAL), input_types,
         "Kind of input."),
-    ROW(InputDef, "@bus", F_ENUM, bus, UNSUPPORTED, input_buses, "Bus."),
+    ROW(InputDef, "@bus", F_ENUM, bus, UNSUPPORTED | F_READ, input_buses, "Bus."),
+    WHEN(InputDef, bus, ~BIT(INPUT_NO_BUS)),
+    ROW(InputDef, "@bus", F_ENUM, bus, F_WRITE, input_buses, NULL),
+    WHEN_END,
     ROW(InputDef, "@model", F_ENUM, model, UNSUPPORTED, virtio_models, "Model of a virtio input."),
-    ROW(InputDef, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL),
-    INFO(InputDef),
+    VIRTIO(InputDef),
     WHEN(InputDef, type, BIT(INPUT_EVDEV)),
     ROW(InputDef, "source/@dev", F_STRING, evdev, F_REQUIRED, NULL, "Event device of the host."),
-    WHEN(InputDef, type, BIT(INPUT_PASSTHROUGH)),
-    ROW(InputDef, "source/@evdev", F_STRING, evdev, F_REQUIRED, NULL, "Event device of the host."),
-    WHEN_END,
     ROW(InputDef, "source/@grab", F_ENUM, grab, 0, grabs, "Grab all input devices together."),
     ROW(InputDef, "source/@grabToggle", F_ENUM, grab_toggle, 0, grab_toggles, "Key to let go."),
     ROW(InputDef, "source/@repeat", F_ENUM, repeat, 0, on_off, "Repeat keys."),
+    WHEN(InputDef, type, BIT(INPUT_PASSTHROUGH)),
+    ROW(InputDef, "source/@evdev", F_STRING, evdev, F_REQUIRED, NULL, "Event device of the host."),
+    WHEN_END,
+    INFO(InputDef),
     ROW_END
 };
-const Schema input_schema = { "input", sizeof(InputDef), input_fields };
+
+static gboolean
+input_settle(gpointer def, GError **err)
+{
+    InputDef *input = def;
+
+    if (input->type == INPUT_EVDEV && input->bus && input->bus != INPUT_NO_BUS)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "input of type 'evdev' has no bus");
+    if (!input->bus && input->type == INPUT_EVDEV)
+        input->bus = INPUT_NO_BUS;
+    if (!input->bus && input->type == INPUT_PASSTHROUGH)
+        input->bus = INPUT_VIRTIO;
+    return TRUE;
+}
+
+const Schema input_schema = { "input", sizeof(InputDef), input_fields, input_settle };
 
 static const Field hub_fields[] = { ROW(HubDef, "@type", F_ENUM, type, F_REQUIRED | UNSUPPORTED,
                                         hub_types, "Bus; usb."),
@@ -160,9 +178,10 @@ static const char *const sound_models[] = { NULL,   "sb16", "es1370", "pcspk",  
                                             "ich9", "usb",  "ich7",   "virtio", NULL };
 static const char *const codec_types[] = { NULL, "duplex", "micro", "output", NULL };
 
-static const Field codec_fields[] = {
-    ROW(SoundCodec, "@type", F_ENUM, type, F_REQUIRED | UNSUPPORTED, codec_types, "Codec."), ROW_END
-};
+static const Field codec_fields[] = { ROW(SoundCodec, "@type", F_ENUM, type,
+                                          UNSUPPORTED | F_MISSING(ERR_CONFIG_UNSUPPORTED),
+                                          codec_types, "Codec."),
+                                      ROW_END };
 static const Schema codec_schema = { "codec", sizeof(SoundCodec), codec_fields };
 
 typedef struct AudioRef {
@@ -176,15 +195,30 @@ const Schema audio_ref_schema = { "audio", sizeof(AudioRef), audio_ref_fields };
 
 static const Field sound_fields[] = {
     ROW(SoundDef, "@model", F_ENUM, model, F_REQUIRED, sound_models, "Model."),
+    WHEN(SoundDef, model, BIT(SOUND_USB)),
     ROW(SoundDef, "@multichannel", F_ENUM, multichannel, 0, yes_no, "More than two channels."),
+    WHEN(SoundDef, model, BIT(SOUND_VIRTIO)),
     ROW(SoundDef, "@streams", F_U32, streams, 0, RANGE(1, 64), "Streams of a virtio sound card."),
+    WHEN(SoundDef, model, BIT(SOUND_ICH6) | BIT(SOUND_ICH9)),
     ROW(SoundDef, "codec", F_LIST, codecs, 0, &codec_schema, "Codecs of an HD audio device."),
+    WHEN_END,
     ROW(SoundDef, "audio", F_STRUCT, audio_id, 0, &audio_ref_schema, "Audio backend."),
-    VIRTIO(SoundDef),
     INFO(SoundDef),
+    VIRTIO(SoundDef),
     ROW_END
 };
-const Schema sound_schema = { "sound", sizeof(SoundDef), sound_fields };
+
+static gboolean
+sound_settle(gpointer def, GError **err)
+{
+    SoundDef *sound = def;
+
+    if (sound->model == SOUND_VIRTIO && !sound->streams)
+        sound->streams = 2;
+    return TRUE;
+}
+
+const Schema sound_schema = { "sound", sizeof(SoundDef), sound_fields, sound_settle };
 
 const char *const audio_types[] = { NULL,   "none",       "alsa", "coreaudio", "jack",
                                     "oss",  "pulseaudio", "sdl",  "spice",     "file",
@@ -268,7 +302,8 @@ static const Field devices_fields[] = {
         &redirfilter_schema, NULL),
     DEVICES("hub", hubs, hub_schema),
     DEVICES("watchdog", watchdogs, watchdog_schema),
-    ROW(Devices, "memballoon", F_PTR, balloon, F_ONCE, &memballoon_schema, NULL),
+    ROW(Devices, "memballoon", F_PTR, balloon, F_ONCE | F_ERR(ERR_INTERNAL), &memballoon_schema,
+        NULL),
     DEVICES("rng", rngs, rng_schema),
     ROW(Devices, "nvram", F_PTR, nvram, F_ONCE, &nvram_device_schema, NULL),
     DEVICES("panic", panics, panic_schema),

@@ -10,7 +10,7 @@ const char *const char_types[] = { NULL,        "null",  "vc",           "pty", 
                                    "pipe",      "stdio", "udp",          "tcp",  "unix", "spicevmc",
                                    "spiceport", "nmdm",  "qemu-vdagent", "dbus", NULL };
 
-static const char *const char_modes[] = { NULL, "connect", "bind", NULL };
+const char *const char_modes[] = { NULL, "connect", "bind", NULL };
 const char *const char_protocols[] = { NULL, "raw", "telnet", "telnets", "tls", NULL };
 static const char *const mouse_modes[] = { NULL, "client", "server", NULL };
 
@@ -462,7 +462,9 @@ settle_code(char **at, const char *what, int digits, GError **err)
     if (!text || strcmp(text, "-1") == 0)
         return TRUE;
     n = g_ascii_strtoull(text, &end, 0);
-    if (!g_ascii_isdigit(*text) || *end || n >> (4 * digits))
+    if (!g_ascii_isdigit(*text) || *end)
+        return fail(err, ERR_XML, "invalid USB %s '%s' in element 'usbdev'", what, text);
+    if (digits == 2 && n > 0xff)
         return fail(err, ERR_INTERNAL, "invalid USB %s '%s' in element 'usbdev'", what, text);
     *at = g_strdup_printf("0x%0*" G_GINT64_MODIFIER "X", digits, n);
     return TRUE;

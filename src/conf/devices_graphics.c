@@ -117,7 +117,7 @@ loose_format(const Field *f, gconstpointer at, GString *out)
     g_string_append(out, word_of(yes_no, *(const int *)at));
 }
 
-static const FieldType loose_yes_no = { "yes or no", NULL, sizeof(int), loose_parse, loose_format };
+const FieldType loose_yes_no = { "yes or no", NULL, sizeof(int), loose_parse, loose_format };
 
 static const Field graphics_fields[] = {
     ROW(GraphicsDef, "@type", F_ENUM, type, F_REQUIRED, graphics_types, "Protocol."),
@@ -334,9 +334,9 @@ settle_password(GraphicsDef *g, GError **err)
         return TRUE;
     utc = g_strconcat(g->passwd_valid_to, "Z", NULL);
     end = g_date_time_new_from_iso8601(utc, NULL);
-    return end || fail(err, ERR_INTERNAL,
-                       "'%s' is no end of a password, expected YYYY-MM-DDTHH:MM:SS",
-                       g->passwd_valid_to);
+    return end ||
+           fail(err, ERR_INTERNAL, "'%s' is no end of a password, expected YYYY-MM-DDTHH:MM:SS",
+                g->passwd_valid_to);
 }
 
 static gboolean
@@ -378,7 +378,7 @@ static const Field video_fields[] = {
     ROW(VideoDef, "driver/@name", F_ENUM, driver_name, 0, video_drivers, "Who renders."),
     ROW(VideoDef, "driver/@vgaconf", F_ENUM, vgaconf, 0, vgaconfs, "VGA legacy mode."),
     VIRTIO(VideoDef),
-    ROW(VideoDef, "model/@type", F_ENUM, type, UNSUPPORTED | F_DEFAULT, video_types, "Model."),
+    ROW(VideoDef, "model/@type", F_ENUM, type, F_DEFAULT, video_types, "Model."),
     ROW(VideoDef, "model/@ram", F_U32, ram, 0, NULL, "KiB of the first bar."),
     ROW(VideoDef, "model/@vram", F_U32, vram, 0, NULL, "KiB of video memory."),
     ROW(VideoDef, "model/@vram64", F_U32, vram64, 0, NULL, "KiB of the 64 bit bar."),

@@ -1,6 +1,8 @@
 /* Rows of host devices, filesystems, memory devices and the small ones. */
 #include "rows.h"
 
+#include <string.h>
+
 /* ---- host devices */
 
 static const char *const hostdev_modes[] = { NULL, "subsystem", "capabilities", NULL };
@@ -10,43 +12,101 @@ const char *const hostdev_models[] = {
     NULL,      "virtio", "virtio-transitional", "virtio-non-transitional", "vfio-pci", "vfio-ccw",
     "vfio-ap", NULL
 };
-static const char *const hostdev_drivers[] = { NULL, "kvm", "vfio", "xen", NULL };
+const char *const hostdev_drivers[] = { NULL, "kvm", "vfio", "xen", NULL };
 static const char *const sgios[] = { NULL, "filtered", "unfiltered", NULL };
 static const char *const startup_policies[] = { NULL, "mandatory", "requisite", "optional", NULL };
 static const char *const guest_resets[] = { NULL, "off", "uninitialized", "on", NULL };
 static const char *const vhost_protocols[] = { NULL, "vhost", NULL };
 
+/* "adapter" goes without saying. */
+static gboolean
+scsi_protocol_parse(const Field *f, const char *text, gpointer at, GError **err)
+{
+    *(int *)at = word_find(source_protocols, text);
+    return strcmp(text, "adapter") == 0 || *(int *)at == PROTOCOL_ISCSI;
+}
+
+static void
+scsi_protocol_format(const Field *f, gconstpointer at, GString *out)
+{
+    g_string_append(out, word_of(source_protocols, *(const int *)at));
+}
+
+static const FieldType scsi_protocol = { "protocol", NULL, sizeof(int), scsi_protocol_parse,
+                                         scsi_protocol_format };
+
+#define USB_ID   (&(const NumSpec){ 1, G_MAXUINT32, "0x%04" G_GINT64_MODIFIER "x" })
+#define ANY_BASE (&(const NumSpec){ 0, G_MAXUINT32, "%" G_GINT64_MODIFIER "u" })
+
 static const Field usb_fields[] = {
-    ROW_HAS(HostdevUsb, "vendor/@id", F_U32, vendor, 0, HEX(4, 0xffff), "USB vendor."),
-    ROW_HAS(HostdevUsb, "product/@id", F_U32, product, 0, HEX(4, 0xffff), "USB product."),
-    ROW_HAS(HostdevUsb, "address/@bus", F_U32, bus, 0, NULL, "Bus of the host."),
-    ROW(HostdevUsb, "address/@port", F_STRING, port, 0, NULL, "Port of the host."),
-    ROW_HAS(HostdevUsb, "address/@device", F_U32, device, 0, NULL, "Device on the bus."),
+    ROW_HAS(HostdevUsb, "vendor/@id", F_U32, vendor, 0, USB_ID, "USB vendor."),
+    ROW_HAS(HostdevUsb, "product/@id", F_U32, product, 0, HEX(4, G_MAXUINT32), "USB product."),
+    ROW_HAS(HostdevUsb, "address/@bus", F_U32, bus, 0, ANY_BASE, "Bus of the host."),
+    ROW(HostdevUsb, "address/@port", F_STRING, port, F_LIVE, NULL, "Port of the host."),
+    ROW_HAS(HostdevUsb, "address/@device", F_U32, device, 0, ANY_BASE, "Device on the bus."),
     ROW_END
 };
-static const Schema usb_schema = { "source", sizeof(HostdevUsb), usb_fields };
+
+static gboolean
+usb_settle(gpointer def, GError **err)
+{
+    const HostdevUsb *u = def;
+
+    if (u->has_vendor != u->has_product)
+        return fail(err, ERR_INTERNAL, "USB device is given by 'vendor' and 'product' together");
+    if (u->has_bus != u->has_device)
+        return fail(err, ERR_XML, "'address' of a USB device needs both 'bus' and 'device'");
+    return TRUE;
+}
+
+static const Schema usb_schema = { "source", sizeof(HostdevUsb), usb_fields, usb_settle };
 
 static const Field scsi_fields[] = {
-    ROW(HostdevScsi, "@protocol", F_ENUM, protocol, 0, source_protocols, "iscsi."),
-    ROW(HostdevScsi, "@name", F_STRING, name, 0, NULL, "IQN and LUN."),
-    ROW(HostdevScsi, "adapter/@name", F_STRING, adapter, 0, NULL, "Adapter of the host."),
-    ROW(HostdevScsi, "host", F_LIST, hosts, 0, &source_host_schema, "Servers."),
+    ROW(HostdevScsi, "@protocol", F_OWN, protocol, 0, &scsi_protocol, "adapter or iscsi."),
+    WHEN(HostdevScsi, protocol, BIT(0)),
+    ROW(HostdevScsi, "adapter/@name", F_STRING, adapter, F_REQUIRED | F_NONEMPTY, NULL,
+        "Adapter of the host: scsi_host0."),
+    ROW(HostdevScsi, "address/@bus", F_U32, address.bus, F_REQUIRED | F_ALWAYS, NULL, "Bus."),
+    ROW(HostdevScsi, "address/@target", F_U32, address.target, F_REQUIRED | F_ALWAYS, NULL,
+        "Target."),
+    ROW(HostdevScsi, "address/@unit", F_U32, address.unit, F_REQUIRED | F_ALWAYS, NULL, "Unit."),
+    WHEN(HostdevScsi, protocol, BIT(PROTOCOL_ISCSI)),
+    ROW(HostdevScsi, "@name", F_STRING, name, F_REQUIRED, NULL, "IQN and LUN."),
+    ROW(HostdevScsi, "host", F_LIST, hosts, 0, &source_host_schema, "The server."),
     ROW(HostdevScsi, "auth", F_PTR, auth, 0, &auth_schema, "Login."),
     ROW(HostdevScsi, "initiator/iqn/@name", F_STRING, initiator, 0, NULL, "Our iSCSI name."),
-    WHEN(HostdevScsi, protocol, BIT(0)),
-    ROW(HostdevScsi, "address/@bus", F_U32, address.bus, F_ALWAYS, NULL, "Bus."),
-    ROW(HostdevScsi, "address/@target", F_U32, address.target, F_ALWAYS, NULL, "Target."),
-    ROW(HostdevScsi, "address/@unit", F_U32, address.unit, F_ALWAYS, NULL, "Unit."),
     WHEN_END,
     ROW_END
 };
-static const Schema scsi_schema = { "source", sizeof(HostdevScsi), scsi_fields };
+
+static gboolean
+scsi_settle(gpointer def, GError **err)
+{
+    const HostdevScsi *s = def;
+
+    return s->protocol != PROTOCOL_ISCSI || (s->hosts && s->hosts->len == 1) ||
+           fail(err, ERR_XML, "iSCSI hostdev needs exactly one 'host'");
+}
+
+static const Schema scsi_schema = { "source", sizeof(HostdevScsi), scsi_fields, scsi_settle };
 
 static const Field vhost_fields[] = {
     ROW(HostdevVhost, "@protocol", F_ENUM, protocol, F_REQUIRED, vhost_protocols, "vhost."),
     ROW(HostdevVhost, "@wwpn", F_STRING, wwpn, F_REQUIRED, NULL, "Name of the target."), ROW_END
 };
-static const Schema vhost_schema = { "source", sizeof(HostdevVhost), vhost_fields };
+
+/* "naa." and sixteen hexadecimal digits. */
+static gboolean
+vhost_settle(gpointer def, GError **err)
+{
+    const char *wwpn = ((const HostdevVhost *)def)->wwpn;
+
+    return (g_str_has_prefix(wwpn, "naa.") && strlen(wwpn) == 20 &&
+            strspn(wwpn + 4, "0123456789abcdefABCDEF") == 16) ||
+           fail(err, ERR_XML, "malformed 'wwpn': '%s'", wwpn);
+}
+
+static const Schema vhost_schema = { "source", sizeof(HostdevVhost), vhost_fields, vhost_settle };
 
 static const Field hostdev_source_fields[] = {
     WHEN(HostdevSource, type, BIT(HOSTDEV_USB)),
@@ -58,13 +118,14 @@ static const Field hostdev_source_fields[] = {
     ROW(HostdevSource, "", F_PTR, usb, 0, &usb_schema, NULL),
     WHEN(HostdevSource, type, BIT(HOSTDEV_PCI)),
     ROW(HostdevSource, "@writeFiltering", F_ENUM, write_filtering, 0, yes_no, "Of config space."),
-    ROW(HostdevSource, "address", F_PTR, pci, F_REQUIRED, &pci_address_schema, "The device."),
+    ROW(HostdevSource, "address", F_PTR, pci, 0, &pci_address_schema, "The device."),
     WHEN(HostdevSource, type, BIT(HOSTDEV_SCSI)),
     ROW(HostdevSource, "", F_PTR, scsi, 0, &scsi_schema, NULL),
     WHEN(HostdevSource, type, BIT(HOSTDEV_SCSI_HOST)),
     ROW(HostdevSource, "", F_PTR, vhost, 0, &vhost_schema, NULL),
     WHEN(HostdevSource, type, BIT(HOSTDEV_MDEV)),
-    ROW(HostdevSource, "address/@uuid", F_UUID, mdev_uuid, F_REQUIRED, NULL, "Mediated device."),
+    ROW(HostdevSource, "address/@uuid", F_UUID, mdev_uuid,
+        F_ERR(ERR_INTERNAL) | F_MISSING(ERR_CONFIG_UNSUPPORTED), NULL, "Mediated device."),
     WHEN(HostdevSource, type, BIT(HOSTDEV_STORAGE)),
     ROW(HostdevSource, "block", F_STRING, block, 0, NULL, "Block device."),
     WHEN(HostdevSource, type, BIT(HOSTDEV_MISC)),
@@ -74,20 +135,32 @@ static const Field hostdev_source_fields[] = {
     WHEN_END,
     ROW_END
 };
+
+static gboolean
+hostdev_source_settle(gpointer def, GError **err)
+{
+    HostdevSource *s = def;
+
+    if (s->type == HOSTDEV_PCI && !s->pci)
+        s->pci = schema_new(&pci_address_schema);
+    if (s->pci)
+        s->pci->multifunction = 0;
+    return TRUE;
+}
+
 static const Schema hostdev_source_schema = { "source", sizeof(HostdevSource),
-                                              hostdev_source_fields };
+                                              hostdev_source_fields, hostdev_source_settle };
 
 static const Field hostdev_fields[] = {
-    ROW(HostdevDef, "@mode", F_ENUM, mode, UNSUPPORTED, hostdev_modes, "subsystem."),
-    ROW(HostdevDef, "@type", F_ENUM, source.type, UNSUPPORTED | F_MISSING(ERR_CONFIG_UNSUPPORTED),
-        hostdev_types, "Kind of device."),
-    ROW(HostdevDef, "@managed", F_ENUM, managed, 0, yes_no, "Detach it from the host."),
-    ROW(HostdevDef, "@sgio", F_ENUM, sgio, UNSUPPORTED, sgios, "Whether commands are filtered."),
-    ROW(HostdevDef, "@rawio", F_ENUM, rawio, UNSUPPORTED, yes_no, "Needs the rawio capability."),
-    ROW(HostdevDef, "@model", F_ENUM, model, UNSUPPORTED, hostdev_models, "Model."),
+    ROW(HostdevDef, "@mode", F_ENUM, mode, 0, hostdev_modes, "subsystem."),
+    ROW(HostdevDef, "@type", F_ENUM, source.type, F_REQUIRED, hostdev_types, "Kind of device."),
+    ROW(HostdevDef, "@managed", F_OWN, managed, 0, &loose_yes_no, "Detach it from the host."),
+    ROW(HostdevDef, "@sgio", F_ENUM, sgio, 0, sgios, "Whether commands are filtered."),
+    ROW(HostdevDef, "@rawio", F_ENUM, rawio, 0, yes_no, "Needs the rawio capability."),
+    ROW(HostdevDef, "@model", F_ENUM, model, 0, hostdev_models, "Model."),
     ROW(HostdevDef, "@display", F_ENUM, display, 0, on_off, "Display of a mediated device."),
     ROW(HostdevDef, "@ramfb", F_ENUM, ramfb, 0, on_off, "Its boot framebuffer."),
-    ROW(HostdevDef, "driver/@name", F_ENUM, driver_name, UNSUPPORTED, hostdev_drivers, "vfio."),
+    ROW(HostdevDef, "driver/@name", F_ENUM, driver_name, 0, hostdev_drivers, "vfio."),
     ROW(HostdevDef, "driver/@model", F_STRING, driver_model, 0, NULL, "Driver of the host."),
     ROW(HostdevDef, "source", F_STRUCT, source, F_REQUIRED, &hostdev_source_schema, "The device."),
     ROW(HostdevDef, "teaming", F_PTR, teaming, 0, &teaming_schema, "Pair for migration."),
@@ -96,7 +169,45 @@ static const Field hostdev_fields[] = {
     INFO(HostdevDef),
     ROW_END
 };
-const Schema hostdev_schema = { "hostdev", sizeof(HostdevDef), hostdev_fields };
+
+enum { HOSTDEV_SUBSYSTEM = 1, HOSTDEV_CAPABILITIES };
+#define CAPABILITIES (BIT(HOSTDEV_STORAGE) | BIT(HOSTDEV_MISC) | BIT(HOSTDEV_NET))
+
+/* Which models a type of host device has. */
+static gboolean
+settle_hostdev_model(HostdevDef *h, GError **err)
+{
+    gboolean is_vfio = h->model >= HOSTDEV_MODEL_VFIO_PCI;
+
+    if (h->source.type == HOSTDEV_MDEV && !is_vfio)
+        return fail(err, ERR_XML, "Missing required attribute 'model' in element 'hostdev'");
+    if (h->source.type == HOSTDEV_SCSI_HOST && is_vfio)
+        return fail(err, ERR_XML, "vhost SCSI hostdev has no model '%s'", hostdev_models[h->model]);
+    if (h->model && h->source.type != HOSTDEV_MDEV && h->source.type != HOSTDEV_SCSI_HOST)
+        return fail(err, ERR_XML, "hostdev of type '%s' has no 'model'",
+                    hostdev_types[h->source.type]);
+    if (h->model == HOSTDEV_MODEL_VFIO_PCI && !h->display)
+        h->display = OFF;
+    return TRUE;
+}
+
+static gboolean
+hostdev_settle(gpointer def, GError **err)
+{
+    HostdevDef *h = def;
+    gboolean is_capability = (CAPABILITIES & BIT(h->source.type)) != 0;
+
+    if (!h->mode)
+        h->mode = HOSTDEV_SUBSYSTEM;
+    if (is_capability != (h->mode == HOSTDEV_CAPABILITIES))
+        return fail(err, ERR_XML, "hostdev of mode '%s' has no type '%s'", hostdev_modes[h->mode],
+                    hostdev_types[h->source.type]);
+    if (!is_capability && !h->managed)
+        h->managed = NO;
+    return settle_hostdev_model(h, err);
+}
+
+const Schema hostdev_schema = { "hostdev", sizeof(HostdevDef), hostdev_fields, hostdev_settle };
 
 /* ---- filesystems */
 
@@ -109,7 +220,6 @@ static const char *const fs_drivers[] = { NULL,    "path",     "handle", "loop",
 static const char *const wrpolicies[] = { NULL, "immediate", NULL };
 static const char *const fs_caches[] = { NULL, "none", "always", NULL };
 static const char *const sandboxes[] = { NULL, "namespace", "chroot", NULL };
-enum { FS_MOUNT = 1, FS_BLOCK, FS_FILE, FS_TEMPLATE, FS_RAM, FS_BIND, FS_VOLUME };
 
 static gboolean
 octal_parse(const Field *f, const char *text, gpointer at, GError **err)
@@ -140,18 +250,19 @@ static const Field idmap_entry_fields[] = {
 const Schema idmap_entry_schema = { "uid", sizeof(IdmapEntry), idmap_entry_fields };
 
 static const Field filesystem_fields[] = {
-    ROW(FsDef, "@type", F_ENUM, type, UNSUPPORTED, fs_types, "Kind of source."),
-    ROW(FsDef, "@accessmode", F_ENUM, accessmode, UNSUPPORTED, accessmodes, "Whose owner counts."),
+    ROW(FsDef, "@type", F_ENUM, type, 0, fs_types, "Kind of source."),
+    ROW(FsDef, "@accessmode", F_ENUM, accessmode, 0, accessmodes, "Whose owner counts."),
     ROW(FsDef, "@model", F_ENUM, model, 0, virtio_models, "Model."),
-    ROW(FsDef, "@multidevs", F_ENUM, multidevs, UNSUPPORTED | F_DEFAULT, multidevs,
+    ROW(FsDef, "@multidevs", F_ENUM, multidevs, F_DEFAULT, multidevs,
         "What several devices below do."),
     ROW_HAS(FsDef, "@fmode", F_OWN, fmode, 0, &file_mode, "Mode of new files."),
     ROW_HAS(FsDef, "@dmode", F_OWN, dmode, 0, &file_mode, "Mode of new folders."),
-    ROW(FsDef, "driver/@type", F_ENUM, driver, UNSUPPORTED, fs_drivers, "Driver."),
-    ROW(FsDef, "driver/@format", F_ENUM, driver_format, UNSUPPORTED, disk_formats, "Format."),
-    ROW(FsDef, "driver/@wrpolicy", F_ENUM, wrpolicy, UNSUPPORTED, wrpolicies, "When it writes."),
+    ROW(FsDef, "driver/@type", F_ENUM, driver, 0, fs_drivers, "Driver."),
+    ROW(FsDef, "driver/@format", F_ENUM, driver_format, 0, disk_formats, "Format."),
+    ROW(FsDef, "driver/@wrpolicy", F_ENUM, wrpolicy, 0, wrpolicies, "When it writes."),
     ROW(FsDef, "driver/@queue", F_U32, queue, 0, NULL, "Length of the virtqueue."),
     VIRTIO(FsDef),
+    WHEN(FsDef, driver, BIT(FS_VIRTIOFS)),
     ROW(FsDef, "binary/@path", F_STRING, binary, 0, NULL, "The virtiofsd."),
     ROW(FsDef, "binary/@xattr", F_ENUM, xattr, 0, on_off, "Extended attributes."),
     ROW(FsDef, "binary/cache/@mode", F_ENUM, cache, F_DEFAULT, fs_caches, "Cache."),
@@ -160,6 +271,7 @@ static const Field filesystem_fields[] = {
     ROW(FsDef, "binary/lock/@flock", F_ENUM, flock, 0, on_off, "BSD locks."),
     ROW_HAS(FsDef, "binary/thread_pool/@size", F_I32, thread_pool, 0, NULL, "Threads."),
     ROW(FsDef, "binary/openfiles/@max", F_U64, openfiles, 0, NULL, "Open files."),
+    WHEN_END,
     ROW(FsDef, "idmap/uid", F_LIST, uids, 0, &idmap_entry_schema, "Users."),
     ROW(FsDef, "idmap/gid", F_LIST, gids, 0, &idmap_entry_schema, "Groups."),
     ROW(FsDef, "source/@socket", F_STRING, socket, 0, NULL, "Socket of a virtiofsd."),
@@ -174,12 +286,30 @@ static const Field filesystem_fields[] = {
     WHEN(FsDef, type, BIT(FS_RAM)),
     ROW(FsDef, "source/@usage", F_STRING, source, 0, NULL, "Size."),
     WHEN_END,
-    ROW(FsDef, "target/@dir", F_STRING, target, F_REQUIRED, NULL, "Tag in the guest."),
+    ROW(FsDef, "target/@dir", F_STRING, target, F_NONEMPTY, NULL, "Tag in the guest."),
     ROW(FsDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write."),
     INFO(FsDef),
     ROW_END
 };
-const Schema filesystem_schema = { "filesystem", sizeof(FsDef), filesystem_fields };
+
+static gboolean
+filesystem_settle(gpointer def, GError **err)
+{
+    FsDef *fs = def;
+
+    if (!fs->type)
+        fs->type = FS_MOUNT;
+    if (!fs->accessmode)
+        fs->accessmode = FS_PASSTHROUGH;
+    if (!fs->target)
+        return fail(err, ERR_NO_TARGET, "%s", fs->source ? fs->source : "");
+    if (!fs->source && !fs->socket && fs->type != FS_RAM && fs->type != FS_VOLUME)
+        return fail(err, ERR_NO_SOURCE, "%s", fs->target);
+    return TRUE;
+}
+
+const Schema filesystem_schema = { "filesystem", sizeof(FsDef), filesystem_fields,
+                                   filesystem_settle };
 
 /* ---- watchdog, balloon, rng, tpm */
 
@@ -192,7 +322,19 @@ static const Field watchdog_fields[] = {
     ROW(WatchdogDef, "@action", F_ENUM, action, 0, watchdog_actions, "What it does."),
     INFO(WatchdogDef), ROW_END
 };
-const Schema watchdog_schema = { "watchdog", sizeof(WatchdogDef), watchdog_fields };
+
+static gboolean
+watchdog_settle(gpointer def, GError **err)
+{
+    WatchdogDef *w = def;
+
+    if (!w->action)
+        w->action = WATCHDOG_RESET;
+    return TRUE;
+}
+
+const Schema watchdog_schema = { "watchdog", sizeof(WatchdogDef), watchdog_fields,
+                                 watchdog_settle };
 
 static const char *const balloon_models[] = {
     NULL, "virtio", "xen", "none", "virtio-transitional", "virtio-non-transitional", NULL
@@ -216,57 +358,131 @@ static const Field rng_fields[] = {
     ROW(RngDef, "@model", F_ENUM, model, F_REQUIRED, virtio_models, "Model."),
     ROW(RngDef, "rate/@bytes", F_U32, rate_bytes, 0, RANGE(1, G_MAXUINT32), "Bytes of a period."),
     ROW(RngDef, "rate/@period", F_U32, rate_period, 0, NULL, "Milliseconds."),
-    ROW(RngDef, "backend/@model", F_ENUM, backend, F_REQUIRED, rng_backends,
+    ROW(RngDef, "backend/@model", F_ENUM, backend, F_REQUIRED | F_ONCE, rng_backends,
         "Where it comes from."),
     WHEN(RngDef, backend, BIT(RNG_RANDOM)),
     ROW(RngDef, "backend", F_STRING, random_device, 0, NULL, "Device of the host."),
     WHEN(RngDef, backend, BIT(RNG_EGD)),
-    ROW(RngDef, "backend/@type", F_ENUM, source.type, F_REQUIRED, char_types, "Of the daemon."),
-    ROW(RngDef, "backend/source", F_LIST, source.ends, 0, &char_end_schema, "Of the daemon."),
-    ROW(RngDef, "backend/protocol/@type", F_ENUM, source.protocol, 0, char_protocols, "Of tcp."),
+    ROW(RngDef, "backend", F_STRUCT, source, 0, &char_backend_schema, "The daemon."),
     WHEN_END,
     VIRTIO(RngDef),
     INFO(RngDef),
     ROW_END
 };
-const Schema rng_schema = { "rng", sizeof(RngDef), rng_fields };
+
+static gboolean
+rng_settle(gpointer def, GError **err)
+{
+    RngDef *rng = def;
+
+    if (rng->backend == RNG_RANDOM && !rng->random_device)
+        rng->random_device = g_strdup("/dev/random");
+    return TRUE;
+}
+
+const Schema rng_schema = { "rng", sizeof(RngDef), rng_fields, rng_settle };
 
 static const char *const tpm_models[] = { NULL,        "tpm-tis",         "tpm-crb",
-                                          "tpm-spapr", "tpm-spapr-proxy", NULL };
+                                          "tpm-spapr", "spapr-tpm-proxy", NULL };
 static const char *const tpm_backends[] = { NULL, "passthrough", "emulator", "external", NULL };
 static const char *const tpm_versions[] = { NULL, "1.2", "2.0", NULL };
-enum { TPM_PASSTHROUGH = 1, TPM_EMULATOR, TPM_EXTERNAL };
+static const char *const tpm_state_types[] = { NULL, "file", "dir", NULL };
+static const char *const tpm_removals[] = { NULL, "check", "fips-host", NULL };
+
+static const Field tpm_banks_fields[] = {
+    ROW(TpmBanks, "sha1", F_FLAG, sha1, 0, NULL, "SHA-1."),
+    ROW(TpmBanks, "sha256", F_FLAG, sha256, 0, NULL, "SHA-256."),
+    ROW(TpmBanks, "sha384", F_FLAG, sha384, 0, NULL, "SHA-384."),
+    ROW(TpmBanks, "sha512", F_FLAG, sha512, 0, NULL, "SHA-512."), ROW_END
+};
+static const Schema tpm_banks_schema = { "active_pcr_banks", sizeof(TpmBanks), tpm_banks_fields };
+
+static const Field tpm_state_fields[] = {
+    ROW(TpmState, "@type", F_ENUM, type, F_REQUIRED, tpm_state_types, "A file or a folder."),
+    ROW(TpmState, "@path", F_STRING, path, F_REQUIRED, NULL, "Where it is."), ROW_END
+};
+static const Schema tpm_state_schema = { "source", sizeof(TpmState), tpm_state_fields };
+
+static const Field tpm_profile_fields[] = {
+    ROW(TpmProfile, "@source", F_STRING, source, 0, NULL, "Profile to begin with."),
+    ROW(TpmProfile, "@removeDisabled", F_ENUM, remove_disabled, 0, tpm_removals,
+        "Leave out what the host's crypto library has disabled."),
+    ROW(TpmProfile, "@name", F_STRING, name, 0, NULL, "Name of the profile in use."), ROW_END
+};
+static const Schema tpm_profile_schema = { "profile", sizeof(TpmProfile), tpm_profile_fields };
+
+static const Field tpm_emulator_fields[] = {
+    ROW(TpmDef, "@version", F_ENUM, version, F_DEFAULT, tpm_versions, "Version."),
+    ROW(TpmDef, "@persistent_state", F_ENUM, persistent_state, F_ERR(ERR_INTERNAL), yes_no,
+        "Survives an undefine."),
+    ROW(TpmDef, "@debug", F_U32, debug, 0, NULL, "Log level of swtpm."),
+    ROW(TpmDef, "encryption/@secret", F_UUID, encryption, F_ERR(ERR_INTERNAL) | F_NONEMPTY, NULL,
+        "Secret that the state is encrypted with."),
+    ROW(TpmDef, "active_pcr_banks", F_PTR, pcr_banks, 0, &tpm_banks_schema, "PCR banks in use."),
+    ROW(TpmDef, "source", F_PTR, state, 0, &tpm_state_schema, "Where its state is kept."),
+    ROW(TpmDef, "profile", F_PTR, profile, 0, &tpm_profile_schema, "What it can."),
+    ROW_END
+};
+static const Schema tpm_emulator_schema = { "backend", sizeof(TpmDef), tpm_emulator_fields };
+
+static const Field tpm_socket_fields[] = {
+    ROW(TpmSocket, "@type", F_ENUM, type, UNSUPPORTED | F_REQUIRED | F_NONEMPTY, char_types,
+        "unix."),
+    ROW(TpmSocket, "@mode", F_ENUM, mode, 0, char_modes, "connect."),
+    ROW(TpmSocket, "@path", F_STRING, path, F_REQUIRED, NULL, "Its socket."), ROW_END
+};
+
+static gboolean
+tpm_socket_settle(gpointer def, GError **err)
+{
+    TpmSocket *s = def;
+
+    if (!s->mode)
+        s->mode = CHAR_CONNECT;
+    if (s->type != CHAR_UNIX)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "external TPM is reached by a unix socket only");
+    return s->mode == CHAR_CONNECT || fail(err, ERR_XML, "external TPM needs mode 'connect'");
+}
+
+static const Schema tpm_socket_schema = { "source", sizeof(TpmSocket), tpm_socket_fields,
+                                          tpm_socket_settle };
 
 static const Field tpm_fields[] = {
-    ROW(TpmDef, "@model", F_ENUM, model, UNSUPPORTED, tpm_models, "Model."),
-    ROW(TpmDef, "backend/@type", F_ENUM, backend, F_REQUIRED | UNSUPPORTED, tpm_backends,
+    ROW(TpmDef, "@model", F_ENUM, model, 0, tpm_models, "Model."),
+    ROW(TpmDef, "backend/@type", F_ENUM, backend, F_REQUIRED | F_ONCE, tpm_backends,
         "What is behind it."),
     WHEN(TpmDef, backend, BIT(TPM_EMULATOR)),
-    ROW(TpmDef, "backend/@version", F_ENUM, version, UNSUPPORTED | F_DEFAULT, tpm_versions,
-        "Version."),
-    ROW(TpmDef, "backend/@persistent_state", F_ENUM, persistent_state, 0, yes_no,
-        "Survives an undefine."),
-    ROW(TpmDef, "backend/@debug", F_U32, debug, 0, NULL, "Log level of swtpm."),
-    ROW(TpmDef, "backend/encryption/@secret", F_UUID, encryption, 0, NULL, "Secret of the state."),
+    ROW(TpmDef, "backend", F_STRUCT, model, 0, &tpm_emulator_schema, "The emulator, swtpm."),
     WHEN(TpmDef, backend, BIT(TPM_PASSTHROUGH)),
     ROW(TpmDef, "backend/device/@path", F_STRING, device, 0, NULL, "Device of the host."),
     WHEN(TpmDef, backend, BIT(TPM_EXTERNAL)),
-    ROW(TpmDef, "backend/source/@type", F_ENUM, source.type, 0, char_types, "Of the emulator."),
-    ROW(TpmDef, "backend/source", F_LIST, source.ends, 0, &char_end_schema, "Of the emulator."),
+    ROW(TpmDef, "backend/source", F_PTR, socket, F_REQUIRED | F_ONCE, &tpm_socket_schema,
+        "The emulator."),
     WHEN_END,
     INFO(TpmDef),
     ROW_END
 };
-const Schema tpm_schema = { "tpm", sizeof(TpmDef), tpm_fields };
+
+static gboolean
+tpm_settle(gpointer def, GError **err)
+{
+    TpmDef *tpm = def;
+
+    if (tpm->backend == TPM_PASSTHROUGH && !tpm->device)
+        tpm->device = g_strdup("/dev/tpm0");
+    return TRUE;
+}
+
+const Schema tpm_schema = { "tpm", sizeof(TpmDef), tpm_fields, tpm_settle };
 
 /* ---- panic, shmem, memory */
 
 static const char *const panic_models[] = { NULL,   "isa",     "pseries", "hyperv",
                                             "s390", "pvpanic", NULL };
 
-static const Field panic_fields[] = {
-    ROW(PanicDef, "@model", F_ENUM, model, 0, panic_models, "Model."), INFO(PanicDef), ROW_END
-};
+static const Field panic_fields[] = { ROW(PanicDef, "@model", F_ENUM, model, UNSUPPORTED,
+                                          panic_models, "Model."),
+                                      INFO(PanicDef), ROW_END };
 const Schema panic_schema = { "panic", sizeof(PanicDef), panic_fields };
 
 static const char *const shmem_roles[] = { NULL, "master", "peer", NULL };
@@ -287,7 +503,18 @@ static const Field shmem_fields[] = {
     INFO(ShmemDef),
     ROW_END
 };
-const Schema shmem_schema = { "shmem", sizeof(ShmemDef), shmem_fields };
+
+static gboolean
+shmem_settle(gpointer def, GError **err)
+{
+    ShmemDef *s = def;
+
+    if (s->msi && !s->msi_ioeventfd)
+        s->msi_ioeventfd = ON;
+    return TRUE;
+}
+
+const Schema shmem_schema = { "shmem", sizeof(ShmemDef), shmem_fields, shmem_settle };
 
 static const char *const memory_models[] = { NULL,         "dimm",    "nvdimm", "virtio-pmem",
                                              "virtio-mem", "sgx-epc", NULL };
@@ -297,7 +524,7 @@ static const Field memory_fields[] = {
     ROW(MemoryDevice, "@model", F_ENUM, model, F_REQUIRED, memory_models, "Model."),
     ROW(MemoryDevice, "@access", F_ENUM, access, 0, accesses, "Shared with the host or not."),
     ROW(MemoryDevice, "@discard", F_ENUM, discard, 0, yes_no, "Throw contents away at the end."),
-    ROW(MemoryDevice, "uuid", F_UUID, uuid, 0, NULL, "UUID of an NVDIMM."),
+    ROW(MemoryDevice, "uuid", F_UUID, uuid, F_ERR(ERR_INTERNAL), NULL, "UUID of an NVDIMM."),
     ROW(MemoryDevice, "source/path", F_STRING, path, 0, NULL, "File behind it."),
     ROW(MemoryDevice, "source/alignsize", F_SIZE, align_size, 0, &size_kib, "Its alignment."),
     ROW(MemoryDevice, "source/pmem", F_FLAG, pmem, 0, NULL, "The file is persistent memory."),
@@ -342,11 +569,24 @@ static const Field vsock_fields[] = {
     ROW(VsockDef, "@model", F_ENUM, model, F_DEFAULT, virtio_models, "Model."),
     ROW(VsockDef, "cid/@auto", F_ENUM, auto_cid, 0, yes_no, "Pick a free CID."),
     ROW(VsockDef, "cid/@address", F_U32, cid, 0, RANGE(3, G_MAXUINT32), "Fixed CID."),
-    VIRTIO(VsockDef),
     INFO(VsockDef),
+    VIRTIO(VsockDef),
     ROW_END
 };
-const Schema vsock_schema = { "vsock", sizeof(VsockDef), vsock_fields };
+
+static gboolean
+vsock_settle(gpointer def, GError **err)
+{
+    VsockDef *v = def;
+
+    if (!v->model)
+        v->model = VIRTIO_MODEL_VIRTIO;
+    if (!v->auto_cid)
+        v->auto_cid = v->cid ? NO : YES;
+    return TRUE;
+}
+
+const Schema vsock_schema = { "vsock", sizeof(VsockDef), vsock_fields, vsock_settle };
 
 static const char *const crypto_models[] = { NULL, "virtio", NULL };
 static const char *const crypto_types[] = { NULL, "qemu", NULL };
@@ -355,7 +595,8 @@ static const char *const crypto_backends[] = { NULL, "builtin", "lkcf", NULL };
 static const Field crypto_fields[] = {
     ROW(CryptoDef, "@model", F_ENUM, model, F_REQUIRED, crypto_models, "Model."),
     ROW(CryptoDef, "@type", F_ENUM, type, F_REQUIRED, crypto_types, "qemu."),
-    ROW(CryptoDef, "backend/@model", F_ENUM, backend, F_REQUIRED, crypto_backends, "Backend."),
+    ROW(CryptoDef, "backend/@model", F_ENUM, backend, F_REQUIRED | F_ONCE, crypto_backends,
+        "Backend."),
     ROW(CryptoDef, "backend/@queues", F_U32, queues, 0, NULL, "Virtqueues."),
     VIRTIO(CryptoDef),
     INFO(CryptoDef),
@@ -373,9 +614,10 @@ static const Field pstore_fields[] = {
 const Schema pstore_schema = { "pstore", sizeof(PstoreDef), pstore_fields };
 
 static const Field lease_fields[] = {
-    ROW(LeaseDef, "lockspace", F_STRING, lockspace, 0, NULL, "Lock space."),
-    ROW(LeaseDef, "key", F_STRING, key, F_REQUIRED, NULL, "Key."),
-    ROW(LeaseDef, "target/@path", F_STRING, path, F_REQUIRED, NULL, "File of the lease."),
+    ROW(LeaseDef, "lockspace", F_STRING, lockspace, F_MISSING(ERR_INTERNAL), NULL, "Lock space."),
+    ROW(LeaseDef, "key", F_STRING, key, F_MISSING(ERR_INTERNAL), NULL, "Key."),
+    ROW(LeaseDef, "target/@path", F_STRING, path, F_MISSING(ERR_INTERNAL), NULL,
+        "File of the lease."),
     ROW(LeaseDef, "target/@offset", F_U64, offset, 0, NULL, "Byte in it."), ROW_END
 };
 const Schema lease_schema = { "lease", sizeof(LeaseDef), lease_fields };

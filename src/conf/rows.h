@@ -22,3 +22,13 @@ typedef struct Choice {
 
 /* <audio id='1'/> of a device: a guint32. */
 extern const Schema audio_ref_schema;
+
+/* An int: YES, NO; other words are read over. */
+extern const FieldType loose_yes_no;
+extern const char *const char_modes[];
+
+/* For field types of our own that are held as a char *. */
+void text_format(const Field *f, gconstpointer at, GString *out);
+void text_clear(gpointer at);
+void text_copy(gpointer to, gconstpointer from);
+gboolean text_equal(gconstpointer a, gconstpointer b);
