@@ -223,7 +223,6 @@ typedef struct GraphicsListen {
     char *address, *network, *socket;
     int from_config; /* live */
 } GraphicsListen;
-extern const Schema graphics_listen_schema;
 
 typedef struct SpiceChannel {
     int name; /* word */

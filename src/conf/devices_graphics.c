@@ -34,7 +34,7 @@ static const Field listen_fields[] = {
     WHEN_END,
     ROW_END
 };
-const Schema graphics_listen_schema = { "listen", sizeof(GraphicsListen), listen_fields };
+static const Schema listen_schema = { "listen", sizeof(GraphicsListen), listen_fields };
 
 static const Field spice_channel_fields[] = {
     ROW(SpiceChannel, "@name", F_ENUM, name, F_REQUIRED, spice_channels, "Channel."),
@@ -257,8 +257,8 @@ echo_listen(GraphicsDef *g)
 static void
 forget_ports(GraphicsDef *g)
 {
-    g->port = g->tls_port = 0;
-    g->has_port = g->has_tls_port = 0;
+    g->port = g->tls_port = g->websocket = 0;
+    g->has_port = g->has_tls_port = g->has_websocket = 0;
     g->autoport = 0;
 }
 

@@ -122,52 +122,9 @@ fill_net(Fill *f, NetDef *net)
 /* ---- what people write down */
 
 static void
-fill_filesystem(FsDef *fs)
-{
-    enum { FS_MOUNT = 1, ACCESS_PASSTHROUGH = 1 };
-
-    default_int(&fs->type, FS_MOUNT);
-    default_int(&fs->accessmode, ACCESS_PASSTHROUGH);
-}
-
-static void
-fill_hostdev(HostdevDef *hostdev)
-{
-    enum { SUBSYSTEM = 1 };
-
-    default_int(&hostdev->mode, SUBSYSTEM);
-    if (!hostdev->managed && hostdev->mode == SUBSYSTEM)
-        hostdev->managed = NO;
-    if (hostdev->source.type == HOSTDEV_MDEV && !hostdev->display && hostdev->model &&
-        strcmp(word_of(hostdev_models, hostdev->model), "vfio-pci") == 0)
-        hostdev->display = OFF;
-}
-
-static void
-fill_sound(SoundDef *sound)
-{
-    if (sound->model == SOUND_VIRTIO && !sound->streams)
-        sound->streams = 2;
-}
-
-static void
-fill_rng(RngDef *rng)
-{
-    default_int(&rng->model, VIRTIO_MODEL_VIRTIO);
-    if (rng->backend == RNG_RANDOM && !rng->random_device)
-        rng->random_device = g_strdup("/dev/random");
-}
-
-static void
 fill_tpm(TpmDef *tpm)
 {
-    enum { TPM_TIS = 1, TPM_CRB };
-    enum { TPM_PASSTHROUGH = 1, TPM_EMULATOR, TPM_EXTERNAL };
-    enum { TPM_1_2 = 1, TPM_2_0 };
-
     default_int(&tpm->model, TPM_TIS);
-    if (tpm->backend == TPM_PASSTHROUGH && !tpm->device)
-        tpm->device = g_strdup("/dev/tpm0");
     if (tpm->backend == TPM_EMULATOR && !tpm->version)
         tpm->version = tpm->model == TPM_TIS ? TPM_1_2 : TPM_2_0;
 }
@@ -185,15 +142,6 @@ fill_shmem(ShmemDef *shmem)
     }
 }
 
-static void
-fill_vsock(VsockDef *vsock)
-{
-    if (!vsock)
-        return;
-    default_int(&vsock->model, VIRTIO_MODEL_VIRTIO);
-    default_int(&vsock->auto_cid, vsock->cid ? NO : YES);
-}
-
 gboolean
 fill_devices(Fill *f, GError **err G_GNUC_UNUSED)
 {
@@ -201,14 +149,6 @@ fill_devices(Fill *f, GError **err G_GNUC_UNUSED)
 
     EACH (NetDef, net, d->nets)
         fill_net(f, net);
-    EACH (FsDef, fs, d->filesystems)
-        fill_filesystem(fs);
-    EACH (HostdevDef, hostdev, d->hostdevs)
-        fill_hostdev(hostdev);
-    EACH (SoundDef, sound, d->sounds)
-        fill_sound(sound);
-    EACH (RngDef, rng, d->rngs)
-        fill_rng(rng);
     EACH (TpmDef, tpm, d->tpms)
         fill_tpm(tpm);
     EACH (PanicDef, panic, d->panics)
@@ -216,7 +156,6 @@ fill_devices(Fill *f, GError **err G_GNUC_UNUSED)
             panic->model = PANIC_ISA;
     EACH (ShmemDef, shmem, d->shmems)
         fill_shmem(shmem);
-    fill_vsock(d->vsock);
     return TRUE;
 }
 

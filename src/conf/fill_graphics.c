@@ -1,4 +1,4 @@
-/* Defaults of displays: graphics and where they listen, video cards, the audio backend. */
+/* Defaults of displays: sockets of graphics, video cards, the audio backend. */
 #include "fill.h"
 
 #include <string.h>
@@ -15,88 +15,13 @@ is_generated_socket(const char *path)
 }
 
 static void
-listen_on_socket(GraphicsDef *g)
+forget_generated_socket(GraphicsDef *g)
 {
-    GraphicsListen *listen;
-
-    list_drop(&g->listens, &graphics_listen_schema);
-    listen = list_grow(&g->listens, &graphics_listen_schema);
-    listen->type = LISTEN_SOCKET;
-    listen->socket = g_strdup(g->socket);
-}
-
-static void
-fill_listens(GraphicsDef *g)
-{
-    GraphicsListen *first;
-
+    EACH (GraphicsListen, l, g->listens)
+        if (is_generated_socket(l->socket))
+            g_clear_pointer(&l->socket, g_free);
     if (is_generated_socket(g->socket))
         g_clear_pointer(&g->socket, g_free);
-    if (g->socket)
-        listen_on_socket(g);
-    if (!g->listens) {
-        first = list_grow(&g->listens, &graphics_listen_schema);
-        first->type = LISTEN_ADDRESS;
-        first->address = g_strdup(g->listen);
-    }
-    first = g->listens->pdata[0];
-    if (is_generated_socket(first->socket))
-        g_clear_pointer(&first->socket, g_free);
-    if (first->type == LISTEN_ADDRESS && !first->address)
-        first->address = g_strdup(g->listen);
-    set_text(&g->listen, first->type == LISTEN_ADDRESS ? first->address : NULL);
-    set_text(&g->socket, first->type == LISTEN_SOCKET ? first->socket : NULL);
-}
-
-static void
-drop_ports(GraphicsDef *g)
-{
-    g->autoport = 0;
-    g->port = g->tls_port = g->websocket = 0;
-    g->has_port = g->has_tls_port = g->has_websocket = FALSE;
-}
-
-static void
-fill_vnc_port(GraphicsDef *g)
-{
-    default_int(&g->autoport, !g->has_port || g->port == -1 ? YES : NO);
-    if (g->autoport == YES)
-        g->port = -1;
-    else if (g->port == -1)
-        g->port = 0;
-    g->has_port = g->port != 0;
-}
-
-/* With autoport neither port is kept: which of the two there are depends on TLS at start. */
-static void
-fill_spice_ports(GraphicsDef *g)
-{
-    if (g->has_port && g->port == -1 && (!g->has_tls_port || g->tls_port == -1))
-        g->autoport = YES;
-    default_int(&g->autoport, NO);
-    if (g->autoport == YES)
-        g->has_port = g->has_tls_port = FALSE;
-    if (!g->has_port)
-        g->port = 0;
-    if (!g->has_tls_port)
-        g->tls_port = 0;
-}
-
-static void
-fill_one_graphics(GraphicsDef *g)
-{
-    const GraphicsListen *first;
-
-    if (g->type != GRAPHICS_VNC && g->type != GRAPHICS_SPICE && g->type != GRAPHICS_RDP)
-        return;
-    fill_listens(g);
-    first = g->listens->pdata[0];
-    if (first->type == LISTEN_NONE || first->type == LISTEN_SOCKET)
-        drop_ports(g);
-    else if (g->type == GRAPHICS_VNC)
-        fill_vnc_port(g);
-    else if (g->type == GRAPHICS_SPICE)
-        fill_spice_ports(g);
 }
 
 /* ---- video */
@@ -200,7 +125,7 @@ gboolean
 fill_graphics(Fill *f, GError **err G_GNUC_UNUSED)
 {
     EACH (GraphicsDef, g, f->def->devices.graphics)
-        fill_one_graphics(g);
+        forget_generated_socket(g);
     fill_videos(f);
     fill_audios(&f->def->devices);
     return TRUE;

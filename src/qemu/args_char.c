@@ -1,6 +1,7 @@
 /* Character devices: the host's end as -chardev, the guest's as -device. */
 #include "args.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- -chardev, one function a type */
@@ -432,6 +433,17 @@ args_put_smartcards(Args *a, GError **err)
     return TRUE;
 }
 
+/* "2.56" as a descriptor has it: 0x0256; any is -1. */
+static char *
+usb_bcd(const char *version)
+{
+    const char *dot = version ? strchr(version, '.') : NULL;
+
+    if (!dot)
+        return g_strdup("-1");
+    return g_strdup_printf("0x%02d%s", atoi(version), dot + 1);
+}
+
 static char *
 redir_filter(const RedirFilter *filter)
 {
@@ -442,11 +454,12 @@ redir_filter(const RedirFilter *filter)
     s = g_string_new(NULL);
     for (guint i = 0; i < filter->rules->len; i++) {
         const RedirFilterRule *r = LIST_AT(RedirFilterRule, filter->rules, i);
+        g_autofree char *version = usb_bcd(r->version);
 
-        g_string_append_printf(
-            s, "%s%s:%s:%s:%s:%d", i > 0 ? "|" : "", r->class_ != NULL ? r->class_ : "-1",
-            r->vendor != NULL ? r->vendor : "-1", r->product != NULL ? r->product : "-1",
-            r->version != NULL ? r->version : "-1", r->allow == YES);
+        g_string_append_printf(s, "%s%s:%s:%s:%s:%d", i > 0 ? "|" : "",
+                               r->class_ != NULL ? r->class_ : "-1",
+                               r->vendor != NULL ? r->vendor : "-1",
+                               r->product != NULL ? r->product : "-1", version, r->allow == YES);
     }
     return g_string_free(s, FALSE);
 }

@@ -210,11 +210,16 @@ args_put_rngs(Args *a, GError **err)
 static gboolean
 put_tpm_socket(Args *a, const TpmDef *tpm, GError **err)
 {
-    enum { EXTERNAL = 3 };
     g_autofree char *path = g_strdup_printf("%s/swtpm", a->in->run_dir ? a->in->run_dir : "");
 
-    if (tpm->backend == EXTERNAL)
-        return args_chardev(a, &tpm->source, "chrtpm", "TPM", err);
+    if (tpm->backend == TPM_EXTERNAL) {
+        CharEnd end = { .path = tpm->socket->path, .mode = CHAR_CONNECT };
+        g_autoptr(GPtrArray) ends = g_ptr_array_new();
+        CharSource source = { .type = CHAR_UNIX, .ends = ends };
+
+        g_ptr_array_add(ends, &end);
+        return args_chardev(a, &source, "chrtpm", "TPM", err);
+    }
     if (args_is_native(a))
         args_pairf(a, "-chardev", "socket,id=chrtpm,path=%s", path);
     else

@@ -260,7 +260,7 @@ put_spice(Args *a, const GraphicsDef *g, GError **err)
         g_string_append_printf(s, "port=%d,addr=%s", MAX(g->port, 0), listen_address(g));
     if (g->passwd == NULL)
         g_string_append(s, ",disable-ticketing=on");
-    spice_options(g->spice, s);
+    spice_options(&g->spice, s);
     if (g->gl == YES)
         g_string_append_printf(s, ",gl=on%s%s", g->rendernode ? ",rendernode=" : "",
                                g->rendernode ? g->rendernode : "");

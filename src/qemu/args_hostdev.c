@@ -241,8 +241,6 @@ args_put_hostdevs(Args *a, GError **err)
 
 /* ---- filesystems */
 
-enum { FS_PATH = 1, FS_HANDLE = 2, FS_VIRTIOFS = 6, FS_MTP = 7 };
-
 static gboolean
 fs_9p(Args *a, const FsDef *fs, GError **err)
 {

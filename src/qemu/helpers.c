@@ -67,11 +67,10 @@ helpers_tpm_socket(const char *run_dir)
 static const TpmDef *
 emulated_tpm(const Run *run)
 {
-    enum { EMULATOR = 2 };
     GPtrArray *tpms = run->live->devices.tpms;
     const TpmDef *tpm = tpms && tpms->len > 0 ? tpms->pdata[0] : NULL;
 
-    return tpm && tpm->backend == EMULATOR ? tpm : NULL;
+    return tpm && tpm->backend == TPM_EMULATOR ? tpm : NULL;
 }
 
 static void
@@ -101,7 +100,6 @@ make_state(Vm *vm, GError **err)
 static gboolean
 run_tpm(Vm *vm, const TpmDef *tpm, GError **err)
 {
-    enum { VERSION_1_2 = 1 };
     Run *run = vm->run;
     g_autofree char *path = helpers_tpm_socket(run->dir), *state = make_state(vm, err);
     g_autofree char *log = g_strdup_printf("file=%s/qemu/%s-swtpm.log", qemu_paths->log,
@@ -116,7 +114,7 @@ run_tpm(Vm *vm, const TpmDef *tpm, GError **err)
     where = g_strdup_printf("dir=%s,mode=0600", state);
     const char *argv[] = {
         "swtpm", "socket", "--ctrl", ctrl,          "--tpmstate",
-        where,   "--log",  log,      "--terminate", tpm->version == VERSION_1_2 ? NULL : "--tpm2",
+        where,   "--log",  log,      "--terminate", tpm->version == TPM_1_2 ? NULL : "--tpm2",
         NULL
     };
     ProcessFd fds[] = { { sock->fd, -1 } };
