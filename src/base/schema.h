@@ -72,6 +72,7 @@ typedef enum FieldFlags {
     F_WRITE = 1 << 8,    /* never read */
     F_ONCE = 1 << 9,     /* a second such element is an error */
     F_STATE = 1 << 10,   /* does not count when definitions are compared */
+    F_FILLED = 1 << 11,  /* of F_PTR: no element is written when nothing would be in it */
 } FieldFlags;
 
 /* The error code of a wrong value (else ERR_XML), and of a missing one (else ERR_XML; implies

@@ -92,9 +92,10 @@ node_is(const Reader *r, const xmlNode *n, const char *name, gsize len)
 
     if (n->type != XML_ELEMENT_NODE)
         return FALSE;
-    if (!n->ns || !n->ns->prefix)
-        return strncmp((const char *)n->name, name, len) == 0 && !n->name[len];
     if (!(colon = memchr(name, ':', len)))
+        return !(n->ns && n->ns->prefix) && strncmp((const char *)n->name, name, len) == 0 &&
+               !n->name[len];
+    if (!n->ns)
         return FALSE;
     uri = namespace_uri(r->namespaces, name, colon - name);
     len -= colon + 1 - name;
@@ -853,7 +854,7 @@ write_field(Writer *w, guint base, const Field *f, gconstpointer def)
     }
     if (*f->path)
         write_goto(w, base, f->path, strlen(f->path));
-    if (*f->path && (f->kind == F_PTR || (f->flags & F_ALWAYS)))
+    if (*f->path && !(f->flags & F_FILLED) && (f->kind == F_PTR || (f->flags & F_ALWAYS)))
         write_open(w);
     if (f->kind == F_PTR)
         at = *(gconstpointer const *)at;

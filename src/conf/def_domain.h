@@ -284,9 +284,8 @@ typedef struct KvmFeatures {
 } KvmFeatures;
 
 typedef struct FeaturesDef {
-    gboolean pae, acpi, apic, viridian;
+    gboolean pae, acpi, apic, viridian, privnet;
     int apic_eoi; /* ON, OFF */
-    gboolean hap_present;
     int hap, pmu, vmport, smm, pvspinlock, vmcoreinfo, htm, nested_hv, ccf_assist, ps2,
         async_teardown, ras;
     guint64 tseg; /* bytes */
@@ -297,7 +296,6 @@ typedef struct FeaturesDef {
     int hpt_resizing;
     guint64 hpt_maxpagesize;
     guint64 tb_cache; /* KiB */
-    gboolean vmcoreinfo_present;
     HypervFeatures *hyperv;
     KvmFeatures *kvm;
 } FeaturesDef;

@@ -129,7 +129,7 @@ static const Field network_source_fields[] = {
     ROW(NetworkSource, "config/@file", F_STRING, config, 0, NULL, "Configuration file."),
     ROW(NetworkSource, "initiator/iqn/@name", F_STRING, initiator, 0, NULL, "Our iSCSI name."),
     ROW(NetworkSource, "ssl/@verify", F_ENUM, ssl_verify, 0, yes_no, "Verify the certificate."),
-    ROW(NetworkSource, "cookies/cookie", F_LIST, cookies, 0, &cookie_schema, "HTTP cookies."),
+    ROW(NetworkSource, "cookies/cookie", F_LIST, cookies, F_SECRET, &cookie_schema, "HTTP cookies."),
     ROW(NetworkSource, "readahead/@size", F_U64, readahead, 0, NULL, "Bytes to read ahead."),
     ROW(NetworkSource, "timeout/@seconds", F_U32, timeout, 0, NULL, "Seconds to wait."),
     ROW(NetworkSource, "reconnect/@delay", F_U32, reconnect_delay, 0, NULL,
@@ -151,7 +151,7 @@ static const Schema network_source_schema = { "source", sizeof(NetworkSource),
 static const char *const vhost_user_types[] = { NULL, "unix", NULL };
 
 static const Field disk_source_fields[] = {
-    WHEN(DiskSource, type, BIT(SOURCE_FILE)),
+    WHEN(DiskSource, type, BIT(SOURCE_NONE) | BIT(SOURCE_FILE)),
     ROW(DiskSource, "@file", F_STRING, path, F_NONEMPTY, NULL, "Path of the image."),
     ROW(DiskSource, "@fdgroup", F_STRING, fdgroup, 0, NULL, "Descriptors handed in by the client."),
     WHEN(DiskSource, type, BIT(SOURCE_BLOCK)),

@@ -148,36 +148,90 @@ static const char *const gic_versions[] = { NULL, "2", "3", "host", NULL };
 static const char *const ioapics[] = { NULL, "qemu", "kvm", NULL };
 static const char *const hpt_resizings[] = { NULL, "enabled", "disabled", "required", NULL };
 
-#define STATE(type, path, member, doc) ROW(type, path "/@state", F_ENUM, member, 0, on_off, doc)
+/* An element that says on or off. */
+typedef struct State {
+    int state; /* ON, OFF */
+} State;
+
+static const Field state_fields[] = {
+    ROW(State, "@state", F_ENUM, state, F_REQUIRED, on_off, "On or off."), ROW_END
+};
+static const Schema state_schema = { "state", sizeof(State), state_fields };
+
+/* One that need not: being there means on. */
+static const Field switch_fields[] = {
+    ROW(State, "@state", F_ENUM, state, 0, on_off, "On, the default, or off."), ROW_END
+};
+
+static gboolean
+switch_settle(gpointer def, GError **err)
+{
+    State *s = def;
+
+    if (!s->state)
+        s->state = ON;
+    return TRUE;
+}
+
+static const Schema switch_schema = { "switch", sizeof(State), switch_fields, switch_settle };
+
+#define STATE(type, path, member, doc)  ROW(type, path, F_STRUCT, member, 0, &state_schema, doc)
+#define SWITCH(type, path, member, doc) ROW(type, path, F_STRUCT, member, 0, &switch_schema, doc)
 
 static const Field hyperv_fields[] = {
     ROW(HypervFeatures, "@mode", F_ENUM, mode, 0, hyperv_modes, "Given here, or the host's."),
+    WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
     STATE(HypervFeatures, "relaxed", relaxed, "Relaxed timers."),
     STATE(HypervFeatures, "vapic", vapic, "Virtual APIC."),
     STATE(HypervFeatures, "spinlocks", spinlocks, "Spinlocks."),
-    ROW(HypervFeatures, "spinlocks/@retries", F_U32, spinlock_retries, UNSUPPORTED,
+    WHEN(HypervFeatures, spinlocks, BIT(ON)),
+    ROW(HypervFeatures, "spinlocks/@retries", F_U32, spinlock_retries, UNSUPPORTED | F_REQUIRED,
         RANGE(4095, G_MAXUINT32), "Tries before the host is told."),
+    WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
     STATE(HypervFeatures, "vpindex", vpindex, "Index of a processor."),
     STATE(HypervFeatures, "runtime", runtime, "Time that a processor ran."),
     STATE(HypervFeatures, "synic", synic, "Interrupt controller."),
     STATE(HypervFeatures, "stimer", stimer, "Timers."),
+    WHEN(HypervFeatures, stimer, BIT(ON)),
     STATE(HypervFeatures, "stimer/direct", stimer_direct, "Timers without messages."),
+    WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
     STATE(HypervFeatures, "reset", reset, "Reset by the guest."),
     STATE(HypervFeatures, "vendor_id", vendor_id, "Vendor."),
-    ROW(HypervFeatures, "vendor_id/@value", F_STRING, vendor_id_value, 0, NULL, "Its name."),
+    WHEN(HypervFeatures, vendor_id, BIT(ON)),
+    ROW(HypervFeatures, "vendor_id/@value", F_STRING, vendor_id_value, F_REQUIRED, NULL,
+        "Its name."),
+    WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
     STATE(HypervFeatures, "frequencies", frequencies, "Frequencies."),
     STATE(HypervFeatures, "reenlightenment", reenlightenment, "After migration."),
     STATE(HypervFeatures, "tlbflush", tlbflush, "TLB flushes."),
+    WHEN(HypervFeatures, tlbflush, BIT(ON)),
     STATE(HypervFeatures, "tlbflush/direct", tlbflush_direct, "Of nested guests."),
     STATE(HypervFeatures, "tlbflush/extended", tlbflush_extended, "Of ranges."),
+    WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
     STATE(HypervFeatures, "ipi", ipi, "Interprocessor interrupts."),
     STATE(HypervFeatures, "evmcs", evmcs, "Nested VMX."),
     STATE(HypervFeatures, "avic", avic, "AVIC."),
     STATE(HypervFeatures, "emsr_bitmap", emsr_bitmap, "MSR bitmap."),
     STATE(HypervFeatures, "xmm_input", xmm_input, "Hypercall input in XMM."),
+    WHEN_END,
     ROW_END
 };
-static const Schema hyperv_schema = { "hyperv", sizeof(HypervFeatures), hyperv_fields };
+
+/* Parts of a feature that are off need not be said. */
+static gboolean
+hyperv_settle(gpointer def, GError **err)
+{
+    HypervFeatures *h = def;
+    int *const parts[] = { &h->stimer_direct, &h->tlbflush_direct, &h->tlbflush_extended };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
+        if (*parts[i] == OFF)
+            *parts[i] = 0;
+    return TRUE;
+}
+
+static const Schema hyperv_schema = { "hyperv", sizeof(HypervFeatures), hyperv_fields,
+                                      hyperv_settle };
 
 static const Field kvm_fields[] = {
     STATE(KvmFeatures, "hidden", hidden, "Hide KVM."),
@@ -185,10 +239,30 @@ static const Field kvm_fields[] = {
     STATE(KvmFeatures, "poll-control", poll_control, "The guest may stop polling."),
     STATE(KvmFeatures, "pv-ipi", pv_ipi, "Paravirtual IPIs."),
     STATE(KvmFeatures, "dirty-ring", dirty_ring, "Dirty ring."),
-    ROW(KvmFeatures, "dirty-ring/@size", F_U32, dirty_ring_size, 0, NULL, "Entries of it."),
+    WHEN(KvmFeatures, dirty_ring, BIT(ON)),
+    ROW(KvmFeatures, "dirty-ring/@size", F_U32, dirty_ring_size, F_REQUIRED, NULL,
+        "Entries of it."),
+    WHEN_END,
     ROW_END
 };
 static const Schema kvm_schema = { "kvm", sizeof(KvmFeatures), kvm_fields };
+
+static const Field teardown_fields[] = {
+    ROW(State, "@enabled", F_ENUM, state, 0, yes_no, "Yes, the default, or no."), ROW_END
+};
+
+static gboolean
+teardown_settle(gpointer def, GError **err)
+{
+    State *s = def;
+
+    if (!s->state)
+        s->state = YES;
+    return TRUE;
+}
+
+static const Schema teardown_schema = { "async-teardown", sizeof(State), teardown_fields,
+                                        teardown_settle };
 
 static const SizeSpec tseg_size = { 1048576, 1048576, "MiB", 0 };
 
@@ -197,31 +271,32 @@ static const Field features_fields[] = {
     ROW(FeaturesDef, "apic", F_FLAG, apic, 0, NULL, "APIC."),
     ROW(FeaturesDef, "apic/@eoi", F_ENUM, apic_eoi, 0, on_off, "End of interrupt."),
     ROW(FeaturesDef, "pae", F_FLAG, pae, 0, NULL, "PAE."),
-    ROW(FeaturesDef, "hap", F_FLAG, hap_present, 0, NULL, "Hardware assisted paging."),
-    ROW(FeaturesDef, "hap/@state", F_ENUM, hap, 0, on_off, "Hardware assisted paging."),
+    SWITCH(FeaturesDef, "hap", hap, "Hardware assisted paging."),
     ROW(FeaturesDef, "viridian", F_FLAG, viridian, 0, NULL, "Of Xen."),
     ROW(FeaturesDef, "hyperv", F_PTR, hyperv, 0, &hyperv_schema, "Hyper-V's features."),
     ROW(FeaturesDef, "kvm", F_PTR, kvm, 0, &kvm_schema, "KVM's features."),
-    STATE(FeaturesDef, "pvspinlock", pvspinlock, "Paravirtual spinlocks."),
-    STATE(FeaturesDef, "pmu", pmu, "Performance counters."),
-    STATE(FeaturesDef, "vmport", vmport, "VMware's port."),
+    SWITCH(FeaturesDef, "pvspinlock", pvspinlock, "Paravirtual spinlocks."),
+    SWITCH(FeaturesDef, "pmu", pmu, "Performance counters."),
+    SWITCH(FeaturesDef, "vmport", vmport, "VMware's port."),
     ROW(FeaturesDef, "gic", F_FLAG, gic, 0, NULL, "Interrupt controller of Arm."),
     ROW(FeaturesDef, "gic/@version", F_ENUM, gic_version, 0, gic_versions, "Its version."),
-    STATE(FeaturesDef, "smm", smm, "System management mode."),
+    SWITCH(FeaturesDef, "smm", smm, "System management mode."),
+    WHEN(FeaturesDef, smm, BIT(ON)),
     ROW_HAS(FeaturesDef, "smm/tseg", F_SIZE, tseg, 0, &tseg_size, "Size of its memory."),
+    WHEN_END,
     ROW(FeaturesDef, "ioapic/@driver", F_ENUM, ioapic, 0, ioapics, "Who emulates it."),
     ROW(FeaturesDef, "hpt/@resizing", F_ENUM, hpt_resizing, 0, hpt_resizings, "Of pSeries."),
     ROW(FeaturesDef, "hpt/maxpagesize", F_SIZE, hpt_maxpagesize, 0, &size_kib, "Of pSeries."),
-    ROW(FeaturesDef, "vmcoreinfo", F_FLAG, vmcoreinfo_present, 0, NULL, "Debug information."),
-    STATE(FeaturesDef, "vmcoreinfo", vmcoreinfo, "Debug information."),
+    SWITCH(FeaturesDef, "vmcoreinfo", vmcoreinfo, "Debug information."),
     STATE(FeaturesDef, "htm", htm, "Of pSeries."),
     STATE(FeaturesDef, "nested-hv", nested_hv, "Of pSeries."),
     STATE(FeaturesDef, "ccf-assist", ccf_assist, "Of pSeries."),
     ROW(FeaturesDef, "tcg/tb-cache", F_SIZE, tb_cache, 0, &size_kib, "TCG's cache."),
-    ROW(FeaturesDef, "async-teardown/@enabled", F_ENUM, async_teardown, 0, yes_no, "At the end."),
+    ROW(FeaturesDef, "async-teardown", F_STRUCT, async_teardown, 0, &teardown_schema,
+        "Give memory back after the end."),
     STATE(FeaturesDef, "ras", ras, "Of Arm."),
     STATE(FeaturesDef, "ps2", ps2, "PS/2 controller."),
-    ROW_IGNORED("privnet"),
+    ROW(FeaturesDef, "privnet", F_FLAG, privnet, 0, NULL, "Of containers."),
     ROW_REFUSED("xen", "Features of Xen."),
     ROW_REFUSED("msrs", "Unknown MSRs."),
     ROW_REFUSED("cfpc", "Of pSeries."),
@@ -259,7 +334,7 @@ static const Field timer_fields[] = {
     ROW(TimerDef, "@track", F_ENUM, track, 0, tracks, "What it follows."),
     ROW(TimerDef, "@frequency", F_U64, frequency, 0, NULL, "Hertz."),
     ROW(TimerDef, "@mode", F_ENUM, mode, 0, timer_modes, "Mode."),
-    ROW(TimerDef, "catchup", F_PTR, catchup, 0, &catchup_schema, "How it catches up."),
+    ROW(TimerDef, "catchup", F_PTR, catchup, F_FILLED, &catchup_schema, "How it catches up."),
     ROW_END
 };
 static const Schema timer_schema = { "timer", sizeof(TimerDef), timer_fields };
@@ -457,9 +532,10 @@ static const Field domain_fields[] = {
     ROW(DomainDef, "memory/@dumpCore", F_ENUM, dump_core, 0, on_off, "In core dumps."),
     ROW(DomainDef, "memory", F_SIZE, memory, 0, &size_kib, "Memory at boot."),
     ROW(DomainDef, "currentMemory", F_SIZE, current_memory, 0, &size_kib, "With the balloon."),
-    ROW(DomainDef, "blkiotune", F_PTR, blkiotune, 0, &blkiotune_schema, "Block I/O."),
-    ROW(DomainDef, "memtune", F_PTR, memtune, 0, &memtune_schema, "Memory limits."),
-    ROW(DomainDef, "memoryBacking", F_PTR, backing, 0, &backing_schema, "What memory is made of."),
+    ROW(DomainDef, "blkiotune", F_PTR, blkiotune, F_FILLED, &blkiotune_schema, "Block I/O."),
+    ROW(DomainDef, "memtune", F_PTR, memtune, F_FILLED, &memtune_schema, "Memory limits."),
+    ROW(DomainDef, "memoryBacking", F_PTR, backing, F_FILLED, &backing_schema,
+        "What memory is made of."),
     ROW(DomainDef, "vcpu/@placement", F_ENUM, vcpu_placement, UNSUPPORTED, placements, "Who pins."),
     ROW(DomainDef, "vcpu/@cpuset", F_BITMAP, cpuset, F_NONEMPTY, NULL, "CPUs of the host."),
     ROW(DomainDef, "vcpu/@current", F_U32, vcpus_current, 0, RANGE(1, G_MAXUINT32), "Plugged."),
@@ -470,22 +546,23 @@ static const Field domain_fields[] = {
         "One by one."),
     ROW(DomainDef, "defaultiothread", F_PTR, default_iothread, 0, &default_iothread_schema,
         "Main."),
-    ROW(DomainDef, "cputune", F_PTR, cputune, 0, &cputune_schema, "Pinning and shares."),
-    ROW(DomainDef, "numatune", F_PTR, numatune, 0, &numatune_schema, "Nodes of the host."),
-    ROW(DomainDef, "resource", F_PTR, resource, 0, &resource_schema, "Control group."),
+    ROW(DomainDef, "cputune", F_PTR, cputune, F_FILLED, &cputune_schema, "Pinning and shares."),
+    ROW(DomainDef, "numatune", F_PTR, numatune, F_FILLED, &numatune_schema, "Nodes of the host."),
+    ROW(DomainDef, "resource", F_PTR, resource, F_FILLED, &resource_schema, "Control group."),
     ROW(DomainDef, "sysinfo", F_LIST, sysinfos, 0, &sysinfo_schema, "SMBIOS and fw_cfg."),
     ROW(DomainDef, "bootloader", F_STRING, bootloader, 0, NULL, "Of Xen."),
     ROW(DomainDef, "bootloader_args", F_STRING, bootloader_args, 0, NULL, "Of Xen."),
     ROW(DomainDef, "os", F_STRUCT, os, F_REQUIRED, &os_schema, "What boots."),
     ROW(DomainDef, "idmap", F_PTR, idmap, 0, &idmap_schema, "User namespace."),
-    ROW(DomainDef, "features", F_PTR, features, 0, &features_schema, "Features of the machine."),
+    ROW(DomainDef, "features", F_PTR, features, F_FILLED, &features_schema,
+        "Features of the machine."),
     ROW(DomainDef, "cpu", F_PTR, cpu, 0, &cpu_schema, "Processor model."),
     ROW(DomainDef, "clock", F_STRUCT, clock, 0, &clock_schema, "Clock and timers."),
     ROW(DomainDef, "on_poweroff", F_ENUM, on_poweroff, UNSUPPORTED, actions, "When it powers off."),
     ROW(DomainDef, "on_reboot", F_ENUM, on_reboot, UNSUPPORTED, actions, "When it reboots."),
     ROW(DomainDef, "on_crash", F_ENUM, on_crash, UNSUPPORTED, crash_actions, "When it crashes."),
     ROW(DomainDef, "on_lockfailure", F_ENUM, on_lockfailure, UNSUPPORTED, lock_actions, "Locks."),
-    ROW(DomainDef, "pm", F_PTR, pm, 0, &pm_schema, "Power management."),
+    ROW(DomainDef, "pm", F_PTR, pm, F_FILLED, &pm_schema, "Power management."),
     ROW(DomainDef, "perf/event", F_LIST, perf, 0, &perf_event_schema, "Counters."),
     ROW(DomainDef, "throttlegroups/throttlegroup", F_LIST, throttle_groups, 0,
         &throttle_group_schema, "Limits shared by disks."),

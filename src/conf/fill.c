@@ -10,8 +10,9 @@ static const FillPass passes[] = {
     fill_memory,
     fill_processors,
     fill_cpu,
-    fill_numatune,
+    fill_tuning,
     fill_lifecycle,
+    fill_seclabels,
     /* devices: what is written, then what the machine and the others bring along */
     fill_controllers,
     fill_disks,

@@ -37,8 +37,11 @@ gboolean fill_memory(Fill *f, GError **err);
 gboolean fill_processors(Fill *f, GError **err);
 gboolean fill_cpu(Fill *f, GError **err);
 gboolean fill_features(Fill *f, GError **err);
-gboolean fill_numatune(Fill *f, GError **err);
 gboolean fill_lifecycle(Fill *f, GError **err);
+gboolean fill_seclabels(Fill *f, GError **err);
+
+/* fill_tune.c */
+gboolean fill_tuning(Fill *f, GError **err);
 
 /* fill_disk.c */
 gboolean fill_disks(Fill *f, GError **err);

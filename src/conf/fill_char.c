@@ -48,8 +48,7 @@ static gboolean
 is_board_serial(const CharDef *serial)
 {
     return serial->target_type == SERIAL_ISA || serial->target_type == SERIAL_SPAPR_VIO ||
-           serial->target_type == SERIAL_SYSTEM || serial->target_type == SERIAL_SCLP ||
-           serial->target_type == SERIAL_ISA_DEBUG;
+           serial->target_type == SERIAL_SYSTEM || serial->target_type == SERIAL_SCLP;
 }
 
 /* The first console and the first serial port are one device, said twice. */

@@ -127,12 +127,26 @@ fill_source_type(DiskDef *disk)
 static void
 fill_driver(DiskDef *disk)
 {
-    if (disk->source.type == SOURCE_VHOST_USER && !disk->snapshot)
+    if (disk->source.type == SOURCE_VHOST_USER)
         disk->snapshot = DISK_SNAPSHOT_NO;
+    else if (disk->readonly && disk->snapshot == DISK_SNAPSHOT_NO)
+        disk->snapshot = 0;
     if (!disk->driver.name)
         disk->driver.name = g_strdup("qemu");
     if (!disk->driver.format && disk->source.type != SOURCE_VOLUME)
         disk->driver.format = FORMAT_RAW;
+}
+
+/* What goes without saying, or has no meaning here, is not said. */
+static void
+drop_idle(DiskDef *disk)
+{
+    enum { TRAY_CLOSED = 1 };
+
+    if (disk->tray == TRAY_CLOSED)
+        disk->tray = 0;
+    if (disk->bus != DISK_BUS_USB)
+        disk->removable = 0;
 }
 
 gboolean
@@ -147,6 +161,7 @@ fill_disks(Fill *f, GError **err G_GNUC_UNUSED)
         fill_source_type(disk);
         fill_driver(disk);
         fill_sources(disk);
+        drop_idle(disk);
     }
     return TRUE;
 }

@@ -221,35 +221,7 @@ fill_memory(Fill *f, GError **err G_GNUC_UNUSED)
     return TRUE;
 }
 
-/* ---- processors and threads */
-
-static gboolean
-iothread_is_taken(const DomainDef *def, guint32 id)
-{
-    EACH (IothreadDef, thread, def->iothread_ids)
-        if (thread->id == id)
-            return TRUE;
-    return FALSE;
-}
-
-/* Numbers are written only when somebody wrote one. */
-static void
-fill_iothreads(DomainDef *def)
-{
-    guint named = list_length(def->iothread_ids);
-    guint32 id = 1;
-
-    if (named == 0)
-        return;
-    for (; named < def->iothreads; named++) {
-        IothreadDef *thread = list_grow(&def->iothread_ids, &iothread_schema);
-
-        while (iothread_is_taken(def, id))
-            id++;
-        thread->id = id;
-    }
-    def->iothreads = named;
-}
+/* ---- processors */
 
 gboolean
 fill_processors(Fill *f, GError **err G_GNUC_UNUSED)
@@ -259,29 +231,14 @@ fill_processors(Fill *f, GError **err G_GNUC_UNUSED)
     default_int(&def->vcpu_placement, 1);
     if (def->vcpus_current >= def->vcpus)
         def->vcpus_current = 0;
-    fill_iothreads(def);
     return TRUE;
 }
 
-gboolean
-fill_numatune(Fill *f, GError **err G_GNUC_UNUSED)
-{
-    NumatuneDef *tune = f->def->numatune;
-    if (!tune || !tune->has_memory)
-        return TRUE;
-    if (tune->placement == PLACEMENT_AUTO)
-        g_clear_pointer(&tune->nodes, bitmap_free);
-    else if (!tune->nodes)
-        tune->placement = PLACEMENT_AUTO;
-    else
-        tune->placement = 0;
-    return TRUE;
-}
-
+/* A model of nobody's choice is the machine's own. */
 static gboolean
 cpu_is_described(const CpuDef *cpu)
 {
-    return cpu->mode || cpu->model;
+    return cpu->model || (cpu->mode && cpu->mode != CPU_CUSTOM);
 }
 
 static void
@@ -395,5 +352,30 @@ fill_lifecycle(Fill *f, GError **err G_GNUC_UNUSED)
     default_int(&def->on_poweroff, ACTION_DESTROY);
     default_int(&def->on_reboot, ACTION_RESTART);
     default_int(&def->on_crash, CRASH_DESTROY);
+    return TRUE;
+}
+
+/* ---- security labels */
+
+/* A label of no security driver is one of the driver that labels nothing: we have no other. */
+static void
+fill_seclabel(SeclabelDef *label)
+{
+    default_int(&label->type, SECLABEL_DYNAMIC);
+    if (!label->model && label->type != SECLABEL_STATIC) {
+        label->model = g_strdup("none");
+        label->type = SECLABEL_NONE;
+    }
+    if (label->type == SECLABEL_NONE)
+        label->relabel = 0;
+    else
+        default_int(&label->relabel, label->type == SECLABEL_DYNAMIC ? YES : NO);
+}
+
+gboolean
+fill_seclabels(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    EACH (SeclabelDef, label, f->def->seclabels)
+        fill_seclabel(label);
     return TRUE;
 }

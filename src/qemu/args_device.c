@@ -461,8 +461,7 @@ args_put_small(Args *a, GError **err)
 {
     const DomainDef *def = a->def;
 
-    if (def->features != NULL && def->features->vmcoreinfo_present &&
-        def->features->vmcoreinfo != OFF)
+    if (def->features != NULL && def->features->vmcoreinfo == ON)
         args_device(a, props_new("vmcoreinfo"));
     if (def->genid) {
         json_object *o = props_new("vmgenid");

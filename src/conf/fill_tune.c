@@ -1,0 +1,186 @@
+/* Defaults of threads and of where they and the memory are: vcpus one by one, iothreads, pins,
+ * schedulers, NUMA nodes of the host. */
+#include "fill.h"
+
+/* ---- vcpus one by one */
+
+static gint
+compare_slots(gconstpointer a, gconstpointer b)
+{
+    const VcpuSlot *x = *(VcpuSlot *const *)a, *y = *(VcpuSlot *const *)b;
+
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* What is not there yet can be plugged; what is there stays. */
+static void
+fill_slots(DomainDef *def)
+{
+    guint enabled = 0;
+
+    if (!def->vcpu_slots)
+        return;
+    g_ptr_array_sort(def->vcpu_slots, compare_slots);
+    EACH (VcpuSlot, slot, def->vcpu_slots) {
+        default_int(&slot->hotpluggable, slot->enabled == YES ? NO : YES);
+        if (slot->enabled == YES)
+            enabled++;
+    }
+    def->vcpus_current = enabled < def->vcpus ? enabled : 0;
+}
+
+/* ---- iothreads */
+
+static gboolean
+iothread_is_taken(const DomainDef *def, guint32 id)
+{
+    EACH (IothreadDef, thread, def->iothread_ids)
+        if (thread->id == id)
+            return TRUE;
+    return FALSE;
+}
+
+/* Numbers are written only when somebody wrote one. */
+static void
+fill_iothreads(DomainDef *def)
+{
+    guint named = list_length(def->iothread_ids);
+    guint32 id = 1;
+
+    if (named == 0)
+        return;
+    for (; named < def->iothreads; named++) {
+        IothreadDef *thread = list_grow(&def->iothread_ids, &iothread_schema);
+
+        while (iothread_is_taken(def, id))
+            id++;
+        thread->id = id;
+    }
+    def->iothreads = named;
+}
+
+/* ---- pins and schedulers */
+
+static gint
+compare_pins(gconstpointer a, gconstpointer b)
+{
+    const VcpuPin *x = *(VcpuPin *const *)a, *y = *(VcpuPin *const *)b;
+
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void
+fill_pins(GPtrArray *pins)
+{
+    if (pins)
+        g_ptr_array_sort(pins, compare_pins);
+}
+
+/* Of a vcpu that the guest does not have a pin means nothing. */
+static void
+drop_pins(GPtrArray *pins, guint vcpus)
+{
+    for (guint i = list_length(pins); i-- > 0;) {
+        VcpuPin *pin = pins->pdata[i];
+
+        if (pin->id < vcpus)
+            continue;
+        bitmap_free(pin->cpus);
+        g_free(pin);
+        g_ptr_array_remove_index(pins, i);
+    }
+}
+
+static gint
+compare_scheds(gconstpointer a, gconstpointer b)
+{
+    const SchedDef *x = *(SchedDef *const *)a, *y = *(SchedDef *const *)b;
+    int i = bitmap_next(x->ids, -1), k = bitmap_next(y->ids, -1);
+
+    return i < k ? -1 : i > k;
+}
+
+/* One thread has one scheduler: an element for several is one for each. */
+static void
+fill_scheds(GPtrArray **list)
+{
+    GPtrArray *all = NULL;
+
+    EACH (SchedDef, sched, *list) {
+        for (int id = -1; (id = bitmap_next(sched->ids, id)) >= 0;) {
+            SchedDef *one = g_memdup2(sched, sizeof(*sched));
+
+            one->ids = bitmap_new();
+            bitmap_set(one->ids, (guint)id);
+            list_append(&all, one);
+        }
+        bitmap_free(sched->ids);
+        g_free(sched);
+    }
+    g_clear_pointer(list, g_ptr_array_unref);
+    if (all)
+        g_ptr_array_sort(all, compare_scheds);
+    *list = all;
+}
+
+/* Only fifo and rr know priorities. */
+static void
+fill_priority(SchedDef *sched)
+{
+    if (sched && sched->scheduler != SCHEDULER_FIFO && sched->scheduler != SCHEDULER_RR)
+        sched->has_priority = FALSE;
+}
+
+static void
+fill_cputune(CputuneDef *tune, guint vcpus)
+{
+    if (!tune)
+        return;
+    drop_pins(tune->vcpu_pins, vcpus);
+    fill_pins(tune->vcpu_pins);
+    fill_pins(tune->iothread_pins);
+    fill_scheds(&tune->vcpu_scheds);
+    fill_scheds(&tune->iothread_scheds);
+    fill_priority(tune->emulator_sched);
+    EACH (SchedDef, sched, tune->vcpu_scheds)
+        fill_priority(sched);
+    EACH (SchedDef, sched, tune->iothread_scheds)
+        fill_priority(sched);
+}
+
+/* ---- nodes of the host */
+
+/* Who lets numad place the vcpus lets it place the memory. */
+static void
+fill_numatune(DomainDef *def)
+{
+    NumatuneDef *tune;
+
+    if (def->vcpu_placement == PLACEMENT_AUTO) {
+        g_clear_pointer(&def->cpuset, bitmap_free);
+        if (!def->numatune)
+            def->numatune = g_new0(NumatuneDef, 1);
+        if (!def->numatune->has_memory && !def->numatune->memnodes)
+            def->numatune->has_memory = TRUE;
+    }
+    tune = def->numatune;
+    if (!tune || !tune->has_memory)
+        return;
+    default_int(&tune->mode, NUMA_STRICT);
+    if (!tune->placement && !tune->nodes)
+        tune->placement = def->vcpu_placement;
+    if (tune->placement == PLACEMENT_AUTO)
+        g_clear_pointer(&tune->nodes, bitmap_free);
+    else if (tune->nodes)
+        tune->placement = 0;
+}
+
+gboolean
+fill_tuning(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    fill_slots(f->def);
+    fill_iothreads(f->def);
+    fill_cputune(f->def->cputune, f->def->vcpus);
+    fill_numatune(f->def);
+    return TRUE;
+}
