@@ -52,9 +52,8 @@ look_at_images(Flow *f, gpointer obj, GError **err)
     if (!chain_fill(run->live, err))
         return STEP_FAILED;
     aliases_assign(run->live, run->dir);
-    return step_of(
-        args_files(run->live, run->start.emulator, run->dir, run->start.files, err) &&
-        images_claim(vm, err));
+    return step_of(args_files(run->live, run->start.emulator, run->dir, run->start.files, err) &&
+                   images_claim(vm, err));
 }
 
 /* ---- the runtime folder */

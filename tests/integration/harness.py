@@ -163,7 +163,7 @@ class Daemon:
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 with contextlib.suppress(OSError):
                     words = (entry / "cmdline").read_bytes()
-                    if words.startswith((b"/usr/bin/qemu-", b"qemu-", b"/usr/bin/swtpm")) or (
+                    if words.startswith((b"/usr/bin/qemu-", b"qemu-", b"swtpm")) or (
                             QEMU and words.startswith(QEMU.encode())):
                         opened = b" ".join(os.readlink(f).encode() for f in (entry / "fd").iterdir())
                         if mine in words or mine in opened:
