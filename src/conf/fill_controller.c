@@ -30,7 +30,11 @@ controller_find(const DomainDef *def, int type, guint32 index)
 static gboolean
 stands_before(const ControllerDef *c, const ControllerDef *other)
 {
-    return c->has_index && other->has_index && c->index < other->index;
+    if (!c->has_index || !other->has_index || c->index > other->index)
+        return FALSE;
+    /* the master of a USB 2 controller leads its companions */
+    return c->index < other->index || (c->type == CONTROLLER_USB && !controller_is_companion(c) &&
+                                       controller_is_companion(other));
 }
 
 static void
@@ -131,26 +135,6 @@ sort_controllers(DomainDef *def)
         controller_insert(def, c);
 }
 
-/* The master of a USB 2 controller leads its companions. */
-static void
-lead_companions(GPtrArray *all)
-{
-    for (guint i = 0; i < all->len; i++) {
-        ControllerDef *master = all->pdata[i];
-        guint first = i;
-
-        if (!controller_is_ich9(master) || controller_is_companion(master))
-            continue;
-        for (guint n = i; n-- > 0;) {
-            const ControllerDef *other = all->pdata[n];
-
-            if (controller_is_companion(other) && other->index == master->index)
-                first = n;
-        }
-        g_ptr_array_insert(all, (int)first, g_ptr_array_steal_index(all, i));
-    }
-}
-
 gboolean
 fill_controller_numbers(Fill *f, GError **err)
 {
@@ -159,15 +143,14 @@ fill_controller_numbers(Fill *f, GError **err)
     gboolean sort = FALSE;
 
     EACH (ControllerDef, c, all) {
-        sort = sort || (!c->has_index && c->type == CONTROLLER_PCI);
+        /* its siblings may stand anywhere */
+        sort = sort || (!c->has_index && controller_is_ich9(c) && last);
         if (!c->has_index)
             number_controller(f->def, c, last);
         last = c;
     }
     if (sort)
         sort_controllers(f->def);
-    if (f->def->devices.controllers)
-        lead_companions(f->def->devices.controllers);
     return check_root(f, err);
 }
 

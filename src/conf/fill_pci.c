@@ -95,15 +95,23 @@ block(Placing *p, guint slot, guint functions, GError **err)
     return TRUE;
 }
 
+/* The first card, before any other device, wherever its slot is taken. */
 static gboolean
 place_video(Placing *p, guint slot, GError **err)
 {
     VideoDef *video = list_item(p->fill->def->devices.videos, 0);
+    guint connect = p->fill->q35 && video && video->type == VIDEO_VIRTIO ? PCI_EXPRESS : PCI_LEGACY;
+    PciAddress at;
 
     if (!video || video->type == VIDEO_NONE || video->type == VIDEO_RAMFB ||
-        !is_homeless(&video->info) || !pci_slot_is_free(p->topology, 0, slot))
+        !is_homeless(&video->info))
         return TRUE;
-    return place_at(p, &video->info, PCI_LEGACY, slot, 0, err);
+    if (pci_slot_is_free(p->topology, 0, slot))
+        return place_at(p, &video->info, connect, slot, 0, err);
+    if (!pci_find(p->topology, connect, 0, &at, err))
+        return FALSE;
+    settle_at(p, &video->info, at);
+    return TRUE;
 }
 
 static gboolean

@@ -18,6 +18,8 @@ virtio(int model)
     return model == VIRTIO_MODEL_TRANSITIONAL ? PCI_LEGACY : PCI_EXPRESS;
 }
 
+enum { OTHER_ROW = 1 << 30 }; /* controllers have two */
+
 static guint
 pci_controller(const Fill *f G_GNUC_UNUSED, gconstpointer device)
 {
@@ -39,7 +41,7 @@ pci_controller(const Fill *f G_GNUC_UNUSED, gconstpointer device)
     for (gsize i = 0; c->type == CONTROLLER_PCI && i < G_N_ELEMENTS(models); i++)
         if (models[i].model == c->model)
             return models[i].connect;
-    return 0;
+    return c->type == CONTROLLER_PCI ? 0 : OTHER_ROW;
 }
 
 static guint
@@ -79,9 +81,10 @@ other_controller(const Fill *f, gconstpointer device)
         return c->model == MODEL_VIRTIO_TRANSITIONAL ? PCI_LEGACY : PCI_EXPRESS;
     case CONTROLLER_NVME:
         return PCI_EXPRESS;
+    case CONTROLLER_PCI:
+        return OTHER_ROW;
     case CONTROLLER_FDC:
     case CONTROLLER_CCID:
-    case CONTROLLER_PCI:
     case CONTROLLER_XENBUS:
     case CONTROLLER_ISA:
         return 0;
@@ -282,9 +285,14 @@ static gboolean
 visit_one(Fill *f, const PciKind *kind, gpointer device, PciVisit visit, gpointer user,
           GError **err)
 {
+    const DeviceInfo *info = device ? G_STRUCT_MEMBER_P(device, kind->info) : NULL;
     guint connect = device ? kind->connect(f, device) : 0;
 
-    if (connect == 0)
+    /* a seat is taken by whoever names it, whether he can sit there or not */
+    if (info && connect == 0 && info->address.type == ADDRESS_PCI &&
+        !pci_address_is_empty(&info->address.pci))
+        connect = PCI_LEGACY;
+    if (connect == 0 || connect == OTHER_ROW)
         return TRUE;
     if (f->i440fx && (connect & PCI_EXPRESS))
         connect = PCI_LEGACY;
