@@ -1,11 +1,10 @@
 /* Devices as such, whatever they are: all that is asked here is answered by the rows of <devices>.
  */
-#include "conf.h"
+#include "device.h"
 
 #include <string.h>
 
-/* Where a device's DeviceInfo lies; NULL: it has none. */
-static DeviceInfo *
+DeviceInfo *
 device_info(const Schema *s, gpointer device)
 {
     for (const Field *f = s->fields; f->kind != F_END; f++)
@@ -48,7 +47,7 @@ device_schema(const char *name)
         const Schema *s = f->arg;
 
         if ((f->kind == F_LIST || f->kind == F_PTR) && strcmp(s->name, name) == 0)
-            return s;
+            return s == &redirfilter_schema ? NULL : s;
     }
     return NULL;
 }
@@ -64,7 +63,7 @@ device_parse(const char *xml, gssize len, guint flags, Device *ret_device, GErro
     if (!name)
         return FALSE;
     if (!s)
-        return fail(err, ERR_XML, "unknown device type '%s'", name);
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "unknown device type '%s'", name);
     if (!(def = xml_parse(s, NULL, xml, len, xml_flags, err)))
         return FALSE;
     *ret_device = (Device){ s, def };

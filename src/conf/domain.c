@@ -583,20 +583,25 @@ find_caps(const DomainDef *def, const ConfContext *context, GError **err)
     return context->lookup(def->devices.emulator, def->os.arch, def->virt_type, context->user, err);
 }
 
+gboolean
+domain_settle(DomainDef *def, const ConfContext *context, GError **err)
+{
+    const EmulatorCaps *caps;
+
+    if (!domain_check_written(def, err))
+        return FALSE;
+    caps = find_caps(def, context, err);
+    return caps && domain_fill(def, caps, context, err) && domain_check(def, caps, err);
+}
+
 DomainDef *
 domain_parse(const char *xml, gssize len, guint flags, const ConfContext *context, GError **err)
 {
     g_autoptr(DomainDef) def = NULL;
     guint xml_flags = (flags & DEF_LIVE ? XML_LIVE : 0) | (flags & DEF_VALIDATE ? XML_VALIDATE : 0);
-    const EmulatorCaps *caps;
 
     def = xml_parse(&domain_schema, namespaces, xml, len, xml_flags, err);
-    if (!def || (flags & DEF_BARE))
-        return g_steal_pointer(&def);
-    if (!domain_check_written(def, err))
-        return NULL;
-    caps = find_caps(def, context, err);
-    if (!caps || !domain_fill(def, caps, context, err) || !domain_check(def, caps, err))
+    if (def && !(flags & DEF_BARE) && !domain_settle(def, context, err))
         return NULL;
     return g_steal_pointer(&def);
 }
