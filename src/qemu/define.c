@@ -217,6 +217,21 @@ replace_def(Vm *vm, DomainDef *def)
 }
 
 gboolean
+define_change(Vm *vm, DomainDef *def, GError **err)
+{
+    g_autoptr(DomainDef) changed = def;
+    g_autofree char *path = def_path(vm->obj.name);
+    g_autofree char *text = domain_format(changed, DEF_SECURE);
+
+    if (!file_write(path, text, -1, 0600, err))
+        return FALSE;
+    replace_def(vm, g_steal_pointer(&changed));
+    if (vm->run)
+        vm->run->outdated = TRUE;
+    return TRUE;
+}
+
+gboolean
 vm_define(const char *xml, guint flags, Vm **ret_vm, GError **err)
 {
     enum { VALIDATE = 1 };

@@ -31,12 +31,10 @@ vm_is_updated(const Vm *vm)
 
 /* ---- which definition is meant */
 
-enum { IMPACT_CURRENT = 0, IMPACT_LIVE = 1, IMPACT_CONFIG = 2 };
-
-static gboolean
-resolve_impact(const Vm *vm, guint *impact, GError **err)
+gboolean
+vm_resolve_impact(const Vm *vm, guint *impact, GError **err)
 {
-    if ((*impact & (IMPACT_LIVE | IMPACT_CONFIG)) == IMPACT_CURRENT)
+    if (!(*impact & (IMPACT_LIVE | IMPACT_CONFIG)))
         *impact |= vm->run ? IMPACT_LIVE : IMPACT_CONFIG;
     if (*impact & IMPACT_LIVE && !vm->run)
         return fail(err, ERR_OPERATION_INVALID, "domain is not running");
@@ -133,7 +131,7 @@ vm_metadata(Vm *vm, int type, const char *uri, guint impact, GError **err)
         fail(err, ERR_INVALID_ARG, "unknown metadata type %d", type);
         return NULL;
     }
-    if (!resolve_impact(vm, &impact, err))
+    if (!vm_resolve_impact(vm, &impact, err))
         return NULL;
     def = impact & IMPACT_LIVE ? vm->run->live : define_get(vm);
     if (type == ELEMENT)
@@ -230,7 +228,7 @@ vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char
 {
     Event e = vm_event(vm, DOMAIN_EVENT_METADATA_CHANGE);
 
-    if (!metadata_check(type, value, key, uri, err) || !resolve_impact(vm, &impact, err))
+    if (!metadata_check(type, value, key, uri, err) || !vm_resolve_impact(vm, &impact, err))
         return FALSE;
     if (impact & IMPACT_LIVE &&
         (!set_in(vm->run->live, type, value, key, uri, err) || !live_save(vm, err)))

@@ -168,6 +168,31 @@ gboolean vm_set_autostart(Vm *vm, gboolean on, GError **err);
 gboolean vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char *uri,
                          guint impact, GError **err);
 
+/* One device more, less, or changed. flags: virDomainDeviceModifyFlags (current 0, live 1, config
+ * 2, force 4: open a locked tray). */
+void vm_attach_device(Vm *vm, const char *xml, guint flags, Asker who, VmDone done, gpointer user);
+void vm_detach_device(Vm *vm, const char *xml, guint flags, Asker who, VmDone done, gpointer user);
+void vm_update_device(Vm *vm, const char *xml, guint flags, Asker who, VmDone done, gpointer user);
+void vm_detach_alias(Vm *vm, const char *alias, guint flags, Asker who, VmDone done, gpointer user);
+
+/* ---- how much of what it has (tune.c) ---- */
+
+/* virDomainVcpuFlags. */
+enum {
+    VM_VCPU_LIVE = 1 << 0,
+    VM_VCPU_CONFIG = 1 << 1,
+    VM_VCPU_MAXIMUM = 1 << 2,
+    VM_VCPU_GUEST = 1 << 3,
+    VM_VCPU_HOTPLUGGABLE = 1 << 4,
+};
+gboolean vm_vcpu_count(Vm *vm, guint flags, guint *ret_count, GError **err);
+gboolean vm_set_vcpus(Vm *vm, guint count, guint flags, GError **err);
+/* virDomainMemoryModFlags (live 1, config 2). */
+enum { VM_MEMORY_MAXIMUM = 1 << 2 };
+void vm_set_memory(Vm *vm, guint64 kib, guint flags, Asker who, VmDone done, gpointer user);
+/* How often the balloon counts the guest's memory, in seconds; 0: never. */
+void vm_set_memory_period(Vm *vm, int seconds, guint impact, Asker who, VmDone done, gpointer user);
+
 /* virDomainCreateFlags bits. */
 enum {
     VM_START_PAUSED = 1 << 0,

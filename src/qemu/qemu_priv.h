@@ -246,6 +246,10 @@ void vm_tell(Vm *vm, Lifecycle what, int detail);
 Event vm_event(Vm *vm, DomainEventId id);
 Run *run_new(Vm *vm, DomainDef *live, GError **err); /* takes live when it returns not NULL */
 void run_free(Run *run);
+/* Which definition a change or a question means: neither bit becomes what the VM is. FALSE when it
+ * has no such definition. */
+enum { IMPACT_LIVE = 1, IMPACT_CONFIG = 2 };
+gboolean vm_resolve_impact(const Vm *vm, guint *impact, GError **err);
 /* For what needs a QEMU that listens: FALSE and "domain is not running" otherwise. */
 gboolean vm_need_running(Vm *vm, GError **err);
 void image_done(gpointer image); /* for g_array_set_clear_func */
@@ -256,6 +260,9 @@ gboolean define_load_all(GError **err);
 /* The persistent definition, read from disk when it is not in memory. */
 DomainDef *define_get(Vm *vm);
 gboolean define_save(Vm *vm, GError **err);
+/* Puts another definition of the same domain in its place, on disk first. Frees def when it fails.
+ */
+gboolean define_change(Vm *vm, DomainDef *def, GError **err);
 /* vm->def was filled in, or vm goes away: definitions that are not needed leave the memory. */
 void define_keep(Vm *vm);
 void define_forget(Vm *vm);

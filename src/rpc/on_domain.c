@@ -314,31 +314,6 @@ get_os_type(Call *c)
     call_reply(c, &out);
 }
 
-enum { VCPUS_LIVE = 1, VCPUS_MAXIMUM = 4, VCPUS_GUEST = 8 };
-
-static void
-get_vcpus_flags(Call *c)
-{
-    const DomainGetVcpusFlagsArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
-    GError *err = NULL;
-
-    if (!vm || !call_flags_ok(c, in->flags, 15))
-        return;
-    if (in->flags & VCPUS_GUEST)
-        fail(&err, ERR_OPERATION_UNSUPPORTED, "the guest agent is not asked for vcpus");
-    else if ((in->flags & VCPUS_LIVE) && !vm_is_active(vm))
-        fail(&err, ERR_OPERATION_INVALID, "domain '%s' is not running", vm_object(vm)->name);
-    if (err) {
-        call_fail(c, err);
-        return;
-    }
-    const DomainDef *def = vm_def(vm);
-    gboolean maximum = (in->flags & VCPUS_MAXIMUM) || def->vcpus_current == 0;
-    DomainGetVcpusFlagsRet out = { (gint32)(maximum ? def->vcpus : def->vcpus_current) };
-    call_reply(c, &out);
-}
-
 /* Replies that are one number, of a question that cannot fail. */
 typedef int (*Question)(Vm *vm);
 
@@ -357,12 +332,6 @@ static int
 none_of(Vm *vm)
 {
     return 0;
-}
-
-static int
-max_vcpus(Vm *vm)
-{
-    return (int)vm_def(vm)->vcpus;
 }
 
 static int
@@ -400,7 +369,6 @@ has_managed_save(Vm *vm)
     {                                                                                              \
         reply_number(c, question);                                                                 \
     }
-NUMBER_METHOD(get_max_vcpus, max_vcpus)
 NUMBER_METHOD(get_is_active, is_active)
 NUMBER_METHOD(get_is_persistent, is_persistent)
 NUMBER_METHOD(get_is_updated, is_updated)
@@ -544,8 +512,6 @@ const Method domain_methods[] = {
     { PROC_DOMAIN_GET_INFO, get_info },
     { PROC_DOMAIN_GET_STATE, get_state },
     { PROC_DOMAIN_GET_MAX_MEMORY, get_max_memory },
-    { PROC_DOMAIN_GET_MAX_VCPUS, get_max_vcpus },
-    { PROC_DOMAIN_GET_VCPUS_FLAGS, get_vcpus_flags },
     { PROC_DOMAIN_GET_OS_TYPE, get_os_type },
     { PROC_DOMAIN_IS_ACTIVE, get_is_active },
     { PROC_DOMAIN_IS_PERSISTENT, get_is_persistent },

@@ -25,6 +25,7 @@ typedef struct Method {
 extern const Method host_methods[];      /* on_host.c */
 extern const Method event_methods[];     /* on_event.c */
 extern const Method domain_methods[];    /* on_domain.c */
+extern const Method device_methods[];    /* on_device.c */
 extern const Method lifecycle_methods[]; /* on_lifecycle.c */
 extern const Method stats_methods[];     /* on_stats.c */
 extern const Method console_methods[];   /* on_console.c */

@@ -170,8 +170,8 @@ listener_close(Listener *l)
 /* ---- the server */
 
 static const Method *const remote_tables[] = {
-    host_methods,  event_methods,   domain_methods,   lifecycle_methods,
-    stats_methods, console_methods, emulator_methods,
+    host_methods,      event_methods, domain_methods,  device_methods,
+    lifecycle_methods, stats_methods, console_methods, emulator_methods,
 };
 
 static const Method *const qemu_tables[] = { qemu_event_methods, qemu_methods };
