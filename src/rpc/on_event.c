@@ -76,7 +76,6 @@ answer_callback(Call *c, Registration *r)
 {
     GError *err = NULL;
     gint32 callback;
-
     Client *client = call_client(c);
 
     if (!registration_add(&client->state, r, &callback, &err)) {
@@ -102,18 +101,18 @@ registration_for(EventFamily family, int event, const guint8 *uuid)
 static void
 domain_register_lifecycle(Call *c)
 {
-    ClientState *state = &call_client(c)->state;
+    Client *client = call_client(c);
     Registration r = { .callback = -1, .family = EVENT_DOMAIN, .event = DOMAIN_EVENT_LIFECYCLE };
     GError *err = NULL;
     gint32 callback;
 
-    if (!registration_add(state, &r, &callback, &err)) {
+    if (!registration_add(&client->state, &r, &callback, &err)) {
         call_fail(c, err);
         return;
     }
     ConnectDomainEventRegisterRet out = { .cb_registered = 1 };
     call_reply(c, &out);
-    client_tell_missed(call_client(c));
+    client_tell_missed(client);
 }
 
 static void
