@@ -247,7 +247,7 @@ vm_define(const char *xml, guint flags, Vm **ret_vm, GError **err)
     text = domain_format(def, DEF_SECURE);
     if (!file_write(path, text, -1, 0600, err))
         return FALSE;
-    updated = vm && vm->persistent;
+    updated = vm != NULL;
     if (!vm && !(vm = vm_add(def->name, def->uuid, err)))
         return FALSE;
     replace_def(vm, g_steal_pointer(&def));

@@ -108,7 +108,7 @@ enum {
      VM_STATS_BLOCK)
 
 /* Asks the QEMUs of these VMs (GPtrArray of Vm) for the counters of these groups, all at once, and
- * calls done when all have answered or after 8 ms, whatever comes first; a QEMU that did not answer
+ * calls done when all have answered or after 5 ms, whatever comes first; a QEMU that did not answer
  * in time keeps its last counters and is not waited for again until it speaks. */
 typedef void (*VmRefreshed)(gpointer user);
 void vm_refresh(GPtrArray *vms, guint groups, VmRefreshed done, gpointer user);

@@ -8,7 +8,7 @@
 #include "network/network.h"
 #include "qemu_priv.h"
 
-#define ANSWER_MS 8
+#define ANSWER_MS 5
 
 typedef struct BlockCounters {
     VmBlockStats stats;

@@ -414,8 +414,8 @@ get_metadata(Call *c)
         call_fail(c, err);
 }
 
-static gboolean
-need_active(Call *c, Vm *vm)
+gboolean
+call_needs_active(Call *c, Vm *vm)
 {
     GError *err = NULL;
 
@@ -433,7 +433,7 @@ get_control(Call *c)
     int state, details;
     guint64 ms;
 
-    if (!vm || !need_active(c, vm))
+    if (!vm || !call_needs_active(c, vm))
         return;
     vm_control(vm, &state, &details, &ms);
     DomainGetControlInfoRet out = { (guint32)state, (guint32)details, ms };
@@ -461,7 +461,7 @@ get_job_info(Call *c)
     Vm *vm = call_vm(c);
     VmJobInfo info;
 
-    if (!vm)
+    if (!vm || !call_needs_active(c, vm))
         return;
     vm_job_info(vm, &info);
     DomainGetJobInfoRet out = { .type = info.type, .time_elapsed = info.elapsed_ms };
@@ -474,7 +474,7 @@ get_job_stats(Call *c)
     Vm *vm = call_vm(c);
     VmJobInfo info;
 
-    if (!vm)
+    if (!vm || !call_needs_active(c, vm))
         return;
     vm_job_info(vm, &info);
     TypedParam params[] = {

@@ -6,6 +6,8 @@
 
 /* The VM that the call's arguments begin with; NULL: there is none, and the call is answered. */
 Vm *call_vm(Call *c);
+/* FALSE: it is off, and the call is answered. */
+gboolean call_needs_active(Call *c, Vm *vm);
 DomainRef domain_ref(Vm *vm); /* borrows the name */
 void call_reply_vm(Call *c, Vm *vm);
 /* FALSE: there are others than the known, and the call is answered. */

@@ -231,6 +231,8 @@ answer_memory(Call *c, GPtrArray *vms)
     DomainMemoryStat wire[G_N_ELEMENTS(stats)];
     DomainMemoryStatsRet out = { 0 };
 
+    if (!call_needs_active(c, vms->pdata[0]))
+        return;
     out.stats.n = vm_memory_stats(vms->pdata[0], stats, MIN(in->max_stats, G_N_ELEMENTS(stats)));
     out.stats.v = wire;
     for (guint i = 0; i < out.stats.n; i++)

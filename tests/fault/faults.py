@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from harness import VMD, Daemon, domain, main, test, wait_for  # noqa: E402
+from harness import VMD, domain, main, same, test, wait_for  # noqa: E402
 
 FAILS = ("before", "after", "cancel")
 KILLS = ("kill-before", "kill-after")
@@ -46,11 +46,6 @@ def settled(d):
             d.vmsh("destroy", "f", status=None)
         return state == "shut off"
     wait_for(down, 20)
-
-
-def same(before, after, what):
-    for key, value in before.items():
-        assert after[key] == value, f"{what}: {key}: before {value}, after {after[key]}"
 
 
 def hurt(d, fault, how, before):

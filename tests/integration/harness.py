@@ -182,6 +182,12 @@ class Daemon:
         return found
 
 
+def same(before, after, what=""):
+    """Two inventories are equal, or the difference is told."""
+    for key, value in before.items():
+        assert after[key] == value, f"{what}: {key}: before {value}, after {after[key]}"
+
+
 def links():
     return sorted(os.listdir("/sys/class/net"))
 

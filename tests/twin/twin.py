@@ -19,6 +19,8 @@ ON_PURPOSE = {
     "destroy transient:",
     # One reset is one reboot event, not two.
     "reset:",
+    # The call is described as telling whether the definition differs from what runs; it does here.
+    "updated:",
 }
 
 LIBVIRTD = r"""
