@@ -47,6 +47,8 @@ json_object *props_new(const char *driver);
 
 /* A path as QEMU may open it: "/dev/fdset/3"; in native form the path itself. */
 const char *args_open(Args *a, HostKind kind, const char *path, const char *what);
+/* The same, past the host's cache. */
+const char *args_open_direct(Args *a, HostKind kind, const char *path, const char *what);
 /* The same for what QEMU opens by itself with open(2): "/proc/self/fd/12". */
 char *args_fd_path(Args *a, const char *path, const char *what);
 /* A descriptor by number; -1 in native form. */

@@ -218,17 +218,26 @@ source_network(Args *a, json_object *o, const DiskSource *s, const Look *look, G
 /* ---- sources on this host */
 
 static gboolean
+is_direct(const DiskDriver *driver)
+{
+    return driver != NULL && (driver->cache == CACHE_NONE || driver->cache == CACHE_DIRECTSYNC);
+}
+
+static gboolean
 source_file(Args *a, json_object *o, const DiskSource *s, const Look *look, GError **err)
 {
     static const char *const aio[] = { NULL, "native", "threads", "io_uring" };
     int io = look->driver != NULL ? look->driver->io : 0;
+    const char *(*open_image)(Args *, HostKind, const char *,
+                              const char *) = is_direct(look->driver) ? args_open_direct
+                                                                      : args_open;
     const char *name = NULL;
 
     /* A node that may turn from reading to writing opens its file once for each. */
     if (look->read_only || look->layered)
-        name = args_open(a, HOST_READ, s->path, look->what);
+        name = open_image(a, HOST_READ, s->path, look->what);
     if (!look->read_only)
-        name = args_open(a, HOST_WRITE, s->path, look->what);
+        name = open_image(a, HOST_WRITE, s->path, look->what);
     props_add(o, "s:driver", s->type == SOURCE_BLOCK ? "host_device" : "file", "s:filename", name,
               "s:aio", io > 0 && io < (int)G_N_ELEMENTS(aio) ? aio[io] : NULL, NULL);
     return TRUE;

@@ -11,12 +11,12 @@ args_is_native(const Args *a)
 }
 
 static HostFd *
-file_find(const GPtrArray *files, const char *path, HostKind kind)
+file_find(const GPtrArray *files, const char *path, HostKind kind, gboolean direct)
 {
     for (guint i = 0; i < LIST_LEN(files); i++) {
         HostFd *h = LIST_AT(HostFd, files, i);
 
-        if (h->kind == kind && g_str_equal(h->path, path))
+        if (h->kind == kind && h->direct == direct && g_str_equal(h->path, path))
             return h;
     }
     return NULL;
@@ -25,7 +25,9 @@ file_find(const GPtrArray *files, const char *path, HostKind kind)
 HostFd *
 args_file_find(const ArgsIn *in, const char *path, HostKind kind)
 {
-    return file_find(in->files, path, kind);
+    HostFd *h = file_find(in->files, path, kind, FALSE);
+
+    return h != NULL ? h : file_find(in->files, path, kind, TRUE);
 }
 
 /* Readers and writers of one path share a set: QEMU takes the one that its open flags fit. */
@@ -41,29 +43,44 @@ set_of(Args *a, const char *path)
     return ++a->next_set;
 }
 
+typedef enum Hand { BY_NUMBER, BY_SET, BY_SET_DIRECT } Hand;
+
 static HostFd *
-file_need(Args *a, HostKind kind, const char *path, const char *what, gboolean in_set)
+file_need(Args *a, HostKind kind, const char *path, const char *what, Hand hand)
 {
-    HostFd *h = file_find(a->in->files, path, kind);
+    HostFd *h = file_find(a->in->files, path, kind, hand == BY_SET_DIRECT);
 
     if (h != NULL || a->collect == NULL)
         return h;
     h = host_fd_new(kind, path, what);
-    h->set = in_set ? set_of(a, path) : 0;
+    h->set = hand != BY_NUMBER ? set_of(a, path) : 0;
+    h->direct = hand == BY_SET_DIRECT;
     g_ptr_array_add(a->collect, h);
     return h;
 }
 
-const char *
-args_open(Args *a, HostKind kind, const char *path, const char *what)
+static const char *
+open_by_set(Args *a, HostKind kind, const char *path, const char *what, Hand hand)
 {
-    const HostFd *h = args_is_native(a) ? NULL : file_need(a, kind, path, what, TRUE);
+    const HostFd *h = args_is_native(a) ? NULL : file_need(a, kind, path, what, hand);
     g_autofree char *text = NULL;
 
     if (h == NULL)
         return path;
     text = g_strdup_printf("/dev/fdset/%u", h->set);
     return g_intern_string(text);
+}
+
+const char *
+args_open(Args *a, HostKind kind, const char *path, const char *what)
+{
+    return open_by_set(a, kind, path, what, BY_SET);
+}
+
+const char *
+args_open_direct(Args *a, HostKind kind, const char *path, const char *what)
+{
+    return open_by_set(a, kind, path, what, BY_SET_DIRECT);
 }
 
 char *
@@ -77,7 +94,7 @@ args_fd_path(Args *a, const char *path, const char *what)
 int
 args_fd(Args *a, HostKind kind, const char *path, const char *what)
 {
-    const HostFd *h = args_is_native(a) ? NULL : file_need(a, kind, path, what, FALSE);
+    const HostFd *h = args_is_native(a) ? NULL : file_need(a, kind, path, what, BY_NUMBER);
 
     return h != NULL ? h->fd : -1;
 }

@@ -353,8 +353,9 @@ gboolean
 capable_init(const Paths *paths, GError **err)
 {
     g_autofree char *folder = g_build_filename(paths->cache, "capabilities", NULL);
+    g_autofree char *ram = g_build_filename(paths->lib, "qemu", "ram", NULL);
 
-    if (!dir_make(folder, 0755, err))
+    if (!dir_make(folder, 0755, err) || !dir_make(ram, 0700, err))
         return FALSE;
     capable.folder = g_steal_pointer(&folder);
     capable.entries = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,

@@ -5,16 +5,17 @@
 
 #include "emulator.h"
 
+/* "qemu32-i386-cpu" is the type, "qemu32" the model. */
 static char *
 without_suffix(const char *cpu_type)
 {
-    const char *end = cpu_type != NULL ? strstr(cpu_type, "-x86_64-cpu") : NULL;
+    char *name = g_strdup(cpu_type);
+    char *dash;
 
-    if (end == NULL && cpu_type != NULL)
-        end = g_strrstr(cpu_type, "-cpu");
-    if (end == NULL)
-        return g_strdup(cpu_type);
-    return g_strndup(cpu_type, (gsize)(end - cpu_type));
+    for (int i = 0; name != NULL && i < 2; i++)
+        if ((dash = strrchr(name, '-')) != NULL)
+            *dash = 0;
+    return name;
 }
 
 static MachineCaps *

@@ -83,7 +83,8 @@ host_open(HostFd *h, GError **err)
 {
     if (h->kind == HOST_LISTEN || h->kind == HOST_CONNECT)
         return open_socket(h, err);
-    h->fd = open(h->path, open_flags[h->kind] | O_CLOEXEC | O_NOCTTY, 0600);
+    h->fd = open(h->path,
+                 open_flags[h->kind] | (h->direct ? O_DIRECT : 0) | O_CLOEXEC | O_NOCTTY, 0600);
     if (h->fd >= 0)
         return TRUE;
     if (h->kind == HOST_READ || h->kind == HOST_WRITE)

@@ -57,6 +57,7 @@ typedef struct HostFd {
     int fd;          /* -1: not open */
     guint set;       /* number of its fd set (/dev/fdset/N); 0: handed over as fd=N */
     gboolean shared; /* several may write it: no lock is asked for */
+    gboolean direct; /* O_DIRECT: QEMU wants the flags that it would have opened it with */
 } HostFd;
 HostFd *host_fd_new(HostKind kind, const char *path, const char *what);
 void host_fd_free(HostFd *h); /* closes it */
