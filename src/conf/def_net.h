@@ -107,7 +107,7 @@ typedef struct NetDriver {
 typedef struct NetBackend {
     int type; /* default 1, passt 2 */
     char *tap, *vhost;
-    char *log_file, *hostname, *fqdn;
+    char *log_file;
 } NetBackend;
 
 typedef struct Teaming {
@@ -135,7 +135,7 @@ typedef struct NetSource {
     gint32 port;
     guint8 has_port;
     char *local_address;
-    guint32 local_port;
+    gint32 local_port;
     ReconnectDef *reconnect;
     NetSourcePci *pci;       /* hostdev */
     char *name;              /* internal */

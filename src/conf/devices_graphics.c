@@ -216,6 +216,14 @@ settle_twin(const char *name, const char *said, char **at, GError **err)
     return TRUE;
 }
 
+/* A socket that a daemon made for one run is not part of a definition. */
+static void
+forget_generated(char **path)
+{
+    if (*path && (strstr(*path, "/libvirt/qemu/domain-") || strstr(*path, "/vmd/qemu/domain-")))
+        g_clear_pointer(path, g_free);
+}
+
 static gboolean
 settle_listens(GraphicsDef *g, GError **err)
 {
@@ -356,6 +364,9 @@ graphics_settle(gpointer def, GError **err)
         g->replace_user = 0;
     if (!(NETWORKED & BIT(g->type)))
         return TRUE;
+    forget_generated(&g->socket);
+    for (guint i = 0; g->listens && i < g->listens->len; i++)
+        forget_generated(&((GraphicsListen *)g->listens->pdata[i])->socket);
     if (!settle_listens(g, err) || !settle_password(g, err))
         return FALSE;
     settle_ports(g);

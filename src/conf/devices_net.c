@@ -1,6 +1,8 @@
 /* Rows of network interfaces. */
 #include "rows.h"
 
+#include <string.h>
+
 const char *const net_types[] = { NULL,     "user",    "ethernet",  "server", "client",
                                   "mcast",  "udp",     "network",   "bridge", "internal",
                                   "direct", "hostdev", "vhostuser", "vdpa",   "null",
@@ -42,16 +44,38 @@ const Schema virtual_port_schema = { "virtualport", sizeof(VirtualPort), virtual
 
 static const Field vlan_tag_fields[] = {
     ROW(VlanTag, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, RANGE(0, 4095), "VLAN id."),
-    ROW(VlanTag, "@nativeMode", F_ENUM, native_mode, UNSUPPORTED, native_modes, "Of the trunk."),
-    ROW_END
+    ROW(VlanTag, "@nativeMode", F_ENUM, native_mode, 0, native_modes, "Of the trunk."), ROW_END
 };
 static const Schema vlan_tag_schema = { "tag", sizeof(VlanTag), vlan_tag_fields };
 
 static const Field vlan_fields[] = {
-    ROW(VlanDef, "@trunk", F_ENUM, trunk, 0, yes_no, "Several tags."),
+    ROW(VlanDef, "@trunk", F_ENUM, trunk, F_NONEMPTY, yes_no, "Several tags."),
     ROW(VlanDef, "tag", F_LIST, tags, 0, &vlan_tag_schema, "Tags."), ROW_END
 };
-const Schema vlan_schema = { "vlan", sizeof(VlanDef), vlan_fields };
+
+/* Several tags are a trunk. */
+static gboolean
+vlan_settle(gpointer def, GError **err)
+{
+    VlanDef *v = def;
+    guint native = 0;
+
+    if (!v->tags)
+        return fail(err, ERR_XML, "'vlan' needs at least one 'tag' with an 'id'");
+    for (guint i = 0; i < v->tags->len; i++)
+        native += ((const VlanTag *)v->tags->pdata[i])->native_mode != 0;
+    if (native > 1)
+        return fail(err, ERR_XML, "'vlan' has more than one tag with 'nativeMode'");
+    if (v->tags->len > 1 && v->trunk == NO)
+        return fail(err, ERR_XML, "'vlan' with several tags is a trunk");
+    if (v->trunk == NO)
+        v->trunk = 0;
+    if (v->tags->len > 1)
+        v->trunk = YES;
+    return TRUE;
+}
+
+const Schema vlan_schema = { "vlan", sizeof(VlanDef), vlan_fields, vlan_settle };
 
 static const Field rate_fields[] = {
     ROW(BandwidthRate, "@average", F_U64, average, 0, NULL, "KiB a second."),
@@ -65,7 +89,29 @@ static const Field bandwidth_fields[] = {
     ROW(BandwidthDef, "inbound", F_PTR, inbound, 0, &rate_schema, "To the guest."),
     ROW(BandwidthDef, "outbound", F_PTR, outbound, 0, &rate_schema, "From the guest."), ROW_END
 };
-const Schema bandwidth_schema = { "bandwidth", sizeof(BandwidthDef), bandwidth_fields };
+
+static gboolean
+rate_check(const BandwidthRate *r, const char *name, GError **err)
+{
+    if (!r || r->average)
+        return TRUE;
+    if (r->peak || r->burst)
+        return fail(err, r->floor ? ERR_CONFIG_UNSUPPORTED : ERR_XML_DETAIL,
+                    "'peak' and 'burst' of '%s' need an 'average'", name);
+    return r->floor ||
+           fail(err, ERR_XML_DETAIL, "'%s' of 'bandwidth' needs an 'average' or a 'floor'", name);
+}
+
+static gboolean
+bandwidth_settle(gpointer def, GError **err)
+{
+    const BandwidthDef *b = def;
+
+    return rate_check(b->inbound, "inbound", err) && rate_check(b->outbound, "outbound", err);
+}
+
+const Schema bandwidth_schema = { "bandwidth", sizeof(BandwidthDef), bandwidth_fields,
+                                  bandwidth_settle };
 
 static const Field ip_fields[] = {
     ROW(NetIp, "@address", F_STRING, address, F_REQUIRED, NULL, "Address."),
@@ -73,21 +119,119 @@ static const Field ip_fields[] = {
     ROW_HAS(NetIp, "@prefix", F_U32, prefix, 0, RANGE(0, 128), "Bits of the network."),
     ROW(NetIp, "@peer", F_STRING, peer, 0, NULL, "Other end."), ROW_END
 };
-static const Schema ip_schema = { "ip", sizeof(NetIp), ip_fields };
+
+enum { IPV4 = 1, IPV6 };
+
+/* The address, which must be of the family when one is given; *family is completed. */
+static GInetAddress *
+take_address(const char *text, int *family)
+{
+    g_autoptr(GInetAddress) address = text ? g_inet_address_new_from_string(text) : NULL;
+    int its;
+
+    if (!address)
+        return NULL;
+    its = g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6 ? IPV6 : IPV4;
+    if (*family && *family != its)
+        return NULL;
+    *family = its;
+    return g_steal_pointer(&address);
+}
+
+static gboolean
+ip_settle(gpointer def, GError **err)
+{
+    NetIp *ip = def;
+    g_autoptr(GInetAddress) address = take_address(ip->address, &ip->family);
+    g_autoptr(GInetAddress) peer = NULL;
+
+    if (!address)
+        return fail(err, ERR_XML, "Invalid address '%s' in <ip>", ip->address);
+    if (ip->prefix > 8 * g_inet_address_get_native_size(address))
+        return fail(err, ERR_XML, "Invalid prefix value '%u' in <ip>", ip->prefix);
+    if (ip->peer && !(peer = g_inet_address_new_from_string(ip->peer)))
+        return fail(err, ERR_INVALID_ARG, "Invalid peer '%s' in <ip>", ip->peer);
+    ip->has_prefix &= ip->prefix != 0;
+    return TRUE;
+}
+
+static const Schema ip_schema = { "ip", sizeof(NetIp), ip_fields, ip_settle };
 
 static const Field route_fields[] = {
     ROW(NetRoute, "@family", F_ENUM, family, 0, families, "Family."),
-    ROW(NetRoute, "@address", F_STRING, address, 0, NULL, "Network."),
+    ROW(NetRoute, "@address", F_STRING, address, F_REQUIRED, NULL, "Network."),
     ROW(NetRoute, "@netmask", F_STRING, netmask, 0, NULL, "Its mask."),
     ROW_HAS(NetRoute, "@prefix", F_U32, prefix, 0, RANGE(0, 128), "Its bits."),
     ROW(NetRoute, "@gateway", F_STRING, gateway, F_REQUIRED, NULL, "Gateway."),
     ROW(NetRoute, "@metric", F_U32, metric, 0, NULL, "Metric."),
     ROW_END
 };
-static const Schema route_schema = { "route", sizeof(NetRoute), route_fields };
+
+/* Whether the address has only zeroes past its first bits. */
+static gboolean
+is_network(GInetAddress *address, guint bits)
+{
+    const guint8 *bytes = g_inet_address_to_bytes(address);
+
+    for (guint i = bits; i < 8 * g_inet_address_get_native_size(address); i++)
+        if (bytes[i / 8] & (0x80 >> (i % 8)))
+            return FALSE;
+    return TRUE;
+}
+
+/* Leading ones of a mask; G_MAXUINT: it is none. */
+static guint
+mask_bits(GInetAddress *mask)
+{
+    const guint8 *bytes = g_inet_address_to_bytes(mask);
+    guint bits = 0;
+
+    while (bits < 32 && (bytes[bits / 8] & (0x80 >> (bits % 8))))
+        bits++;
+    return is_network(mask, bits) ? bits : G_MAXUINT;
+}
+
+static gboolean
+route_prefix(const NetRoute *r, int family, guint *ret_bits, GError **err)
+{
+    int v4 = IPV4;
+    g_autoptr(GInetAddress) mask = r->netmask ? take_address(r->netmask, &v4) : NULL;
+
+    *ret_bits = r->prefix;
+    if (!r->netmask)
+        return TRUE;
+    if (r->has_prefix || family != IPV4 || !mask)
+        return fail(err, ERR_XML, "'netmask' '%s' of a 'route' is for IPv4 without 'prefix'",
+                    r->netmask);
+    *ret_bits = mask_bits(mask);
+    return *ret_bits <= 32 || fail(err, ERR_XML, "'%s' is no netmask of a 'route'", r->netmask);
+}
+
+static gboolean
+route_settle(gpointer def, GError **err)
+{
+    const NetRoute *r = def;
+    int family = r->family ? r->family : IPV4;
+    g_autoptr(GInetAddress) address = take_address(r->address, &family);
+    g_autoptr(GInetAddress) gateway = take_address(r->gateway, &family);
+    guint bits;
+
+    if (!address)
+        return fail(err, ERR_XML, "bad network address '%s' in 'route'", r->address);
+    if (!gateway)
+        return fail(err, ERR_XML, "bad gateway address '%s' in 'route'", r->gateway);
+    if (!route_prefix(r, family, &bits, err))
+        return FALSE;
+    return is_network(address, bits) ||
+           fail(err, ERR_XML, "address '%s' of a 'route' is no network of %u bits", r->address,
+                bits);
+}
+
+static const Schema route_schema = { "route", sizeof(NetRoute), route_fields, route_settle };
 
 static const Field range_fields[] = {
-    ROW(PortRange, "@start", F_U32, start, F_REQUIRED, RANGE(1, 65535), "First port."),
+    ROW(PortRange, "@start", F_U32, start, F_MISSING(ERR_CONFIG_UNSUPPORTED), RANGE(1, 65535),
+        "First port."),
     ROW(PortRange, "@end", F_U32, end, 0, RANGE(1, 65535), "Last port."),
     ROW(PortRange, "@to", F_U32, to, 0, RANGE(1, 65535), "Port in the guest."),
     ROW(PortRange, "@exclude", F_ENUM, exclude, 0, yes_no, "All but these."), ROW_END
@@ -100,7 +244,20 @@ static const Field forward_fields[] = {
     ROW(PortForward, "@dev", F_STRING, dev, 0, NULL, "Device of the host."),
     ROW(PortForward, "range", F_LIST, ranges, 0, &range_schema, "Ports."), ROW_END
 };
-static const Schema forward_schema = { "portForward", sizeof(PortForward), forward_fields };
+
+static gboolean
+forward_settle(gpointer def, GError **err)
+{
+    const PortForward *f = def;
+    int any = 0;
+    g_autoptr(GInetAddress) address = take_address(f->address, &any);
+
+    return !f->address || address ||
+           fail(err, ERR_XML, "Invalid address '%s' in <portForward>", f->address);
+}
+
+static const Schema forward_schema = { "portForward", sizeof(PortForward), forward_fields,
+                                       forward_settle };
 
 static const Field filter_param_fields[] = {
     ROW(FilterParam, "@name", F_STRING, name, F_REQUIRED, NULL, "Parameter."),
@@ -115,24 +272,38 @@ static const Field filter_ref_fields[] = {
 const Schema filter_ref_schema = { "filterref", sizeof(FilterRef), filter_ref_fields };
 
 static const Field teaming_fields[] = {
-    ROW(Teaming, "@type", F_ENUM, type, F_REQUIRED, teaming_types, "Which half of the pair."),
+    ROW(Teaming, "@type", F_ENUM, type, F_REQUIRED | UNSUPPORTED, teaming_types,
+        "Which half of the pair."),
     ROW(Teaming, "@persistent", F_STRING, persistent, 0, NULL, "Alias of the other half."), ROW_END
 };
-const Schema teaming_schema = { "teaming", sizeof(Teaming), teaming_fields };
+
+static gboolean
+teaming_settle(gpointer def, GError **err)
+{
+    enum { PERSISTENT = 1, TRANSIENT };
+    const Teaming *t = def;
+
+    return (t->type == TRANSIENT) == (t->persistent != NULL) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED,
+                "'persistent' of 'teaming' is needed with type 'transient' and only there");
+}
+
+const Schema teaming_schema = { "teaming", sizeof(Teaming), teaming_fields, teaming_settle };
 
 /* ---- source: which rows hold is decided by the interface's type, kept in it */
 
 #define IP_ENDS (BIT(NET_SERVER) | BIT(NET_CLIENT) | BIT(NET_MCAST) | BIT(NET_UDP))
 
 static const Field source_pci_fields[] = {
-    ROW(NetSourcePci, "@type", F_ENUM, type, F_REQUIRED, pci_types, "pci."),
+    ROW(NetSourcePci, "@type", F_ENUM, type, UNSUPPORTED | F_MISSING(ERR_CONFIG_UNSUPPORTED),
+        pci_types, "pci."),
     ROW(NetSourcePci, "", F_STRUCT, pci, 0, &pci_address_schema, NULL), ROW_END
 };
 static const Schema source_pci_schema = { "address", sizeof(NetSourcePci), source_pci_fields };
 
 static const Field net_source_fields[] = {
     WHEN(NetSource, net_type, BIT(NET_NETWORK)),
-    ROW(NetSource, "@network", F_STRING, network, 0, NULL, "Network."),
+    ROW(NetSource, "@network", F_STRING, network, F_REQUIRED, NULL, "Network."),
     ROW(NetSource, "@portgroup", F_STRING, portgroup, 0, NULL, "Group of ports of the network."),
     ROW(NetSource, "@portid", F_UUID, portid, F_LIVE, NULL, "Port of the network."),
     WHEN(NetSource, net_type, BIT(NET_BRIDGE)),
@@ -140,31 +311,64 @@ static const Field net_source_fields[] = {
     WHEN(NetSource, net_type, BIT(NET_NETWORK)),
     ROW(NetSource, "@bridge", F_STRING, bridge, F_LIVE, NULL, "Bridge of the network."),
     WHEN(NetSource, net_type, BIT(NET_INTERNAL)),
-    ROW(NetSource, "@name", F_STRING, name, 0, NULL, "Name."),
+    ROW(NetSource, "@name", F_STRING, name, F_REQUIRED, NULL, "Name."),
     WHEN(NetSource, net_type, BIT(NET_DIRECT)),
     ROW(NetSource, "@dev", F_STRING, dev, F_REQUIRED, NULL, "Interface of the host."),
     ROW(NetSource, "@mode", F_ENUM, mode, 0, direct_modes, "Mode of macvtap."),
-    WHEN(NetSource, net_type, BIT(NET_VDPA) | BIT(NET_USER)),
-    ROW(NetSource, "@dev", F_STRING, dev, 0, NULL, "Device of the host."),
+    WHEN(NetSource, net_type, BIT(NET_VDPA)),
+    ROW(NetSource, "@dev", F_STRING, dev, F_REQUIRED, NULL, "Device of the host."),
+    WHEN(NetSource, net_type, BIT(NET_NONE) | BIT(NET_USER) | BIT(NET_VHOST_USER)),
+    ROW(NetSource, "@dev", F_STRING, dev, 0, NULL, "Interface of the host, for passt."),
     WHEN(NetSource, net_type, BIT(NET_VHOST_USER)),
-    ROW(NetSource, "@type", F_ENUM, type, 0, vhost_types, "Kind of socket."),
+    ROW(NetSource, "@type", F_ENUM, type, UNSUPPORTED, vhost_types, "Kind of socket."),
     ROW(NetSource, "@path", F_STRING, path, 0, NULL, "Socket of the switch."),
     ROW(NetSource, "@mode", F_ENUM, mode, 0, vhost_modes, "Who listens."),
     ROW(NetSource, "reconnect", F_PTR, reconnect, 0, &reconnect_schema, "When it goes away."),
-    WHEN(NetSource, net_type, IP_ENDS),
+    WHEN(NetSource, net_type, IP_ENDS & ~BIT(NET_SERVER)),
+    ROW(NetSource, "@address", F_STRING, address, F_REQUIRED, NULL, "Address."),
+    WHEN(NetSource, net_type, BIT(NET_SERVER)),
     ROW(NetSource, "@address", F_STRING, address, 0, NULL, "Address."),
-    ROW_HAS(NetSource, "@port", F_I32, port, F_ERR(ERR_INTERNAL), NULL, "Port."),
-    ROW(NetSource, "local/@address", F_STRING, local_address, 0, NULL, "Our address."),
-    ROW(NetSource, "local/@port", F_U32, local_port, F_ERR(ERR_INTERNAL), NULL, "Our port."),
+    WHEN(NetSource, net_type, IP_ENDS),
+    ROW_HAS(NetSource, "@port", F_I32, port, F_REQUIRED, NULL, "Port."),
+    WHEN(NetSource, net_type, BIT(NET_UDP)),
+    ROW(NetSource, "local/@address", F_STRING, local_address, F_REQUIRED, NULL, "Our address."),
+    ROW(NetSource, "local/@port", F_I32, local_port, F_REQUIRED | F_ALWAYS, NULL, "Our port."),
     WHEN(NetSource, net_type, BIT(NET_HOSTDEV)),
-    ROW(NetSource, "address", F_PTR, pci, 0, &source_pci_schema, "PCI device of the host."),
+    ROW(NetSource, "address", F_PTR, pci, F_MISSING(ERR_CONFIG_UNSUPPORTED), &source_pci_schema,
+        "PCI device of the host."),
+    WHEN(NetSource, net_type, BIT(NET_VDS)),
+    ROW(NetSource, "@switchid", F_STRING, switchid, F_REQUIRED, NULL, "Distributed switch."),
+    ROW(NetSource, "@portid", F_STRING, switch_portid, 0, NULL, "Its port."),
+    ROW(NetSource, "@portgroupid", F_STRING, portgroupid, 0, NULL, "Its group of ports."),
+    ROW(NetSource, "@connectionid", F_STRING, connectionid, 0, NULL, "Its connection."),
     WHEN(NetSource, net_type, BIT(NET_ETHERNET)),
     ROW(NetSource, "ip", F_LIST, ips, 0, &ip_schema, "Addresses of the host's end."),
     ROW(NetSource, "route", F_LIST, routes, 0, &route_schema, "Routes of the host."),
     WHEN_END,
     ROW_END
 };
-static const Schema net_source_schema = { "source", sizeof(NetSource), net_source_fields };
+
+static gboolean
+net_source_settle(gpointer def, GError **err)
+{
+    NetSource *s = def;
+
+    if (s->net_type == NET_DIRECT && !s->mode)
+        s->mode = NET_VEPA;
+    if (s->pci)
+        s->pci->pci.multifunction = 0;
+    if (s->reconnect && !s->reconnect->enabled) {
+        schema_free(&reconnect_schema, s->reconnect);
+        s->reconnect = NULL;
+    }
+    if (s->reconnect && s->reconnect->enabled == YES && s->mode == NET_SERVER_MODE)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "'reconnect' of a vhostuser interface goes with mode 'client' only");
+    return TRUE;
+}
+
+static const Schema net_source_schema = { "source", sizeof(NetSource), net_source_fields,
+                                          net_source_settle };
 
 /* ---- driver, backend */
 
@@ -181,8 +385,8 @@ static const Field host_offload_fields[] = { SWITCH(NetOffloads, "@csum", csum),
 static const Schema offload_schema = { "host", sizeof(NetOffloads), host_offload_fields };
 
 static const Field net_driver_fields[] = {
-    ROW(NetDriver, "driver/@name", F_ENUM, name, UNSUPPORTED, driver_names, "Backend."),
-    ROW(NetDriver, "driver/@txmode", F_ENUM, txmode, UNSUPPORTED, txmodes, "How it sends."),
+    ROW(NetDriver, "driver/@name", F_ENUM, name, 0, driver_names, "Backend."),
+    ROW(NetDriver, "driver/@txmode", F_ENUM, txmode, 0, txmodes, "How it sends."),
     ROW(NetDriver, "driver/@ioeventfd", F_ENUM, ioeventfd, 0, on_off, "Notify by eventfd."),
     ROW(NetDriver, "driver/@event_idx", F_ENUM, event_idx, 0, on_off, "Fewer interrupts."),
     ROW(NetDriver, "driver/@queues", F_U32, queues, 0, NULL, "Pairs of queues."),
@@ -195,53 +399,229 @@ static const Field net_driver_fields[] = {
     ROW(NetDriver, "driver/guest", F_PTR, guest, 0, &offload_schema, "Offloads of the guest."),
     ROW_END
 };
-static const Schema net_driver_schema = { "driver", sizeof(NetDriver), net_driver_fields };
+
+static void
+drop_offloads(NetOffloads **at)
+{
+    static const NetOffloads none;
+
+    if (!*at || memcmp(*at, &none, sizeof(none)) != 0)
+        return;
+    schema_free(&offload_schema, *at);
+    *at = NULL;
+}
+
+static gboolean
+net_driver_settle(gpointer def, GError **err)
+{
+    NetDriver *d = def;
+
+    drop_offloads(&d->host);
+    drop_offloads(&d->guest);
+    return TRUE;
+}
+
+static const Schema net_driver_schema = { "driver", sizeof(NetDriver), net_driver_fields,
+                                          net_driver_settle };
 
 static const Field backend_fields[] = {
     ROW(NetBackend, "@type", F_ENUM, type, F_DEFAULT, backends, "Who moves the packets."),
     ROW(NetBackend, "@tap", F_STRING, tap, 0, NULL, "Device of taps."),
     ROW(NetBackend, "@vhost", F_STRING, vhost, 0, NULL, "Device of vhost."),
-    ROW(NetBackend, "@logFile", F_STRING, log_file, 0, NULL, "Log of passt."),
-    ROW(NetBackend, "@hostname", F_STRING, hostname, 0, NULL, "Name told to the guest."),
-    ROW(NetBackend, "@fqdn", F_STRING, fqdn, 0, NULL, "Whole name told to the guest."),
-    ROW_END
+    ROW(NetBackend, "@logFile", F_STRING, log_file, 0, NULL, "Log of passt."), ROW_END
 };
 static const Schema backend_schema = { "backend", sizeof(NetBackend), backend_fields };
 
 /* ---- the interface */
 
+/* Names that a daemon gives to what it makes are not part of a definition. */
+static gboolean
+ifname_parse(const Field *f, const char *text, gpointer at, GError **err)
+{
+    static const char *const ours[] = { "vnet", "macvtap", "macvlan" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(ours); i++) {
+        gsize len = strlen(ours[i]);
+
+        if (g_str_has_prefix(text, ours[i]) &&
+            strspn(text + len, "0123456789") == strlen(text + len))
+            return TRUE;
+    }
+    text_clear(at);
+    *(char **)at = g_strdup(text);
+    return TRUE;
+}
+
+static const FieldType chosen_ifname = { "interface name", NULL,        sizeof(char *),
+                                         ifname_parse,     text_format, NULL,
+                                         text_clear,       text_copy,   text_equal };
+
+#define WITH_SOURCE                                                                                \
+    (BIT(NET_BRIDGE) | BIT(NET_NETWORK) | BIT(NET_DIRECT) | BIT(NET_INTERNAL) | BIT(NET_VDPA) |    \
+     BIT(NET_VDS) | IP_ENDS)
+
 static const Field net_fields[] = {
-    ROW(NetDef, "@type", F_ENUM, source.net_type, UNSUPPORTED, net_types, "How it is connected."),
+    ROW(NetDef, "@type", F_ENUM, source.net_type, 0, net_types, "How it is connected; user."),
     ROW(NetDef, "@managed", F_ENUM, managed, 0, yes_no, "Detach the device from the host."),
     ROW(NetDef, "@trustGuestRxFilters", F_ENUM, trust_guest_rx_filters, 0, yes_no,
         "Follow the guest's MAC and multicast filters."),
     ROW(NetDef, "mac/@address", F_MAC, mac, 0, NULL, "MAC address."),
     ROW(NetDef, "mac/@type", F_ENUM, mac_type, 0, mac_types, "Whether it was given."),
     ROW(NetDef, "mac/@check", F_ENUM, mac_check, 0, yes_no, "Whether it must not be a VMware's."),
+    WHEN(NetDef, source.net_type, BIT(NET_HOSTDEV)),
+    ROW(NetDef, "driver/@name", F_ENUM, hostdev_driver, 0, hostdev_drivers, "vfio."),
+    ROW(NetDef, "driver/@model", F_STRING, hostdev_model, 0, NULL, "Driver of the host."),
+    WHEN(NetDef, source.net_type, WITH_SOURCE),
+    ROW(NetDef, "source", F_STRUCT, source, F_REQUIRED, &net_source_schema, "The host's end."),
+    WHEN(NetDef, source.net_type, BIT(NET_HOSTDEV)),
+    ROW(NetDef, "source", F_STRUCT, source, F_MISSING(ERR_CONFIG_UNSUPPORTED), &net_source_schema,
+        "The host's end."),
+    WHEN(NetDef, source.net_type, ~(WITH_SOURCE | BIT(NET_HOSTDEV))),
     ROW(NetDef, "source", F_STRUCT, source, 0, &net_source_schema, "The host's end."),
+    WHEN_END,
     ROW(NetDef, "script/@path", F_STRING, script, F_NONEMPTY, NULL, "Run when it comes up."),
     ROW(NetDef, "downscript/@path", F_STRING, downscript, F_NONEMPTY, NULL, "Run when it goes."),
-    ROW_IGNORED("backenddomain"),
-    ROW(NetDef, "target/@dev", F_STRING, ifname, 0, NULL, "Name of the tap."),
+    ROW(NetDef, "backenddomain/@name", F_STRING, backenddomain, F_NONEMPTY, NULL, "Of Xen."),
+    ROW(NetDef, "target/@dev", F_OWN, ifname, 0, &chosen_ifname, "Name of the tap."),
+    ROW(NetDef, "target/@dev", F_STRING, ifname, F_LIVE | F_READ, NULL, NULL),
     ROW(NetDef, "target/@managed", F_ENUM, target_managed, 0, yes_no, "Whether we make it."),
     ROW(NetDef, "guest/@dev", F_STRING, guest_dev, 0, NULL, "Name in a container."),
     ROW(NetDef, "vlan", F_PTR, vlan, 0, &vlan_schema, "VLAN tags."),
     ROW(NetDef, "virtualport", F_PTR, vport, 0, &virtual_port_schema, "Port of a switch."),
-    ROW(NetDef, "port/@isolated", F_ENUM, port_isolated, 0, yes_no, "Sees no other isolated port."),
     ROW(NetDef, "ip", F_LIST, ips, 0, &ip_schema, "Addresses of the guest's end."),
     ROW(NetDef, "route", F_LIST, routes, 0, &route_schema, "Routes of the guest."),
     ROW(NetDef, "portForward", F_LIST, forwards, 0, &forward_schema, "Ports handed to the guest."),
     ROW(NetDef, "bandwidth", F_PTR, bandwidth, 0, &bandwidth_schema, "Limits."),
+    ROW(NetDef, "port/@isolated", F_ENUM, port_isolated, 0, yes_no, "Sees no other isolated port."),
     ROW(NetDef, "model/@type", F_STRING, model, F_NONEMPTY, NULL, "Model."),
+    WHEN(NetDef, source.net_type, ~BIT(NET_HOSTDEV)),
     ROW(NetDef, "", F_STRUCT, driver, 0, &net_driver_schema, NULL),
+    WHEN_END,
     ROW(NetDef, "backend", F_PTR, backend, 0, &backend_schema, "Backend."),
     ROW(NetDef, "filterref", F_PTR, filter, 0, &filter_ref_schema, "Packet filter."),
     ROW_HAS(NetDef, "tune/sndbuf", F_U64, sndbuf, 0, NULL, "Send buffer of the tap."),
-    ROW(NetDef, "link/@state", F_ENUM, link_state, 0, link_states, "State of the link."),
-    ROW(NetDef, "mtu/@size", F_U32, mtu, 0, RANGE(1, G_MAXUINT32), "MTU."),
-    ROW(NetDef, "coalesce/rx/frames/@max", F_U32, coalesce, 0, NULL, "Frames of one interrupt."),
+    ROW(NetDef, "link/@state", F_ENUM, link_state, UNSUPPORTED, link_states, "State of the link."),
+    ROW(NetDef, "mtu/@size", F_U32, mtu, 0, NULL, "MTU."),
+    ROW(NetDef, "coalesce/rx/frames/@max", F_U32, coalesce, F_ERR(ERR_XML_DETAIL), NULL,
+        "Frames of one interrupt."),
     ROW(NetDef, "teaming", F_PTR, teaming, 0, &teaming_schema, "Pair for migration."),
-    ROW(NetDef, "", F_STRUCT, info, 0, &device_info_schema, NULL),
+    INFO(NetDef),
     ROW_END
 };
-const Schema net_schema = { "interface", sizeof(NetDef), net_fields };
+
+/* ---- what goes together */
+
+enum { BACKEND_DEFAULT = 1, BACKEND_PASST };
+
+static gboolean
+is_virtio_model(const NetDef *net)
+{
+    return net->model && word_find(virtio_models, net->model) != 0;
+}
+
+/* Settings of <driver> are those of virtio. */
+static gboolean
+settle_driver(NetDef *net, GError **err)
+{
+    const VirtioOptions *v = &net->driver.virtio;
+
+    if (net->source.net_type == NET_HOSTDEV || is_virtio_model(net))
+        return TRUE;
+    if (v->iommu || v->ats || v->packed || v->page_per_vq)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "interface has virtio options in its 'driver' but is not of model 'virtio'");
+    schema_done(&net_driver_schema, &net->driver);
+    memset(&net->driver, 0, sizeof(net->driver));
+    if (net->backend)
+        g_clear_pointer(&net->backend->vhost, g_free);
+    return TRUE;
+}
+
+static void
+settle_backend(NetDef *net)
+{
+    NetBackend *b = net->backend;
+
+    if (b && b->type == BACKEND_DEFAULT)
+        b->type = 0;
+    if (b && !b->type && !b->tap && !b->vhost && !b->log_file) {
+        schema_free(&backend_schema, b);
+        net->backend = NULL;
+    }
+    if (net->source.net_type == NET_USER && !(net->backend && net->backend->type == BACKEND_PASST))
+        g_clear_pointer(&net->source.dev, g_free);
+}
+
+static gboolean
+settle_vhost_user(const NetDef *net, GError **err)
+{
+    gboolean passt = net->backend && net->backend->type == BACKEND_PASST;
+
+    return net->source.net_type != NET_VHOST_USER || passt || net->source.path ||
+           fail(err, ERR_XML, "interface of type 'vhostuser' needs a 'path' in its 'source'");
+}
+
+/* Only a network may leave open which kind of port it has. */
+static gboolean
+settle_port(NetDef *net, GError **err)
+{
+    VirtualPort *p = net->vport;
+    gboolean open = net->source.net_type == NET_NETWORK;
+
+    if (!p)
+        return TRUE;
+    if (p->type == VPORT_NONE)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "'virtualport' of an interface has no type 'none'");
+    if (!p->type && !open)
+        return fail(err, ERR_XML, "'virtualport' needs a 'type'");
+    if (!open && p->type == VPORT_8021QBG &&
+        !(p->has_managerid && p->has_typeid && p->has_typeidversion))
+        return fail(err, ERR_XML, "802.1Qbg port needs 'managerid', 'typeid' and 'typeidversion'");
+    if (!open && p->type == VPORT_8021QBH && !p->profileid)
+        return fail(err, ERR_XML, "802.1Qbh port needs a 'profileid'");
+    if (!open && p->type == VPORT_MIDONET && uuid_is_zero(p->interfaceid))
+        return fail(err, ERR_XML, "midonet port needs an 'interfaceid'");
+    if ((!p->type || p->type == VPORT_8021QBG) && uuid_is_zero(p->instanceid))
+        uuid_make(p->instanceid);
+    if ((!p->type || p->type == VPORT_OPENVSWITCH) && uuid_is_zero(p->interfaceid))
+        uuid_make(p->interfaceid);
+    return TRUE;
+}
+
+static void
+settle_limits(NetDef *net)
+{
+    static const guint64 filtered = BIT(NET_ETHERNET) | BIT(NET_NETWORK) | BIT(NET_BRIDGE);
+
+    if (net->bandwidth && !net->bandwidth->inbound && !net->bandwidth->outbound) {
+        schema_free(&bandwidth_schema, net->bandwidth);
+        net->bandwidth = NULL;
+    }
+    if (net->filter && !(filtered & BIT(net->source.net_type))) {
+        schema_free(&filter_ref_schema, net->filter);
+        net->filter = NULL;
+    }
+}
+
+static gboolean
+net_settle(gpointer def, GError **err)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    NetDef *net = def;
+
+    if (!net->source.net_type)
+        net->source.net_type = NET_USER;
+    if (net->mac[0] & 1)
+        return fail(err, ERR_XML, "MAC address of an interface is a multicast address");
+    if (net->model && strspn(net->model, letters) != strlen(net->model))
+        return fail(err, ERR_INVALID_ARG, "Model name contains invalid characters");
+    if (net->managed == NO)
+        net->managed = 0;
+    settle_backend(net);
+    settle_limits(net);
+    return settle_driver(net, err) && settle_vhost_user(net, err) && settle_port(net, err);
+}
+
+const Schema net_schema = { "interface", sizeof(NetDef), net_fields, net_settle };

@@ -1,28 +1,7 @@
-/* Defaults of displays: sockets of graphics, video cards, the audio backend. */
+/* Defaults of displays: video cards, the audio backend. */
 #include "fill.h"
 
 #include <string.h>
-
-/* ---- graphics */
-
-/* Whether a daemon made this socket for one run: DOMAIN's folder below its own. */
-static gboolean
-is_generated_socket(const char *path)
-{
-    static const char folder[] = "/var/lib/libvirt/qemu/domain-";
-
-    return path && g_str_has_prefix(path, folder);
-}
-
-static void
-forget_generated_socket(GraphicsDef *g)
-{
-    EACH (GraphicsListen, l, g->listens)
-        if (is_generated_socket(l->socket))
-            g_clear_pointer(&l->socket, g_free);
-    if (is_generated_socket(g->socket))
-        g_clear_pointer(&g->socket, g_free);
-}
 
 /* ---- video */
 
@@ -124,8 +103,6 @@ fill_audios(Devices *d)
 gboolean
 fill_graphics(Fill *f, GError **err G_GNUC_UNUSED)
 {
-    EACH (GraphicsDef, g, f->def->devices.graphics)
-        forget_generated_socket(g);
     fill_videos(f);
     fill_audios(&f->def->devices);
     return TRUE;
