@@ -59,8 +59,24 @@ char *caps_to_json(const EmulatorCaps *caps);
 typedef const EmulatorCaps *(*CapsLookup)(const char *path, const char *arch, int virt_type,
                                           gpointer user, GError **err);
 
+/* A firmware of the host, as its descriptor has it. */
+typedef struct FirmwareCaps {
+    gboolean uefi, bios;
+    int loader;               /* LOADER_PFLASH, LOADER_ROM */
+    gboolean stateless;       /* flash without variables */
+    gboolean combined;        /* code and variables in one file, which the guest writes */
+    char *path, *nvram;       /* nvram: the template of its variables; NULL: none */
+    int format, nvram_format; /* DiskFormat */
+    gboolean enrolled_keys, secure_boot, requires_smm;
+    gboolean sev, sev_es, sev_snp, tdx;
+} FirmwareCaps;
+
+/* Those that fit a machine, the preferred one first. Free with g_ptr_array_unref. */
+typedef GPtrArray *(*FirmwareLookup)(const char *arch, const char *machine, gpointer user);
+
 typedef struct ConfContext {
     CapsLookup lookup;
+    FirmwareLookup firmwares; /* NULL: the host has none */
     gpointer user;
     gboolean session;        /* an ordinary user's daemon */
     const char *nvram_dir;   /* "/var/lib/vmd/qemu/nvram" */

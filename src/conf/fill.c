@@ -7,6 +7,7 @@
 static const FillPass passes[] = {
     /* the domain around its devices */
     fill_machine,
+    fill_firmware,
     fill_memory,
     fill_processors,
     fill_cpu,

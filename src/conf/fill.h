@@ -40,6 +40,9 @@ gboolean fill_features(Fill *f, GError **err);
 gboolean fill_lifecycle(Fill *f, GError **err);
 gboolean fill_seclabels(Fill *f, GError **err);
 
+/* fill_firmware.c */
+gboolean fill_firmware(Fill *f, GError **err);
+
 /* fill_tune.c */
 gboolean fill_tuning(Fill *f, GError **err);
 

@@ -3,66 +3,7 @@
 
 #include <string.h>
 
-/* ---- machine, firmware */
-
-/* Firmware known by its path alone, before there were descriptors beside it. */
-static const struct {
-    const char *code, *vars;
-} legacy_firmware[] = {
-    { "/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd" },
-    { "/usr/share/AAVMF/AAVMF32_CODE.fd", "/usr/share/AAVMF/AAVMF32_VARS.fd" },
-    { "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd" },
-    { "/usr/share/OVMF/OVMF_CODE.secboot.fd", "/usr/share/OVMF/OVMF_VARS.fd" },
-};
-
-static void
-fill_legacy_nvram(const LoaderDef *loader, NvramDef *nvram)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(legacy_firmware); i++) {
-        if (g_strcmp0(loader->path, legacy_firmware[i].code) != 0)
-            continue;
-        if (!nvram->template)
-            nvram->template = g_strdup(legacy_firmware[i].vars);
-        if (strcmp(nvram->template, legacy_firmware[i].vars) == 0)
-            default_int(&nvram->template_format, FORMAT_RAW);
-    }
-}
-
-static void
-fill_nvram(Fill *f, const LoaderDef *loader)
-{
-    OsDef *os = &f->def->os;
-    NvramDef *nvram;
-
-    if (loader->type != LOADER_PFLASH || loader->readonly != YES || loader->stateless == YES)
-        return;
-    if (!os->nvram)
-        os->nvram = g_new0(NvramDef, 1);
-    nvram = os->nvram;
-    default_int(&nvram->format, FORMAT_RAW);
-    if (!nvram->path && !nvram->source.type) {
-        g_autofree char *name = g_strconcat(f->def->name, "_VARS.fd", NULL);
-
-        nvram->path = g_build_filename(f->context->nvram_dir ?: "", name, NULL);
-        fill_legacy_nvram(loader, nvram);
-    }
-}
-
-static void
-fill_firmware(Fill *f)
-{
-    LoaderDef *loader = f->def->os.loader;
-
-    if (!loader || !loader->path)
-        return;
-    if (!loader->type) {
-        loader->type = LOADER_ROM;
-        default_int(&loader->format, FORMAT_RAW);
-    }
-    if (loader->type == LOADER_PFLASH)
-        default_int(&loader->format, FORMAT_RAW);
-    fill_nvram(f, loader);
-}
+/* ---- machine */
 
 static gboolean
 note_boot_order(DeviceInfo *info, const Schema *schema G_GNUC_UNUSED, gpointer device G_GNUC_UNUSED,
@@ -111,7 +52,6 @@ fill_machine(Fill *f, GError **err)
         uuid_make(def->uuid);
     if (def->genid && uuid_is_zero(def->genid_uuid))
         uuid_make(def->genid_uuid);
-    fill_firmware(f);
     fill_boot(def);
     return TRUE;
 }

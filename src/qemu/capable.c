@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "emulator.h"
+#include "firmware.h"
 #include "hostcaps.h"
 
 /* What is quick to look at, and tells whether the identity must be worked out again. */
@@ -364,6 +365,7 @@ capable_init(const Paths *paths, GError **err)
     capable.nvram = g_build_filename(paths->lib, "qemu", "nvram", NULL);
     capable.channels = g_build_filename(paths->run, "channel", NULL);
     capable.context = (ConfContext){ .lookup = lookup_caps,
+                                     .firmwares = firmware_caps_list,
                                      .session = paths->session,
                                      .nvram_dir = capable.nvram,
                                      .channel_dir = capable.channels };

@@ -180,3 +180,52 @@ firmware_fits(const Firmware *f, const char *arch, const char *machine)
     }
     return FALSE;
 }
+
+static void
+firmware_caps_free(gpointer data)
+{
+    FirmwareCaps *c = data;
+
+    g_free(c->path);
+    g_free(c->nvram);
+    g_free(c);
+}
+
+static FirmwareCaps *
+firmware_caps(const Firmware *f)
+{
+    FirmwareCaps *c = g_new0(FirmwareCaps, 1);
+
+    c->uefi = f->uefi;
+    c->bios = f->bios;
+    c->loader = f->device == FW_FLASH ? LOADER_PFLASH : LOADER_ROM;
+    c->stateless = f->stateless;
+    c->combined = f->combined;
+    c->path = g_strdup(f->path);
+    c->nvram = g_strdup(f->nvram);
+    c->format = f->format ? word_find(disk_formats, f->format) : FORMAT_RAW;
+    c->nvram_format = f->nvram_format ? word_find(disk_formats, f->nvram_format) : FORMAT_RAW;
+    c->enrolled_keys = (f->features & FW_ENROLLED_KEYS) != 0;
+    c->secure_boot = (f->features & FW_SECURE_BOOT) != 0;
+    c->requires_smm = (f->features & FW_REQUIRES_SMM) != 0;
+    c->sev = (f->features & FW_AMD_SEV) != 0;
+    c->sev_es = (f->features & FW_AMD_SEV_ES) != 0;
+    c->sev_snp = (f->features & FW_AMD_SEV_SNP) != 0;
+    c->tdx = (f->features & FW_INTEL_TDX) != 0;
+    return c;
+}
+
+GPtrArray *
+firmware_caps_list(const char *arch, const char *machine, gpointer user)
+{
+    GPtrArray *fitting = g_ptr_array_new_with_free_func(firmware_caps_free);
+    g_autoptr(GPtrArray) all = firmware_list();
+
+    for (guint i = 0; i < all->len; i++) {
+        const Firmware *f = all->pdata[i];
+
+        if (f->device != FW_KERNEL && firmware_fits(f, arch, machine))
+            g_ptr_array_add(fitting, firmware_caps(f));
+    }
+    return fitting;
+}

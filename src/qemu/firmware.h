@@ -40,3 +40,5 @@ typedef struct Firmware {
 GPtrArray *firmware_list(void);
 /* machine: the canonical name. */
 gboolean firmware_fits(const Firmware *f, const char *arch, const char *machine);
+/* What conf asks: those that fit, as FirmwareCaps, in the order of preference. */
+GPtrArray *firmware_caps_list(const char *arch, const char *machine, gpointer user);

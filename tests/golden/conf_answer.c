@@ -28,8 +28,37 @@ find_caps(const char *path, const char *arch, int virt_type, gpointer user, GErr
     return NULL;
 }
 
+/* The firmware of the host that the oracle was asked on: Debian's ovmf. */
+static const struct {
+    const char *machines;
+    FirmwareCaps caps;
+} firmwares[] = {
+#define OVMF(code, vars)                                                                           \
+    .uefi = TRUE, .loader = LOADER_PFLASH, .format = FORMAT_RAW, .nvram_format = FORMAT_RAW,       \
+    .path = (char *)"/usr/share/OVMF/OVMF_CODE_4M" code,                                           \
+    .nvram = (char *)"/usr/share/OVMF/OVMF_VARS_4M" vars, .sev = TRUE
+    { "pc-q35-",
+      { OVMF(".ms.fd", ".ms.fd"), .enrolled_keys = TRUE, .secure_boot = TRUE,
+        .requires_smm = TRUE } },
+    { "pc-q35-", { OVMF(".secboot.fd", ".fd"), .secure_boot = TRUE, .requires_smm = TRUE } },
+    { "pc-", { OVMF(".fd", ".fd") } },
+#undef OVMF
+};
+
+static GPtrArray *
+find_firmwares(const char *arch, const char *machine, gpointer user)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (gsize i = 0; i < G_N_ELEMENTS(firmwares); i++)
+        if (strcmp(arch, "x86_64") == 0 && g_str_has_prefix(machine, firmwares[i].machines))
+            g_ptr_array_add(list, (gpointer)&firmwares[i].caps);
+    return list;
+}
+
 static const ConfContext context = {
     .lookup = find_caps,
+    .firmwares = find_firmwares,
     .nvram_dir = "/var/lib/libvirt/qemu/nvram",
     .channel_dir = "/run/libvirt/qemu/channel",
 };
