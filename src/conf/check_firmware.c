@@ -79,6 +79,20 @@ check_useserial(const DomainDef *def, const EmulatorCaps *caps, GError **err)
            fail(err, ERR_XML, "bios: useserial 'yes' needs a <serial> device");
 }
 
+static gboolean
+check_timeouts(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    const OsDef *os = &def->os;
+
+    if (os->has_bootmenu_timeout && os->bootmenu_timeout > G_MAXUINT16)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "bootmenu: timeout %u is not in 0-%u",
+                    os->bootmenu_timeout, G_MAXUINT16);
+    return !os->has_reboot_timeout ||
+           (os->reboot_timeout >= -1 && os->reboot_timeout <= G_MAXUINT16) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED, "bios: rebootTimeout %d is not in -1-%u",
+                os->reboot_timeout, G_MAXUINT16);
+}
+
 const Rule firmware_rules[] = {
     { "os/loader", check_loader },
     { "os/loader/@secure", check_secure_loader },
@@ -86,5 +100,6 @@ const Rule firmware_rules[] = {
     { "os/nvram", check_nvram },
     { "os/acpi", check_acpi_tables },
     { "os/bios/@useserial", check_useserial },
+    { "os/bootmenu/@timeout, os/bios/@rebootTimeout", check_timeouts },
     { NULL },
 };

@@ -1,6 +1,7 @@
 /* Rules of what stands in the document, before anything is filled in: afterwards it could not be
  * told what was written and what was added. */
 #include "check.h"
+#include "fill.h"
 
 #include <string.h>
 
@@ -59,6 +60,35 @@ check_cpu_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 
 /* ---- disks */
 
+/* More would be thousands of controllers. */
+#define MAX_TARGET_INDEX 2048
+
+/* The name tells the device and, without an address, the seat. */
+static gboolean
+check_target_name(const DiskDef *d, GError **err)
+{
+    static const char *const prefixes[] = { "hd", "sd", "vd", "xvd", "ubd" };
+    gboolean floppy = d->device == DISK_FLOPPY, fd = g_str_has_prefix(d->target, "fd");
+    int index = disk_name_index(d->target);
+    gboolean known = fd;
+
+    for (guint i = 0; i < G_N_ELEMENTS(prefixes); i++)
+        known = known || g_str_has_prefix(d->target, prefixes[i]);
+    if (index < 0 && !d->info.address.type)
+        return fail(err, ERR_XML,
+                    "disk '%s': a target is named as 'vda', or the disk has an <address>",
+                    d->target);
+    if (d->device != DISK_CDROM && (floppy != fd || !known))
+        return fail(err, ERR_INTERNAL, "disk '%s': the target of a %s is named as '%s'", d->target,
+                    floppy ? "floppy" : "disk", floppy ? "fda" : "vda");
+    if (index < 0 || g_ascii_isdigit(d->target[strlen(d->target) - 1]))
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "disk '%s': a target is named as 'vda', without a partition", d->target);
+    return index < MAX_TARGET_INDEX ||
+           fail(err, ERR_INTERNAL, "disk '%s': the target is more than the %dth of its kind",
+                d->target, MAX_TARGET_INDEX);
+}
+
 static gboolean
 check_disks_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
@@ -67,6 +97,8 @@ check_disks_written(const DomainDef *def, const EmulatorCaps *caps, GError **err
 
         if (!d->target)
             return fail(err, ERR_NO_TARGET, "%s", disk_source_name(d));
+        if (!check_target_name(d, err))
+            return FALSE;
         if (disk_is_empty(d) && !ejectable && d->device != DISK_LUN)
             return fail(err, ERR_NO_SOURCE, "%s", d->target);
     }

@@ -118,7 +118,7 @@ static const Field volume_fields[] = {
 static const Schema volume_schema = { "source", sizeof(VolumeSource), volume_fields };
 
 static const Field network_source_fields[] = {
-    ROW(NetworkSource, "@protocol", F_ENUM, protocol, F_REQUIRED | UNSUPPORTED, source_protocols,
+    ROW(NetworkSource, "@protocol", F_ENUM, protocol, F_REQUIRED, source_protocols,
         "Protocol."),
     ROW(NetworkSource, "@name", F_STRING, name, 0, NULL, "Export, image or path."),
     ROW(NetworkSource, "@query", F_STRING, query, 0, NULL, "Query string of http."),
@@ -314,12 +314,12 @@ static const Field geometry_fields[] = {
 static const Schema geometry_schema = { "geometry", sizeof(DiskGeometry), geometry_fields };
 
 static const Field disk_fields[] = {
-    ROW(DiskDef, "@type", F_ENUM, source.type, UNSUPPORTED, source_types, "Kind of source."),
-    ROW(DiskDef, "@device", F_ENUM, device, UNSUPPORTED, disk_devices, "What the guest sees."),
-    ROW(DiskDef, "@model", F_ENUM, model, UNSUPPORTED, virtio_models, "Model of a virtio disk."),
-    ROW(DiskDef, "@rawio", F_ENUM, rawio, UNSUPPORTED, yes_no, "Needs the rawio capability."),
-    ROW(DiskDef, "@sgio", F_ENUM, sgio, UNSUPPORTED, sgios, "Whether SCSI commands are filtered."),
-    ROW(DiskDef, "@snapshot", F_ENUM, snapshot, UNSUPPORTED | F_DEFAULT, snapshots,
+    ROW(DiskDef, "@type", F_ENUM, source.type, 0, source_types, "Kind of source."),
+    ROW(DiskDef, "@device", F_ENUM, device, 0, disk_devices, "What the guest sees."),
+    ROW(DiskDef, "@model", F_ENUM, model, 0, virtio_models, "Model of a virtio disk."),
+    ROW(DiskDef, "@rawio", F_ENUM, rawio, 0, yes_no, "Needs the rawio capability."),
+    ROW(DiskDef, "@sgio", F_ENUM, sgio, 0, sgios, "Whether SCSI commands are filtered."),
+    ROW(DiskDef, "@snapshot", F_ENUM, snapshot, F_DEFAULT, snapshots,
         "How snapshots treat it."),
     ROW(DiskDef, "", F_STRUCT, driver, 0, &disk_driver_schema, NULL),
     ROW(DiskDef, "auth", F_PTR, auth, 0, &auth_schema, "Login; better inside source."),
@@ -327,10 +327,10 @@ static const Field disk_fields[] = {
     ROW(DiskDef, "backingStore", F_PTR, backing, 0, &backing_store_schema, "The image below."),
     ROW(DiskDef, "", F_PTR, geometry, 0, &geometry_schema, NULL),
     ROW(DiskDef, "mirror", F_PTR, mirror, F_LIVE, &mirror_schema, "A copy in the making."),
-    ROW(DiskDef, "target/@dev", F_STRING, target, F_NONEMPTY, NULL, "Name: vda, sdb, hdc."),
-    ROW(DiskDef, "target/@bus", F_ENUM, bus, UNSUPPORTED, disk_buses, "Bus."),
-    ROW(DiskDef, "target/@tray", F_ENUM, tray, UNSUPPORTED, trays, "State of the tray."),
-    ROW(DiskDef, "target/@removable", F_ENUM, removable, UNSUPPORTED, on_off, "Of a USB stick."),
+    ROW(DiskDef, "target/@dev", F_STRING, target, 0, NULL, "Name: vda, sdb, hdc."),
+    ROW(DiskDef, "target/@bus", F_ENUM, bus, 0, disk_buses, "Bus."),
+    ROW(DiskDef, "target/@tray", F_ENUM, tray, 0, trays, "State of the tray."),
+    ROW(DiskDef, "target/@removable", F_ENUM, removable, 0, on_off, "Of a USB stick."),
     ROW(DiskDef, "target/@rotation_rate", F_U32, rotation_rate, 0, RANGE(1, 65534),
         "Turns a minute; 1: no disk that turns."),
     ROW(DiskDef, "iotune", F_PTR, iotune, 0, &iotune_schema, "Limits."),

@@ -22,10 +22,10 @@ static const Field backing_fields[] = {
     ROW(MemoryBacking, "hugepages/page", F_LIST, pages, 0, &page_schema, "Of which size."),
     ROW(MemoryBacking, "nosharepages", F_FLAG, nosharepages, 0, NULL, "No merging."),
     ROW(MemoryBacking, "locked", F_FLAG, locked, 0, NULL, "No swapping."),
-    ROW(MemoryBacking, "source/@type", F_ENUM, source, 0, memory_sources, "What holds it."),
-    ROW(MemoryBacking, "access/@mode", F_ENUM, access, 0, accesses, "Shared or not."),
-    ROW(MemoryBacking, "allocation/@mode", F_ENUM, allocation, 0, allocations, "When."),
-    ROW(MemoryBacking, "allocation/@threads", F_U32, alloc_threads, 0, RANGE(1, G_MAXUINT32),
+    ROW(MemoryBacking, "source/@type", F_ENUM, source, UNSUPPORTED, memory_sources, "What holds it."),
+    ROW(MemoryBacking, "access/@mode", F_ENUM, access, UNSUPPORTED, accesses, "Shared or not."),
+    ROW(MemoryBacking, "allocation/@mode", F_ENUM, allocation, UNSUPPORTED, allocations, "When."),
+    ROW(MemoryBacking, "allocation/@threads", F_U32, alloc_threads, 0, NULL,
         "Threads that allocate."),
     ROW(MemoryBacking, "discard", F_FLAG, discard, 0, NULL, "Throw contents away at the end."),
     ROW_END
@@ -41,12 +41,12 @@ static const Field memtune_fields[] = {
 static const Schema memtune_schema = { "memtune", sizeof(MemtuneDef), memtune_fields };
 
 static const Field blkio_device_fields[] = {
-    ROW(BlkioDevice, "path", F_STRING, path, F_REQUIRED, NULL, "Device of the host."),
+    ROW(BlkioDevice, "path", F_STRING, path, F_MISSING(ERR_CONFIG_UNSUPPORTED), NULL, "Device of the host."),
     ROW(BlkioDevice, "weight", F_U32, weight, 0, NULL, "Weight."),
-    ROW(BlkioDevice, "read_iops_sec", F_U32, read_iops, 0, NULL, "Reads a second."),
-    ROW(BlkioDevice, "write_iops_sec", F_U32, write_iops, 0, NULL, "Writes a second."),
-    ROW(BlkioDevice, "read_bytes_sec", F_U64, read_bytes, 0, NULL, "Bytes read a second."),
-    ROW(BlkioDevice, "write_bytes_sec", F_U64, write_bytes, 0, NULL, "Bytes written a second."),
+    ROW(BlkioDevice, "read_iops_sec", F_U32, read_iops, UNSUPPORTED, NULL, "Reads a second."),
+    ROW(BlkioDevice, "write_iops_sec", F_U32, write_iops, UNSUPPORTED, NULL, "Writes a second."),
+    ROW(BlkioDevice, "read_bytes_sec", F_U64, read_bytes, UNSUPPORTED, NULL, "Bytes read a second."),
+    ROW(BlkioDevice, "write_bytes_sec", F_U64, write_bytes, UNSUPPORTED, NULL, "Bytes written a second."),
     ROW_END
 };
 static const Schema blkio_device_schema = { "device", sizeof(BlkioDevice), blkio_device_fields };
@@ -78,7 +78,7 @@ static const Field loader_fields[] = {
     ROW(LoaderDef, "@secure", F_ENUM, secure, 0, yes_no, "Needs SMM."),
     ROW(LoaderDef, "@type", F_ENUM, type, 0, loader_types, "How it is mapped."),
     ROW(LoaderDef, "@stateless", F_ENUM, stateless, 0, yes_no, "Without NVRAM."),
-    ROW(LoaderDef, "@format", F_ENUM, format, UNSUPPORTED, disk_formats, "Format."),
+    ROW(LoaderDef, "@format", F_ENUM, format, 0, disk_formats, "Format."),
     ROW(LoaderDef, ".", F_STRING, path, 0, NULL, "Path of the firmware."),
     ROW_END
 };
@@ -86,10 +86,10 @@ static const Schema loader_schema = { "loader", sizeof(LoaderDef), loader_fields
 
 static const Field nvram_fields[] = {
     ROW(NvramDef, "@template", F_STRING, template, 0, NULL, "What a new one begins with."),
-    ROW(NvramDef, "@templateFormat", F_ENUM, template_format, UNSUPPORTED, disk_formats,
+    ROW(NvramDef, "@templateFormat", F_ENUM, template_format, 0, disk_formats,
         "Its format."),
     ROW(NvramDef, "@type", F_ENUM, source.type, 0, source_types, "Kind of source."),
-    ROW(NvramDef, "@format", F_ENUM, format, UNSUPPORTED, disk_formats, "Format."),
+    ROW(NvramDef, "@format", F_ENUM, format, 0, disk_formats, "Format."),
     WHEN(NvramDef, source.type, BIT(SOURCE_NONE)),
     ROW(NvramDef, ".", F_STRING, path, 0, NULL, "Path."),
     WHEN(NvramDef, source.type, ~BIT(SOURCE_NONE)),
@@ -99,7 +99,7 @@ static const Field nvram_fields[] = {
 };
 static const Schema nvram_schema = { "nvram", sizeof(NvramDef), nvram_fields };
 
-static const Field boot_fields[] = { ROW(BootDef, "@dev", F_ENUM, dev, UNSUPPORTED | F_REQUIRED,
+static const Field boot_fields[] = { ROW(BootDef, "@dev", F_ENUM, dev, F_REQUIRED,
                                          boot_devices, "Kind of device."),
                                      ROW_END };
 static const Schema boot_schema = { "boot", sizeof(BootDef), boot_fields };
@@ -111,7 +111,7 @@ static const Field acpi_table_fields[] = {
 static const Schema acpi_table_schema = { "table", sizeof(AcpiTable), acpi_table_fields };
 
 static const Field os_fields[] = {
-    ROW(OsDef, "@firmware", F_ENUM, firmware, UNSUPPORTED, firmwares, "Choose the firmware."),
+    ROW(OsDef, "@firmware", F_ENUM, firmware, 0, firmwares, "Choose the firmware."),
     ROW(OsDef, "type/@arch", F_STRING, arch, 0, NULL, "Architecture."),
     ROW(OsDef, "type/@machine", F_STRING, machine, 0, NULL, "Machine type."),
     ROW(OsDef, "type", F_STRING, type, F_MISSING(ERR_XML), NULL, "hvm."),
@@ -130,10 +130,10 @@ static const Field os_fields[] = {
     ROW(OsDef, "acpi/table", F_LIST, acpi_tables, 0, &acpi_table_schema, "ACPI tables."),
     ROW(OsDef, "boot", F_LIST, boots, 0, &boot_schema, "Boot order by kind."),
     ROW(OsDef, "bootmenu/@enable", F_ENUM, bootmenu, F_NONEMPTY, yes_no, "A menu at boot."),
-    ROW_HAS(OsDef, "bootmenu/@timeout", F_U32, bootmenu_timeout, UNSUPPORTED, RANGE(0, 65535),
+    ROW_HAS(OsDef, "bootmenu/@timeout", F_U32, bootmenu_timeout, 0, NULL,
             "Milliseconds it stays."),
     ROW(OsDef, "bios/@useserial", F_ENUM, useserial, 0, yes_no, "Output to the serial port."),
-    ROW_HAS(OsDef, "bios/@rebootTimeout", F_I32, reboot_timeout, UNSUPPORTED, RANGE(-1, 65535),
+    ROW_HAS(OsDef, "bios/@rebootTimeout", F_I32, reboot_timeout, 0, NULL,
             "Milliseconds until it tries again."),
     ROW(OsDef, "smbios/@mode", F_ENUM, smbios, UNSUPPORTED, smbios_modes,
         "Where SMBIOS comes from."),
@@ -185,8 +185,7 @@ static const Field hyperv_fields[] = {
     STATE(HypervFeatures, "vapic", vapic, "Virtual APIC."),
     STATE(HypervFeatures, "spinlocks", spinlocks, "Spinlocks."),
     WHEN(HypervFeatures, spinlocks, BIT(ON)),
-    ROW(HypervFeatures, "spinlocks/@retries", F_U32, spinlock_retries, UNSUPPORTED | F_REQUIRED,
-        RANGE(4095, G_MAXUINT32), "Tries before the host is told."),
+    ROW(HypervFeatures, "spinlocks/@retries", F_U32, spinlock_retries, F_REQUIRED, NULL, "Tries before the host is told."),
     WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
     STATE(HypervFeatures, "vpindex", vpindex, "Index of a processor."),
     STATE(HypervFeatures, "runtime", runtime, "Time that a processor ran."),
@@ -343,13 +342,13 @@ static const Field clock_fields[] = {
     ROW(ClockDef, "@offset", F_ENUM, offset, UNSUPPORTED, clock_offsets, "What it shows at start."),
     WHEN(ClockDef, offset, BIT(CLOCK_VARIABLE)),
     ROW_HAS(ClockDef, "@adjustment", F_I64, adjustment, 0, NULL, "Seconds."),
-    ROW(ClockDef, "@basis", F_ENUM, basis, 0, clock_bases, "Seconds from what."),
+    ROW(ClockDef, "@basis", F_ENUM, basis, UNSUPPORTED, clock_bases, "Seconds from what."),
     WHEN(ClockDef, offset, BIT(CLOCK_UTC) | BIT(CLOCK_LOCALTIME)),
     ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, 0, NULL, "reset."),
     WHEN(ClockDef, offset, BIT(CLOCK_TIMEZONE)),
     ROW(ClockDef, "@timezone", F_STRING, timezone, F_REQUIRED, NULL, "Zone."),
     WHEN(ClockDef, offset, BIT(CLOCK_ABSOLUTE)),
-    ROW(ClockDef, "@start", F_I64, start, F_ALWAYS | F_MISSING(ERR_INTERNAL), NULL, "Epoch."),
+    ROW(ClockDef, "@start", F_I64, start, F_ALWAYS | F_ERR(ERR_INTERNAL) | F_MISSING(ERR_INTERNAL), RANGE(0, G_MAXINT64), "Epoch."),
     WHEN_END,
     ROW(ClockDef, "timer", F_LIST, timers, 0, &timer_schema, "Timers."),
     ROW_END
@@ -465,18 +464,18 @@ static const XmlNamespace namespaces[] = { { "qemu", "http://libvirt.org/schemas
                                            { 0 } };
 
 static const Field qemu_arg_fields[] = {
-    ROW(QemuArg, "@value", F_STRING, value, F_REQUIRED, NULL, "Argument."), ROW_END
+    ROW(QemuArg, "@value", F_STRING, value, F_MISSING(ERR_INTERNAL), NULL, "Argument."), ROW_END
 };
 static const Schema qemu_arg_schema = { "qemu:arg", sizeof(QemuArg), qemu_arg_fields };
 
 static const Field qemu_env_fields[] = {
-    ROW(QemuEnv, "@name", F_STRING, name, F_REQUIRED, NULL, "Variable."),
+    ROW(QemuEnv, "@name", F_STRING, name, F_MISSING(ERR_INTERNAL), NULL, "Variable."),
     ROW(QemuEnv, "@value", F_STRING, value, 0, NULL, "Its value."), ROW_END
 };
 static const Schema qemu_env_schema = { "qemu:env", sizeof(QemuEnv), qemu_env_fields };
 
 static const Field qemu_capability_fields[] = {
-    ROW(QemuCapability, "@capability", F_STRING, capability, F_REQUIRED, NULL, "Name."), ROW_END
+    ROW(QemuCapability, "@capability", F_STRING, capability, F_MISSING(ERR_INTERNAL), NULL, "Name."), ROW_END
 };
 static const Schema qemu_capability_schema = { "qemu:add", sizeof(QemuCapability),
                                                qemu_capability_fields };
@@ -518,9 +517,9 @@ static const Schema qemu_schema = { "qemu", sizeof(QemuNamespace), qemu_fields }
 /* ---- the domain */
 
 static const Field domain_fields[] = {
-    ROW(DomainDef, "@type", F_ENUM, virt_type, F_REQUIRED, virt_types, "Accelerator."),
+    ROW(DomainDef, "@type", F_ENUM, virt_type, UNSUPPORTED | F_MISSING(ERR_INTERNAL), virt_types, "Accelerator."),
     ROW(DomainDef, "@id", F_U32, id, F_LIVE | F_STATE, NULL, "Number while it runs."),
-    ROW(DomainDef, "name", F_STRING, name, F_REQUIRED, NULL, "Name."),
+    ROW(DomainDef, "name", F_STRING, name, F_MISSING(ERR_NO_NAME), NULL, "Name."),
     ROW(DomainDef, "uuid", F_UUID, uuid, F_ERR(ERR_INTERNAL), NULL, "UUID."),
     ROW(DomainDef, "genid", F_FLAG, genid, 0, NULL, "Generation id."),
     ROW(DomainDef, "genid", F_UUID, genid_uuid, F_ERR(ERR_INTERNAL), NULL, "Its value."),
@@ -536,7 +535,7 @@ static const Field domain_fields[] = {
     ROW(DomainDef, "memtune", F_PTR, memtune, F_FILLED, &memtune_schema, "Memory limits."),
     ROW(DomainDef, "memoryBacking", F_PTR, backing, F_FILLED, &backing_schema,
         "What memory is made of."),
-    ROW(DomainDef, "vcpu/@placement", F_ENUM, vcpu_placement, UNSUPPORTED, placements, "Who pins."),
+    ROW(DomainDef, "vcpu/@placement", F_ENUM, vcpu_placement, 0, placements, "Who pins."),
     ROW(DomainDef, "vcpu/@cpuset", F_BITMAP, cpuset, F_NONEMPTY, NULL, "CPUs of the host."),
     ROW(DomainDef, "vcpu/@current", F_U32, vcpus_current, 0, RANGE(1, G_MAXUINT32), "Plugged."),
     ROW(DomainDef, "vcpu", F_U32, vcpus, 0, RANGE(1, 65535), "Processors."),

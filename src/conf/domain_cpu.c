@@ -49,7 +49,7 @@ static const Schema maxphysaddr_schema = { "maxphysaddr", sizeof(CpuMaxphysaddr)
                                            maxphysaddr_fields };
 
 static const Field feature_fields[] = {
-    ROW(CpuFeature, "@policy", F_ENUM, policy, 0, policies, "Whether the guest gets it."),
+    ROW(CpuFeature, "@policy", F_ENUM, policy, UNSUPPORTED, policies, "Whether the guest gets it."),
     ROW(CpuFeature, "@name", F_STRING, name, F_REQUIRED, NULL, "Feature."), ROW_END
 };
 static const Schema feature_schema = { "feature", sizeof(CpuFeature), feature_fields };
@@ -109,12 +109,12 @@ static const Field numa_fields[] = { ROW(CpuNuma, "cell", F_LIST, cells, 0, &cel
 static const Schema numa_schema = { "numa", sizeof(CpuNuma), numa_fields };
 
 static const Field cpu_fields[] = {
-    ROW(CpuDef, "@mode", F_ENUM, mode, 0, cpu_modes, "Where the model comes from."),
+    ROW(CpuDef, "@mode", F_ENUM, mode, UNSUPPORTED, cpu_modes, "Where the model comes from."),
     ROW(CpuDef, "@match", F_ENUM, match, 0, cpu_matches, "How exact it is."),
     ROW(CpuDef, "@check", F_ENUM, check, 0, cpu_checks, "What is checked at start."),
     ROW(CpuDef, "@migratable", F_ENUM, migratable, 0, on_off, "Only what can migrate."),
     ROW(CpuDef, "@deprecated_features", F_ENUM, deprecated_features, 0, on_off, "Of s390x."),
-    ROW(CpuDef, "model/@fallback", F_ENUM, fallback, 0, fallbacks, "Whether another may stand in."),
+    ROW(CpuDef, "model/@fallback", F_ENUM, fallback, UNSUPPORTED, fallbacks, "Whether another may stand in."),
     ROW(CpuDef, "model/@vendor_id", F_STRING, vendor_id, 0, NULL, "Vendor that the guest sees."),
     ROW(CpuDef, "model", F_STRING, model, 0, NULL, "Model."),
     ROW(CpuDef, "vendor", F_STRING, vendor, 0, NULL, "Vendor that the host must have."),
@@ -159,13 +159,13 @@ const Schema iothread_schema = { "iothread", sizeof(IothreadDef), iothread_field
 
 static const Field vcpupin_fields[] = {
     ROW(VcpuPin, "@vcpu", F_U32, id, F_ALWAYS | F_REQUIRED, NULL, "Vcpu."),
-    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_REQUIRED, NULL, "CPUs of the host."), ROW_END
+    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_MISSING(ERR_INTERNAL), NULL, "CPUs of the host."), ROW_END
 };
 static const Schema vcpupin_schema = { "vcpupin", sizeof(VcpuPin), vcpupin_fields };
 
 static const Field iothreadpin_fields[] = {
     ROW(VcpuPin, "@iothread", F_U32, id, F_REQUIRED, RANGE(1, G_MAXUINT32), "Iothread."),
-    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_REQUIRED, NULL, "CPUs of the host."), ROW_END
+    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_MISSING(ERR_INTERNAL), NULL, "CPUs of the host."), ROW_END
 };
 static const Schema iothreadpin_schema = { "iothreadpin", sizeof(VcpuPin), iothreadpin_fields };
 
@@ -252,16 +252,16 @@ static const char *const placements[] = { NULL, "static", "auto", NULL };
 
 static const Field memnode_fields[] = {
     ROW(NumaMemnode, "@cellid", F_U32, cell, F_ALWAYS | F_REQUIRED, NULL, "Cell of the guest."),
-    ROW(NumaMemnode, "@mode", F_ENUM, mode, F_REQUIRED, numa_modes, "Policy."),
+    ROW(NumaMemnode, "@mode", F_ENUM, mode, 0, numa_modes, "Policy."),
     ROW(NumaMemnode, "@nodeset", F_BITMAP, nodes, F_REQUIRED, NULL, "Nodes of the host."), ROW_END
 };
 static const Schema memnode_schema = { "memnode", sizeof(NumaMemnode), memnode_fields };
 
 static const Field numatune_fields[] = {
     ROW(NumatuneDef, "memory", F_FLAG, has_memory, 0, NULL, "All memory."),
-    ROW(NumatuneDef, "memory/@mode", F_ENUM, mode, 0, numa_modes, "Policy."),
+    ROW(NumatuneDef, "memory/@mode", F_ENUM, mode, UNSUPPORTED, numa_modes, "Policy."),
     ROW(NumatuneDef, "memory/@nodeset", F_BITMAP, nodes, F_NONEMPTY, NULL, "Nodes of the host."),
-    ROW(NumatuneDef, "memory/@placement", F_ENUM, placement, 0, placements, "Who chooses."),
+    ROW(NumatuneDef, "memory/@placement", F_ENUM, placement, UNSUPPORTED, placements, "Who chooses."),
     ROW(NumatuneDef, "memnode", F_LIST, memnodes, 0, &memnode_schema, "Memory of one cell."),
     ROW_END
 };
