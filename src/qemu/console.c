@@ -124,7 +124,7 @@ set_path(CharDef *c, const char *path)
 }
 
 void
-consoles_set_pty(DomainDef *live, const char *label, const char *path)
+consoles_learn(DomainDef *live, const char *label, const char *pty, gboolean open)
 {
     GPtrArray *lists[] = { live->devices.consoles, live->devices.serials, live->devices.parallels,
                            live->devices.channels };
@@ -132,12 +132,15 @@ consoles_set_pty(DomainDef *live, const char *label, const char *path)
 
     for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
         CharDef *c = find_alias(lists[i], alias);
-        if (!c || c->source.type != CHAR_PTY)
+        if (!c)
             continue;
-        set_path(c, path);
-        if (lists[i] == live->devices.consoles) {
+        if (lists[i] == live->devices.channels && c->target_type == CHANNEL_VIRTIO)
+            c->state = open ? CHANNEL_CONNECTED : CHANNEL_DISCONNECTED;
+        if (pty && c->source.type == CHAR_PTY)
+            set_path(c, pty);
+        if (pty && lists[i] == live->devices.consoles) {
             g_free(c->tty);
-            c->tty = g_strdup(path);
+            c->tty = g_strdup(pty);
         }
     }
 }

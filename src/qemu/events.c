@@ -118,7 +118,7 @@ on_wakeup(const Heard *h)
 
     if (h->vm->state == VM_PMSUSPENDED) {
         vm_enter(h->vm, VM_RUNNING, RUNNING_WAKEUP);
-        vm_tell(h->vm, LIFECYCLE_STARTED, 1);
+        vm_tell(h->vm, LIFECYCLE_STARTED, STARTED_WAKEUP);
     }
     event_emit(&e);
 }
@@ -334,8 +334,8 @@ on_port(const Heard *h)
 
         if (g_strcmp0(c->info.alias, said(h, "id")) != 0)
             continue;
-        c->state = open ? 1 : 2;
-        e.n[0] = open ? 1 : 2;
+        c->state = open ? CHANNEL_CONNECTED : CHANNEL_DISCONNECTED;
+        e.n[0] = c->state;
         e.n[1] = 2; /* channel */
         if (g_strcmp0(c->name, "org.qemu.guest_agent.0") == 0)
             event_emit(&e);

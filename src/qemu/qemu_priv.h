@@ -162,7 +162,9 @@ enum {
     SHUTOFF_FAILED = 6
 };
 enum { CRASHED_PANICKED = 1 };
+enum { CHANNEL_CONNECTED = 1, CHANNEL_DISCONNECTED = 2 }; /* CharDef.state */
 /* Details of lifecycle events. */
+enum { STARTED_BOOTED = 0, STARTED_WAKEUP = 4 };
 enum { SUSPENDED_PAUSED = 0, SUSPENDED_IOERROR = 2, SUSPENDED_WATCHDOG = 3 };
 enum { STOPPED_SHUTDOWN = 0, STOPPED_DESTROYED = 1, STOPPED_CRASHED = 2, STOPPED_FAILED = 5 };
 enum { SHUTDOWN_FINISHED = 0, SHUTDOWN_GUEST = 1, SHUTDOWN_HOST = 2 };
@@ -312,8 +314,6 @@ guint key_number(guint codeset, guint key);
  * ---------------------------------------------------- */
 
 extern const FlowTable start_table;
-/* Starts it again after its end, for on_crash and its kin. */
-void start_again(Vm *vm);
 /* QEMU is gone, or must go: runs as a job that preempts others. */
 void vm_stop(Vm *vm, StopWhy why, gboolean graceful);
 void stop_check(Vm *vm); /* has it ended by itself? */
@@ -366,10 +366,13 @@ StepResult helpers_stop(Flow *f, gpointer obj);
 char *helpers_tpm_socket(const char *run_dir); /* where swtpm listens */
 /* Finds the images below the disks' own and writes them into the live definition (chain.c). */
 gboolean chain_fill(DomainDef *live, GError **err);
-gboolean take_vcpus(gpointer obj, json_object *ret, GError **err); /* of query-cpus-fast */
+/* Readers of query-cpus-fast and query-chardev. */
+gboolean take_vcpus(gpointer obj, json_object *ret, GError **err);
+gboolean take_chardevs(gpointer obj, json_object *ret, GError **err);
 
 /* stats.c, console.c */
-/* The pseudo-terminal that QEMU opened for a chardev ("charserial0"). */
-void consoles_set_pty(DomainDef *live, const char *label, const char *path);
+/* What QEMU says of a chardev ("charserial0"): the pseudo-terminal that it opened (NULL: none), and
+ * whether the guest has it open. */
+void consoles_learn(DomainDef *live, const char *label, const char *pty, gboolean open);
 void counters_free(Counters *c);
 void consoles_free(Consoles *c);

@@ -238,6 +238,16 @@ on_balloon_now(json_object *ret, const GError *err, gpointer user)
 }
 
 static void
+on_chardevs_now(json_object *ret, const GError *err, gpointer user)
+{
+    Vm *vm = user;
+
+    if (!err && vm->run)
+        take_chardevs(vm, ret, NULL);
+    object_unref(vm);
+}
+
+static void
 on_vcpus_now(json_object *ret, const GError *err, gpointer user)
 {
     Vm *vm = user;
@@ -261,6 +271,7 @@ resume_talk(Vm *vm)
     qmp_call(vm->run->qmp, "query-status", NULL, on_state, object_ref(vm));
     qmp_call(vm->run->qmp, "query-balloon", NULL, on_balloon_now, object_ref(vm));
     qmp_call(vm->run->qmp, "query-cpus-fast", NULL, on_vcpus_now, object_ref(vm));
+    qmp_call(vm->run->qmp, "query-chardev", NULL, on_chardevs_now, object_ref(vm));
 }
 
 static void

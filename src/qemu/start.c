@@ -55,12 +55,12 @@ announce(Vm *vm)
 {
     if (vm->run->flags & VM_START_PAUSED) {
         vm_enter(vm, VM_PAUSED, PAUSED_USER);
-        vm_tell(vm, LIFECYCLE_STARTED, 0);
+        vm_tell(vm, LIFECYCLE_STARTED, STARTED_BOOTED);
         vm_tell(vm, LIFECYCLE_SUSPENDED, SUSPENDED_PAUSED);
     } else {
         vm_enter(vm, VM_RUNNING, RUNNING_BOOTED);
         vm_tell(vm, LIFECYCLE_RESUMED, 0);
-        vm_tell(vm, LIFECYCLE_STARTED, 0);
+        vm_tell(vm, LIFECYCLE_STARTED, STARTED_BOOTED);
     }
 }
 
@@ -125,12 +125,6 @@ void
 vm_start(Vm *vm, guint flags, Asker who, VmDone done, gpointer user)
 {
     vm_ask(vm, &start_kind, flags, g_new0(Starting, 1), starting_free, who, done, user);
-}
-
-void
-start_again(Vm *vm)
-{
-    vm_start(vm, 0, "vmd", NULL, NULL);
 }
 
 /* ---- transient domains */

@@ -120,12 +120,6 @@ take_guest_stats(Run *run, json_object *ret)
     c->guest = json_object_get(ret);
 }
 
-static void
-take_balloon(Run *run, json_object *ret)
-{
-    run->balloon_kib = (guint64)json_int(ret, "actual", 0) / 1024;
-}
-
 /* ---- the bounded query */
 
 typedef struct Refresh {
@@ -158,6 +152,12 @@ has_balloon(const Run *run)
     return b && b->model != BALLOON_NONE && b->model != BALLOON_XEN && b->info.alias;
 }
 
+static gboolean
+has_guest_stats(const Run *run)
+{
+    return has_balloon(run) && run->live->devices.balloon->stats_period > 0;
+}
+
 static json_object *
 guest_stats_args(const Run *run)
 {
@@ -170,8 +170,7 @@ guest_stats_args(const Run *run)
 static const Query queries[] = {
     { VM_STATS_BLOCK, "query-blockstats", NULL, NULL, take_block_stats },
     { VM_STATS_BLOCK, "query-block", NULL, NULL, take_block_info },
-    { VM_STATS_BALLOON, "query-balloon", NULL, has_balloon, take_balloon },
-    { VM_STATS_BALLOON, "qom-get", guest_stats_args, has_balloon, take_guest_stats },
+    { VM_STATS_BALLOON, "qom-get", guest_stats_args, has_guest_stats, take_guest_stats },
 };
 
 static void

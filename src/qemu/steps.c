@@ -453,8 +453,8 @@ greet_monitor(Flow *f, gpointer obj, GError **err)
     return STEP_WAIT;
 }
 
-/* [{"label": "charserial0", "filename": "pty:/dev/pts/3"}] */
-static gboolean
+/* [{"label": "charserial0", "filename": "pty:/dev/pts/3", "frontend-open": true}] */
+gboolean
 take_chardevs(gpointer obj, json_object *ret, GError **err)
 {
     Vm *vm = obj;
@@ -462,8 +462,10 @@ take_chardevs(gpointer obj, json_object *ret, GError **err)
     for (gsize i = 0; i < json_object_array_length(ret); i++) {
         json_object *row = json_object_array_get_idx(ret, i);
         const char *label = json_str(row, "label"), *file = json_str(row, "filename");
-        if (label && file && g_str_has_prefix(file, "pty:"))
-            consoles_set_pty(vm->run->live, label, file + strlen("pty:"));
+        gboolean pty = file && g_str_has_prefix(file, "pty:");
+        if (label)
+            consoles_learn(vm->run->live, label, pty ? file + strlen("pty:") : NULL,
+                           json_flag(row, "frontend-open"));
     }
     return TRUE;
 }
@@ -485,11 +487,36 @@ take_vcpus(gpointer obj, json_object *ret, GError **err)
 }
 
 static gboolean
+has_balloon(gpointer obj)
+{
+    const BalloonDef *b = ((Vm *)obj)->run->live->devices.balloon;
+
+    return b && b->model != BALLOON_NONE && b->model != BALLOON_XEN;
+}
+
+/* The guest begins with all its memory and gives some back. */
+static gboolean
+wants_balloon(gpointer obj)
+{
+    const DomainDef *live = ((Vm *)obj)->run->live;
+
+    return has_balloon(obj) && live->current_memory && live->current_memory < live->memory;
+}
+
+static json_object *
+balloon_args(gpointer obj)
+{
+    const DomainDef *live = ((Vm *)obj)->run->live;
+
+    return json_make("value", 'i', (gint64)live->current_memory * 1024, NULL);
+}
+
+static gboolean
 wants_balloon_stats(gpointer obj)
 {
     const BalloonDef *b = ((Vm *)obj)->run->live->devices.balloon;
 
-    return b && b->model != BALLOON_NONE && b->stats_period > 0;
+    return has_balloon(obj) && b->stats_period > 0;
 }
 
 static json_object *
@@ -521,6 +548,7 @@ read_back(Flow *f, gpointer obj, GError **err)
         { "query-chardev", NULL, NULL, take_chardevs, FALSE },
         { "query-cpus-fast", NULL, NULL, take_vcpus, FALSE },
         { "set-action", ends_on_reboot, reboot_args, NULL, FALSE },
+        { "balloon", wants_balloon, balloon_args, NULL, TRUE },
         { "qom-set", wants_balloon_stats, balloon_stats_args, NULL, TRUE },
         { 0 },
     };

@@ -333,6 +333,35 @@ qemu_init(const Paths *paths, GError **err)
     return TRUE;
 }
 
+/* A host that boots has more to do than to start all its guests in one breath. */
+#define AUTOSTART_AT_ONCE 4
+
+static GQueue to_start = G_QUEUE_INIT; /* of Vm, referenced */
+
+static void start_next(void);
+
+static void
+on_autostarted(Vm *vm, const GError *err, gpointer user)
+{
+    if (err)
+        log_error("autostart of domain '%s': %s", vm->obj.name, err->message);
+    start_next();
+}
+
+static void
+start_next(void)
+{
+    gboolean started = FALSE;
+    Vm *vm;
+
+    while (!started && (vm = g_queue_pop_head(&to_start))) {
+        started = !vm->run && vm->persistent;
+        if (started)
+            vm_start(vm, 0, "autostart", on_autostarted, NULL);
+        object_unref(vm);
+    }
+}
+
 /* The folder is gone after a boot of the host, and this mark with it. */
 void
 qemu_autostart(void)
@@ -343,17 +372,18 @@ qemu_autostart(void)
     if (access(mark, F_OK) == 0 || !file_write_volatile(mark, "", 0, 0600, NULL))
         return;
     vms = vm_list();
-    for (guint i = 0; i < vms->len; i++) {
-        Vm *vm = vms->pdata[i];
-        if (vm->autostart && !vm->run)
-            start_again(vm);
-    }
+    for (guint i = 0; i < vms->len; i++)
+        if (((Vm *)vms->pdata[i])->autostart)
+            g_queue_push_tail(&to_start, object_ref(vms->pdata[i]));
+    for (int i = 0; i < AUTOSTART_AT_ONCE; i++)
+        start_next();
 }
 
 void
 qemu_done(void)
 {
     vmlog_watch(FALSE);
+    g_queue_clear_full(&to_start, object_unref);
     g_clear_pointer(&qemu_vms, registry_free);
     capable_done();
 }
