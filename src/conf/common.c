@@ -28,7 +28,8 @@ const Schema pci_address_schema = { "address", sizeof(PciAddress), pci_address_f
 gboolean
 pci_address_is_empty(const PciAddress *a)
 {
-    return !a->domain && !a->bus && !a->slot && !a->function;
+    /* slot 0 of bus 0 is the board's own, whichever the function */
+    return !a->domain && !a->bus && !a->slot;
 }
 
 static const NumSpec any_port = { 0, G_MAXUINT32, NULL };

@@ -195,6 +195,9 @@ fill_model(const Fill *f, ControllerDef *c)
 gboolean
 fill_controllers(Fill *f, GError **err)
 {
+    EACH (ControllerDef, untyped, f->def->devices.controllers)
+        if (!untyped->type)
+            untyped->type = CONTROLLER_IDE;
     if (f->def->devices.controllers)
         sort_controllers(f->def);
     EACH (ControllerDef, c, f->def->devices.controllers)
