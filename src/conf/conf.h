@@ -101,7 +101,8 @@ DomainDef *domain_copy(const DomainDef *def);
 gboolean domain_equal(const DomainDef *a, const DomainDef *b);
 void domain_free(DomainDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainDef, domain_free)
-/* Fills and checks what was read or changed. */
+/* Fills what was read or changed; fills and checks it. */
+gboolean domain_complete(DomainDef *def, const ConfContext *context, GError **err);
 gboolean domain_settle(DomainDef *def, const ConfContext *context, GError **err);
 /* Completes a definition (fill.c): machine, cpu, controllers, addresses and so on. Twice is as
  * once. */
@@ -122,8 +123,8 @@ gboolean device_parse(const char *xml, gssize len, guint flags, Device *ret_devi
 void device_done(Device *device);
 char *device_format(const Device *device, guint flags);
 
-/* The definition with one device more, less, or changed: filled and checked; NULL and an error when
- * that cannot be. attach and update take device->def. A device is found by what identifies its kind
+/* The definition with one device more, less, or changed: filled and, but for what is left after a
+ * detach, checked; NULL and an error when that cannot be. attach and update take device->def. A device is found by what identifies its kind
  * (a disk's target, an interface's MAC address ...), and by its address where that is given. */
 DomainDef *domain_attach(const DomainDef *def, Device *device, const ConfContext *context,
                          GError **err);

@@ -165,7 +165,7 @@ device_completed(const DomainDef *def, const Device *device, const ConfContext *
     scratch->devices.emulator = g_steal_pointer(&emulator);
     place = place_of(scratch, device->schema);
     place_add(place, copy);
-    domain_settle(scratch, context, NULL); /* it may well not stand alone */
+    domain_complete(scratch, context, NULL); /* it may well not stand alone */
     for (guint i = 0; i < place_count(place); i++)
         if (*place_item(place, i) == copy)
             place_take(place, i);
@@ -269,11 +269,24 @@ may_attach(DomainDef *def, const Kind *kind, const Device *device, const ConfCon
     return TRUE;
 }
 
+/* Disks stand in the order of their buses and targets, so the bus counts before all is filled. */
+static void
+settle_bus(const DomainDef *def, const Device *device, const ConfContext *context)
+{
+    DiskDef *disk = device->def, *completed;
+
+    if (device->schema != &disk_schema || disk->bus)
+        return;
+    completed = device_completed(def, device, context);
+    disk->bus = completed->bus;
+    schema_free(&disk_schema, completed);
+}
+
 static void
 add_device(DomainDef *def, Device *device)
 {
-    if (device->schema == &memory_schema && def->current_memory == def->memory)
-        def->current_memory = 0; /* follows the sum again */
+    if (device->schema == &memory_schema)
+        def->current_memory += ((const MemoryDevice *)device->def)->size;
     place_add(place_of(def, device->schema), g_steal_pointer(&device->def));
 }
 
@@ -304,6 +317,7 @@ domain_attach(const DomainDef *def, Device *device, const ConfContext *context, 
         return refuse(copy, kind, device, "attach", context, err);
     if (!may_attach(copy, kind, device, context, err))
         return NULL;
+    settle_bus(copy, device, context);
     add_device(copy, device);
     return domain_settle(copy, context, err) ? g_steal_pointer(&copy) : NULL;
 }
@@ -311,11 +325,20 @@ domain_attach(const DomainDef *def, Device *device, const ConfContext *context, 
 /* ---- detach */
 
 static void
+shrink_memory(DomainDef *def, const MemoryDevice *device)
+{
+    def->current_memory -= MIN(def->current_memory, device->size);
+}
+
+static void
 remove_device(DomainDef *def, const Schema *schema, guint at)
 {
     const CharDef *console = list_item(def->devices.consoles, 0);
+    gpointer device = place_take(place_of(def, schema), at);
 
-    schema_free(schema, place_take(place_of(def, schema), at));
+    if (schema == &memory_schema)
+        shrink_memory(def, device);
+    schema_free(schema, device);
     if (schema == &serial_schema && at == 0 && console && console->target_type == CONSOLE_SERIAL)
         schema_free(&console_schema, place_take(place_of(def, &console_schema), 0));
 }
@@ -337,7 +360,7 @@ domain_detach(const DomainDef *def, const Device *device, const ConfContext *con
     if (!find_same(copy, kind, device, context, kind->absent, &at, err))
         return NULL;
     remove_device(copy, kind->schema, at);
-    return domain_settle(copy, context, err) ? g_steal_pointer(&copy) : NULL;
+    return domain_complete(copy, context, err) ? g_steal_pointer(&copy) : NULL;
 }
 
 typedef struct Named {
@@ -379,7 +402,7 @@ domain_detach_alias(const DomainDef *def, const char *alias, const ConfContext *
             break;
         }
     }
-    return domain_settle(copy, context, err) ? g_steal_pointer(&copy) : NULL;
+    return domain_complete(copy, context, err) ? g_steal_pointer(&copy) : NULL;
 }
 
 /* ---- update */

@@ -583,14 +583,18 @@ find_caps(const DomainDef *def, const ConfContext *context, GError **err)
 }
 
 gboolean
+domain_complete(DomainDef *def, const ConfContext *context, GError **err)
+{
+    const EmulatorCaps *caps = find_caps(def, context, err);
+
+    return caps && domain_fill(def, caps, context, err);
+}
+
+gboolean
 domain_settle(DomainDef *def, const ConfContext *context, GError **err)
 {
-    const EmulatorCaps *caps;
-
-    if (!domain_check_written(def, err))
-        return FALSE;
-    caps = find_caps(def, context, err);
-    return caps && domain_fill(def, caps, context, err) && domain_check(def, caps, err);
+    return domain_check_written(def, err) && domain_complete(def, context, err) &&
+           domain_check(def, find_caps(def, context, err), err);
 }
 
 DomainDef *
