@@ -187,9 +187,10 @@ check_seat(const PciBus *bus, const PciAddress *a, guint connect, GError **err)
         return fail(err, ERR_XML, "Invalid PCI address %s. function must be <= 7", name);
     if ((bus->functions[a->slot] & (1 << a->function)) != 0)
         return fail(err, ERR_XML, "Attempted double use of PCI Address %s", name);
-    /* who names a seat may put an endpoint of the other sort there */
-    if ((bus->accepts & connect) != 0 || ((connect & (PCI_LEGACY | PCI_EXPRESS)) != 0 &&
-                                          (bus->accepts & (PCI_LEGACY | PCI_EXPRESS)) != 0))
+    /* who names a seat may put an endpoint of the other sort there, or a bridge for one */
+    if ((bus->accepts & connect) != 0 ||
+        ((connect & (PCI_LEGACY | PCI_EXPRESS | PCI_BRIDGE)) != 0 &&
+         (bus->accepts & (PCI_LEGACY | PCI_EXPRESS)) != 0))
         return TRUE;
     if (connect & PCI_INTEGRATED)
         return fail(err, ERR_XML,
