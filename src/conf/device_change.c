@@ -282,9 +282,27 @@ settle_bus(const DomainDef *def, const Device *device, const ConfContext *contex
     schema_free(&disk_schema, completed);
 }
 
+/* The first serial port is the console too, where it is added to a machine that had none. */
+static void
+add_console(DomainDef *def, const CharDef *serial)
+{
+    const CharDef *first = list_item(def->devices.consoles, 0);
+    CharDef *console;
+
+    if (list_length(def->devices.serials) > 0 || (first && first->target_type == CONSOLE_SERIAL))
+        return;
+    console = schema_new(&console_schema);
+    console->target_type = CONSOLE_SERIAL;
+    if (serial->info.address.type == ADDRESS_ISA)
+        console->info.address = serial->info.address;
+    list_insert(&def->devices.consoles, 0, console);
+}
+
 static void
 add_device(DomainDef *def, Device *device)
 {
+    if (device->schema == &serial_schema)
+        add_console(def, device->def);
     if (device->schema == &memory_schema)
         def->current_memory += ((const MemoryDevice *)device->def)->size;
     place_add(place_of(def, device->schema), g_steal_pointer(&device->def));
