@@ -1,10 +1,15 @@
-/* Names of devices, numbers of images and paths of sockets for one run: what QEMU's ids, events and
- * the live document are spelled with. They follow from the definition alone, so that a client can
- * foretell them. Names that the user gave stay. Pure.
+/* What a definition becomes for one run: names of devices, numbers of images, paths of sockets,
+ * addresses that were left to us. QEMU's ids, events and the live document are spelled with them.
+ * They follow from the definition alone, so that a client can foretell them. Names that the user
+ * gave stay. Pure.
  */
 #include <string.h>
 
 #include "qemu_priv.h"
+
+#define MIB            1024 /* in KiB */
+#define DEFAULT_LISTEN "127.0.0.1"
+enum { CHANNEL_DISCONNECTED = 2 };
 
 #define LEN(list) ((list) != NULL ? (list)->len : 0)
 
@@ -87,6 +92,13 @@ number_images(DomainDef *def)
 
         if (disk->bus == DISK_BUS_SD || disk->source.type == SOURCE_VHOST_USER)
             continue;
+        /* A tray starts closed; one without a medium has a number all the same. */
+        disk->tray = 0;
+        if (disk_is_empty(disk)) {
+            disk->driver.format = FORMAT_NONE;
+            next++;
+            continue;
+        }
         number_source(&disk->source, &next);
         for (BackingStore *b = disk->backing; b != NULL && b->source.type != SOURCE_NONE;
              b = b->backing) {
@@ -231,25 +243,53 @@ name_memories(Devices *d)
 /* ---- sockets that the document leaves to us */
 
 static void
+place_listen(GraphicsDef *g, const char *run_dir)
+{
+    GraphicsListen *l = LEN(g->listens) > 0 ? g->listens->pdata[0] : NULL;
+
+    if (g->type != GRAPHICS_VNC && g->type != GRAPHICS_SPICE)
+        return;
+    if (l != NULL && l->type == LISTEN_SOCKET && l->socket == NULL)
+        l->socket = g_strdup_printf("%s/%s.sock", run_dir,
+                                    g->type == GRAPHICS_SPICE ? "spice" : "vnc");
+    if (l != NULL && l->type == LISTEN_ADDRESS && l->address == NULL) {
+        l->address = g_strdup(DEFAULT_LISTEN);
+        g_free(g->listen);
+        g->listen = g_strdup(DEFAULT_LISTEN);
+    }
+}
+
+static void
 place_sockets(Devices *d, const char *run_dir)
 {
     for (guint i = 0; i < LEN(d->channels); i++) {
         CharDef *c = d->channels->pdata[i];
         CharEnd *end = c->source.type == CHAR_UNIX ? char_end_need(&c->source) : NULL;
 
+        if (c->target_type == CHANNEL_VIRTIO)
+            c->state = CHANNEL_DISCONNECTED;
         if (end == NULL || end->path != NULL)
             continue;
         end->mode = CHAR_BIND;
         end->path = g_build_filename(run_dir, c->name != NULL ? c->name : c->info.alias, NULL);
     }
-    for (guint i = 0; i < LEN(d->graphics); i++) {
-        const GraphicsDef *g = d->graphics->pdata[i];
-        GraphicsListen *l = LEN(g->listens) > 0 ? g->listens->pdata[0] : NULL;
+    for (guint i = 0; i < LEN(d->graphics); i++)
+        place_listen(d->graphics->pdata[i], run_dir);
+}
 
-        if (l != NULL && l->type == LISTEN_SOCKET && l->socket == NULL)
-            l->socket = g_strdup_printf("%s/%s.sock", run_dir,
-                                        g->type == GRAPHICS_SPICE ? "spice" : "vnc");
-    }
+/* ---- memory */
+
+/* QEMU counts it in MiB; the live document says what the guest really has. */
+static void
+round_memory(DomainDef *def)
+{
+    gboolean full = def->current_memory == def->memory;
+
+    if (def->cpu != NULL && def->cpu->numa != NULL)
+        return;
+    def->memory = (def->memory + MIB - 1) / MIB * MIB;
+    if (full)
+        def->current_memory = def->memory;
 }
 
 void
@@ -265,7 +305,7 @@ aliases_assign(DomainDef *def, const char *run_dir)
     name_nets(d);
     name_consoles(d);
     name_memories(d);
-    if (d->balloon != NULL)
+    if (d->balloon != NULL && d->balloon->model != BALLOON_NONE)
         name_it(&d->balloon->info, "balloon0");
     if (d->vsock != NULL)
         name_it(&d->vsock->info, "vsock0");
@@ -275,4 +315,5 @@ aliases_assign(DomainDef *def, const char *run_dir)
         name_it(&d->nvram->info, "nvram");
     number_images(def);
     place_sockets(d, run_dir);
+    round_memory(def);
 }

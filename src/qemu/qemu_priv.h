@@ -34,8 +34,8 @@ void capable_done(void);
 
 /* ---- the command line (args*.c, aliases.c) ----------------------------------------------- */
 
-/* Gives every device of a live definition its name, every image its number, and sockets without a
- * path one below run_dir. Twice is as once. */
+/* Gives every device of a live definition its name, every image its number, sockets without a path
+ * one below run_dir, and settles what the definition leaves to the start. Twice is as once. */
 void aliases_assign(DomainDef *def, const char *run_dir);
 
 typedef enum HostKind {
@@ -360,6 +360,8 @@ char *vmlog_read_from(Vm *vm, gint64 offset); /* the last words, trimmed */
 void vmlog_remove(Vm *vm);
 void vmlog_watch(gboolean on); /* rotates the logs of running VMs now and then */
 
+/* What devices are told once QEMU is there: limits, links that are down (tell.c). A row of start. */
+StepResult tell_devices(Flow *f, gpointer obj, GError **err);
 /* start's helpers: swtpm, and the guest's own copy of the firmware's variables (helpers.c) */
 StepResult helpers_start(Flow *f, gpointer obj, GError **err);
 StepResult helpers_stop(Flow *f, gpointer obj);

@@ -681,6 +681,7 @@ static const Step start_steps[] = {
     { "greet monitor", greet_monitor, NULL },
     { "read back", read_back, NULL },
     { "set passwords", set_passwords, NULL },
+    { "tell devices", tell_devices, NULL },
     { "save status", save_status, NULL },
     { "run guest", run_guest, NULL },
     { 0 },
