@@ -9,7 +9,6 @@
 
 #define MIB            1024 /* in KiB */
 #define DEFAULT_LISTEN "127.0.0.1"
-enum { CHANNEL_DISCONNECTED = 2 };
 
 #define LEN(list) ((list) != NULL ? (list)->len : 0)
 
