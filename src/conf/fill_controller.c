@@ -288,12 +288,28 @@ need_for_chars(Fill *f)
                      : 0);
 }
 
+/* More of the kind that is there. */
+static void
+need_scsi_upto(Fill *f, guint32 last)
+{
+    int model = default_scsi_model(f);
+
+    for (guint32 i = 0; i <= last; i++) {
+        const ControllerDef *c = controller_find(f->def, CONTROLLER_SCSI, i);
+
+        if (c && c->model && c->model != MODEL_AUTO)
+            model = c->model;
+        if (!c)
+            controller_add(f->def, CONTROLLER_SCSI, i, model);
+    }
+}
+
 gboolean
 fill_hostdev_controllers(Fill *f, GError **err G_GNUC_UNUSED)
 {
     EACH (HostdevDef, hostdev, f->def->devices.hostdevs)
         if (hostdev->source.type == HOSTDEV_SCSI && hostdev->info.address.type == ADDRESS_DRIVE)
-            need(f, CONTROLLER_SCSI, hostdev->info.address.drive.controller);
+            need_scsi_upto(f, hostdev->info.address.drive.controller);
     return TRUE;
 }
 

@@ -409,6 +409,13 @@ check_order(const ControllerDef *c, GError **err)
                 c->index, c->index, c->info.address.pci.bus);
 }
 
+static gboolean
+refuse(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNUSED,
+       gpointer user G_GNUC_UNUSED, GError **err)
+{
+    return !(is_homeless(info) || is_placed(info)) || fail(err, ERR_XML, "No PCI buses available");
+}
+
 gboolean
 fill_pci_addresses(Fill *f, GError **err)
 {
@@ -417,7 +424,7 @@ fill_pci_addresses(Fill *f, GError **err)
     Placing placing = { f, NULL, placed };
 
     if (!controller_find(f->def, CONTROLLER_PCI, 0))
-        return TRUE;
+        return !f->isapc || pci_each(f, refuse, NULL, err);
     if (!add_buses(f, placed, err))
         return FALSE;
     placing.topology = t = topology_of(f, FALSE);
