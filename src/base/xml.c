@@ -250,7 +250,7 @@ read_unit(const Field *f, const Place *p, gpointer at, GError **err)
         const char *text = place_text(&(Place){ p->el, unit }, &own);
 
         mark(&unit->_private, seen);
-        if (!size_unit_find(text, &scale))
+        if (*text && !size_unit_find(text, &scale))
             return fail_line(err, ERR_INVALID_ARG, p->el, "unknown suffix '%s'", text);
     }
     if (*n > G_MAXUINT64 / scale || *n * scale > G_MAXUINT64 - spec->stored)

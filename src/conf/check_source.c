@@ -186,12 +186,13 @@ check_encryption(const EncryptionDef *e, const DiskSource *s, int format, const 
 gboolean
 source_labels_check(const GPtrArray *seclabels, const char *what, GError **err)
 {
+    EACH (SeclabelDef, one, seclabels)
+        if (seclabels->len > 1 && !one->model)
+            return fail(err, ERR_XML, "%s: of several <seclabel> each must name its 'model'", what);
     for (guint i = 0; i < list_length(seclabels); i++) {
         const SeclabelDef *l = list_item(seclabels, i);
         const char *model = l->model ? l->model : "";
 
-        if (seclabels->len > 1 && !l->model)
-            return fail(err, ERR_XML, "%s: of several <seclabel> each must name its 'model'", what);
         if (l->relabel == YES && !l->label)
             return fail(err, ERR_XML, "%s: seclabel '%s' with relabel 'yes' needs a <label>", what,
                         model);
