@@ -335,7 +335,10 @@ size_format(const Field *f, gconstpointer at, GString *out)
 static gboolean
 bitmap_field_parse(const Field *f, const char *text, gpointer at, GError **err)
 {
-    Bitmap *b = bitmap_parse(text, err);
+    Bitmap *b = *text ? bitmap_parse(text, err) : NULL;
+
+    if (!*text)
+        return fail(err, ERR_INVALID_ARG, "a set of numbers is empty");
 
     if (!b)
         return FALSE;

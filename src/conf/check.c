@@ -5,6 +5,9 @@
 static const Rule *const tables[] = { domain_rules, firmware_rules,   cpu_rules,    tune_rules,
                                       disk_rules,   controller_rules, address_rules };
 
+static const Rule *const written_tables[] = { written_rules, tune_written_rules,
+                                              controller_written_rules };
+
 static gboolean
 check_table(const Rule *rules, const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
@@ -17,7 +20,10 @@ check_table(const Rule *rules, const DomainDef *def, const EmulatorCaps *caps, G
 gboolean
 domain_check_written(const DomainDef *def, GError **err)
 {
-    return check_table(written_rules, def, NULL, err);
+    for (guint i = 0; i < G_N_ELEMENTS(written_tables); i++)
+        if (!check_table(written_tables[i], def, NULL, err))
+            return FALSE;
+    return TRUE;
 }
 
 gboolean

@@ -17,7 +17,9 @@ typedef struct Rule {
 /* Before anything is filled in: what is looked at as it was written. caps is NULL. */
 gboolean domain_check_written(const DomainDef *def, GError **err);
 
-extern const Rule written_rules[];    /* check_written.c */
+extern const Rule written_rules[]; /* check_written.c */
+extern const Rule tune_written_rules[];
+extern const Rule controller_written_rules[];
 extern const Rule domain_rules[];     /* check_domain.c */
 extern const Rule firmware_rules[];   /* check_firmware.c */
 extern const Rule cpu_rules[];        /* check_cpu.c */

@@ -304,9 +304,6 @@ check_pci_root(const DomainDef *def, const ControllerDef *c, GError **err)
     const char *want = domain_is_q35(def) ? "pcie-root" : "pci-root";
     gboolean root = c->model == MODEL_PCI_ROOT || c->model == MODEL_PCIE_ROOT;
 
-    if (root && c->info.address.type)
-        return fail(err, ERR_CONFIG_UNSUPPORTED, "controller: PCI root '%s' has an <address>",
-                    model_of(c));
     if (root && c->index != 0 && domain_is_x86(def))
         return fail(err, ERR_XML, "controller: PCI root '%s' has index %u, it must be 0",
                     model_of(c), c->index);
@@ -315,6 +312,34 @@ check_pci_root(const DomainDef *def, const ControllerDef *c, GError **err)
     return g_strcmp0(model_of(c), want) == 0 ||
            fail(err, ERR_XML, "controller: PCI 0 of machine '%s' is of model '%s', not '%s'",
                 def->os.machine, want, model_of(c));
+}
+
+/* What the machine decides about a PCI controller, before seats are looked for on it. */
+static gboolean
+check_pci_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    EACH (ControllerDef, c, def->devices.controllers) {
+        if (c->type == CONTROLLER_NVME)
+            return fail(err, ERR_XML, "controller: type 'nvme' is not supported");
+        if (c->type != CONTROLLER_PCI || !c->has_index)
+            continue;
+        if (c->index > 255)
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "controller: PCI index %u is above 255",
+                        c->index);
+        if (!check_pci_root(def, c, err))
+            return FALSE;
+        if (!c->model)
+            return fail(err, ERR_INTERNAL, "controller: PCI %u has no 'model'", c->index);
+        if (c->model == MODEL_PCI_EXPANDER_BUS && domain_is_q35(def))
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "controller: model 'pci-expander-bus' needs an i440fx machine, not '%s'",
+                        def->os.machine);
+        if (c->model == MODEL_PCIE_EXPANDER_BUS && domain_is_i440fx(def))
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "controller: model 'pcie-expander-bus' needs a q35 machine, not '%s'",
+                        def->os.machine);
+    }
+    return TRUE;
 }
 
 static gboolean
@@ -333,8 +358,6 @@ check_pci(const DomainDef *def, const ControllerDef *c, GError **err)
 {
     const Address *a = &c->info.address;
 
-    if (c->index > 255)
-        return fail(err, ERR_CONFIG_UNSUPPORTED, "controller: PCI index %u is above 255", c->index);
     if (!c->model)
         return fail(err, ERR_INTERNAL, "controller: PCI %u has no 'model'", c->index);
     if (!check_pci_root(def, c, err))
@@ -347,7 +370,8 @@ check_pci(const DomainDef *def, const ControllerDef *c, GError **err)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "controller: model 'pcie-expander-bus' needs a q35 machine, not '%s'",
                     def->os.machine);
-    if (a->type == ADDRESS_PCI && c->index <= a->pci.bus && !pci_address_is_empty(&a->pci))
+    if (c->model == MODEL_PCI_BRIDGE && a->type == ADDRESS_PCI && c->index <= a->pci.bus &&
+        !pci_address_is_empty(&a->pci))
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "controller: PCI %u sits on bus %u, whose index must be smaller", c->index,
                     a->pci.bus);
@@ -403,9 +427,14 @@ check_controllers(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     return TRUE;
 }
 
+const Rule controller_written_rules[] = {
+    { "controller of USB", check_usb_controllers },
+    { "controller of PCI", check_pci_written },
+    { NULL },
+};
+
 const Rule controller_rules[] = {
     { "controller/@model", check_model },
-    { "controller of USB", check_usb_controllers },
     { "controller/@index", check_indexes },
     { "controller", check_controllers },
     { NULL },

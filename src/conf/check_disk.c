@@ -112,9 +112,6 @@ check_target(const DomainDef *def, const DiskDef *d, const EmulatorCaps *caps, G
 {
     if (d->tray && !is_ejectable(d))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "'tray' is of cdrom and floppy only");
-    if (d->removable && d->bus != DISK_BUS_USB &&
-        (d->bus != DISK_BUS_SCSI || d->device != DISK_DISK))
-        return fail(err, ERR_XML, "'removable' is of disks on bus 'usb' and 'scsi' only");
     if (d->rotation_rate &&
         (d->device != DISK_DISK ||
          !(BIT(d->bus) & (BIT(DISK_BUS_SCSI) | BIT(DISK_BUS_IDE) | BIT(DISK_BUS_SATA)))))
@@ -371,7 +368,12 @@ check_startup_policy(const DomainDef *def, const DiskDef *d, const EmulatorCaps 
 static gboolean
 check_sources(const DomainDef *def, const DiskDef *d, const EmulatorCaps *caps, GError **err)
 {
-    if (!source_check(&d->source, d->driver.format, "source", err))
+    DiskSource whole = d->source;
+
+    /* The older place of these two is the disk itself. */
+    whole.encryption = d->encryption ? d->encryption : d->source.encryption;
+    whole.auth = d->auth ? d->auth : d->source.auth;
+    if (!source_check(&whole, d->driver.format, "source", err))
         return FALSE;
     if (d->source.type == SOURCE_DIR && !disk_is_empty(d) && !is_readonly(d))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "a source of type 'dir' needs <readonly>");
@@ -423,6 +425,7 @@ check_vhost_user(const DomainDef *def, const DiskDef *d, const EmulatorCaps *cap
         { "driver iothread", v->iothread || v->iothread_maps },
         { "driver detect_zeroes", v->detect_zeroes },
         { "driver metadata_cache", v->metadata_cache != 0 },
+        { "iotune", d->iotune != NULL },
         { "bus other than 'virtio'", d->bus != DISK_BUS_VIRTIO },
     };
 

@@ -36,6 +36,8 @@ protocol_rule(int protocol)
 static gboolean
 check_auth(const AuthDef *auth, int protocol, const char *what, GError **err)
 {
+    static const char *const types[] = { NULL,    "none", "volume", "ceph",
+                                         "iscsi", "tls",  "vtpm",   NULL };
     const ProtocolRule *r = protocol_rule(protocol);
     const char *type = auth && auth->secret ? auth->secret->type : NULL;
 
@@ -44,7 +46,10 @@ check_auth(const AuthDef *auth, int protocol, const char *what, GError **err)
     if (!r->login)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "%s: protocol '%s' takes no <auth>", what,
                     word_of(source_protocols, protocol));
-    return !r->secret || !type || strcmp(type, r->secret) == 0 ||
+    if (!type || !word_find(types, type))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "%s: no secret is of type '%s'", what,
+                    type ? type : "");
+    return !r->secret || strcmp(type, r->secret) == 0 ||
            fail(err, ERR_CONFIG_UNSUPPORTED, "%s: a secret of type '%s', '%s' needs type '%s'",
                 what, type, word_of(source_protocols, protocol), r->secret);
 }
@@ -123,6 +128,9 @@ check_format(const DiskSource *s, int format, const char *what, GError **err)
 {
     const char *name = word_of(disk_formats, format);
 
+    if (format == FORMAT_LUKS)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "%s: format 'luks' is 'raw' with <encryption format='luks'>", what);
     if (format == FORMAT_COW)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "%s: format 'cow' is not supported by QEMU", what);
     if (format == FORMAT_ISO)

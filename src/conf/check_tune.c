@@ -179,7 +179,7 @@ check_schedulers(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         !check_sched_list(c->iothread_scheds, "iothreadsched", err))
         return FALSE;
     EACH (SchedDef, s, c->vcpu_scheds)
-        if (bitmap_last(s->ids) >= (int)def->vcpus)
+        if (bitmap_last(s->ids) >= (int)MAX(def->vcpus, 1))
             return fail(err, ERR_CONFIG_UNSUPPORTED, "cputune: vcpusched of vcpu %d, which is none",
                         bitmap_last(s->ids));
     EACH (SchedDef, io, c->iothread_scheds)
@@ -317,11 +317,15 @@ check_memnodes(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     return TRUE;
 }
 
+const Rule tune_written_rules[] = {
+    { "cputune: schedulers", check_schedulers },
+    { NULL },
+};
+
 const Rule tune_rules[] = {
     { "iothreadids, defaultiothread", check_iothreads },
     { "cputune: pins", check_pins },
     { "cputune: periods and quotas", check_periods },
-    { "cputune: schedulers", check_schedulers },
     { "cputune/cachetune, cputune/memorytune", check_resource_control },
     { "numatune/memnode", check_memnodes },
     { NULL },

@@ -99,10 +99,41 @@ check_disks_written(const DomainDef *def, const EmulatorCaps *caps, GError **err
             return fail(err, ERR_NO_TARGET, "%s", disk_source_name(d));
         if (!check_target_name(d, err))
             return FALSE;
+        if (d->removable && d->bus != DISK_BUS_USB &&
+            (d->bus != DISK_BUS_SCSI || (d->device && d->device != DISK_DISK)))
+            return fail(err, ERR_XML,
+                        "disk '%s': 'removable' is of disks on bus 'usb' and 'scsi' only",
+                        d->target);
+        if ((d->auth && d->source.auth) || (d->encryption && d->source.encryption))
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "disk '%s': it has two <%s>", d->target,
+                        d->auth && d->source.auth ? "auth" : "encryption");
         if (disk_is_empty(d) && !ejectable && d->device != DISK_LUN)
             return fail(err, ERR_NO_SOURCE, "%s", d->target);
     }
     return TRUE;
+}
+
+/* ---- processors, clock */
+
+static gboolean
+check_vcpus_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    return def->vcpus_current <= MAX(def->vcpus, 1) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED, "vcpu: 'current' is %u, above the maximum of %u",
+                def->vcpus_current, MAX(def->vcpus, 1));
+}
+
+static gboolean
+check_adjustment(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    const char *word = def->clock.adjustment_word;
+    char *end = NULL;
+
+    if (!word || strcmp(word, "reset") == 0)
+        return TRUE;
+    g_ascii_strtoll(word, &end, 10);
+    return (end > word && !*end) ||
+           fail(err, ERR_XML, "clock: adjustment '%s' is neither seconds nor 'reset'", word);
 }
 
 /* ---- firmware */
@@ -195,6 +226,8 @@ const Rule written_rules[] = {
     { "sysinfo/system/entry 'uuid'", check_sysinfo_uuid },
     { "cpu", check_cpu_written },
     { "disk/source, disk/target", check_disks_written },
+    { "vcpu/@current", check_vcpus_written },
+    { "clock/@adjustment", check_adjustment },
     { "os/firmware", check_firmware_features },
     { "os/@firmware, os/loader, os/nvram", check_firmware_written },
     { "boot/@order", check_boot_order },

@@ -70,12 +70,12 @@ static const SizeSpec pcihole_size = { 1024, 1024, "KiB", 0 };
 
 static const Field controller_pci_fields[] = {
     ROW(ControllerPci, "model/@name", F_ENUM, model_name, 0, pci_model_names, "QEMU's device."),
-    ROW_HAS(ControllerPci, "target/@chassisNr", F_U32, chassis_nr, 0, RANGE(1, 255),
+    ROW_HAS(ControllerPci, "target/@chassisNr", F_U32, chassis_nr, 0, NULL,
             "Of a bridge."),
-    ROW_HAS(ControllerPci, "target/@chassis", F_U32, chassis, 0, RANGE(0, 255), "Of a port."),
-    ROW_HAS(ControllerPci, "target/@port", F_U32, port, 0, HEX_BARE(255), "Number of a port."),
-    ROW_HAS(ControllerPci, "target/@busNr", F_U32, bus_nr, 0, RANGE(1, 254), "First bus number."),
-    ROW_HAS(ControllerPci, "target/@index", F_U32, index, 0, RANGE(0, 31), "Of a host bridge."),
+    ROW_HAS(ControllerPci, "target/@chassis", F_U32, chassis, 0, NULL, "Of a port."),
+    ROW_HAS(ControllerPci, "target/@port", F_U32, port, 0, HEX_BARE(G_MAXUINT32), "Number of a port."),
+    ROW_HAS(ControllerPci, "target/@busNr", F_U32, bus_nr, 0, NULL, "First bus number."),
+    ROW_HAS(ControllerPci, "target/@index", F_U32, index, 0, NULL, "Of a host bridge."),
     ROW(ControllerPci, "target/@hotplug", F_ENUM, hotplug, 0, on_off, "Whether devices can come."),
     ROW_HAS(ControllerPci, "target/node", F_U32, node, 0, NULL, "NUMA node of an expander."),
     ROW_END

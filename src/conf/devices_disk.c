@@ -1,5 +1,8 @@
 /* Rows of disks and of where their bytes come from. */
 #include "conf.h"
+#include "lists.h"
+
+#include <string.h>
 
 const char *const source_types[] = { NULL,     "file", "block",     "dir",       "network",
                                      "volume", "nvme", "vhostuser", "vhostvdpa", NULL };
@@ -44,14 +47,36 @@ static const Field secret_ref_fields[] = {
     ROW(SecretRef, "@usage", F_STRING, usage, 0, NULL, "What the secret is for."),
     ROW(SecretRef, "@uuid", F_UUID, uuid, 0, NULL, "UUID of the secret."), ROW_END
 };
-const Schema secret_ref_schema = { "secret", sizeof(SecretRef), secret_ref_fields };
+
+static gboolean
+secret_ref_settle(gpointer def, GError **err)
+{
+    const SecretRef *s = def;
+
+    return !s->usage == !uuid_is_zero(s->uuid) ||
+           fail(err, ERR_XML, "secret: it is named by either 'uuid' or 'usage'");
+}
+
+const Schema secret_ref_schema = { "secret", sizeof(SecretRef), secret_ref_fields,
+                                   secret_ref_settle };
 
 static const Field auth_fields[] = {
     ROW(AuthDef, "@username", F_STRING, username, 0, NULL, "Name to log in with."),
     ROW(AuthDef, "@type", F_STRING, type, F_READ, NULL, "Older spelling of secret/@type."),
     ROW(AuthDef, "secret", F_PTR, secret, 0, &secret_ref_schema, "Where the password is."), ROW_END
 };
-const Schema auth_schema = { "auth", sizeof(AuthDef), auth_fields };
+
+static gboolean
+auth_settle(gpointer def, GError **err)
+{
+    const AuthDef *a = def;
+
+    if (!a->username)
+        return fail(err, ERR_XML, "auth: 'username' is missing");
+    return a->secret || fail(err, ERR_XML, "auth: <secret> is missing");
+}
+
+const Schema auth_schema = { "auth", sizeof(AuthDef), auth_fields, auth_settle };
 
 static const Field encryption_fields[] = {
     ROW(EncryptionDef, "@format", F_ENUM, format, F_REQUIRED | UNSUPPORTED, encryption_formats,
@@ -66,18 +91,50 @@ static const Field encryption_fields[] = {
     ROW(EncryptionDef, "ivgen/@hash", F_STRING, ivgen_hash, 0, NULL, "Such as sha256."),
     ROW_END
 };
-const Schema encryption_schema = { "encryption", sizeof(EncryptionDef), encryption_fields };
+
+static gboolean
+encryption_settle(gpointer def, GError **err)
+{
+    const EncryptionDef *e = def;
+
+    EACH (SecretRef, s, e->secrets) {
+        if (!s->type)
+            return fail(err, ERR_XML, "encryption: the 'type' of its secret is missing");
+        if (strcmp(s->type, "passphrase") != 0)
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "encryption: a secret of type '%s', it must be 'passphrase'", s->type);
+    }
+    return TRUE;
+}
+
+const Schema encryption_schema = { "encryption", sizeof(EncryptionDef), encryption_fields,
+                                   encryption_settle };
 
 /* ---- sources */
 
 static const Field source_host_fields[] = {
     ROW(SourceHost, "@transport", F_ENUM, transport, 0, transports, "How it is reached."),
-    ROW(SourceHost, "@name", F_STRING, name, F_NONEMPTY, NULL, "Host name or address."),
+    ROW(SourceHost, "@name", F_STRING, name, 0, NULL, "Host name or address."),
     ROW(SourceHost, "@port", F_STRING, port, F_NONEMPTY, NULL, "Port."),
-    ROW(SourceHost, "@socket", F_STRING, socket, F_NONEMPTY, NULL, "Path of a UNIX socket."),
-    ROW_END
+    ROW(SourceHost, "@socket", F_STRING, socket, 0, NULL, "Path of a UNIX socket."), ROW_END
 };
-const Schema source_host_schema = { "host", sizeof(SourceHost), source_host_fields };
+
+static gboolean
+source_host_settle(gpointer def, GError **err)
+{
+    const SourceHost *h = def;
+    gboolean socket = h->transport == TRANSPORT_UNIX;
+
+    if (socket != (h->socket != NULL))
+        return fail(err, ERR_XML, "host: 'socket' is of transport 'unix', and that alone");
+    if (!socket && !h->name)
+        return fail(err, ERR_XML, "host: its 'name' is missing");
+    return !h->port || (strlen(h->port) < 10 && strspn(h->port, "0123456789") == strlen(h->port)) ||
+           fail(err, ERR_INVALID_ARG, "host: port '%s' is no number", h->port);
+}
+
+const Schema source_host_schema = { "host", sizeof(SourceHost), source_host_fields,
+                                    source_host_settle };
 
 static const Field cookie_fields[] = {
     ROW(CookieDef, "@name", F_STRING, name, F_REQUIRED, NULL, "Name of the cookie."),
@@ -86,9 +143,9 @@ static const Field cookie_fields[] = {
 static const Schema cookie_schema = { "cookie", sizeof(CookieDef), cookie_fields };
 
 static const Field slice_fields[] = {
-    ROW(SliceDef, "@type", F_ENUM, type, F_REQUIRED, slice_types, "Of the file's bytes."),
+    ROW(SliceDef, "@type", F_ENUM, type, 0, slice_types, "Of the file's bytes."),
     ROW(SliceDef, "@offset", F_U64, offset, F_ALWAYS, NULL, "First byte."),
-    ROW(SliceDef, "@size", F_U64, size, F_REQUIRED, RANGE(1, G_MAXUINT64), "Bytes."), ROW_END
+    ROW(SliceDef, "@size", F_U64, size, F_REQUIRED, NULL, "Bytes."), ROW_END
 };
 static const Schema slice_schema = { "slice", sizeof(SliceDef), slice_fields };
 
@@ -99,7 +156,20 @@ static const Field reservations_fields[] = {
     ROW(ReservationsDef, "source/@path", F_STRING, path, 0, NULL, "Socket of the helper."),
     ROW(ReservationsDef, "source/@mode", F_STRING, mode, 0, NULL, "client."), ROW_END
 };
-const Schema reservations_schema = { "reservations", sizeof(ReservationsDef), reservations_fields };
+
+static gboolean
+reservations_settle(gpointer def, GError **err)
+{
+    const ReservationsDef *r = def;
+
+    if (r->managed == NO && (!r->type || !r->path))
+        return fail(err, ERR_XML, "reservations: those of another's helper need its <source>");
+    return !r->mode || strcmp(r->mode, "client") == 0 ||
+           fail(err, ERR_XML, "reservations: mode '%s', it must be 'client'", r->mode);
+}
+
+const Schema reservations_schema = { "reservations", sizeof(ReservationsDef), reservations_fields,
+                                     reservations_settle };
 
 static const Field nvme_fields[] = {
     ROW(NvmeSource, "@type", F_ENUM, type, F_REQUIRED, nvme_types, "How the device is found."),
@@ -115,11 +185,21 @@ static const Field volume_fields[] = {
     ROW(VolumeSource, "@volume", F_STRING, volume, 0, NULL, "The volume."),
     ROW(VolumeSource, "@mode", F_ENUM, mode, 0, volume_modes, "How iSCSI is reached."), ROW_END
 };
-static const Schema volume_schema = { "source", sizeof(VolumeSource), volume_fields };
+
+static gboolean
+volume_settle(gpointer def, GError **err)
+{
+    const VolumeSource *v = def;
+
+    return (v->pool && v->volume) ||
+           fail(err, ERR_XML, "source: a volume needs both 'pool' and 'volume'");
+}
+
+static const Schema volume_schema = { "source", sizeof(VolumeSource), volume_fields,
+                                      volume_settle };
 
 static const Field network_source_fields[] = {
-    ROW(NetworkSource, "@protocol", F_ENUM, protocol, F_REQUIRED, source_protocols,
-        "Protocol."),
+    ROW(NetworkSource, "@protocol", F_ENUM, protocol, F_REQUIRED, source_protocols, "Protocol."),
     ROW(NetworkSource, "@name", F_STRING, name, 0, NULL, "Export, image or path."),
     ROW(NetworkSource, "@query", F_STRING, query, 0, NULL, "Query string of http."),
     ROW(NetworkSource, "@tls", F_ENUM, tls, 0, yes_no, "Encrypt."),
@@ -129,7 +209,8 @@ static const Field network_source_fields[] = {
     ROW(NetworkSource, "config/@file", F_STRING, config, 0, NULL, "Configuration file."),
     ROW(NetworkSource, "initiator/iqn/@name", F_STRING, initiator, 0, NULL, "Our iSCSI name."),
     ROW(NetworkSource, "ssl/@verify", F_ENUM, ssl_verify, 0, yes_no, "Verify the certificate."),
-    ROW(NetworkSource, "cookies/cookie", F_LIST, cookies, F_SECRET, &cookie_schema, "HTTP cookies."),
+    ROW(NetworkSource, "cookies/cookie", F_LIST, cookies, F_SECRET, &cookie_schema,
+        "HTTP cookies."),
     ROW(NetworkSource, "readahead/@size", F_U64, readahead, 0, NULL, "Bytes to read ahead."),
     ROW(NetworkSource, "timeout/@seconds", F_U32, timeout, 0, NULL, "Seconds to wait."),
     ROW(NetworkSource, "reconnect/@delay", F_U32, reconnect_delay, 0, NULL,
@@ -145,8 +226,17 @@ static const Field network_source_fields[] = {
     WHEN_END,
     ROW_END
 };
+static gboolean
+network_source_settle(gpointer def, GError **err)
+{
+    const NetworkSource *n = def;
+
+    return n->name || n->protocol == PROTOCOL_NBD ||
+           fail(err, ERR_XML, "source: its 'name' is missing");
+}
+
 static const Schema network_source_schema = { "source", sizeof(NetworkSource),
-                                              network_source_fields };
+                                              network_source_fields, network_source_settle };
 
 static const char *const vhost_user_types[] = { NULL, "unix", NULL };
 
@@ -206,7 +296,17 @@ static const Field backing_store_fields[] = {
     WHEN_END,
     ROW_END
 };
-const Schema backing_store_schema = { "backingStore", sizeof(BackingStore), backing_store_fields };
+static gboolean
+backing_store_settle(gpointer def, GError **err)
+{
+    const BackingStore *b = def;
+
+    return !b->source.type || b->format ||
+           fail(err, ERR_XML, "backingStore: its <format> is missing");
+}
+
+const Schema backing_store_schema = { "backingStore", sizeof(BackingStore), backing_store_fields,
+                                      backing_store_settle };
 
 static const Field mirror_fields[] = {
     ROW(MirrorDef, "@type", F_ENUM, source.type, 0, source_types, "Kind of source."),
@@ -319,8 +419,7 @@ static const Field disk_fields[] = {
     ROW(DiskDef, "@model", F_ENUM, model, 0, virtio_models, "Model of a virtio disk."),
     ROW(DiskDef, "@rawio", F_ENUM, rawio, 0, yes_no, "Needs the rawio capability."),
     ROW(DiskDef, "@sgio", F_ENUM, sgio, 0, sgios, "Whether SCSI commands are filtered."),
-    ROW(DiskDef, "@snapshot", F_ENUM, snapshot, F_DEFAULT, snapshots,
-        "How snapshots treat it."),
+    ROW(DiskDef, "@snapshot", F_ENUM, snapshot, F_DEFAULT, snapshots, "How snapshots treat it."),
     ROW(DiskDef, "", F_STRUCT, driver, 0, &disk_driver_schema, NULL),
     ROW(DiskDef, "auth", F_PTR, auth, 0, &auth_schema, "Login; better inside source."),
     ROW(DiskDef, "source", F_STRUCT, source, 0, &disk_source_schema, "Where the bytes are."),

@@ -13,7 +13,7 @@ static const char *const allocations[] = { NULL, "immediate", "ondemand", NULL }
 
 static const Field page_fields[] = {
     ROW(HugePage, "@size", F_SIZE, size, F_REQUIRED, &size_kib, "Size of a page."),
-    ROW(HugePage, "@nodeset", F_BITMAP, nodes, F_NONEMPTY, NULL, "Cells of the guest."), ROW_END
+    ROW(HugePage, "@nodeset", F_BITMAP, nodes, 0, NULL, "Cells of the guest."), ROW_END
 };
 static const Schema page_schema = { "page", sizeof(HugePage), page_fields };
 
@@ -346,7 +346,7 @@ static const Field clock_fields[] = {
     WHEN(ClockDef, offset, BIT(CLOCK_UTC) | BIT(CLOCK_LOCALTIME)),
     ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, 0, NULL, "reset."),
     WHEN(ClockDef, offset, BIT(CLOCK_TIMEZONE)),
-    ROW(ClockDef, "@timezone", F_STRING, timezone, F_REQUIRED, NULL, "Zone."),
+    ROW(ClockDef, "@timezone", F_STRING, timezone, F_NONEMPTY | F_MISSING(ERR_INTERNAL), NULL, "Zone."),
     WHEN(ClockDef, offset, BIT(CLOCK_ABSOLUTE)),
     ROW(ClockDef, "@start", F_I64, start, F_ALWAYS | F_ERR(ERR_INTERNAL) | F_MISSING(ERR_INTERNAL), RANGE(0, G_MAXINT64), "Epoch."),
     WHEN_END,
@@ -536,7 +536,7 @@ static const Field domain_fields[] = {
     ROW(DomainDef, "memoryBacking", F_PTR, backing, F_FILLED, &backing_schema,
         "What memory is made of."),
     ROW(DomainDef, "vcpu/@placement", F_ENUM, vcpu_placement, 0, placements, "Who pins."),
-    ROW(DomainDef, "vcpu/@cpuset", F_BITMAP, cpuset, F_NONEMPTY, NULL, "CPUs of the host."),
+    ROW(DomainDef, "vcpu/@cpuset", F_BITMAP, cpuset, 0, NULL, "CPUs of the host."),
     ROW(DomainDef, "vcpu/@current", F_U32, vcpus_current, 0, RANGE(1, G_MAXUINT32), "Plugged."),
     ROW(DomainDef, "vcpu", F_U32, vcpus, 0, RANGE(1, 65535), "Processors."),
     ROW(DomainDef, "vcpus/vcpu", F_LIST, vcpu_slots, 0, &vcpu_slot_schema, "One by one."),

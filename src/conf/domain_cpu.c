@@ -74,7 +74,7 @@ static const Schema numa_cache_schema = { "cache", sizeof(NumaCache), numa_cache
 
 static const Field cell_fields[] = {
     ROW_HAS(NumaCell, "@id", F_U32, id, 0, NULL, "Number."),
-    ROW(NumaCell, "@cpus", F_BITMAP, cpus, F_NONEMPTY, NULL, "Its vcpus."),
+    ROW(NumaCell, "@cpus", F_BITMAP, cpus, 0, NULL, "Its vcpus."),
     ROW(NumaCell, "@memory", F_SIZE, memory, F_REQUIRED | F_ALWAYS, &size_kib, "Its memory."),
     ROW(NumaCell, "@memAccess", F_ENUM, access, 0, accesses, "Shared with the host or not."),
     ROW(NumaCell, "@discard", F_ENUM, discard, 0, yes_no, "Throw contents away at the end."),
@@ -138,16 +138,16 @@ static const Field vcpu_slot_fields[] = {
 const Schema vcpu_slot_schema = { "vcpu", sizeof(VcpuSlot), vcpu_slot_fields };
 
 static const Field default_iothread_fields[] = {
-    ROW_HAS(IothreadDef, "@thread_pool_min", F_I32, pool_min, 0, NULL, "Workers kept."),
-    ROW_HAS(IothreadDef, "@thread_pool_max", F_I32, pool_max, 0, NULL, "Workers at most."), ROW_END
+    ROW_HAS(IothreadDef, "@thread_pool_min", F_I32, pool_min, 0, RANGE(0, G_MAXINT32), "Workers kept."),
+    ROW_HAS(IothreadDef, "@thread_pool_max", F_I32, pool_max, 0, RANGE(0, G_MAXINT32), "Workers at most."), ROW_END
 };
 const Schema default_iothread_schema = { "defaultiothread", sizeof(IothreadDef),
                                          default_iothread_fields };
 
 static const Field iothread_fields[] = {
     ROW(IothreadDef, "@id", F_U32, id, F_REQUIRED, RANGE(1, G_MAXUINT32), "Number."),
-    ROW_HAS(IothreadDef, "@thread_pool_min", F_I32, pool_min, 0, NULL, "Workers kept."),
-    ROW_HAS(IothreadDef, "@thread_pool_max", F_I32, pool_max, 0, NULL, "Workers at most."),
+    ROW_HAS(IothreadDef, "@thread_pool_min", F_I32, pool_min, 0, RANGE(0, G_MAXINT32), "Workers kept."),
+    ROW_HAS(IothreadDef, "@thread_pool_max", F_I32, pool_max, 0, RANGE(0, G_MAXINT32), "Workers at most."),
     ROW_HAS(IothreadDef, "poll/@max", F_U64, poll_max, 0, NULL, "Nanoseconds to poll."),
     ROW_HAS(IothreadDef, "poll/@grow", F_U64, poll_grow, 0, NULL, "Factor up."),
     ROW_HAS(IothreadDef, "poll/@shrink", F_U64, poll_shrink, 0, NULL, "Factor down."),
@@ -235,7 +235,7 @@ static const Field cputune_fields[] = {
     ROW(CputuneDef, "iothread_period", F_U64, iothread_period, 0, NULL, "Period of iothreads."),
     ROW(CputuneDef, "iothread_quota", F_I64, iothread_quota, 0, NULL, "Quota of iothreads."),
     ROW(CputuneDef, "vcpupin", F_LIST, vcpu_pins, 0, &vcpupin_schema, "Vcpus to CPUs."),
-    ROW(CputuneDef, "emulatorpin/@cpuset", F_BITMAP, emulator_pin, 0, NULL, "QEMU to CPUs."),
+    ROW(CputuneDef, "emulatorpin/@cpuset", F_BITMAP, emulator_pin, F_ONCE, NULL, "QEMU to CPUs."),
     ROW(CputuneDef, "iothreadpin", F_LIST, iothread_pins, 0, &iothreadpin_schema, "To CPUs."),
     ROW(CputuneDef, "emulatorsched", F_PTR, emulator_sched, F_ONCE, &emulatorsched_schema, "QEMU."),
     ROW(CputuneDef, "vcpusched", F_LIST, vcpu_scheds, 0, &vcpusched_schema, "Of vcpus."),
@@ -260,7 +260,7 @@ static const Schema memnode_schema = { "memnode", sizeof(NumaMemnode), memnode_f
 static const Field numatune_fields[] = {
     ROW(NumatuneDef, "memory", F_FLAG, has_memory, 0, NULL, "All memory."),
     ROW(NumatuneDef, "memory/@mode", F_ENUM, mode, UNSUPPORTED, numa_modes, "Policy."),
-    ROW(NumatuneDef, "memory/@nodeset", F_BITMAP, nodes, F_NONEMPTY, NULL, "Nodes of the host."),
+    ROW(NumatuneDef, "memory/@nodeset", F_BITMAP, nodes, 0, NULL, "Nodes of the host."),
     ROW(NumatuneDef, "memory/@placement", F_ENUM, placement, UNSUPPORTED, placements, "Who chooses."),
     ROW(NumatuneDef, "memnode", F_LIST, memnodes, 0, &memnode_schema, "Memory of one cell."),
     ROW_END
