@@ -207,30 +207,41 @@ fill_controllers(Fill *f, GError **err)
 
 /* ---- of the machine */
 
-static void
-add_default_usb(Fill *f)
-{
-    int model = default_usb_model(f);
+/* What a machine has on it. One that is not here has no PCI. */
+static const struct {
+    const char *name; /* begins so */
+    int root, usb;    /* usb 0: none; MODEL_AUTO: the common one */
+} boards[] = {
+    { "pc-q35-", MODEL_PCIE_ROOT, MODEL_QEMU_XHCI },
+    { "pc-", MODEL_PCI_ROOT, MODEL_AUTO },
+    { "pseries", MODEL_PCI_ROOT, MODEL_AUTO },
+    { "virt", MODEL_PCIE_ROOT, 0 },
+};
 
-    if (f->isapc || controller_find(f->def, CONTROLLER_USB, 0))
+static void
+add_default_usb(Fill *f, int model)
+{
+    if (controller_find(f->def, CONTROLLER_USB, 0))
         return;
-    if (f->q35 && caps_has_device(f->caps, "qemu-xhci"))
-        model = MODEL_QEMU_XHCI;
+    if (model != MODEL_QEMU_XHCI || !caps_has_device(f->caps, "qemu-xhci"))
+        model = default_usb_model(f);
     controller_add(f->def, CONTROLLER_USB, 0, model);
 }
 
 gboolean
 fill_machine_controllers(Fill *f, GError **err G_GNUC_UNUSED)
 {
-    int root = f->i440fx ? MODEL_PCI_ROOT : MODEL_PCIE_ROOT;
-
-    if (f->isapc || (f->x86 && !f->i440fx && !f->q35))
+    for (gsize i = 0; i < G_N_ELEMENTS(boards); i++) {
+        if (!g_str_has_prefix(f->def->os.machine, boards[i].name))
+            continue;
+        if (boards[i].usb)
+            add_default_usb(f, boards[i].usb);
+        if (f->q35 && !controller_find(f->def, CONTROLLER_SATA, 0))
+            controller_add(f->def, CONTROLLER_SATA, 0, 0);
+        if (!controller_find(f->def, CONTROLLER_PCI, 0))
+            controller_add(f->def, CONTROLLER_PCI, 0, boards[i].root);
         return TRUE;
-    add_default_usb(f);
-    if (f->q35 && !controller_find(f->def, CONTROLLER_SATA, 0))
-        controller_add(f->def, CONTROLLER_SATA, 0, 0);
-    if (!controller_find(f->def, CONTROLLER_PCI, 0))
-        controller_add(f->def, CONTROLLER_PCI, 0, root);
+    }
     return TRUE;
 }
 

@@ -247,7 +247,8 @@ place_all(Placing *p, GError **err)
 static PciTopology *
 topology_of(const Fill *f, gboolean grows)
 {
-    g_autoptr(PciTopology) t = pci_topology_new(!f->i440fx, grows);
+    const ControllerDef *root = controller_find(f->def, CONTROLLER_PCI, 0);
+    g_autoptr(PciTopology) t = pci_topology_new(root->model == MODEL_PCIE_ROOT, grows);
 
     EACH (ControllerDef, c, f->def->devices.controllers)
         if (c->type == CONTROLLER_PCI && c->index < 256)

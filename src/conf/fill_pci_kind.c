@@ -282,6 +282,14 @@ static const PciKind pci_kinds[] = {
 };
 
 static gboolean
+root_is_express(const DomainDef *def)
+{
+    const ControllerDef *root = controller_find(def, CONTROLLER_PCI, 0);
+
+    return root && root->model == MODEL_PCIE_ROOT;
+}
+
+static gboolean
 visit_one(Fill *f, const PciKind *kind, gpointer device, PciVisit visit, gpointer user,
           GError **err)
 {
@@ -294,7 +302,7 @@ visit_one(Fill *f, const PciKind *kind, gpointer device, PciVisit visit, gpointe
         connect = PCI_LEGACY;
     if (connect == 0 || connect == OTHER_ROW)
         return TRUE;
-    if (f->i440fx && (connect & PCI_EXPRESS))
+    if ((connect & PCI_EXPRESS) && !root_is_express(f->def))
         connect = PCI_LEGACY;
     return visit(G_STRUCT_MEMBER_P(device, kind->info), connect, device, user, err);
 }
