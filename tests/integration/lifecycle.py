@@ -178,7 +178,7 @@ def crashes_are_answered_as_asked(d):
     heard.expect("resumed 0", "started 0", "crashed 0")
     assert state(d, "b") == "crashed (panicked)"
     d.virsh("destroy", "b")
-    heard.take()
+    heard.expect("shutdown 2", "stopped 1")
     d.virsh("create", d.write("c.xml", xml(d, "c", "panic", "<on_crash>coredump-destroy</on_crash>")))
     heard.expect("resumed 0", "started 0", "crashed 0", "stopped 2")
     dumps = list((d.root / "var/lib/vmd/qemu/dump").iterdir())
@@ -195,7 +195,7 @@ def a_qemu_that_is_killed_is_a_crash(d):
     heard.expect("stopped 5")
     assert state(d, "a") == "shut off (crashed)"
     d.virsh("start", "a")
-    heard.take()
+    heard.expect("resumed 0", "started 0")
     os.kill(qemu_pid(d), signal.SIGTERM)
     heard.expect("shutdown 2", "stopped 0")
 
