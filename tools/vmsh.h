@@ -77,12 +77,13 @@ typedef struct Command {
 typedef struct CommandGroup {
     const char *title;
     const char *keyword;      /* of help */
-    const Command *tables[4]; /* each ended by a zeroed row */
+    const Command *tables[5]; /* each ended by a zeroed row */
 } CommandGroup;
 
 extern const Command domain_commands[];  /* vmsh_commands_domain.c */
 extern const Command tuning_commands[];  /* vmsh_commands_tuning.c */
 extern const Command device_commands[];  /* vmsh_commands_device.c */
+extern const Command attach_commands[];  /* vmsh_commands_attach.c */
 extern const Command vcpu_commands[];    /* vmsh_commands_vcpu.c */
 extern const Command monitor_commands[]; /* vmsh_commands_monitor.c */
 extern const Command disk_commands[];    /* vmsh_commands_disk.c */
@@ -316,6 +317,8 @@ gboolean domain_xml(Shell *s, const DomainRef *dom, guint flags, const char **re
                     GError **err);
 gboolean domain_state(Shell *s, const DomainRef *dom, int *ret_state, int *ret_reason,
                       GError **err);
+/* The text of a file; "-" is what comes in. */
+gboolean xml_file(const char *path, char **ret_text, GError **err);
 /* LIVE and CONFIG of --live, --config, --current. */
 gboolean domain_impact(const Args *a, guint *ret_flags, GError **err);
 const char *domain_state_text(int state);

@@ -11,8 +11,7 @@
         "file", OPTION_STRING, OPTION_REQUIRED, NULL, "file with a domain's XML"                   \
     }
 
-/* The text of a file; "-" is what comes in. */
-static gboolean
+gboolean
 xml_file(const char *path, char **ret_text, GError **err)
 {
     enum { MOST = 64 << 20 };
