@@ -2,8 +2,10 @@
  * others build upon comes first. */
 #include "check.h"
 
-static const Rule *const tables[] = { domain_rules, firmware_rules,   cpu_rules,    tune_rules,
-                                      disk_rules,   controller_rules, address_rules };
+static const Rule *const tables[] = {
+    domain_rules, firmware_rules, cpu_rules,     tune_rules,   disk_rules,    controller_rules,
+    char_rules,   net_rules,      display_rules, device_rules, address_rules,
+};
 
 static const Rule *const written_tables[] = { written_rules, tune_written_rules,
                                               controller_written_rules };

@@ -27,6 +27,10 @@ extern const Rule tune_rules[];       /* check_tune.c */
 extern const Rule disk_rules[];       /* check_disk.c */
 extern const Rule controller_rules[]; /* check_controller.c */
 extern const Rule address_rules[];    /* check_address.c */
+extern const Rule char_rules[];       /* check_char.c */
+extern const Rule net_rules[];        /* check_net.c */
+extern const Rule display_rules[];    /* check_display.c */
+extern const Rule device_rules[];     /* check_devices.c */
 
 /* check_source.c: where bytes come from, of disks, images below them and NVRAM; `what` names it. */
 gboolean source_check(const DiskSource *s, int format, const char *what, GError **err);

@@ -118,6 +118,17 @@ typedef enum SerialTarget {
     SERIAL_ISA_DEBUG,
 } SerialTarget;
 extern const char *const serial_targets[];
+typedef enum SerialModel {
+    SERIAL_MODEL_ISA = 1,
+    SERIAL_MODEL_USB,
+    SERIAL_MODEL_PCI,
+    SERIAL_MODEL_SPAPR_VTY,
+    SERIAL_MODEL_PL011,
+    SERIAL_MODEL_SCLP,
+    SERIAL_MODEL_SCLPLM,
+    SERIAL_MODEL_16550A,
+    SERIAL_MODEL_DEBUGCON,
+} SerialModel;
 extern const char *const serial_models[];
 
 typedef enum ConsoleTarget {
@@ -195,6 +206,7 @@ typedef struct InputDef {
     DeviceInfo info;
 } InputDef;
 extern const Schema input_schema;
+extern const char *const input_types[];
 enum { INPUT_MOUSE = 1, INPUT_TABLET, INPUT_KEYBOARD, INPUT_PASSTHROUGH, INPUT_EVDEV };
 enum { INPUT_PS2 = 1, INPUT_USB, INPUT_XEN, INPUT_PARALLELS, INPUT_VIRTIO, INPUT_NO_BUS };
 
@@ -263,6 +275,8 @@ typedef struct GraphicsDef {
     GPtrArray *listens; /* GraphicsListen */
 } GraphicsDef;
 extern const Schema graphics_schema;
+extern const char *const graphics_types[];
+enum { CONNECTED_FAIL = 1, CONNECTED_DISCONNECT, CONNECTED_KEEP };
 
 typedef enum VideoType {
     VIDEO_VGA = 1,
@@ -279,6 +293,8 @@ typedef enum VideoType {
     VIDEO_RAMFB,
 } VideoType;
 extern const char *const video_types[];
+enum { VGACONF_IO = 1, VGACONF_ON, VGACONF_OFF };
+enum { VIDEO_DRIVER_QEMU = 1, VIDEO_DRIVER_VHOST_USER };
 
 typedef struct VideoDef {
     int type;                          /* VideoType */
@@ -477,6 +493,7 @@ typedef struct WatchdogDef {
     DeviceInfo info;
 } WatchdogDef;
 extern const Schema watchdog_schema;
+extern const char *const watchdog_models[], *const watchdog_actions[];
 enum { WATCHDOG_I6300ESB = 1, WATCHDOG_IB700, WATCHDOG_DIAG288, WATCHDOG_ITCO };
 enum {
     WATCHDOG_RESET = 1,
@@ -555,19 +572,22 @@ typedef struct TpmDef {
     DeviceInfo info;
 } TpmDef;
 extern const Schema tpm_schema;
+extern const char *const tpm_models[];
 
 typedef struct PanicDef {
     int model; /* isa 1, pseries 2, hyperv 3, s390 4, pvpanic 5 */
     DeviceInfo info;
 } PanicDef;
 extern const Schema panic_schema;
+extern const char *const panic_models[];
 enum { PANIC_ISA = 1, PANIC_PSERIES, PANIC_HYPERV, PANIC_S390, PANIC_PVPANIC };
 
 typedef struct ShmemDef {
     char *name;
-    int role;     /* master 1, peer 2 */
-    int model;    /* ivshmem 1, ivshmem-plain 2, ivshmem-doorbell 3 */
-    guint64 size; /* MiB */
+    int role;      /* master 1, peer 2 */
+    int model;     /* ivshmem 1, ivshmem-plain 2, ivshmem-doorbell 3 */
+    guint64 size;  /* MiB */
+    guint64 bytes; /* only while it is read */
     char *server;
     gboolean has_server;
     gboolean msi;
@@ -576,6 +596,7 @@ typedef struct ShmemDef {
     DeviceInfo info;
 } ShmemDef;
 extern const Schema shmem_schema;
+enum { SHMEM_IVSHMEM = 1, SHMEM_PLAIN, SHMEM_DOORBELL };
 
 typedef struct MemoryDevice {
     int model;   /* dimm 1, nvdimm 2, virtio-pmem 3, virtio-mem 4, sgx-epc 5 */
@@ -596,6 +617,7 @@ typedef struct MemoryDevice {
     DeviceInfo info;
 } MemoryDevice;
 extern const Schema memory_schema;
+extern const char *const memory_models[];
 enum { MEMORY_DIMM = 1, MEMORY_NVDIMM, MEMORY_VIRTIO_PMEM, MEMORY_VIRTIO_MEM, MEMORY_SGX_EPC };
 
 typedef struct IommuDef {
@@ -605,6 +627,7 @@ typedef struct IommuDef {
     DeviceInfo info;
 } IommuDef;
 extern const Schema iommu_schema;
+extern const char *const iommu_models[];
 enum { IOMMU_INTEL = 1, IOMMU_SMMUV3, IOMMU_VIRTIO, IOMMU_AMD };
 
 typedef struct VsockDef {

@@ -120,7 +120,7 @@ const Schema controller_schema = { "controller", sizeof(ControllerDef), controll
 
 /* ---- input, hub */
 
-static const char *const input_types[] = { NULL,          "mouse", "tablet", "keyboard",
+const char *const input_types[] = { NULL,          "mouse", "tablet", "keyboard",
                                            "passthrough", "evdev", NULL };
 static const char *const input_buses[] = { NULL,        "ps2",    "usb",  "xen",
                                            "parallels", "virtio", "none", NULL };
@@ -243,7 +243,7 @@ static const Field audio_side_fields[] = {
     ROW(AudioSide, "@clientName", F_STRING, client_name, 0, NULL, "JACK client."),
     ROW(AudioSide, "@connectPorts", F_STRING, connect_ports, 0, NULL, "JACK ports, by pattern."),
     ROW(AudioSide, "@exactName", F_ENUM, exact_name, 0, yes_no, "Fail when the name is taken."),
-    ROW(AudioSide, "@bufferCount", F_U32, buffer_count, 0, RANGE(1, G_MAXUINT32), "Buffers."),
+    ROW(AudioSide, "@bufferCount", F_U32, buffer_count, 0, NULL, "Buffers."),
     ROW(AudioSide, "@tryPoll", F_ENUM, try_poll, 0, yes_no, "Poll."),
     ROW(AudioSide, "settings/@frequency", F_U32, frequency, 0, RANGE(1, G_MAXUINT32), "Hertz."),
     ROW(AudioSide, "settings/@channels", F_U32, channels, 0, RANGE(1, G_MAXUINT32), "Channels."),
@@ -255,13 +255,13 @@ static const Schema audio_side_schema = { "input", sizeof(AudioSide), audio_side
 static const Field audio_fields[] = {
     ROW(AudioDef, "@id", F_U32, id, F_REQUIRED, RANGE(1, G_MAXUINT32), "Number of the backend."),
     ROW(AudioDef, "@type", F_ENUM, type, F_REQUIRED, audio_types, "Backend."),
-    ROW(AudioDef, "@timerPeriod", F_U32, timer_period, 0, NULL, "Microseconds."),
+    ROW(AudioDef, "@timerPeriod", F_U32, timer_period, 0, RANGE(1, G_MAXUINT32), "Microseconds."),
     WHEN(AudioDef, type, BIT(AUDIO_FILE)),
     ROW(AudioDef, "@path", F_STRING, path, 0, NULL, "File to write."),
     WHEN(AudioDef, type, BIT(AUDIO_OSS)),
     ROW(AudioDef, "@tryMMap", F_ENUM, try_mmap, 0, yes_no, "Map the device."),
     ROW(AudioDef, "@exclusive", F_ENUM, exclusive, 0, yes_no, "Use it alone."),
-    ROW_HAS(AudioDef, "@dspPolicy", F_I32, dsp_policy, 0, NULL, "Timing policy."),
+    ROW_HAS(AudioDef, "@dspPolicy", F_I32, dsp_policy, 0, RANGE(0, G_MAXINT32), "Timing policy."),
     WHEN(AudioDef, type, PIPE),
     ROW(AudioDef, "@serverName", F_STRING, server_name, 0, NULL, "Server."),
     ROW(AudioDef, "@runtimeDir", F_STRING, runtime_dir, 0, NULL, "Folder of PipeWire's socket."),

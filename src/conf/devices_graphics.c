@@ -5,8 +5,8 @@
 
 /* ---- graphics */
 
-static const char *const graphics_types[] = { NULL,    "sdl",          "vnc",  "rdp", "desktop",
-                                              "spice", "egl-headless", "dbus", NULL };
+const char *const graphics_types[] = { NULL,    "sdl",          "vnc",  "rdp", "desktop",
+                                       "spice", "egl-headless", "dbus", NULL };
 static const char *const listen_types[] = { NULL, "none", "address", "network", "socket", NULL };
 static const char *const connected_words[] = { NULL, "fail", "disconnect", "keep", NULL };
 static const char *const share_policies[] = { NULL, "allow-exclusive", "force-shared", "ignore",
@@ -385,6 +385,29 @@ const char *const video_types[] = { NULL,   "vga",   "cirrus",    "vmvga",  "xen
 static const char *const vgaconfs[] = { NULL, "io", "on", "off", NULL };
 static const char *const video_drivers[] = { NULL, "qemu", "vhostuser", NULL };
 
+typedef struct Resolution {
+    guint32 x, y;
+} Resolution;
+G_STATIC_ASSERT(G_STRUCT_OFFSET(VideoDef, res_y) - G_STRUCT_OFFSET(VideoDef, res_x) ==
+                G_STRUCT_OFFSET(Resolution, y));
+
+static const Field resolution_fields[] = {
+    ROW(Resolution, "@x", F_U32, x, F_REQUIRED, NULL, "Pixels across."),
+    ROW(Resolution, "@y", F_U32, y, F_REQUIRED, NULL, "Pixels down."), ROW_END
+};
+
+static gboolean
+resolution_settle(gpointer def, GError **err)
+{
+    const Resolution *r = def;
+
+    return (r->x && r->y) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED, "'resolution' of a video device has a side of 0");
+}
+
+static const Schema resolution_schema = { "resolution", sizeof(Resolution), resolution_fields,
+                                          resolution_settle };
+
 static const Field video_fields[] = {
     ROW(VideoDef, "driver/@name", F_ENUM, driver_name, 0, video_drivers, "Who renders."),
     ROW(VideoDef, "driver/@vgaconf", F_ENUM, vgaconf, 0, vgaconfs, "VGA legacy mode."),
@@ -401,9 +424,27 @@ static const Field video_fields[] = {
     ROW(VideoDef, "model/acceleration/@accel2d", F_ENUM, accel2d, 0, yes_no, "2D acceleration."),
     ROW(VideoDef, "model/acceleration/@accel3d", F_ENUM, accel3d, 0, yes_no, "3D acceleration."),
     ROW(VideoDef, "model/acceleration/@rendernode", F_STRING, rendernode, 0, NULL, "DRM device."),
-    ROW(VideoDef, "model/resolution/@x", F_U32, res_x, 0, RANGE(1, G_MAXUINT32), "Pixels."),
-    ROW(VideoDef, "model/resolution/@y", F_U32, res_y, 0, RANGE(1, G_MAXUINT32), "Pixels."),
+    ROW(VideoDef, "model/resolution", F_STRUCT, res_x, 0, &resolution_schema, "Of the screen."),
     INFO(VideoDef),
     ROW_END
 };
-const Schema video_schema = { "video", sizeof(VideoDef), video_fields };
+
+static gboolean
+is_power_of_two(guint32 n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+static gboolean
+video_settle(gpointer def, GError **err)
+{
+    VideoDef *v = def;
+
+    if (v->vgaconf != VGACONF_OFF)
+        v->vgaconf = 0;
+    while (v->vram && v->vram < 1u << 31 && !is_power_of_two(v->vram))
+        v->vram += v->vram & -v->vram;
+    return TRUE;
+}
+
+const Schema video_schema = { "video", sizeof(VideoDef), video_fields, video_settle };

@@ -109,9 +109,9 @@ vhost_settle(gpointer def, GError **err)
 static const Schema vhost_schema = { "source", sizeof(HostdevVhost), vhost_fields, vhost_settle };
 
 static const Field hostdev_source_fields[] = {
-    WHEN(HostdevSource, type, BIT(HOSTDEV_USB)),
     ROW(HostdevSource, "@startupPolicy", F_ENUM, startup_policy, F_DEFAULT, startup_policies,
         "What a missing device does to a start."),
+    WHEN(HostdevSource, type, BIT(HOSTDEV_USB)),
     ROW(HostdevSource, "@autoaddress", F_ENUM, autoaddress, F_LIVE, yes_no, "Was found by vendor."),
     ROW(HostdevSource, "@missing", F_ENUM, missing, F_LIVE, yes_no, "Was not there."),
     ROW(HostdevSource, "@guestReset", F_ENUM, guest_reset, 0, guest_resets, "Guest may reset it."),
@@ -313,9 +313,9 @@ const Schema filesystem_schema = { "filesystem", sizeof(FsDef), filesystem_field
 
 /* ---- watchdog, balloon, rng, tpm */
 
-static const char *const watchdog_models[] = { NULL, "i6300esb", "ib700", "diag288", "itco", NULL };
-static const char *const watchdog_actions[] = { NULL,   "reset", "shutdown",   "poweroff", "pause",
-                                                "none", "dump",  "inject-nmi", NULL };
+const char *const watchdog_models[] = { NULL, "i6300esb", "ib700", "diag288", "itco", NULL };
+const char *const watchdog_actions[] = { NULL,   "reset", "shutdown",   "poweroff", "pause",
+                                         "none", "dump",  "inject-nmi", NULL };
 
 static const Field watchdog_fields[] = {
     ROW(WatchdogDef, "@model", F_ENUM, model, F_REQUIRED, watchdog_models, "Model."),
@@ -382,8 +382,9 @@ rng_settle(gpointer def, GError **err)
 
 const Schema rng_schema = { "rng", sizeof(RngDef), rng_fields, rng_settle };
 
-static const char *const tpm_models[] = { NULL,        "tpm-tis",         "tpm-crb",
-                                          "tpm-spapr", "spapr-tpm-proxy", NULL };
+const char *const tpm_models[] = {
+    NULL, "tpm-tis", "tpm-crb", "tpm-spapr", "spapr-tpm-proxy", NULL
+};
 static const char *const tpm_backends[] = { NULL, "passthrough", "emulator", "external", NULL };
 static const char *const tpm_versions[] = { NULL, "1.2", "2.0", NULL };
 static const char *const tpm_state_types[] = { NULL, "file", "dir", NULL };
@@ -477,8 +478,7 @@ const Schema tpm_schema = { "tpm", sizeof(TpmDef), tpm_fields, tpm_settle };
 
 /* ---- panic, shmem, memory */
 
-static const char *const panic_models[] = { NULL,   "isa",     "pseries", "hyperv",
-                                            "s390", "pvpanic", NULL };
+const char *const panic_models[] = { NULL, "isa", "pseries", "hyperv", "s390", "pvpanic", NULL };
 
 static const Field panic_fields[] = { ROW(PanicDef, "@model", F_ENUM, model, UNSUPPORTED,
                                           panic_models, "Model."),
@@ -488,13 +488,15 @@ const Schema panic_schema = { "panic", sizeof(PanicDef), panic_fields };
 static const char *const shmem_roles[] = { NULL, "master", "peer", NULL };
 static const char *const shmem_models[] = { NULL, "ivshmem", "ivshmem-plain", "ivshmem-doorbell",
                                             NULL };
-static const SizeSpec shmem_size = { 1, 1048576, "M", 0 };
+#define MIB 1048576
+static const SizeSpec shmem_bytes = { 1, 1, NULL, 0 }, shmem_size = { 1, MIB, "M", 0 };
 
 static const Field shmem_fields[] = {
     ROW(ShmemDef, "@name", F_STRING, name, F_REQUIRED, NULL, "Name of the memory."),
     ROW(ShmemDef, "@role", F_ENUM, role, 0, shmem_roles, "Whether it migrates."),
     ROW(ShmemDef, "model/@type", F_ENUM, model, 0, shmem_models, "Model."),
-    ROW(ShmemDef, "size", F_SIZE, size, 0, &shmem_size, "Size."),
+    ROW(ShmemDef, "size", F_SIZE, bytes, F_READ, &shmem_bytes, "Size."),
+    ROW(ShmemDef, "size", F_SIZE, size, F_WRITE, &shmem_size, NULL),
     ROW(ShmemDef, "server", F_FLAG, has_server, 0, NULL, "An ivshmem server."),
     ROW(ShmemDef, "server/@path", F_STRING, server, 0, NULL, "Its socket."),
     ROW(ShmemDef, "msi", F_FLAG, msi, 0, NULL, "Interrupts."),
@@ -509,6 +511,14 @@ shmem_settle(gpointer def, GError **err)
 {
     ShmemDef *s = def;
 
+    if (s->bytes && (s->bytes < MIB || (s->bytes & (s->bytes - 1)) != 0))
+        return fail(err, ERR_XML, "size of shmem '%s' is no power of two of at least 1 MiB",
+                    s->name);
+    if (s->bytes)
+        s->size = s->bytes / MIB;
+    s->bytes = 0;
+    if (s->msi && !s->has_server)
+        return fail(err, ERR_XML, "'msi' of shmem '%s' needs a 'server'", s->name);
     if (s->msi && !s->msi_ioeventfd)
         s->msi_ioeventfd = ON;
     return TRUE;
@@ -516,8 +526,8 @@ shmem_settle(gpointer def, GError **err)
 
 const Schema shmem_schema = { "shmem", sizeof(ShmemDef), shmem_fields, shmem_settle };
 
-static const char *const memory_models[] = { NULL,         "dimm",    "nvdimm", "virtio-pmem",
-                                             "virtio-mem", "sgx-epc", NULL };
+const char *const memory_models[] = { NULL,         "dimm",    "nvdimm", "virtio-pmem",
+                                      "virtio-mem", "sgx-epc", NULL };
 static const char *const accesses[] = { NULL, "shared", "private", NULL };
 
 static const Field memory_fields[] = {
@@ -548,7 +558,7 @@ const Schema memory_schema = { "memory", sizeof(MemoryDevice), memory_fields };
 
 /* ---- iommu, vsock, crypto, pstore, lease, nvram */
 
-static const char *const iommu_models[] = { NULL, "intel", "smmuv3", "virtio", "amd", NULL };
+const char *const iommu_models[] = { NULL, "intel", "smmuv3", "virtio", "amd", NULL };
 
 static const Field iommu_fields[] = {
     ROW(IommuDef, "@model", F_ENUM, model, F_REQUIRED, iommu_models, "Model."),

@@ -1,0 +1,142 @@
+/* Rules of character devices: ports and models, what carries them, who needs SPICE. */
+#include "check.h"
+
+#define SERIAL_KINDS (SERIAL_ISA_DEBUG + 1)
+
+/* Which target a model of a serial port is of. */
+static const int target_of_model[] = {
+    [SERIAL_MODEL_ISA] = SERIAL_ISA,
+    [SERIAL_MODEL_USB] = SERIAL_USB,
+    [SERIAL_MODEL_PCI] = SERIAL_PCI,
+    [SERIAL_MODEL_SPAPR_VTY] = SERIAL_SPAPR_VIO,
+    [SERIAL_MODEL_PL011] = SERIAL_SYSTEM,
+    [SERIAL_MODEL_SCLP] = SERIAL_SCLP,
+    [SERIAL_MODEL_SCLPLM] = SERIAL_SCLP,
+    [SERIAL_MODEL_16550A] = SERIAL_SYSTEM,
+    [SERIAL_MODEL_DEBUGCON] = SERIAL_ISA_DEBUG,
+};
+
+/* And which address a target may have; words of an arch that has it, NULL: any. */
+static const struct {
+    int address;
+    const char *address_name;
+    const char *arch;
+} serial_rules[SERIAL_KINDS] = {
+    [SERIAL_ISA] = { ADDRESS_ISA, "isa", NULL },
+    [SERIAL_USB] = { ADDRESS_USB, "usb", NULL },
+    [SERIAL_PCI] = { ADDRESS_PCI, "pci", NULL },
+    [SERIAL_SPAPR_VIO] = { ADDRESS_SPAPR_VIO, "spapr-vio", "ppc64" },
+    [SERIAL_SCLP] = { ADDRESS_CCW, "ccw", "s390x" },
+    [SERIAL_ISA_DEBUG] = { ADDRESS_ISA, "isa", NULL },
+};
+
+static gboolean
+check_serial(const DomainDef *def, const CharDef *serial, GError **err)
+{
+    int target = serial->target_type, type = serial->info.address.type;
+    const char *arch = serial_rules[target].arch;
+
+    if (serial->target_model && target_of_model[serial->target_model] != target)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "serial model '%s' needs target type '%s', not '%s'",
+                    serial_models[serial->target_model],
+                    serial_targets[target_of_model[serial->target_model]],
+                    target ? serial_targets[target] : "none");
+    if (target && type && serial_rules[target].address && type != serial_rules[target].address)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "serial target type '%s' needs address type '%s'",
+                    serial_targets[target], serial_rules[target].address_name);
+    return !arch || g_str_has_prefix(def->os.arch, arch) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED, "serial target type '%s' is of architecture %s",
+                serial_targets[target], arch);
+}
+
+static gboolean
+check_serials(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    EACH (CharDef, serial, def->devices.serials)
+        if (!check_serial(def, serial, err))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean
+check_consoles(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    EACH (CharDef, console, def->devices.consoles) {
+        int target = console->target_type;
+        gboolean sclp = target == CONSOLE_SCLP || target == CONSOLE_SCLPLM;
+
+        if (sclp && caps_has_device(caps, target == CONSOLE_SCLP ? "sclpconsole" : "sclplmconsole"))
+            continue;
+        if (sclp || (target && target != CONSOLE_SERIAL && target != CONSOLE_VIRTIO))
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "console target type '%s' is not supported by %s", console_targets[target],
+                        caps->path);
+    }
+    return TRUE;
+}
+
+/* ---- sources */
+
+static gboolean
+has_spice(const DomainDef *def)
+{
+    EACH (GraphicsDef, g, def->devices.graphics)
+        if (g->type == GRAPHICS_SPICE)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+check_source(const DomainDef *def, const CharSource *s, const char *what, GError **err)
+{
+    if (s->type == CHAR_TCP && s->protocol != CHAR_PROTOCOL_RAW &&
+        s->protocol != CHAR_PROTOCOL_TELNET)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "%s: tcp protocol '%s' is not supported", what,
+                    char_protocols[s->protocol]);
+    if ((s->type == CHAR_SPICEVMC || s->type == CHAR_SPICEPORT) && !has_spice(def))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "%s of type '%s' needs graphics of type 'spice'",
+                    what, char_types[s->type]);
+    return TRUE;
+}
+
+static gboolean
+check_sources_of(const DomainDef *def, const GPtrArray *list, const char *what, GError **err)
+{
+    EACH (CharDef, c, list) {
+        if (c->source.type == CHAR_SPICEVMC && list != def->devices.channels)
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "%s cannot be of type 'spicevmc'", what);
+        if (!check_source(def, &c->source, what, err))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_sources(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    const Devices *d = &def->devices;
+
+    if (!check_sources_of(def, d->serials, "serial", err) ||
+        !check_sources_of(def, d->parallels, "parallel", err) ||
+        !check_sources_of(def, d->consoles, "console", err) ||
+        !check_sources_of(def, d->channels, "channel", err))
+        return FALSE;
+    EACH (SmartcardDef, card, d->smartcards)
+        if (!check_source(def, &card->source, "smartcard", err))
+            return FALSE;
+    EACH (RedirDef, redir, d->redirdevs)
+        if (!check_source(def, &redir->source, "redirdev", err))
+            return FALSE;
+    EACH (RngDef, rng, d->rngs)
+        if (rng->backend == RNG_EGD && !check_source(def, &rng->source, "rng", err))
+            return FALSE;
+    return TRUE;
+}
+
+const Rule char_rules[] = {
+    { "serial", check_serials },
+    { "console/target", check_consoles },
+    { "serial, channel, redirdev, smartcard, rng: source", check_sources },
+    { NULL },
+};
