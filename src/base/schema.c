@@ -98,7 +98,7 @@ num_spec(const Field *f, const NumSpec *any)
 static int
 num_base(const NumSpec *spec)
 {
-    return spec->format ? 0 : 10;
+    return spec->base ? spec->base : spec->format ? 0 : 10;
 }
 
 static gboolean
@@ -109,7 +109,7 @@ read_unsigned(const char *text, int base, guint64 *ret_n)
 
     while (g_ascii_isspace(*p))
         p++;
-    if (!g_ascii_isdigit(*p))
+    if (!(base == 16 ? g_ascii_isxdigit(*p) : g_ascii_isdigit(*p)))
         return FALSE;
     errno = 0;
     *ret_n = g_ascii_strtoull(p, &end, base);

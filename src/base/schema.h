@@ -142,10 +142,13 @@ typedef struct NumSpec {
     guint64 max;
     const char
         *format; /* NULL: decimal; else for a guint64, such as "0x%04" G_GINT64_MODIFIER "x" */
+    int base;    /* of what is read; 0: as the format says */
 } NumSpec;
 #define RANGE(lo, hi)  (&(const NumSpec){ lo, hi, NULL })
 #define HEX(width, hi) (&(const NumSpec){ 0, hi, "0x%0" #width G_GINT64_MODIFIER "x" })
 #define HEX_BARE(hi)   (&(const NumSpec){ 0, hi, "0x%" G_GINT64_MODIFIER "x" })
+/* Hexadecimal with and without 0x. */
+#define HEX_ONLY(hi) (&(const NumSpec){ 0, hi, "0x%" G_GINT64_MODIFIER "x", 16 })
 
 typedef struct SizeSpec {
     guint64 bare;     /* bytes in 1 of a number without unit */
@@ -216,6 +219,9 @@ typedef struct XmlNamespace {
  * refused. namespaces: NULL, or ended by an empty one. */
 gpointer xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gssize len,
                    guint flags, GError **err);
+/* Of an element's text: without those of its children that have no namespace, or one that an
+ * earlier child has. NULL: nothing was to be left out. Caller frees. */
+char *xml_one_per_namespace(const char *text);
 /* Name of the root element, for documents that may be of several kinds. Caller frees. */
 char *xml_root_name(const char *text, gssize len, GError **err);
 /* Indented by two spaces; ends in a newline. Caller frees. */

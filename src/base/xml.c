@@ -562,6 +562,54 @@ xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gss
     return NULL;
 }
 
+static gboolean
+namespace_is_new(const xmlNode *el)
+{
+    for (const xmlNode *n = el->prev; n; n = n->prev)
+        if (n->type == XML_ELEMENT_NODE && n->ns && xmlStrEqual(n->ns->href, el->ns->href))
+            return FALSE;
+    return TRUE;
+}
+
+/* With the blanks before it. */
+static void
+drop_node(xmlNode *el)
+{
+    xmlNode *blank = el->prev;
+
+    if (blank && xmlIsBlankNode(blank)) {
+        xmlUnlinkNode(blank);
+        xmlFreeNode(blank);
+    }
+    xmlUnlinkNode(el);
+    xmlFreeNode(el);
+}
+
+char *
+xml_one_per_namespace(const char *text)
+{
+    g_autoptr(xmlDoc) doc = read_document("metadata", text, strlen(text), NULL);
+    xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+    gboolean dropped = FALSE;
+    xmlBuffer *buf;
+    char *rest;
+
+    for (xmlNode *n = root ? root->children : NULL, *next; n; n = next) {
+        next = n->next;
+        if (n->type != XML_ELEMENT_NODE || (n->ns && namespace_is_new(n)))
+            continue;
+        drop_node(n);
+        dropped = TRUE;
+    }
+    if (!dropped)
+        return NULL;
+    buf = xmlBufferCreate();
+    xmlNodeDump(buf, doc, root, 0, 0);
+    rest = g_strdup((const char *)xmlBufferContent(buf));
+    xmlBufferFree(buf);
+    return rest;
+}
+
 char *
 xml_root_name(const char *text, gssize len, GError **err)
 {

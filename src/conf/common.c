@@ -63,11 +63,11 @@ static const Field address_fields[] = {
     ROW(Address, "@ssid", F_U32, ccw.ssid, F_ALWAYS, HEX_BARE(3), "Subchannel set."),
     ROW(Address, "@devno", F_U32, ccw.devno, F_ALWAYS, HEX(4, 0xffff), "Device number."),
     WHEN(Address, type, BIT(ADDRESS_ISA)),
-    ROW(Address, "@iobase", F_U32, isa.iobase, 0, HEX_BARE(G_MAXUINT32), "I/O port."),
-    ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_BARE(G_MAXUINT32), "Interrupt."),
+    ROW(Address, "@iobase", F_U32, isa.iobase, 0, HEX_ONLY(G_MAXUINT32), "I/O port."),
+    ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_ONLY(G_MAXUINT32), "Interrupt."),
     WHEN(Address, type, BIT(ADDRESS_DIMM)),
     ROW(Address, "@slot", F_U32, dimm.slot, F_ALWAYS, NULL, "Memory slot."),
-    ROW(Address, "@base", F_U64, dimm.base, 0, HEX_BARE(G_MAXUINT64), "Guest physical address."),
+    ROW(Address, "@base", F_U64, dimm.base, 0, HEX_ONLY(G_MAXUINT64), "Guest physical address."),
     WHEN_END,
     ROW_END
 };

@@ -173,12 +173,23 @@ const Schema reservations_schema = { "reservations", sizeof(ReservationsDef), re
 
 static const Field nvme_fields[] = {
     ROW(NvmeSource, "@type", F_ENUM, type, F_REQUIRED, nvme_types, "How the device is found."),
-    ROW(NvmeSource, "@managed", F_ENUM, managed, 0, yes_no, "Detach it from the host."),
+    ROW(NvmeSource, "@managed", F_ENUM, managed, 0, yes_no, "Detach it; the default."),
     ROW(NvmeSource, "@namespace", F_U32, ns, F_REQUIRED, RANGE(1, G_MAXUINT32), "Namespace."),
     ROW(NvmeSource, "address", F_STRUCT, address, F_REQUIRED, &pci_address_schema, "The device."),
     ROW_END
 };
-static const Schema nvme_schema = { "source", sizeof(NvmeSource), nvme_fields };
+
+static gboolean
+nvme_settle(gpointer def, GError **err)
+{
+    NvmeSource *nvme = def;
+
+    if (!nvme->managed)
+        nvme->managed = YES;
+    return TRUE;
+}
+
+static const Schema nvme_schema = { "source", sizeof(NvmeSource), nvme_fields, nvme_settle };
 
 static const Field volume_fields[] = {
     ROW(VolumeSource, "@pool", F_STRING, pool, 0, NULL, "Pool of the volume."),
@@ -200,13 +211,13 @@ static const Schema volume_schema = { "source", sizeof(VolumeSource), volume_fie
 
 static const Field network_source_fields[] = {
     ROW(NetworkSource, "@protocol", F_ENUM, protocol, F_REQUIRED, source_protocols, "Protocol."),
-    ROW(NetworkSource, "@name", F_STRING, name, 0, NULL, "Export, image or path."),
+    ROW(NetworkSource, "@name", F_STRING, name, F_NONEMPTY, NULL, "Export, image or path."),
     ROW(NetworkSource, "@query", F_STRING, query, 0, NULL, "Query string of http."),
     ROW(NetworkSource, "@tls", F_ENUM, tls, 0, yes_no, "Encrypt."),
     ROW(NetworkSource, "@tlsHostname", F_STRING, tls_hostname, 0, NULL, "Name to be verified."),
     ROW(NetworkSource, "host", F_LIST, hosts, 0, &source_host_schema, "Servers."),
-    ROW(NetworkSource, "snapshot/@name", F_STRING, snapshot, 0, NULL, "Snapshot of the image."),
-    ROW(NetworkSource, "config/@file", F_STRING, config, 0, NULL, "Configuration file."),
+    ROW(NetworkSource, "snapshot/@name", F_STRING, snapshot, F_NONEMPTY, NULL, "Snapshot of the image."),
+    ROW(NetworkSource, "config/@file", F_STRING, config, F_NONEMPTY, NULL, "Configuration file."),
     ROW(NetworkSource, "initiator/iqn/@name", F_STRING, initiator, 0, NULL, "Our iSCSI name."),
     ROW(NetworkSource, "ssl/@verify", F_ENUM, ssl_verify, 0, yes_no, "Verify the certificate."),
     ROW(NetworkSource, "cookies/cookie", F_LIST, cookies, F_SECRET, &cookie_schema,
@@ -273,7 +284,21 @@ static const Field disk_source_fields[] = {
     ROW(DiskSource, "seclabel", F_LIST, seclabels, 0, &source_seclabel_schema, "Labels."),
     ROW_END
 };
-const Schema disk_source_schema = { "source", sizeof(DiskSource), disk_source_fields };
+
+static gboolean
+disk_source_settle(gpointer def, GError **err)
+{
+    DiskSource *s = def;
+
+    if (s->reconnect && !s->reconnect->enabled) {
+        schema_free(&reconnect_schema, s->reconnect);
+        s->reconnect = NULL;
+    }
+    return source_seclabels_settle(&s->seclabels, err);
+}
+
+const Schema disk_source_schema = { "source", sizeof(DiskSource), disk_source_fields,
+                                    disk_source_settle };
 
 static const Field data_store_fields[] = {
     ROW(DataStore, "@type", F_ENUM, source.type, F_REQUIRED, source_types, "Kind of source."),
@@ -287,10 +312,10 @@ const Schema data_store_schema = { "dataStore", sizeof(DataStore), data_store_fi
 static const Field backing_store_fields[] = {
     ROW(BackingStore, "@type", F_ENUM, source.type, 0, source_types, "Kind of source."),
     ROW(BackingStore, "@index", F_U32, index, F_LIVE, NULL, "Number of the image in the chain."),
+    WHEN(BackingStore, source.type, ~BIT(SOURCE_NONE)),
     ROW(BackingStore, "format/@type", F_ENUM, format, 0, disk_formats, "Format of the image."),
     ROW(BackingStore, "format/metadata_cache/max_size", F_SIZE, metadata_cache, 0, &size_bytes,
         "Size of its metadata cache."),
-    WHEN(BackingStore, source.type, ~BIT(SOURCE_NONE)),
     ROW(BackingStore, "source", F_STRUCT, source, F_REQUIRED, &disk_source_schema, "Where it is."),
     ROW(BackingStore, "backingStore", F_PTR, backing, 0, &backing_store_schema, "The next one."),
     WHEN_END,

@@ -97,7 +97,19 @@ static const Field nvram_fields[] = {
     WHEN_END,
     ROW_END
 };
-static const Schema nvram_schema = { "nvram", sizeof(NvramDef), nvram_fields };
+
+/* Blanks around elements that mean nothing here are no path. */
+static gboolean
+nvram_settle(gpointer def, GError **err)
+{
+    NvramDef *nvram = def;
+
+    if (nvram->path && !*g_strstrip(nvram->path))
+        g_clear_pointer(&nvram->path, g_free);
+    return TRUE;
+}
+
+static const Schema nvram_schema = { "nvram", sizeof(NvramDef), nvram_fields, nvram_settle };
 
 static const Field boot_fields[] = { ROW(BootDef, "@dev", F_ENUM, dev, F_REQUIRED,
                                          boot_devices, "Kind of device."),
@@ -113,7 +125,7 @@ static const Schema acpi_table_schema = { "table", sizeof(AcpiTable), acpi_table
 static const Field os_fields[] = {
     ROW(OsDef, "@firmware", F_ENUM, firmware, 0, firmwares, "Choose the firmware."),
     ROW(OsDef, "type/@arch", F_STRING, arch, 0, NULL, "Architecture."),
-    ROW(OsDef, "type/@machine", F_STRING, machine, 0, NULL, "Machine type."),
+    ROW(OsDef, "type/@machine", F_STRING, machine, F_NONEMPTY, NULL, "Machine type."),
     ROW(OsDef, "type", F_STRING, type, F_MISSING(ERR_XML), NULL, "hvm."),
     ROW(OsDef, "init", F_STRING, init, 0, NULL, "Of containers."),
     ROW(OsDef, "initarg", F_STRINGS, initargs, 0, NULL, "Of containers."),
@@ -609,12 +621,32 @@ domain_parse(const char *xml, gssize len, guint flags, const ConfContext *contex
     return g_steal_pointer(&def);
 }
 
+/* The consoles as they are written: the one that is a serial port sits where that sits. Borrows all
+ * it shows. */
+static GPtrArray *
+consoles_shown(const Devices *devices, CharDef *twin)
+{
+    GPtrArray *shown = g_ptr_array_new();
+
+    g_ptr_array_extend(shown, devices->consoles, NULL, NULL);
+    *twin = *(const CharDef *)shown->pdata[0];
+    if (devices->serials && twin->target_type == CONSOLE_SERIAL)
+        twin->info = ((const CharDef *)devices->serials->pdata[0])->info;
+    shown->pdata[0] = twin;
+    return shown;
+}
+
 char *
 domain_format(const DomainDef *def, guint flags)
 {
     guint xml_flags = (flags & DEF_LIVE ? XML_LIVE : 0) | (flags & DEF_SECURE ? XML_SECURE : 0);
+    g_autoptr(GPtrArray) consoles = NULL;
+    DomainDef shown = *def;
+    CharDef twin;
 
-    return xml_format(&domain_schema, namespaces, def, xml_flags);
+    if (def->devices.consoles)
+        shown.devices.consoles = consoles = consoles_shown(&def->devices, &twin);
+    return xml_format(&domain_schema, namespaces, &shown, xml_flags);
 }
 
 DomainDef *

@@ -48,7 +48,8 @@ gboolean fill_tuning(Fill *f, GError **err);
 
 /* fill_disk.c */
 gboolean fill_disks(Fill *f, GError **err);
-int disk_name_index(const char *target); /* "vdc" is 2; -1: no name of a disk */
+void fill_disk_source(DiskSource *source); /* also of NVRAM */
+int disk_name_index(const char *target);   /* "vdc" is 2; -1: no name of a disk */
 
 /* fill_char.c */
 gboolean fill_chars(Fill *f, GError **err);
@@ -61,7 +62,7 @@ gboolean fill_devices(Fill *f, GError **err);
 gboolean fill_implicit_devices(Fill *f, GError **err);
 
 /* fill_controller.c */
-gboolean fill_controllers(Fill *f, GError **err);         /* what the document names */
+gboolean fill_controllers(Fill *f, GError **err); /* what the document names */
 gboolean fill_controller_numbers(Fill *f, GError **err);
 gboolean fill_machine_controllers(Fill *f, GError **err); /* what the board has */
 gboolean fill_hostdev_controllers(Fill *f, GError **err); /* what host devices sit on */

@@ -33,6 +33,20 @@ fill_serial_target(const Fill *f, CharDef *serial)
         serial->target_model = word_find(serial_models, target_models[serial->target_type]);
 }
 
+/* Here one more than those before it. */
+static void
+number_parallels(GPtrArray *list)
+{
+    gint32 next = 0;
+
+    EACH (CharDef, c, list) {
+        if (!c->has_port || c->port < 0)
+            c->port = next;
+        c->has_port = TRUE;
+        next = MAX(next, c->port + 1);
+    }
+}
+
 static void
 copy_source(CharDef *to, const CharDef *from, const Schema *schema)
 {
@@ -65,8 +79,12 @@ pair_console(Fill *f)
             copy_source(serial, console, &console_schema);
             serial->has_port = TRUE;
             fill_serial_target(f, serial);
+            serial->info = console->info;
+            memset(&console->info, 0, sizeof(console->info));
         } else {
             copy_source(console, serial, &serial_schema);
+            schema_done(&device_info_schema, &console->info);
+            memset(&console->info, 0, sizeof(console->info));
         }
     } else if (serial && is_board_serial(serial)) {
         console = schema_new(&console_schema);
@@ -91,8 +109,17 @@ number_consoles(Devices *devices)
 
 /* ---- channels */
 
-/* Whether a daemon chose this path: FOLDER/[target/] and DOMAIN.NAME or DOMAIN/NAME. A definition
- * does not keep it; the next start chooses again. */
+/* "domain-NAME" or "ID-NAME": a folder for one run of one domain. */
+static gboolean
+is_run_folder(const char *name)
+{
+    gsize digits = strspn(name, "0123456789");
+
+    return g_str_has_prefix(name, "domain-") || (digits > 0 && name[digits] == '-');
+}
+
+/* Whether a daemon chose this path: FOLDER/[target/] and DOMAIN.NAME or a run's folder and NAME. A
+ * definition does not keep it; the next start chooses again. */
 static gboolean
 is_chosen_path(const char *folder, const char *path, const char *name)
 {
@@ -106,7 +133,7 @@ is_chosen_path(const char *folder, const char *path, const char *name)
         rest += strlen("target/");
     slash = strchr(rest, '/');
     if (slash)
-        return slash > rest && strcmp(slash + 1, name) == 0;
+        return is_run_folder(rest) && strcmp(slash + 1, name) == 0;
     length = strlen(rest) - MIN(strlen(rest), strlen(name));
     return length > 1 && rest[length - 1] == '.' && strcmp(rest + length, name) == 0;
 }
@@ -133,7 +160,7 @@ fill_chars(Fill *f, GError **err)
     Devices *devices = &f->def->devices;
 
     number_ports(devices->serials);
-    number_ports(devices->parallels);
+    number_parallels(devices->parallels);
     EACH (CharDef, serial, devices->serials)
         fill_serial_target(f, serial);
     EACH (CharDef, console, devices->consoles) {

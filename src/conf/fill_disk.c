@@ -87,28 +87,47 @@ static const char *const default_ports[] = {
     [PROTOCOL_SSH] = "22",     [PROTOCOL_VXHS] = "9999",     [PROTOCOL_NFS] = NULL,
 };
 
+/* Port 0 is as none. */
 static void
-fill_source(DiskSource *source)
+fill_ports(const NetworkSource *net)
 {
-    const NetworkSource *net = source->net;
+    const char *port = default_ports[net->protocol];
 
-    if (net && net->protocol > 0 && (gsize)net->protocol < G_N_ELEMENTS(default_ports)) {
-        const char *port = default_ports[net->protocol];
-
-        EACH (SourceHost, host, net->hosts)
-            if (!host->port && port && host->transport != TRANSPORT_UNIX)
-                host->port = g_strdup(port);
+    EACH (SourceHost, host, net->hosts) {
+        if (host->transport == TRANSPORT_UNIX)
+            continue;
+        if (port && (!host->port || strcmp(host->port, "0") == 0))
+            set_text(&host->port, port);
     }
-    if (source->encryption && !source->encryption->engine)
-        source->encryption->engine = 1;
+}
+
+/* An iSCSI target without a unit means its first one. */
+static void
+fill_iscsi_name(NetworkSource *net)
+{
+    g_autofree char *name = NULL;
+
+    if (net->protocol != PROTOCOL_ISCSI || !net->name || strchr(net->name, '/'))
+        return;
+    name = g_strconcat(net->name, "/0", NULL);
+    set_text(&net->name, name);
+}
+
+void
+fill_disk_source(DiskSource *source)
+{
+    if (source->net && (gsize)source->net->protocol < G_N_ELEMENTS(default_ports))
+        fill_ports(source->net);
+    if (source->encryption)
+        default_int(&source->encryption->engine, ENGINE_QEMU);
 }
 
 static void
 fill_sources(DiskDef *disk)
 {
-    fill_source(&disk->source);
+    fill_disk_source(&disk->source);
     for (BackingStore *b = disk->backing; b; b = b->backing)
-        fill_source(&b->source);
+        fill_disk_source(&b->source);
     if (disk->encryption && !disk->encryption->engine)
         disk->encryption->engine = 1;
 }
@@ -161,6 +180,8 @@ fill_disks(Fill *f, GError **err G_GNUC_UNUSED)
         fill_source_type(disk);
         fill_driver(disk);
         fill_sources(disk);
+        if (disk->source.net)
+            fill_iscsi_name(disk->source.net);
         drop_idle(disk);
     }
     return TRUE;

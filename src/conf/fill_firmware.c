@@ -39,15 +39,13 @@ fits_loader(const FirmwareCaps *fw, const LoaderDef *loader)
     return agrees(l->stateless, fw->stateless || !flash) && agrees(l->secure, fw->requires_smm);
 }
 
-/* Raw images are meant where no format is said. */
+/* The loader's format counts, then that of the variables; raw where nothing is said. */
 static gboolean
 fits_format(const FirmwareCaps *fw, const OsDef *os)
 {
-    int wanted = os->loader && os->loader->format ? os->loader->format
-                 : os->nvram && os->nvram->format ? os->nvram->format
-                                                  : FORMAT_RAW;
+    int wanted = os->loader ? os->loader->format : os->nvram ? os->nvram->format : 0;
 
-    return fw->format == wanted;
+    return fw->format == (wanted ? wanted : FORMAT_RAW);
 }
 
 static gboolean
@@ -236,18 +234,19 @@ fill_nvram(Fill *f, const LoaderDef *loader)
 {
     OsDef *os = &f->def->os;
     g_autofree char *name = NULL;
+    char **path;
 
     if (loader->type != LOADER_PFLASH || loader->readonly != YES || loader->stateless == YES)
         return;
     if (!os->nvram)
         os->nvram = g_new0(NvramDef, 1);
     default_int(&os->nvram->format, loader->format);
-    if (os->nvram->path || os->nvram->source.type)
+    path = os->nvram->source.type == SOURCE_FILE ? &os->nvram->source.path : &os->nvram->path;
+    if (*path || (os->nvram->source.type && os->nvram->source.type != SOURCE_FILE))
         return;
     name = g_strdup_printf("%s_VARS.%s", f->def->name,
                            os->nvram->format == FORMAT_QCOW2 ? "qcow2" : "fd");
-    os->nvram->path = g_build_filename(f->context->nvram_dir ? f->context->nvram_dir : "", name,
-                                       NULL);
+    *path = g_build_filename(f->context->nvram_dir ? f->context->nvram_dir : "", name, NULL);
     fill_legacy_template(loader, os->nvram);
 }
 
@@ -272,6 +271,8 @@ fill_firmware(Fill *f, GError **err)
                         os->firmware == FIRMWARE_BIOS ? "bios" : "efi", os->machine);
         note_choice(f->def, fw);
     }
+    if (os->nvram)
+        fill_disk_source(&os->nvram->source);
     fill_loader(os->loader);
     fill_nvram(f, os->loader);
     return TRUE;

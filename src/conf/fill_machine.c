@@ -29,6 +29,21 @@ fill_boot(DomainDef *def)
     list_append(&def->os.boots, boot);
 }
 
+static void
+fill_identity(DomainDef *def)
+{
+    char *metadata = def->metadata ? xml_one_per_namespace(def->metadata) : NULL;
+
+    if (uuid_is_zero(def->uuid))
+        uuid_make(def->uuid);
+    if (def->genid && uuid_is_zero(def->genid_uuid))
+        uuid_make(def->genid_uuid);
+    if (metadata) {
+        g_free(def->metadata);
+        def->metadata = metadata;
+    }
+}
+
 gboolean
 fill_machine(Fill *f, GError **err)
 {
@@ -48,10 +63,7 @@ fill_machine(Fill *f, GError **err)
     f->i440fx = domain_is_i440fx(def);
     f->q35 = domain_is_q35(def);
     f->isapc = strcmp(def->os.machine, "isapc") == 0;
-    if (uuid_is_zero(def->uuid))
-        uuid_make(def->uuid);
-    if (def->genid && uuid_is_zero(def->genid_uuid))
-        uuid_make(def->genid_uuid);
+    fill_identity(def);
     fill_boot(def);
     return TRUE;
 }

@@ -163,8 +163,11 @@ fill_numatune(DomainDef *def)
         if (!def->numatune->has_memory && !def->numatune->memnodes)
             def->numatune->has_memory = TRUE;
     }
-    tune = def->numatune;
-    if (!tune || !tune->has_memory)
+    if (!(tune = def->numatune))
+        return;
+    EACH (NumaMemnode, node, tune->memnodes)
+        default_int(&node->mode, NUMA_STRICT);
+    if (!tune->has_memory)
         return;
     default_int(&tune->mode, NUMA_STRICT);
     if (!tune->placement && !tune->nodes)
