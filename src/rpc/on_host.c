@@ -46,7 +46,7 @@ connect_open(Call *c)
 
     if (state->opened)
         fail(&err, ERR_INTERNAL, "the connection is already open");
-    else if (in->flags & ~3u)
+    else if (in->flags & ~7u) /* stock clients of a session also send that they are one: 2, 4 */
         fail(&err, ERR_INVALID_ARG, "unknown flags %#x", in->flags);
     else
         uri_check(c, in->name, &from, &err);
