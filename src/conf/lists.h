@@ -6,8 +6,7 @@
 
 /* Walks a list; it must not grow or shrink meanwhile. */
 #define EACH(T, item, list)                                                                        \
-    for (T **item##_at = list_items(list), **item##_end = item##_at + list_length(list),           \
-           *item = NULL;                                                                           \
+    for (T **item##_at = list_items(list), **item##_end = list_end(list), *item = NULL;            \
          item##_at < item##_end && (item = *item##_at, TRUE); item##_at++)
 
 static inline guint
@@ -16,10 +15,17 @@ list_length(const GPtrArray *list)
     return list ? list->len : 0;
 }
 
+/* NULL, both, when there is nothing: not even 0 may be added to NULL. */
 static inline gpointer
 list_items(const GPtrArray *list)
 {
-    return list ? list->pdata : NULL;
+    return list_length(list) ? list->pdata : NULL;
+}
+
+static inline gpointer
+list_end(const GPtrArray *list)
+{
+    return list_length(list) ? list->pdata + list->len : NULL;
 }
 
 static inline gpointer
