@@ -116,7 +116,19 @@ static const Field controller_fields[] = {
     INFO(ControllerDef),
     ROW_END
 };
-const Schema controller_schema = { "controller", sizeof(ControllerDef), controller_fields };
+
+static gboolean
+controller_settle(gpointer def, GError **err)
+{
+    ControllerDef *controller = def;
+
+    if (!controller->type)
+        controller->type = CONTROLLER_IDE;
+    return TRUE;
+}
+
+const Schema controller_schema = { "controller", sizeof(ControllerDef), controller_fields,
+                                   controller_settle };
 
 /* ---- input, hub */
 
