@@ -1,0 +1,178 @@
+/* The reference page: a table for each element with all that may stand in it. */
+#include <string.h>
+
+#include "schemadoc.h"
+
+static const char preamble[] =
+    "# Domain XML\n"
+    "\n"
+    "Every element and attribute that vmd knows in a domain definition. This page is written by\n"
+    "`schemadoc reference` from the rows that read and write definitions; change those, not this.\n"
+    "\n"
+    "A path that begins with `@` is an attribute, `.` is the text of the element itself. *done*:\n"
+    "read, kept and written; *live*: only while the domain runs; *read*: an older spelling, written\n"
+    "in another way; *refused*: a definition with it is an error that names it; *ignored*: read over,\n"
+    "it has no effect. What is not here is warned of and dropped, or refused by `define\n"
+    "--validate`.\n";
+
+static void
+write_cell(GString *out, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if (*p == '|' || *p == '<')
+            g_string_append_c(out, '\\');
+        g_string_append_c(out, *p);
+    }
+}
+
+static void
+write_words(GString *out, Words words)
+{
+    for (guint i = 1; words[i]; i++)
+        g_string_append_printf(out, "%s`%s`", i > 1 ? " " : "", words[i]);
+}
+
+static void
+write_range(GString *out, const NumSpec *spec)
+{
+    if (spec->format)
+        g_string_append(out, "hexadecimal");
+    if (spec->max < G_MAXUINT32 || spec->min)
+        g_string_append_printf(out, "%s%" G_GINT64_FORMAT, spec->format ? ", " : "", spec->min);
+    if (spec->max < G_MAXUINT32)
+        g_string_append_printf(out, " to %" G_GUINT64_FORMAT, spec->max);
+    else if (spec->min)
+        g_string_append(out, " or more");
+}
+
+static void
+write_size(GString *out, const SizeSpec *spec)
+{
+    if (spec->bare == 1)
+        g_string_append(out, "bytes, or `@unit`");
+    else
+        g_string_append_printf(out, "units of %" G_GUINT64_FORMAT " bytes, or `@unit`", spec->bare);
+}
+
+static void
+write_values(GString *out, const GPtrArray *sections, const Field *f)
+{
+    if (holds_schema(f)) {
+        const Section *inner = section_find(sections, f->arg);
+
+        g_string_append_printf(out, "[%s](#%s)", (const char *)inner->paths->pdata[0], inner->id);
+    } else if (f->kind == F_ENUM) {
+        write_words(out, f->arg);
+    } else if (f->kind == F_SIZE) {
+        write_size(out, f->arg);
+    } else if (f->arg &&
+               (f->kind == F_I32 || f->kind == F_U32 || f->kind == F_I64 || f->kind == F_U64)) {
+        write_range(out, f->arg);
+    }
+}
+
+static const char *
+kind_name(const Field *f)
+{
+    const FieldType *type = field_type(f);
+
+    switch (f->kind) {
+    case F_LIST:
+        return "elements";
+    case F_STRUCT:
+    case F_PTR:
+        return "element";
+    case F_STRINGS:
+        return "texts";
+    case F_XML:
+        return "any XML";
+    case F_REFUSED:
+    case F_IGNORED:
+        return strchr(f->path, '@') ? "attribute" : "element";
+    case F_STRING:
+    case F_I32:
+    case F_U32:
+    case F_I64:
+    case F_U64:
+    case F_ENUM:
+    case F_FLAG:
+    case F_UUID:
+    case F_MAC:
+    case F_SIZE:
+    case F_BITMAP:
+    case F_OWN:
+    case F_END:
+    case F_WHEN:
+        break;
+    }
+    return type ? type->name : "";
+}
+
+static const char *
+status_name(const Row *row)
+{
+    const Field *f = row->field;
+
+    if (f->kind == F_REFUSED)
+        return "refused";
+    if (f->kind == F_IGNORED)
+        return "ignored";
+    if (f->flags & F_LIVE)
+        return "done, live";
+    if (f->flags & F_READ)
+        return "done, read";
+    return f->flags & F_REQUIRED ? "done, required" : "done";
+}
+
+static void
+write_row(GString *out, const GPtrArray *sections, const Row *row)
+{
+    const Field *f = row->field;
+
+    g_string_append_printf(out, "| `%s` | %s | ", f->path, kind_name(f));
+    write_values(out, sections, f);
+    g_string_append_printf(out, " | %s | ", status_name(row));
+    if (f->doc)
+        write_cell(out, f->doc);
+    if (row->where) {
+        g_string_append(out, f->doc ? " Where " : "Where ");
+        write_cell(out, row->where);
+        g_string_append_c(out, '.');
+    }
+    g_string_append(out, " |\n");
+}
+
+/* How a member is written when that differs from how it is read: nothing for a reader to know. */
+static gboolean
+is_echo(const Section *section, guint at)
+{
+    const Field *f = ((const Row *)section->rows->pdata[at])->field;
+
+    for (guint i = 0; i < at && !f->doc; i++)
+        if (strcmp(((const Row *)section->rows->pdata[i])->field->path, f->path) == 0)
+            return TRUE;
+    return strcmp(f->path, "#") == 0;
+}
+
+static void
+write_section(GString *out, const GPtrArray *sections, const Section *section)
+{
+    g_string_append_printf(out, "\n<a id=\"%s\"></a>\n## %s\n\n", section->id,
+                           (const char *)section->paths->pdata[0]);
+    for (guint i = 1; i < section->paths->len; i++)
+        g_string_append_printf(out, "%s`%s`%s", i == 1 ? "The same: " : ", ",
+                               (const char *)section->paths->pdata[i],
+                               i + 1 == section->paths->len ? ".\n\n" : "");
+    g_string_append(out, "| Path | Kind | Values | Status | Meaning |\n|---|---|---|---|---|\n");
+    for (guint i = 0; i < section->rows->len; i++)
+        if (!is_echo(section, i))
+            write_row(out, sections, section->rows->pdata[i]);
+}
+
+void
+reference_write(const GPtrArray *sections, GString *out)
+{
+    g_string_append(out, preamble);
+    for (guint i = 0; i < sections->len; i++)
+        write_section(out, sections, sections->pdata[i]);
+}
