@@ -7,7 +7,8 @@
 const char *const yes_no[] = { NULL, "yes", "no", NULL };
 const char *const on_off[] = { NULL, "on", "off", NULL };
 
-const SizeSpec size_kib = { 1024, 1024, "KiB", 0 };
+const SizeSpec size_kib = { 1024, 1024, "KiB",
+                            G_MAXINT64 >> 10 }; /* bytes are a gint64 to clients */
 const SizeSpec size_bytes = { 1, 1, "bytes", 0 };
 
 int

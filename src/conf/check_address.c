@@ -12,6 +12,64 @@ typedef struct Walk {
     GError **err;
 } Walk;
 
+/* Devices whose address is of one type. */
+typedef struct InfoSeat {
+    const Schema *schema;
+    gboolean (*is)(gconstpointer device); /* NULL: all of the schema */
+    AddressType type;
+    Err code;
+} InfoSeat;
+
+static gboolean
+is_usb_input(gconstpointer device)
+{
+    return ((const InputDef *)device)->bus == INPUT_USB;
+}
+
+static gboolean
+is_usb_hostdev(gconstpointer device)
+{
+    return ((const HostdevDef *)device)->source.type == HOSTDEV_USB;
+}
+
+static gboolean
+is_usb_serial(gconstpointer device)
+{
+    return ((const CharDef *)device)->target_type == SERIAL_USB;
+}
+
+static gboolean
+is_isa_serial(gconstpointer device)
+{
+    return ((const CharDef *)device)->target_type == SERIAL_ISA;
+}
+
+static gboolean
+is_pci_watchdog(gconstpointer device)
+{
+    return ((const WatchdogDef *)device)->model == WATCHDOG_I6300ESB;
+}
+
+static gboolean
+check_info_seat(const DeviceInfo *info, const Schema *schema, gconstpointer device, GError **err)
+{
+    static const InfoSeat rows[] = {
+        { &input_schema, is_usb_input, ADDRESS_USB, ERR_XML },
+        { &redirdev_schema, NULL, ADDRESS_USB, ERR_XML },
+        { &hostdev_schema, is_usb_hostdev, ADDRESS_USB, ERR_CONFIG_UNSUPPORTED },
+        { &serial_schema, is_usb_serial, ADDRESS_USB, ERR_CONFIG_UNSUPPORTED },
+        { &serial_schema, is_isa_serial, ADDRESS_ISA, ERR_CONFIG_UNSUPPORTED },
+        { &watchdog_schema, is_pci_watchdog, ADDRESS_PCI, ERR_CONFIG_UNSUPPORTED },
+    };
+
+    for (guint i = 0; info->address.type && i < G_N_ELEMENTS(rows); i++)
+        if (schema == rows[i].schema && (!rows[i].is || rows[i].is(device)) &&
+            info->address.type != (int)rows[i].type)
+            return fail(err, rows[i].code, "%s: its address must be of type '%s'", schema->name,
+                        word_of(address_types, rows[i].type));
+    return TRUE;
+}
+
 static gboolean
 check_rom(const DeviceInfo *info, const char *what, GError **err)
 {
@@ -38,7 +96,10 @@ check_info(DeviceInfo *info, const Schema *schema, gpointer device, gpointer use
     if (type == ADDRESS_UNASSIGNED && schema != &hostdev_schema)
         return fail(w->err, ERR_CONFIG_UNSUPPORTED,
                     "%s: an address of type 'unassigned' is of hostdev only", schema->name);
-    return check_rom(info, schema->name, w->err);
+    if (type == ADDRESS_VIRTIO_S390)
+        return fail(w->err, ERR_XML, "%s: an address of type 'virtio-s390' is not supported",
+                    schema->name);
+    return check_info_seat(info, schema, device, w->err) && check_rom(info, schema->name, w->err);
 }
 
 static gboolean

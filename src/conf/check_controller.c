@@ -226,7 +226,7 @@ enum {
     OPTION_INDEX = 1 << 4,
     OPTION_NODE = 1 << 5,
     OPTION_HOTPLUG = 1 << 6,
-    OPTION_NUMA = OPTION_NODE,
+    OPTION_MEMORY = 1 << 7,
 };
 
 typedef struct PciModel {
@@ -234,15 +234,16 @@ typedef struct PciModel {
     const char *names[2]; /* of QEMU's devices that are one */
 } PciModel;
 
-#define PORT_OPTIONS (OPTION_CHASSIS | OPTION_PORT | OPTION_HOTPLUG)
+#define BRIDGE_OPTIONS (OPTION_CHASSIS_NR | OPTION_MEMORY)
+#define PORT_OPTIONS   (OPTION_CHASSIS | OPTION_PORT | OPTION_HOTPLUG)
 
 static const PciModel pci_models[] = {
     [MODEL_PCI_ROOT] = { OPTION_NODE | OPTION_HOTPLUG | OPTION_INDEX, { NULL } },
     [MODEL_PCIE_ROOT] = { OPTION_NODE, { NULL } },
-    [MODEL_PCI_BRIDGE] = { OPTION_CHASSIS_NR, { "pci-bridge" } },
+    [MODEL_PCI_BRIDGE] = { BRIDGE_OPTIONS, { "pci-bridge" } },
     [MODEL_DMI_TO_PCI_BRIDGE] = { 0, { "i82801b11-bridge" } },
     [MODEL_PCIE_TO_PCI_BRIDGE] = { 0, { "pcie-pci-bridge" } },
-    [MODEL_PCIE_ROOT_PORT] = { PORT_OPTIONS, { "pcie-root-port", "ioh3420" } },
+    [MODEL_PCIE_ROOT_PORT] = { PORT_OPTIONS | OPTION_MEMORY, { "pcie-root-port", "ioh3420" } },
     [MODEL_PCIE_SWITCH_UPSTREAM_PORT] = { 0, { "x3130-upstream" } },
     [MODEL_PCIE_SWITCH_DOWNSTREAM_PORT] = { PORT_OPTIONS, { "xio3130-downstream" } },
     [MODEL_PCI_EXPANDER_BUS] = { OPTION_BUS_NR | OPTION_NODE, { "pxb" } },
@@ -265,6 +266,7 @@ check_pci_options(const ControllerDef *c, GError **err)
         { "busNr", OPTION_BUS_NR, p && p->has_bus_nr, p ? p->bus_nr : 0, 1, 254 },
         { "index", OPTION_INDEX, p && p->has_index, p ? p->index : 0, 0, 30 },
         { "node", OPTION_NODE, p && p->has_node, 0, 0, 0 },
+        { "memReserve", OPTION_MEMORY, p && p->has_mem_reserve, 0, 0, 0 },
         { "hotplug", OPTION_HOTPLUG, p && p->hotplug, 0, 0, 0 },
     };
 
@@ -307,11 +309,13 @@ check_pci_root(const DomainDef *def, const ControllerDef *c, GError **err)
     if (root && c->index != 0 && domain_is_x86(def))
         return fail(err, ERR_XML, "controller: PCI root '%s' has index %u, it must be 0",
                     model_of(c), c->index);
-    if (c->index != 0 || (!domain_is_q35(def) && !domain_is_i440fx(def)))
-        return TRUE;
-    return g_strcmp0(model_of(c), want) == 0 ||
-           fail(err, ERR_XML, "controller: PCI 0 of machine '%s' is of model '%s', not '%s'",
-                def->os.machine, want, model_of(c));
+    if (c->index == 0 && (domain_is_q35(def) || domain_is_i440fx(def)) &&
+        g_strcmp0(model_of(c), want) != 0)
+        return fail(err, ERR_XML, "controller: PCI 0 of machine '%s' is of model '%s', not '%s'",
+                    def->os.machine, want, model_of(c));
+    return !root || !c->info.address.type ||
+           fail(err, ERR_CONFIG_UNSUPPORTED, "controller: PCI root '%s' has an <address>",
+                model_of(c));
 }
 
 /* What the machine decides about a PCI controller, before seats are looked for on it. */

@@ -22,6 +22,11 @@ check_os_type(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     if (def->bootloader)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "bootloader '%s': QEMU takes none, use <os>",
                     def->bootloader);
+    if (g_strcmp0(def->os.machine, "none") == 0)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "os: machine 'none' runs no guest");
+    if (!domain_is_x86(def) && g_strcmp0(def->os.arch, caps->arch) != 0)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "os: architecture '%s', emulator '%s' has '%s'",
+                    def->os.arch, caps->path, caps->arch);
     return g_strcmp0(def->os.type, "hvm") == 0 ||
            fail(err, ERR_CONFIG_UNSUPPORTED, "os type '%s' is not supported, only 'hvm' is",
                 def->os.type ? def->os.type : "");
@@ -463,6 +468,8 @@ check_resource(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     const char *id = def->resource ? def->resource->appid : NULL;
 
+    if (def->resource && !id && !(def->resource->partition && *def->resource->partition))
+        return fail(err, ERR_INTERNAL, "resource: it has neither a <partition> nor an 'appid'");
     if (!id)
         return TRUE;
     for (const char *c = id; *c; c++)
@@ -473,43 +480,6 @@ check_resource(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 }
 
 /* ---- security */
-
-static gboolean
-check_seclabel(const SeclabelDef *l, guint n, GError **err)
-{
-    const char *model = l->model ? l->model : "";
-
-    if (n > 1 && !l->model)
-        return fail(err, ERR_XML, "seclabel: of several labels each must name its 'model'");
-    if (l->type == SECLABEL_STATIC && !(l->label && *l->label))
-        return fail(err, ERR_XML, "seclabel '%s': a static one must have a <label>", model);
-    if (!l->model && (l->type == SECLABEL_DEFAULT || l->type == SECLABEL_STATIC || l->baselabel))
-        return fail(err, ERR_XML, "seclabel: its 'model' is missing");
-    if (l->type == SECLABEL_NONE && l->relabel == YES)
-        return fail(err, ERR_CONFIG_UNSUPPORTED,
-                    "seclabel '%s': type 'none' does not go with relabel 'yes'", model);
-    if (l->type == SECLABEL_DYNAMIC && l->relabel == NO)
-        return fail(err, ERR_CONFIG_UNSUPPORTED,
-                    "seclabel '%s': type 'dynamic' does not go with relabel 'no'", model);
-    return TRUE;
-}
-
-static gboolean
-check_seclabels(const DomainDef *def, const EmulatorCaps *caps, GError **err)
-{
-    guint n = list_length(def->seclabels);
-
-    for (guint i = 0; i < n; i++) {
-        const SeclabelDef *l = list_item(def->seclabels, i);
-
-        if (!check_seclabel(l, n, err))
-            return FALSE;
-        for (guint k = 0; k < i; k++)
-            if (g_strcmp0(l->model, ((SeclabelDef *)list_item(def->seclabels, k))->model) == 0)
-                return fail(err, ERR_XML_DETAIL, "seclabel: model '%s' is there twice", l->model);
-    }
-    return TRUE;
-}
 
 static gboolean
 check_keywrap(const DomainDef *def, const EmulatorCaps *caps, GError **err)
@@ -543,6 +513,58 @@ check_launch_security(const DomainDef *def, const EmulatorCaps *caps, GError **e
                 rows[l->type].name, caps->path);
 }
 
+/* ---- what is handed to QEMU as it is */
+
+static gboolean
+check_environment(const QemuNamespace *q, GError **err)
+{
+    EACH (QemuEnv, e, q->envs) {
+        gboolean first = g_ascii_isalpha(*e->name) || *e->name == '_';
+
+        if (!first || strspn(e->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+                                      "0123456789") != strlen(e->name))
+            return fail(err, ERR_INTERNAL,
+                        "qemu:env '%s': a name is of letters, digits and '_', no digit first",
+                        e->name);
+    }
+    return TRUE;
+}
+
+static gboolean
+property_is_fine(const QemuProperty *p)
+{
+    guint64 number;
+    gint64 signed_number;
+
+    switch (p->type) {
+    case PROPERTY_UNSIGNED:
+        return p->value && g_ascii_string_to_unsigned(p->value, 10, 0, G_MAXUINT64, &number, NULL);
+    case PROPERTY_SIGNED:
+        return p->value &&
+               g_ascii_string_to_signed(p->value, 10, G_MININT64, G_MAXINT64, &signed_number, NULL);
+    case PROPERTY_BOOL:
+        return g_strcmp0(p->value, "true") == 0 || g_strcmp0(p->value, "false") == 0;
+    case PROPERTY_REMOVE:
+        return !p->value;
+    default:
+        return p->value != NULL;
+    }
+}
+
+static gboolean
+check_qemu(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    if (!def->qemu)
+        return TRUE;
+    EACH (QemuOverride, o, def->qemu->overrides)
+        EACH (QemuProperty, p, o->properties)
+            if (!property_is_fine(p))
+                return fail(err, ERR_XML,
+                            "qemu:property '%s' of '%s': value '%s' is not of its type", p->name,
+                            o->alias, p->value ? p->value : "");
+    return check_environment(def->qemu, err);
+}
+
 const Rule domain_rules[] = {
     { "domain/@type", check_virt_type },
     { "os/type", check_os_type },
@@ -561,8 +583,8 @@ const Rule domain_rules[] = {
     { "sysinfo", check_sysinfo },
     { "idmap", check_idmap },
     { "resource", check_resource },
-    { "seclabel", check_seclabels },
     { "keywrap", check_keywrap },
     { "launchSecurity", check_launch_security },
+    { "qemu:commandline, qemu:override", check_qemu },
     { NULL },
 };

@@ -84,7 +84,7 @@ check_target_name(const DiskDef *d, GError **err)
     if (index < 0 || g_ascii_isdigit(d->target[strlen(d->target) - 1]))
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "disk '%s': a target is named as 'vda', without a partition", d->target);
-    return index < MAX_TARGET_INDEX ||
+    return index < MAX_TARGET_INDEX || d->info.address.type ||
            fail(err, ERR_INTERNAL, "disk '%s': the target is more than the %dth of its kind",
                 d->target, MAX_TARGET_INDEX);
 }
@@ -170,6 +170,45 @@ check_firmware_written(const DomainDef *def, const EmulatorCaps *caps, GError **
            fail(err, ERR_XML_DETAIL, "os: a loader with stateless 'yes' has no <nvram>");
 }
 
+/* ---- security labels */
+
+static gboolean
+check_seclabel(const SeclabelDef *l, guint n, GError **err)
+{
+    const char *model = l->model ? l->model : "";
+
+    if (n > 1 && !l->model)
+        return fail(err, ERR_XML, "seclabel: of several labels each must name its 'model'");
+    if (l->type == SECLABEL_STATIC && !(l->label && *l->label))
+        return fail(err, ERR_XML, "seclabel '%s': a static one must have a <label>", model);
+    if (!l->model && (l->type == SECLABEL_DEFAULT || l->type == SECLABEL_STATIC || l->baselabel))
+        return fail(err, ERR_XML, "seclabel: its 'model' is missing");
+    if (l->type == SECLABEL_NONE && l->relabel == YES)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "seclabel '%s': type 'none' does not go with relabel 'yes'", model);
+    if (l->type == SECLABEL_DYNAMIC && l->relabel == NO)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "seclabel '%s': type 'dynamic' does not go with relabel 'no'", model);
+    return TRUE;
+}
+
+static gboolean
+check_seclabels(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    guint n = list_length(def->seclabels);
+
+    for (guint i = 0; i < n; i++) {
+        const SeclabelDef *l = list_item(def->seclabels, i);
+
+        if (!check_seclabel(l, n, err))
+            return FALSE;
+        for (guint k = 0; k < i; k++)
+            if (g_strcmp0(l->model, ((SeclabelDef *)list_item(def->seclabels, k))->model) == 0)
+                return fail(err, ERR_XML_DETAIL, "seclabel: model '%s' is there twice", l->model);
+    }
+    return TRUE;
+}
+
 /* ---- boot order */
 
 typedef struct Boots {
@@ -230,6 +269,7 @@ const Rule written_rules[] = {
     { "clock/@adjustment", check_adjustment },
     { "os/firmware", check_firmware_features },
     { "os/@firmware, os/loader, os/nvram", check_firmware_written },
+    { "seclabel", check_seclabels },
     { "boot/@order", check_boot_order },
     { "numatune/memory", check_numatune_nodes },
     { NULL },

@@ -5,7 +5,7 @@
 
 /* ---- addresses */
 
-static const char *const address_types[] = {
+const char *const address_types[] = {
     NULL,          "pci", "drive",       "virtio-serial", "ccid", "usb",        "spapr-vio",
     "virtio-s390", "ccw", "virtio-mmio", "isa",           "dimm", "unassigned", NULL
 };

@@ -64,6 +64,7 @@ typedef struct Address {
 /* An address that stands for a host's device or a seat elsewhere: no type attribute. */
 extern const Schema pci_address_schema;
 extern const Schema address_schema;
+extern const char *const address_types[]; /* words of AddressType */
 gboolean pci_address_is_empty(const PciAddress *a);
 
 typedef struct RomDef {

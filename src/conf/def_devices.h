@@ -77,7 +77,9 @@ typedef struct ControllerPci {
     int model_name; /* word of pci_model_names */
     guint32 chassis_nr, chassis, port, bus_nr, index, node;
     guint8 has_chassis_nr, has_chassis, has_port, has_bus_nr, has_index, has_node;
-    int hotplug; /* ON, OFF */
+    int hotplug;         /* ON, OFF */
+    guint64 mem_reserve; /* KiB for devices that are plugged in later */
+    guint8 has_mem_reserve;
 } ControllerPci;
 extern const char *const pci_model_names[];
 

@@ -69,15 +69,17 @@ const char *const pci_model_names[] = { NULL,
 static const SizeSpec pcihole_size = { 1024, 1024, "KiB", 0 };
 
 static const Field controller_pci_fields[] = {
-    ROW(ControllerPci, "model/@name", F_ENUM, model_name, 0, pci_model_names, "QEMU's device."),
-    ROW_HAS(ControllerPci, "target/@chassisNr", F_U32, chassis_nr, 0, NULL,
+    ROW(ControllerPci, "model/@name", F_ENUM, model_name, F_ONCE, pci_model_names, "QEMU's device."),
+    ROW_HAS(ControllerPci, "target/@chassisNr", F_U32, chassis_nr, F_ONCE, NULL,
             "Of a bridge."),
-    ROW_HAS(ControllerPci, "target/@chassis", F_U32, chassis, 0, NULL, "Of a port."),
-    ROW_HAS(ControllerPci, "target/@port", F_U32, port, 0, HEX_BARE(G_MAXUINT32), "Number of a port."),
-    ROW_HAS(ControllerPci, "target/@busNr", F_U32, bus_nr, 0, NULL, "First bus number."),
-    ROW_HAS(ControllerPci, "target/@index", F_U32, index, 0, NULL, "Of a host bridge."),
-    ROW(ControllerPci, "target/@hotplug", F_ENUM, hotplug, 0, on_off, "Whether devices can come."),
-    ROW_HAS(ControllerPci, "target/node", F_U32, node, 0, NULL, "NUMA node of an expander."),
+    ROW_HAS(ControllerPci, "target/@chassis", F_U32, chassis, F_ONCE, NULL, "Of a port."),
+    ROW_HAS(ControllerPci, "target/@port", F_U32, port, F_ONCE, HEX_BARE(G_MAXUINT32), "Number of a port."),
+    ROW_HAS(ControllerPci, "target/@busNr", F_U32, bus_nr, F_ONCE, NULL, "First bus number."),
+    ROW_HAS(ControllerPci, "target/@index", F_U32, index, F_ONCE, NULL, "Of a host bridge."),
+    ROW(ControllerPci, "target/@hotplug", F_ENUM, hotplug, F_ONCE, on_off, "Whether devices can come."),
+    ROW_HAS(ControllerPci, "target/@memReserve", F_U64, mem_reserve, 0, NULL,
+            "KiB of memory window kept for what is plugged in later."),
+    ROW_HAS(ControllerPci, "target/node", F_U32, node, F_ONCE, NULL, "NUMA node of an expander."),
     ROW_END
 };
 static const Schema controller_pci_schema = { "controller", sizeof(ControllerPci),

@@ -533,7 +533,7 @@ static const Field domain_fields[] = {
     ROW(DomainDef, "@id", F_U32, id, F_LIVE | F_STATE, NULL, "Number while it runs."),
     ROW(DomainDef, "name", F_STRING, name, F_MISSING(ERR_NO_NAME), NULL, "Name."),
     ROW(DomainDef, "uuid", F_UUID, uuid, F_ERR(ERR_INTERNAL), NULL, "UUID."),
-    ROW(DomainDef, "genid", F_FLAG, genid, 0, NULL, "Generation id."),
+    ROW(DomainDef, "genid", F_FLAG, genid, F_ONCE, NULL, "Generation id."),
     ROW(DomainDef, "genid", F_UUID, genid_uuid, F_ERR(ERR_INTERNAL), NULL, "Its value."),
     ROW(DomainDef, "title", F_STRING, title, 0, NULL, "One line."),
     ROW(DomainDef, "description", F_STRING, description, 0, NULL, "Text."),
