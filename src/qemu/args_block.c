@@ -329,11 +329,12 @@ put_storage(Args *a, const DiskSource *s, const char *name, const Look *look, GE
     SourcePut put = s->type > 0 && s->type < N_SOURCE_TYPES ? source_rows[s->type] : NULL;
     json_object *o = json_object_new_object();
 
+    if (put == NULL)
+        fail(err, ERR_CONFIG_UNSUPPORTED, "%s: source type '%s' is not supported", look->what,
+             word_of(source_types, s->type));
     if (put == NULL || !put(a, o, s, look, err)) {
         json_object_put(o);
-        return put != NULL ||
-               fail(err, ERR_CONFIG_UNSUPPORTED, "%s: source type '%s' is not supported",
-                    look->what, word_of(source_types, s->type));
+        return FALSE;
     }
     if (s->reservations != NULL && s->reservations->managed != NO)
         props_add(o, "s:pr-manager", "pr-helper0", NULL);
