@@ -87,6 +87,49 @@ has_spice(const DomainDef *def)
     return FALSE;
 }
 
+/* What a source of each type needs. */
+enum { PATH = 1 << 0, HOST = 1 << 1, SERVICE = 1 << 2, CHANNEL = 1 << 3 };
+
+static const guint needs[] = {
+    [CHAR_DEV] = PATH,          [CHAR_FILE] = PATH,          [CHAR_PIPE] = PATH,
+    [CHAR_UDP] = SERVICE,       [CHAR_TCP] = HOST | SERVICE, [CHAR_UNIX] = PATH,
+    [CHAR_SPICEPORT] = CHANNEL, [CHAR_DBUS] = CHANNEL,
+};
+
+static gboolean
+check_end(const CharSource *s, const char *what, GError **err)
+{
+    static const CharEnd none;
+    const CharEnd *end = char_end(s, s->type == CHAR_UDP ? CHAR_CONNECT : 0);
+    guint need = s->type < (int)G_N_ELEMENTS(needs) ? needs[s->type] : 0;
+    const char *lacks = NULL;
+
+    if (!end)
+        end = &none;
+    if ((need & PATH) && !end->path)
+        lacks = "path";
+    else if ((need & HOST) && !end->host)
+        lacks = "host";
+    else if ((need & SERVICE) && !end->service)
+        lacks = "service";
+    else if ((need & CHANNEL) && !end->channel)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "%s of type '%s' needs attribute 'channel' in its 'source'", what,
+                    char_types[s->type]);
+    if (s->type == CHAR_NMDM && end != &none && !(end->master && end->slave))
+        lacks = "master' and 'slave";
+    return !lacks || fail(err, ERR_INTERNAL, "%s of type '%s' needs attribute '%s' in its 'source'",
+                          what, char_types[s->type], lacks);
+}
+
+/* The socket of a virtio channel may be left to the daemon, who makes one at every start. */
+static gboolean
+makes_its_path(const CharDef *c, const GPtrArray *list, const DomainDef *def)
+{
+    return list == def->devices.channels && c->source.type == CHAR_UNIX &&
+           c->target_type != CHANNEL_GUESTFWD;
+}
+
 static gboolean
 check_source(const DomainDef *def, const CharSource *s, const char *what, GError **err)
 {
@@ -106,10 +149,18 @@ check_sources_of(const DomainDef *def, const GPtrArray *list, const char *what, 
     EACH (CharDef, c, list) {
         if (c->source.type == CHAR_SPICEVMC && list != def->devices.channels)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "%s cannot be of type 'spicevmc'", what);
+        if (!makes_its_path(c, list, def) && !check_end(&c->source, what, err))
+            return FALSE;
         if (!check_source(def, &c->source, what, err))
             return FALSE;
     }
     return TRUE;
+}
+
+static gboolean
+check_whole_source(const DomainDef *def, const CharSource *s, const char *what, GError **err)
+{
+    return check_end(s, what, err) && check_source(def, s, what, err);
 }
 
 static gboolean
@@ -123,13 +174,14 @@ check_sources(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         !check_sources_of(def, d->channels, "channel", err))
         return FALSE;
     EACH (SmartcardDef, card, d->smartcards)
-        if (!check_source(def, &card->source, "smartcard", err))
+        if (card->mode == SMARTCARD_PASSTHROUGH &&
+            !check_whole_source(def, &card->source, "smartcard", err))
             return FALSE;
     EACH (RedirDef, redir, d->redirdevs)
-        if (!check_source(def, &redir->source, "redirdev", err))
+        if (!check_whole_source(def, &redir->source, "redirdev", err))
             return FALSE;
     EACH (RngDef, rng, d->rngs)
-        if (rng->backend == RNG_EGD && !check_source(def, &rng->source, "rng", err))
+        if (rng->backend == RNG_EGD && !check_whole_source(def, &rng->source, "rng", err))
             return FALSE;
     return TRUE;
 }

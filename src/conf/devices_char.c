@@ -68,7 +68,7 @@ static const Field char_log_fields[] = {
 };
 const Schema char_log_schema = { "log", sizeof(CharLog), char_log_fields };
 
-/* What a source of each type has and needs; the rest of what was written means nothing. */
+/* What a source of each type has; the rest of what was written means nothing. */
 enum {
     END_PATH = 1 << 0,
     END_HOST = 1 << 1, /* and service */
@@ -82,40 +82,19 @@ enum {
     END_LIVE_PATH = 1 << 9,
 };
 
-static const struct {
-    guint has, needs;
-} end_rules[] = {
-    [CHAR_PTY] = { END_LIVE_PATH, 0 },
-    [CHAR_DEV] = { END_PATH, END_PATH },
-    [CHAR_FILE] = { END_PATH | END_APPEND, END_PATH },
-    [CHAR_PIPE] = { END_PATH, END_PATH },
-    [CHAR_UDP] = { END_HOST | END_MODE, 0 },
-    [CHAR_TCP] = { END_HOST | END_MODE | END_TLS | END_RECONNECT, END_HOST },
-    [CHAR_UNIX] = { END_PATH | END_MODE | END_RECONNECT, 0 },
-    [CHAR_SPICEPORT] = { END_CHANNEL, END_CHANNEL },
-    [CHAR_NMDM] = { END_NMDM, END_NMDM }, /* a null modem of BSD */
-    [CHAR_VDAGENT] = { END_AGENT, 0 },
-    [CHAR_DBUS] = { END_CHANNEL, END_CHANNEL },
+static const guint end_has[] = {
+    [CHAR_PTY] = END_LIVE_PATH,
+    [CHAR_DEV] = END_PATH,
+    [CHAR_FILE] = END_PATH | END_APPEND,
+    [CHAR_PIPE] = END_PATH,
+    [CHAR_UDP] = END_HOST | END_MODE,
+    [CHAR_TCP] = END_HOST | END_MODE | END_TLS | END_RECONNECT,
+    [CHAR_UNIX] = END_PATH | END_MODE | END_RECONNECT,
+    [CHAR_SPICEPORT] = END_CHANNEL,
+    [CHAR_NMDM] = END_NMDM, /* a null modem of BSD */
+    [CHAR_VDAGENT] = END_AGENT,
+    [CHAR_DBUS] = END_CHANNEL,
 };
-
-static gboolean
-end_needs(const CharEnd *end, guint needs, GError **err)
-{
-    if ((needs & END_PATH) && !end->path)
-        return fail(err, ERR_INTERNAL, "character device needs attribute 'path' in its 'source'");
-    if ((needs & END_HOST) && !end->host)
-        return fail(err, ERR_INTERNAL, "character device needs attribute 'host' in its 'source'");
-    if ((needs & END_HOST) && !end->service)
-        return fail(err, ERR_INTERNAL,
-                    "character device needs attribute 'service' in its 'source'");
-    if ((needs & END_CHANNEL) && !end->channel)
-        return fail(err, ERR_CONFIG_UNSUPPORTED,
-                    "character device needs attribute 'channel' in its 'source'");
-    if ((needs & END_NMDM) && !(end->master && end->slave))
-        return fail(err, ERR_INTERNAL,
-                    "nmdm device needs attributes 'master' and 'slave' in its 'source'");
-    return TRUE;
-}
 
 static void
 end_drop_all(GPtrArray **list, const Schema *s)
@@ -189,19 +168,17 @@ static gboolean
 settle_ends(CharSource *s, GError **err)
 {
     static const CharEnd empty;
-    guint has = end_rules[s->type].has, needs = end_rules[s->type].needs;
+    guint has = s->type < (int)G_N_ELEMENTS(end_has) ? end_has[s->type] : 0;
     guint most = s->type == CHAR_UDP ? 2 : 1;
 
     if (!s->ends)
-        return end_needs(&empty, needs & ~END_NMDM, err);
+        return TRUE;
     if (s->ends->len > most)
         return fail(err, ERR_XML, "a character device of type '%s' has at most %u 'source'",
                     char_types[s->type], most);
     for (guint i = 0; i < s->ends->len; i++) {
         CharEnd *end = s->ends->pdata[i];
 
-        if (!end_needs(end, needs, err))
-            return FALSE;
         end_keep(end, has);
         if (end->mode == CHAR_BIND && end->reconnect && end->reconnect->enabled == YES)
             return fail(err, ERR_INTERNAL, "'reconnect' goes with mode 'connect' only");
@@ -219,7 +196,6 @@ static gboolean
 char_source_settle(gpointer def, GError **err)
 {
     CharSource *s = def;
-    const CharEnd *end;
 
     if (s->log && !s->log->file) {
         schema_free(&char_log_schema, s->log);
@@ -229,10 +205,6 @@ char_source_settle(gpointer def, GError **err)
         s->type = CHAR_PTY;
     if (!settle_ends(s, err))
         return FALSE;
-    end = char_end(s, CHAR_CONNECT);
-    if (s->type == CHAR_UDP && !(end && end->service))
-        return fail(err, ERR_INTERNAL,
-                    "udp device needs attribute 'service' in the 'source' of mode 'connect'");
     if (s->type == CHAR_TCP && !s->protocol)
         s->protocol = CHAR_PROTOCOL_RAW;
     return TRUE;
@@ -257,14 +229,6 @@ static const Field char_backend_fields[] = {
     ROW(CharSource, "", F_STRUCT, type, 0, &char_source_schema, NULL), ROW_END
 };
 const Schema char_backend_schema = { "backend", sizeof(CharSource), char_backend_fields };
-
-/* A socket has a path, unless one is made for it at every start. */
-static gboolean
-needs_path(const CharSource *s, GError **err)
-{
-    return s->type != CHAR_UNIX || char_end(s, 0) ||
-           end_needs(&(const CharEnd){ .mode = CHAR_BIND }, END_PATH, err);
-}
 
 CharEnd *
 char_end(const CharSource *s, int mode)
@@ -326,7 +290,7 @@ char_settle(gpointer def, GError **err)
         c->port = 0;
         c->has_port = 0;
     }
-    return needs_path(&c->source, err);
+    return TRUE;
 }
 
 const Schema serial_schema = { "serial", sizeof(CharDef), serial_fields, char_settle };
@@ -375,7 +339,7 @@ channel_settle(gpointer def, GError **err)
                     c->guest_port);
     if (!(address = g_inet_address_new_from_string(c->address)))
         return fail(err, ERR_SYSTEM, "'%s' is no address for a guestfwd channel", c->address);
-    return needs_path(&c->source, err);
+    return TRUE;
 }
 
 const Schema channel_schema = { "channel", sizeof(CharDef), channel_fields, channel_settle };
@@ -407,8 +371,6 @@ smartcard_settle(gpointer def, GError **err)
 {
     const SmartcardDef *card = def;
 
-    if (card->mode == SMARTCARD_PASSTHROUGH)
-        return needs_path(&card->source, err);
     if (card->mode != SMARTCARD_HOST_CERTIFICATES)
         return TRUE;
     if (!card->certificates || g_strv_length(card->certificates) != N_CERTIFICATES)
@@ -437,7 +399,7 @@ redirdev_settle(gpointer def, GError **err)
 
     if (!redir->bus)
         redir->bus = REDIR_USB;
-    return needs_path(&redir->source, err);
+    return TRUE;
 }
 
 const Schema redirdev_schema = { "redirdev", sizeof(RedirDef), redirdev_fields, redirdev_settle };

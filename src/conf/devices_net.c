@@ -462,7 +462,7 @@ static const FieldType chosen_ifname = { "interface name", NULL,        sizeof(c
 
 static const Field net_fields[] = {
     ROW(NetDef, "@type", F_ENUM, source.net_type, 0, net_types, "How it is connected; user."),
-    ROW(NetDef, "@managed", F_ENUM, managed, 0, yes_no, "Detach the device from the host."),
+    ROW(NetDef, "@managed", F_OWN, managed, 0, &loose_yes_no, "Detach the device from the host."),
     ROW(NetDef, "@trustGuestRxFilters", F_ENUM, trust_guest_rx_filters, 0, yes_no,
         "Follow the guest's MAC and multicast filters."),
     ROW(NetDef, "mac/@address", F_MAC, mac, 0, NULL, "MAC address."),
