@@ -183,7 +183,7 @@ def measure(house):
 
 
 def main():
-    house = House(Path(sys.argv[1]).resolve())
+    house = House(Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve())
     wrongs = house.check_all()
     for wrong in wrongs:
         print(wrong)
