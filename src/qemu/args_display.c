@@ -306,7 +306,6 @@ static char *
 virtio_video(const Args *a, const VideoDef *v)
 {
     gboolean gl = v->accel3d == YES;
-    g_autofree char *vga = NULL;
 
     if (v->primary == YES && v->info.address.type == ADDRESS_PCI &&
         emulator_has_type(a->e, "virtio-vga"))

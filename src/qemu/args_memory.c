@@ -513,7 +513,7 @@ static const char *const device_drivers[] = { NULL, "pc-dimm", "nvdimm", "virtio
 static gboolean
 put_memory_device(Args *a, const MemoryDevice *m, GError **err)
 {
-    g_autofree char *id = g_strconcat("mem", m->info.alias, NULL), *path = NULL;
+    g_autofree char *id = g_strconcat("mem", m->info.alias, NULL);
     json_object *o;
     Backend b = { .id = id,
                   .kib = m->size,
