@@ -66,7 +66,7 @@ static const Field address_fields[] = {
     ROW(Address, "@iobase", F_U32, isa.iobase, 0, HEX_ONLY(G_MAXUINT32), "I/O port."),
     ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_ONLY(G_MAXUINT32), "Interrupt."),
     WHEN(Address, type, BIT(ADDRESS_DIMM)),
-    ROW(Address, "@slot", F_U32, dimm.slot, F_ALWAYS, NULL, "Memory slot."),
+    ROW(Address, "@slot", F_U32, dimm.slot, F_ALWAYS | F_REQUIRED, NULL, "Memory slot."),
     ROW(Address, "@base", F_U64, dimm.base, 0, HEX_ONLY(G_MAXUINT64), "Guest physical address."),
     WHEN_END,
     ROW_END

@@ -69,14 +69,16 @@ const char *const pci_model_names[] = { NULL,
 static const SizeSpec pcihole_size = { 1024, 1024, "KiB", 0 };
 
 static const Field controller_pci_fields[] = {
-    ROW(ControllerPci, "model/@name", F_ENUM, model_name, F_ONCE, pci_model_names, "QEMU's device."),
-    ROW_HAS(ControllerPci, "target/@chassisNr", F_U32, chassis_nr, F_ONCE, NULL,
-            "Of a bridge."),
+    ROW(ControllerPci, "model/@name", F_ENUM, model_name, F_ONCE, pci_model_names,
+        "QEMU's device."),
+    ROW_HAS(ControllerPci, "target/@chassisNr", F_U32, chassis_nr, F_ONCE, NULL, "Of a bridge."),
     ROW_HAS(ControllerPci, "target/@chassis", F_U32, chassis, F_ONCE, NULL, "Of a port."),
-    ROW_HAS(ControllerPci, "target/@port", F_U32, port, F_ONCE, HEX_BARE(G_MAXUINT32), "Number of a port."),
+    ROW_HAS(ControllerPci, "target/@port", F_U32, port, F_ONCE, HEX_BARE(G_MAXUINT32),
+            "Number of a port."),
     ROW_HAS(ControllerPci, "target/@busNr", F_U32, bus_nr, F_ONCE, NULL, "First bus number."),
     ROW_HAS(ControllerPci, "target/@index", F_U32, index, F_ONCE, NULL, "Of a host bridge."),
-    ROW(ControllerPci, "target/@hotplug", F_ENUM, hotplug, F_ONCE, on_off, "Whether devices can come."),
+    ROW(ControllerPci, "target/@hotplug", F_ENUM, hotplug, F_ONCE, on_off,
+        "Whether devices can come."),
     ROW_HAS(ControllerPci, "target/@memReserve", F_U64, mem_reserve, 0, NULL,
             "KiB of memory window kept for what is plugged in later."),
     ROW_HAS(ControllerPci, "target/node", F_U32, node, F_ONCE, NULL, "NUMA node of an expander."),
@@ -135,7 +137,7 @@ const Schema controller_schema = { "controller", sizeof(ControllerDef), controll
 /* ---- input, hub */
 
 const char *const input_types[] = { NULL,          "mouse", "tablet", "keyboard",
-                                           "passthrough", "evdev", NULL };
+                                    "passthrough", "evdev", NULL };
 static const char *const input_buses[] = { NULL,        "ps2",    "usb",  "xen",
                                            "parallels", "virtio", "none", NULL };
 static const char *const grabs[] = { NULL, "all", NULL };
@@ -243,6 +245,21 @@ static const char *const sdl_drivers[] = { NULL,         "esd",       "alsa", "a
 
 #define PIPE (BIT(AUDIO_PULSEAUDIO) | BIT(AUDIO_PIPEWIRE))
 
+typedef struct AudioSettings {
+    guint32 frequency, channels;
+    int format;
+} AudioSettings;
+G_STATIC_ASSERT(G_STRUCT_OFFSET(AudioSide, format) - G_STRUCT_OFFSET(AudioSide, frequency) ==
+                G_STRUCT_OFFSET(AudioSettings, format));
+
+static const Field audio_settings_fields[] = {
+    ROW(AudioSettings, "@frequency", F_U32, frequency, 0, RANGE(1, G_MAXUINT32), "Hertz."),
+    ROW(AudioSettings, "@channels", F_U32, channels, 0, RANGE(1, G_MAXUINT32), "Channels."),
+    ROW(AudioSettings, "@format", F_ENUM, format, 0, audio_formats, "Sample format."), ROW_END
+};
+static const Schema audio_settings_schema = { "settings", sizeof(AudioSettings),
+                                              audio_settings_fields };
+
 static const Field audio_side_fields[] = {
     ROW(AudioSide, "@mixingEngine", F_ENUM, mixing_engine, 0, yes_no, "Mix in QEMU."),
     ROW(AudioSide, "@fixedSettings", F_ENUM, fixed_settings, 0, yes_no, "Settings are fixed."),
@@ -259,9 +276,11 @@ static const Field audio_side_fields[] = {
     ROW(AudioSide, "@exactName", F_ENUM, exact_name, 0, yes_no, "Fail when the name is taken."),
     ROW(AudioSide, "@bufferCount", F_U32, buffer_count, 0, NULL, "Buffers."),
     ROW(AudioSide, "@tryPoll", F_ENUM, try_poll, 0, yes_no, "Poll."),
-    ROW(AudioSide, "settings/@frequency", F_U32, frequency, 0, RANGE(1, G_MAXUINT32), "Hertz."),
-    ROW(AudioSide, "settings/@channels", F_U32, channels, 0, RANGE(1, G_MAXUINT32), "Channels."),
-    ROW(AudioSide, "settings/@format", F_ENUM, format, 0, audio_formats, "Sample format."),
+    WHEN(AudioSide, fixed_settings, BIT(YES)),
+    ROW(AudioSide, "settings", F_STRUCT, frequency, F_ALWAYS, &audio_settings_schema, "Samples."),
+    WHEN(AudioSide, fixed_settings, ~BIT(YES)),
+    ROW(AudioSide, "settings", F_STRUCT, frequency, 0, &audio_settings_schema, "Samples."),
+    WHEN_END,
     ROW_END
 };
 static const Schema audio_side_schema = { "input", sizeof(AudioSide), audio_side_fields };

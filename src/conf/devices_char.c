@@ -21,17 +21,7 @@ static const Field reconnect_fields[] = {
     WHEN_END, ROW_END
 };
 
-static gboolean
-reconnect_settle(gpointer def, GError **err)
-{
-    const ReconnectDef *r = def;
-
-    return r->enabled != YES || r->timeout ||
-           fail(err, ERR_INVALID_ARG, "timeout of 'reconnect' cannot be 0");
-}
-
-const Schema reconnect_schema = { "reconnect", sizeof(ReconnectDef), reconnect_fields,
-                                  reconnect_settle };
+const Schema reconnect_schema = { "reconnect", sizeof(ReconnectDef), reconnect_fields };
 
 CHOICE(clipboard, "copypaste", yes_no, "Share the clipboard.");
 CHOICE(mouse, "mode", mouse_modes, "Who moves the pointer.");
@@ -164,6 +154,18 @@ settle_udp(GPtrArray *ends)
         g_ptr_array_insert(ends, 0, g_ptr_array_steal_index(ends, 1));
 }
 
+/* A socket without a path is the daemon's own, and is listened on. */
+static gboolean
+check_reconnect(const CharSource *s, const CharEnd *end, GError **err)
+{
+    if (!end->reconnect || end->reconnect->enabled != YES)
+        return TRUE;
+    if (end->mode == CHAR_BIND || (s->type == CHAR_UNIX && !end->path))
+        return fail(err, ERR_INTERNAL, "'reconnect' goes with mode 'connect' only");
+    return end->reconnect->timeout ||
+           fail(err, ERR_INVALID_ARG, "timeout of 'reconnect' cannot be 0");
+}
+
 static gboolean
 settle_ends(CharSource *s, GError **err)
 {
@@ -180,8 +182,8 @@ settle_ends(CharSource *s, GError **err)
         CharEnd *end = s->ends->pdata[i];
 
         end_keep(end, has);
-        if (end->mode == CHAR_BIND && end->reconnect && end->reconnect->enabled == YES)
-            return fail(err, ERR_INTERNAL, "'reconnect' goes with mode 'connect' only");
+        if (!check_reconnect(s, end, err))
+            return FALSE;
     }
     if (s->type == CHAR_UDP)
         settle_udp(s->ends);
@@ -215,7 +217,7 @@ static const Field char_source_fields[] = {
     WHEN(CharSource, type, BIT(CHAR_TCP)),
     ROW(CharSource, "protocol/@type", F_ENUM, protocol, F_ONCE, char_protocols, "Protocol of tcp."),
     WHEN(CharSource, type, ~BIT(CHAR_TCP)),
-    ROW_IGNORED("protocol"),
+    { "protocol", F_IGNORED, 0, F_ONCE, NULL, NULL, 0, 0 },
     WHEN_END,
     ROW(CharSource, "log", F_PTR, log, F_ONCE, &char_log_schema, "Copy of the output."),
     ROW_END

@@ -204,6 +204,10 @@ hostdev_settle(gpointer def, GError **err)
                     hostdev_types[h->source.type]);
     if (!is_capability && !h->managed)
         h->managed = NO;
+    if (h->teaming && !h->teaming->type) {
+        schema_free(&teaming_schema, h->teaming);
+        h->teaming = NULL;
+    }
     return settle_hostdev_model(h, err);
 }
 
@@ -301,6 +305,8 @@ filesystem_settle(gpointer def, GError **err)
         fs->type = FS_MOUNT;
     if (!fs->accessmode)
         fs->accessmode = FS_PASSTHROUGH;
+    if (!fs->driver)
+        fs->driver_format = fs->wrpolicy = 0;
     if (!fs->target)
         return fail(err, ERR_NO_TARGET, "%s", fs->source ? fs->source : "");
     if (!fs->source && !fs->socket && fs->type != FS_RAM && fs->type != FS_VOLUME)
@@ -375,6 +381,8 @@ rng_settle(gpointer def, GError **err)
 {
     RngDef *rng = def;
 
+    if (!rng->rate_bytes)
+        rng->rate_period = 0;
     if (rng->backend == RNG_RANDOM && !rng->random_device)
         rng->random_device = g_strdup("/dev/random");
     return TRUE;

@@ -113,9 +113,26 @@ bandwidth_settle(gpointer def, GError **err)
 const Schema bandwidth_schema = { "bandwidth", sizeof(BandwidthDef), bandwidth_fields,
                                   bandwidth_settle };
 
+/* A word that is none says nothing: the address has a family of its own. */
+static gboolean
+family_parse(const Field *f, const char *text, gpointer at, GError **err)
+{
+    *(int *)at = word_find(families, text);
+    return TRUE;
+}
+
+static void
+family_format(const Field *f, gconstpointer at, GString *out)
+{
+    g_string_append(out, word_of(families, *(const int *)at));
+}
+
+static const FieldType loose_family = { "address family", NULL, sizeof(int), family_parse,
+                                        family_format };
+
 static const Field ip_fields[] = {
     ROW(NetIp, "@address", F_STRING, address, F_REQUIRED, NULL, "Address."),
-    ROW(NetIp, "@family", F_ENUM, family, 0, families, "Family."),
+    ROW(NetIp, "@family", F_OWN, family, 0, &loose_family, "Family."),
     ROW_HAS(NetIp, "@prefix", F_U32, prefix, 0, RANGE(0, 128), "Bits of the network."),
     ROW(NetIp, "@peer", F_STRING, peer, 0, NULL, "Other end."), ROW_END
 };
@@ -272,9 +289,9 @@ static const Field filter_ref_fields[] = {
 const Schema filter_ref_schema = { "filterref", sizeof(FilterRef), filter_ref_fields };
 
 static const Field teaming_fields[] = {
-    ROW(Teaming, "@type", F_ENUM, type, F_REQUIRED | UNSUPPORTED, teaming_types,
-        "Which half of the pair."),
-    ROW(Teaming, "@persistent", F_STRING, persistent, 0, NULL, "Alias of the other half."), ROW_END
+    ROW(Teaming, "@type", F_ENUM, type, UNSUPPORTED, teaming_types, "Which half of the pair."),
+    ROW(Teaming, "@persistent", F_STRING, persistent, F_NONEMPTY, NULL, "Alias of the other half."),
+    ROW_END
 };
 
 static gboolean
@@ -283,7 +300,7 @@ teaming_settle(gpointer def, GError **err)
     enum { PERSISTENT = 1, TRANSIENT };
     const Teaming *t = def;
 
-    return (t->type == TRANSIENT) == (t->persistent != NULL) ||
+    return !t->type || (t->type == TRANSIENT) == (t->persistent != NULL) ||
            fail(err, ERR_CONFIG_UNSUPPORTED,
                 "'persistent' of 'teaming' is needed with type 'transient' and only there");
 }
@@ -460,9 +477,13 @@ static const FieldType chosen_ifname = { "interface name", NULL,        sizeof(c
     (BIT(NET_BRIDGE) | BIT(NET_NETWORK) | BIT(NET_DIRECT) | BIT(NET_INTERNAL) | BIT(NET_VDPA) |    \
      BIT(NET_VDS) | IP_ENDS)
 
+#define FILTERED (BIT(NET_ETHERNET) | BIT(NET_NETWORK) | BIT(NET_BRIDGE))
+
 static const Field net_fields[] = {
     ROW(NetDef, "@type", F_ENUM, source.net_type, 0, net_types, "How it is connected; user."),
+    WHEN(NetDef, source.net_type, BIT(NET_HOSTDEV)),
     ROW(NetDef, "@managed", F_OWN, managed, 0, &loose_yes_no, "Detach the device from the host."),
+    WHEN_END,
     ROW(NetDef, "@trustGuestRxFilters", F_ENUM, trust_guest_rx_filters, 0, yes_no,
         "Follow the guest's MAC and multicast filters."),
     ROW(NetDef, "mac/@address", F_MAC, mac, 0, NULL, "MAC address."),
@@ -498,7 +519,11 @@ static const Field net_fields[] = {
     ROW(NetDef, "", F_STRUCT, driver, 0, &net_driver_schema, NULL),
     WHEN_END,
     ROW(NetDef, "backend", F_PTR, backend, 0, &backend_schema, "Backend."),
+    WHEN(NetDef, source.net_type, FILTERED),
     ROW(NetDef, "filterref", F_PTR, filter, 0, &filter_ref_schema, "Packet filter."),
+    WHEN(NetDef, source.net_type, ~FILTERED),
+    ROW_IGNORED("filterref"),
+    WHEN_END,
     ROW_HAS(NetDef, "tune/sndbuf", F_U64, sndbuf, 0, NULL, "Send buffer of the tap."),
     ROW(NetDef, "link/@state", F_ENUM, link_state, UNSUPPORTED, link_states, "State of the link."),
     ROW(NetDef, "mtu/@size", F_U32, mtu, 0, NULL, "MTU."),
@@ -553,12 +578,19 @@ settle_backend(NetDef *net)
 }
 
 static gboolean
-settle_vhost_user(const NetDef *net, GError **err)
+settle_vhost_user(NetDef *net, GError **err)
 {
-    gboolean passt = net->backend && net->backend->type == BACKEND_PASST;
+    enum { UNIX = 1 };
+    NetSource *s = &net->source;
 
-    return net->source.net_type != NET_VHOST_USER || passt || net->source.path ||
-           fail(err, ERR_XML, "interface of type 'vhostuser' needs a 'path' in its 'source'");
+    if (s->net_type != NET_VHOST_USER || (net->backend && net->backend->type == BACKEND_PASST))
+        return TRUE;
+    if (!s->path)
+        return fail(err, ERR_XML, "interface of type 'vhostuser' needs a 'path' in its 'source'");
+    s->type = UNIX;
+    if (!s->mode)
+        s->mode = NET_CLIENT_MODE;
+    return TRUE;
 }
 
 /* Only a network may leave open which kind of port it has. */
@@ -590,18 +622,18 @@ settle_port(NetDef *net, GError **err)
 }
 
 static void
-settle_limits(NetDef *net)
+settle_rest(NetDef *net)
 {
-    static const guint64 filtered = BIT(NET_ETHERNET) | BIT(NET_NETWORK) | BIT(NET_BRIDGE);
-
     if (net->bandwidth && !net->bandwidth->inbound && !net->bandwidth->outbound) {
         schema_free(&bandwidth_schema, net->bandwidth);
         net->bandwidth = NULL;
     }
-    if (net->filter && !(filtered & BIT(net->source.net_type))) {
-        schema_free(&filter_ref_schema, net->filter);
-        net->filter = NULL;
+    if (net->teaming && !net->teaming->type) {
+        schema_free(&teaming_schema, net->teaming);
+        net->teaming = NULL;
     }
+    if (net->driver.queues == 1)
+        net->driver.queues = 0;
 }
 
 static gboolean
@@ -619,9 +651,11 @@ net_settle(gpointer def, GError **err)
         return fail(err, ERR_INVALID_ARG, "Model name contains invalid characters");
     if (net->managed == NO)
         net->managed = 0;
+    if (!settle_driver(net, err))
+        return FALSE;
     settle_backend(net);
-    settle_limits(net);
-    return settle_driver(net, err) && settle_vhost_user(net, err) && settle_port(net, err);
+    settle_rest(net);
+    return settle_vhost_user(net, err) && settle_port(net, err);
 }
 
 const Schema net_schema = { "interface", sizeof(NetDef), net_fields, net_settle };

@@ -65,29 +65,6 @@ is_board_serial(const CharDef *serial)
            serial->target_type == SERIAL_SYSTEM || serial->target_type == SERIAL_SCLP;
 }
 
-static void
-copy_if_absent(char **at, const char *text)
-{
-    if (!*at)
-        *at = g_strdup(text);
-}
-
-/* What the serial port leaves out the console may say. */
-static void
-complete_source(CharSource *serial, const CharSource *console)
-{
-    const CharEnd *from = char_end(console, 0);
-    CharEnd *to;
-
-    if (serial->type != console->type || !from)
-        return;
-    to = char_end_need(serial);
-    default_int(&to->mode, from->mode);
-    copy_if_absent(&to->path, from->path);
-    copy_if_absent(&to->host, from->host);
-    copy_if_absent(&to->service, from->service);
-}
-
 /* The first console and the first serial port are one device, said twice. */
 static void
 pair_console(Fill *f)
@@ -105,7 +82,6 @@ pair_console(Fill *f)
             serial->info = console->info;
             memset(&console->info, 0, sizeof(console->info));
         } else {
-            complete_source(&serial->source, &console->source);
             copy_source(console, serial, &serial_schema);
             schema_done(&device_info_schema, &console->info);
             memset(&console->info, 0, sizeof(console->info));
