@@ -337,7 +337,8 @@ check_actions(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
         if (rows[i].action == ACTION_PRESERVE || rows[i].action == ACTION_RENAME_RESTART)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
-                        "%s: only 'destroy' and 'restart' are supported", rows[i].name);
+                        "%s: '%s' is not supported, 'destroy' and 'restart' are", rows[i].name,
+                        rows[i].action == ACTION_PRESERVE ? "preserve" : "rename-restart");
     if (def->on_crash == CRASH_RENAME_RESTART)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "on_crash: 'rename-restart' is not supported");
     if (def->on_poweroff == ACTION_RESTART && def->on_reboot == ACTION_DESTROY)

@@ -1,0 +1,411 @@
+/* Rules: each refuses what it is about, with the code that clients know and a text that names the
+ * culprit, and lets its neighbour pass. Each case was asked of libvirtd once. */
+#include "unit.h"
+
+#include "conf/conf.h"
+
+static EmulatorCaps *caps;
+
+static const EmulatorCaps *
+find_caps(const char *path, const char *arch, int virt_type, gpointer user, GError **err)
+{
+    (void)path, (void)arch, (void)virt_type, (void)user, (void)err;
+    return caps;
+}
+
+static const ConfContext context = { .lookup = find_caps,
+                                     .nvram_dir = "/nvram",
+                                     .channel_dir = "/channel" };
+
+static void
+add_machine(const char *name, const char *alias)
+{
+    MachineCaps *m = g_new0(MachineCaps, 1);
+
+    m->name = g_strdup(name);
+    m->alias = g_strdup(alias);
+    m->default_cpu = g_strdup("qemu64");
+    m->max_cpus = 255;
+    m->acpi = TRUE;
+    m->is_default = strcmp(alias, "pc") == 0;
+    g_ptr_array_add(caps->machines, m);
+}
+
+static int
+make_caps(void **state)
+{
+    static const char *const devices[] = { "piix3-usb-uhci", "qemu-xhci", "lsi53c895a" };
+
+    (void)state;
+    caps = caps_new();
+    caps->path = g_strdup("/usr/bin/qemu-system-x86_64");
+    caps->arch = g_strdup("x86_64");
+    caps->tcg = caps->kvm = TRUE;
+    add_machine("pc-i440fx-10.0", "pc");
+    add_machine("pc-q35-10.0", "q35");
+    for (gsize i = 0; i < G_N_ELEMENTS(devices); i++)
+        g_hash_table_add(caps->devices, g_strdup(devices[i]));
+    return 0;
+}
+
+static int
+drop_caps(void **state)
+{
+    (void)state;
+    g_clear_pointer(&caps, caps_free);
+    return 0;
+}
+
+/* ---- cases */
+
+enum { FINE = -1 };
+
+typedef struct Case {
+    int want;         /* Err, or FINE */
+    const char *says; /* what the error must name */
+    const char *xml;  /* within <domain>, or with @ in front within its <devices> */
+} Case;
+
+static char *
+document(const char *machine, const char *xml)
+{
+    gboolean device = *xml == '@';
+
+    return g_strdup_printf(
+        "<domain type='qemu'><name>t</name>%s%s<os><type arch='x86_64' machine='%s'>hvm</type>"
+        "</os><devices><emulator>/usr/bin/qemu-system-x86_64</emulator>%s</devices>%s</domain>",
+        strstr(xml, "<memory>") ? "" : "<memory>262144</memory>",
+        strstr(xml, "<vcpu") ? "" : "<vcpu>4</vcpu>", machine, device ? xml + 1 : "",
+        device ? "" : xml);
+}
+
+static void
+try_case(const char *machine, const Case *c)
+{
+    g_autofree char *xml = document(machine, c->xml);
+    g_autoptr(GError) err = NULL;
+    g_autoptr(DomainDef) def = domain_parse(xml, -1, 0, &context, &err);
+
+    if (c->want == FINE) {
+        if (!def)
+            unit_fail("%s: refused: %s\n", c->xml, err->message);
+        return;
+    }
+    if (def)
+        unit_fail("%s: accepted\n", c->xml);
+    if (!error_is(err, (Err)c->want))
+        unit_fail("%s: code %d: %s\n", c->xml, err->code, err->message);
+    if (!strstr(err->message, c->says))
+        unit_fail("%s: '%s' is not in: %s\n", c->xml, c->says, err->message);
+}
+
+static void
+try_cases(const char *machine, const Case *cases, gsize n)
+{
+    for (gsize i = 0; i < n; i++)
+        try_case(machine, &cases[i]);
+}
+#define TRY(machine, cases) try_cases(machine, cases, G_N_ELEMENTS(cases))
+
+#define UNSUPPORTED ERR_CONFIG_UNSUPPORTED
+
+static void
+test_domain(void **state)
+{
+    static const Case cases[] = {
+        { FINE, "", "" },
+        { ERR_XML, "line break", "<title>a\nb</title>" },
+        { ERR_XML, "no memory", "<memory>0</memory>" },
+        { ERR_XML, "maxMemory", "<maxMemory slots='2'>1000</maxMemory>" },
+        { UNSUPPORTED, "min_guarantee", "<memtune><min_guarantee>1</min_guarantee></memtune>" },
+        { UNSUPPORTED, "anonymous",
+          "<memoryBacking><hugepages/><source type='anonymous'/></memoryBacking>" },
+        { ERR_XML_DETAIL, "whole domain",
+          "<memoryBacking><hugepages><page size='2' unit='M'/><page size='1' unit='G'/>"
+          "</hugepages></memoryBacking>" },
+        { ERR_XML_DETAIL, "cell 1",
+          "<memoryBacking><hugepages><page size='2' unit='M' nodeset='1'/></hugepages>"
+          "</memoryBacking>" },
+        { UNSUPPORTED, "/dev/sda",
+          "<blkiotune><device><path>/dev/sda</path></device><device><path>/dev/sda</path>"
+          "</device></blkiotune>" },
+        { UNSUPPORTED, "hpt", "<features><hpt resizing='enabled'/></features>" },
+        { UNSUPPORTED, "TSEG",
+          "<features><smm state='on'><tseg unit='MiB'>16</tseg></smm></features>" },
+        { ERR_XML, "1000", "<features><kvm><dirty-ring state='on' size='1000'/></kvm></features>" },
+        { ERR_XML, "4094",
+          "<features><hyperv><spinlocks state='on' retries='4094'/></hyperv></features>" },
+        { FINE, "",
+          "<features><hyperv><spinlocks state='on' retries='4095'/></hyperv></features>" },
+        { UNSUPPORTED, "preserve", "<on_reboot>preserve</on_reboot>" },
+        { UNSUPPORTED, "on_reboot",
+          "<on_poweroff>restart</on_poweroff><on_reboot>destroy</on_reboot>" },
+        { ERR_XML_DETAIL, "13/01/2020",
+          "<sysinfo type='smbios'><bios><entry name='date'>13/01/2020</entry></bios></sysinfo>" },
+        { UNSUPPORTED, "opt/ovmf/a",
+          "<sysinfo type='fwcfg'><entry name='opt/ovmf/a'>v</entry></sysinfo>" },
+        { UNSUPPORTED, "uid", "<idmap><uid start='0' target='1' count='1'/></idmap>" },
+        { ERR_XML, "model", "<seclabel/>" },
+        { ERR_XML, "label", "<seclabel type='static' model='dac'/>" },
+        { ERR_XML, "cmt",
+          "<perf><event name='cmt' enabled='yes'/><event name='cmt' enabled='yes'/></perf>" },
+        { UNSUPPORTED, "sev", "<launchSecurity type='sev'><policy>1</policy></launchSecurity>" },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
+static void
+test_clock(void **state)
+{
+    static const Case cases[] = {
+        { UNSUPPORTED, "platform", "<clock offset='utc'><timer name='platform'/></clock>" },
+        { UNSUPPORTED, "pit",
+          "<clock offset='utc'><timer name='pit' tickpolicy='merge'/></clock>" },
+        { FINE, "", "<clock offset='utc'><timer name='pit' tickpolicy='delay'/></clock>" },
+        { UNSUPPORTED, "track", "<clock offset='utc'><timer name='rtc' track='boot'/></clock>" },
+        { FINE, "", "<clock offset='utc'><timer name='rtc' track='wall'/></clock>" },
+        { UNSUPPORTED, "frequency",
+          "<clock offset='utc'><timer name='hpet' frequency='1'/></clock>" },
+        { FINE, "", "<clock offset='utc'><timer name='tsc' frequency='1'/></clock>" },
+        { ERR_XML, "catchup",
+          "<clock offset='utc'><timer name='rtc' tickpolicy='delay'><catchup slew='1'/></timer>"
+          "</clock>" },
+        { UNSUPPORTED, "253402300800", "<clock offset='absolute' start='253402300800'/>" },
+        { ERR_XML, "'x'", "<clock offset='utc' adjustment='x'/>" },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
+#define TWO_CELLS                                                                                  \
+    "<cell id='0' cpus='0-1' memory='131072'/><cell id='1' cpus='2-3' memory='131072'/>"
+
+static void
+test_processors(void **state)
+{
+    static const Case cases[] = {
+        { UNSUPPORTED, "256", "<vcpu>256</vcpu>" },
+        { UNSUPPORTED, "'current' is 3", "<vcpu current='3'>2</vcpu>" },
+        { UNSUPPORTED, "seats for 2", "<cpu><topology sockets='1' cores='2' threads='1'/></cpu>" },
+        { FINE, "", "<cpu><topology sockets='2' cores='2' threads='1'/></cpu>" },
+        { ERR_XML, "<model>", "<cpu mode='custom'><feature name='vmx'/></cpu>" },
+        { ERR_XML, "vmx",
+          "<cpu><model>qemu64</model><feature policy='require' name='vmx'/><feature "
+          "policy='disable' name='vmx'/></cpu>" },
+        { ERR_XML, "short", "<cpu><model vendor_id='short'>qemu64</model></cpu>" },
+        { UNSUPPORTED, "migratable", "<cpu mode='host-model' migratable='on'/>" },
+        { UNSUPPORTED, "level 3", "<cpu><model>qemu64</model><cache mode='emulate'/></cpu>" },
+        { UNSUPPORTED, "bits",
+          "<cpu><model>qemu64</model><maxphysaddr mode='passthrough' bits='42'/></cpu>" },
+        { ERR_INTERNAL, "vcpu 7",
+          "<cpu><numa><cell id='0' cpus='0-7' memory='262144'/></numa></cpu>" },
+        { UNSUPPORTED, "share",
+          "<cpu><numa><cell id='0' cpus='0-2' memory='131072'/><cell id='1' cpus='2-3' "
+          "memory='131072'/></numa></cpu>" },
+        { ERR_XML, "cell 2",
+          "<cpu><numa><cell id='0' cpus='0-1' memory='131072'/><cell id='2' cpus='2-3' "
+          "memory='131072'/></numa></cpu>" },
+        { ERR_XML, "cell 7",
+          "<cpu><numa><cell id='0' cpus='0-3' memory='262144'><distances><sibling id='7' "
+          "value='20'/></distances></cell></numa></cpu>" },
+        { ERR_XML, "cell 5",
+          "<cpu><numa>" TWO_CELLS "<interconnects><latency initiator='5' target='0' "
+          "type='access' value='5'/></interconnects></numa></cpu>" },
+        { UNSUPPORTED, "hotpluggable",
+          "<vcpu current='1'>2</vcpu><vcpus><vcpu id='0' enabled='yes' hotpluggable='no'/><vcpu "
+          "id='1' enabled='no' hotpluggable='no'/></vcpus>" },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
+static void
+test_tuning(void **state)
+{
+    static const Case cases[] = {
+        { ERR_XML, "iothread 1",
+          "<iothreadids><iothread id='1'/><iothread id='1'/></iothreadids>" },
+        { UNSUPPORTED, "thread_pool_max",
+          "<iothreadids><iothread id='1' thread_pool_min='5' thread_pool_max='3'/></iothreadids>" },
+        { ERR_INTERNAL, "vcpupin 0",
+          "<cputune><vcpupin vcpu='0' cpuset='0'/><vcpupin vcpu='0' cpuset='1'/></cputune>" },
+        { UNSUPPORTED, "iothread 1", "<cputune><iothreadpin iothread='1' cpuset='0'/></cputune>" },
+        { FINE, "",
+          "<iothreads>1</iothreads><cputune><iothreadpin iothread='1' cpuset='0'/></cputune>" },
+        { UNSUPPORTED, "global_period", "<cputune><global_period>999</global_period></cputune>" },
+        { FINE, "", "<cputune><global_period>1000</global_period></cputune>" },
+        { ERR_XML_DETAIL, "vcpusched",
+          "<cputune><vcpusched vcpus='0-1' scheduler='idle'/><vcpusched vcpus='1' "
+          "scheduler='batch'/></cputune>" },
+        { ERR_XML, "cache 0",
+          "<cputune><cachetune vcpus='0-1'><cache id='0' level='3' type='code' size='3'/><cache "
+          "id='0' level='3' type='both' size='3'/></cachetune></cputune>" },
+        { UNSUPPORTED, "kvm",
+          "<cputune><memorytune vcpus='0'><node id='0' bandwidth='20'/></memorytune></cputune>" },
+        { UNSUPPORTED, "nodeset", "<numatune><memory mode='strict'/></numatune>" },
+        { ERR_XML, "<numa>",
+          "<numatune><memnode cellid='0' mode='strict' nodeset='0'/></numatune>" },
+        { ERR_XML, "restrictive",
+          "<numatune><memory mode='strict' nodeset='0'/><memnode cellid='0' mode='restrictive' "
+          "nodeset='0'/></numatune><cpu><numa>" TWO_CELLS "</numa></cpu>" },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
+#define DISK(attributes, inner) "<disk type='file' " attributes ">" inner "</disk>"
+#define FILE_A                  "<source file='/a'/>"
+#define VDA                     FILE_A "<target dev='vda' bus='virtio'/>"
+#define SDA                     FILE_A "<target dev='sda' bus='scsi'/>"
+#define DRIVE_0                 "<address type='drive' controller='0' bus='0' target='0' unit='0'/>"
+
+static void
+test_disks(void **state)
+{
+    static const Case cases[] = {
+        { FINE, "", "@" DISK("", VDA) },
+        { ERR_NO_TARGET, "/a", "@" DISK("", FILE_A) },
+        { ERR_NO_SOURCE, "vda", "@" DISK("", "<target dev='vda' bus='virtio'/>") },
+        { ERR_XML, "bogus", "@" DISK("", FILE_A "<target dev='bogus' bus='virtio'/>") },
+        { UNSUPPORTED, "vda1", "@" DISK("", FILE_A "<target dev='vda1' bus='virtio'/>") },
+        { ERR_INTERNAL, "2048th", "@" DISK("", FILE_A "<target dev='sdaaaa' bus='scsi'/>") },
+        { ERR_XML, "vda", "@" DISK("", VDA) DISK("", VDA) },
+        { ERR_INTERNAL, "fdc", "@" DISK("", FILE_A "<target dev='hda' bus='fdc'/>") },
+        { UNSUPPORTED, "cdrom", "@" DISK("device='cdrom'", VDA) },
+        { UNSUPPORTED, "readonly",
+          "@" DISK("", FILE_A "<target dev='hda' bus='ide'/><readonly/>") },
+        { FINE, "", "@" DISK("", SDA "<readonly/>") },
+        { ERR_INTERNAL, "a,b", "@" DISK("", VDA "<serial>a,b</serial>") },
+        { UNSUPPORTED, "vendor", "@" DISK("", VDA "<vendor>abc</vendor>") },
+        { UNSUPPORTED, "wwn", "@" DISK("", VDA "<wwn>5000c50015ea71ac</wwn>") },
+        { UNSUPPORTED, "queues", "@" DISK("", "<driver name='qemu' queues='2'/>" SDA) },
+        { UNSUPPORTED, "directsync", "@" DISK("", "<driver name='qemu' io='native'/>" VDA) },
+        { FINE, "", "@" DISK("", "<driver name='qemu' io='native' cache='none'/>" VDA) },
+        { UNSUPPORTED, "qcow2",
+          "@" DISK("", "<driver name='qemu' type='qcow2'/>" VDA "<shareable/>") },
+        { UNSUPPORTED, "'cow'", "@" DISK("", "<driver name='qemu' type='cow'/>" VDA) },
+        { UNSUPPORTED, "iothread 5", "@" DISK("", "<driver name='qemu' iothread='5'/>" VDA) },
+        { ERR_XML, "total_bytes_sec",
+          "@" DISK("", VDA "<iotune><total_bytes_sec>5</total_bytes_sec><read_bytes_sec>5"
+                           "</read_bytes_sec></iotune>") },
+        { ERR_XML, "'g'",
+          "@" DISK("", VDA "<throttlefilters><throttlefilter group='g'/></throttlefilters>") },
+        { UNSUPPORTED, "lun", "@" DISK("device='lun'", SDA) },
+        { UNSUPPORTED, "sda",
+          "@" DISK("", SDA DRIVE_0) DISK("", FILE_A "<target dev='sdb' bus='scsi'/>" DRIVE_0) },
+        { UNSUPPORTED, "virtio", "@" DISK("", VDA DRIVE_0) },
+        { UNSUPPORTED, "shared memory",
+          "@<disk type='vhostuser'><source type='unix' path='/s'/><target dev='vda' "
+          "bus='virtio'/></disk>" },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
+#define NETWORK(attributes, inner)                                                                 \
+    "@<disk type='network'><source protocol=" attributes ">" inner "</source><target dev='vda' "   \
+    "bus='virtio'/></disk>"
+
+static void
+test_servers(void **state)
+{
+    static const Case cases[] = {
+        { FINE, "", NETWORK("'nbd'", "<host name='h'/>") },
+        { ERR_XML, "name", NETWORK("'iscsi'", "<host name='h'/>") },
+        { ERR_XML, "POOL/IMAGE", NETWORK("'rbd' name='a'", "<host name='h'/>") },
+        { UNSUPPORTED, "sheepdog", NETWORK("'sheepdog' name='a'", "<host name='h'/>") },
+        { UNSUPPORTED, "exactly one", NETWORK("'nfs' name='a'", "") },
+        { ERR_XML, "socket", NETWORK("'nbd'", "<host transport='unix'/>") },
+        { ERR_INVALID_ARG, "'x'", NETWORK("'nbd'", "<host name='h' port='x'/>") },
+        { UNSUPPORTED, "ceph",
+          NETWORK("'iscsi' name='a/1'", "<host name='h'/><auth username='u'><secret type='ceph' "
+                                        "usage='s'/></auth>") },
+        { ERR_XML, "twice",
+          NETWORK("'http' name='a'", "<host name='h'/><cookies><cookie name='c'>1</cookie><cookie "
+                                     "name='c'>2</cookie></cookies>") },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
+static void
+test_controllers(void **state)
+{
+    static const Case pc[] = {
+        { ERR_XML, "'scsi'",
+          "@<controller type='scsi' index='0'/><controller type='scsi' "
+          "index='0'/>" },
+        { UNSUPPORTED, "index 1", "@<controller type='ide' index='1'/>" },
+        { UNSUPPORTED, "buslogic", "@<controller type='scsi' index='0' model='buslogic'/>" },
+        { UNSUPPORTED, "ich6", "@<controller type='sata' index='0' model='ich6'/>" },
+        { UNSUPPORTED, "16", "@<controller type='usb' index='0' model='qemu-xhci' ports='16'/>" },
+        { ERR_XML_DETAIL, "master", "@<controller type='usb' index='0' model='ich9-uhci1'/>" },
+        { UNSUPPORTED, "none",
+          "@<controller type='usb' index='0' model='none'/><hub type='usb'/>" },
+        { ERR_XML, "pci-root", "@<controller type='pci' index='0' model='pcie-root'/>" },
+        { UNSUPPORTED, "q35", "@<controller type='pci' index='1' model='pcie-expander-bus'/>" },
+        { UNSUPPORTED, "chassis",
+          "@<controller type='pci' index='1' model='pci-bridge'><target chassis='1'/>"
+          "</controller>" },
+        { UNSUPPORTED, "queues",
+          "@<controller type='scsi' index='0' model='lsilogic'><driver queues='2'/>"
+          "</controller>" },
+    };
+    static const Case q35[] = {
+        { UNSUPPORTED, "IDE", "@<controller type='ide' index='0'/>" },
+        { ERR_XML, "pcie-root", "@<controller type='pci' index='0' model='pci-root'/>" },
+        { UNSUPPORTED, "i440fx", "@<controller type='pci' index='1' model='pci-expander-bus'/>" },
+        { ERR_XML, "NUMA",
+          "@<controller type='pci' index='1' model='pcie-expander-bus'><target busNr='200'>"
+          "<node>0</node></target></controller>" },
+    };
+
+    (void)state;
+    TRY("pc", pc);
+    TRY("q35", q35);
+}
+
+#define NET(inner) "<interface type='user'><model type='virtio'/>" inner "</interface>"
+
+static void
+test_devices(void **state)
+{
+    static const Case cases[] = {
+        { UNSUPPORTED, "boot order 1", "@" NET("<boot order='1'/>") NET("<boot order='1'/>") },
+        { UNSUPPORTED, "ua-x", "@" NET("<alias name='ua-x'/>") NET("<alias name='ua-x'/>") },
+        { UNSUPPORTED, "rom", "@" NET("<rom enabled='no' file='/r'/>") },
+        { UNSUPPORTED, "unassigned", "@" NET("<address type='unassigned'/>") },
+        { UNSUPPORTED, "ACPI", "@<input type='tablet' bus='usb'><acpi index='5'/></input>" },
+        { ERR_XML, "'usb'", "@<input type='tablet' bus='usb'><address type='drive'/></input>" },
+        { ERR_XML, "taken",
+          "@<channel type='pty'><target type='virtio' name='a'/><address type='virtio-serial' "
+          "controller='0' bus='0' port='1'/></channel><channel type='pty'><target type='virtio' "
+          "name='b'/><address type='virtio-serial' controller='0' bus='0' port='1'/></channel>" },
+        { ERR_XML, "port 31",
+          "@<channel type='pty'><target type='virtio' name='a'/><address type='virtio-serial' "
+          "controller='0' bus='0' port='31'/></channel>" },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_domain),      cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_processors),  cmocka_unit_test(test_tuning),
+        cmocka_unit_test(test_disks),       cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_controllers), cmocka_unit_test(test_devices),
+    };
+
+    return cmocka_run_group_tests(tests, make_caps, drop_caps);
+}
