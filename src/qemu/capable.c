@@ -13,6 +13,8 @@
 #include "firmware.h"
 #include "hostcaps.h"
 
+#define RETRY_SECONDS 30
+
 /* What is quick to look at, and tells whether the identity must be worked out again. */
 typedef struct Stamp {
     struct timespec changed;
@@ -33,6 +35,8 @@ typedef struct Entry {
     Probe *probe;       /* NULL: none runs */
     char *identity;     /* of the binary that is being probed */
     GQueue waiters;     /* of Waiter */
+    GError *failure;    /* of the last probe; NULL: none */
+    gint64 failed_at;   /* monotonic */
 } Entry;
 
 static struct {
@@ -132,6 +136,7 @@ entry_free(Entry *e)
     probe_free(e->probe);
     emulator_free(e->emulator);
     g_queue_clear_full(&e->waiters, g_free);
+    g_clear_error(&e->failure);
     g_free(e->identity);
     g_free(e->path);
     g_free(e);
@@ -183,6 +188,30 @@ cache_file(const char *path)
     return g_strdup_printf("%s/%s.json", capable.folder, sum);
 }
 
+/* A binary that hangs must not be waited for by everyone who asks: it has failed for a while, or
+ * until it changes. */
+static gboolean
+entry_fails(Entry *e, const Stamp *stamp, GError **err)
+{
+    if (e->failure == NULL)
+        return FALSE;
+    if (!stamp_equal(stamp, &e->stamp) ||
+        g_get_monotonic_time() - e->failed_at > RETRY_SECONDS * G_USEC_PER_SEC) {
+        g_clear_error(&e->failure);
+        return FALSE;
+    }
+    g_propagate_error(err, g_error_copy(e->failure));
+    return TRUE;
+}
+
+static void
+entry_failed(Entry *e, const GError *err)
+{
+    g_clear_error(&e->failure);
+    e->failure = g_error_copy(err);
+    e->failed_at = g_get_monotonic_time();
+}
+
 /* From memory, or from the cache on disk; FALSE without an error: it must be probed. */
 static gboolean
 entry_ready(Entry *e, GError **err)
@@ -190,7 +219,7 @@ entry_ready(Entry *e, GError **err)
     g_autofree char *identity = NULL, *file = NULL;
     Stamp stamp;
 
-    if (!stamp_take(e->path, &stamp, err))
+    if (!stamp_take(e->path, &stamp, err) || entry_fails(e, &stamp, err))
         return FALSE;
     if (e->emulator != NULL && stamp_equal(&stamp, &e->stamp))
         return TRUE;
@@ -232,6 +261,8 @@ on_probed(Emulator *emulator, const GError *err, gpointer user)
     e->probe = NULL;
     if (emulator != NULL)
         entry_probed(e, emulator);
+    else
+        entry_failed(e, err);
     while ((w = g_queue_pop_head(&e->waiters)) != NULL) {
         w->done(e->emulator, err, w->user);
         g_free(w);
@@ -273,6 +304,8 @@ entry_now(const char *path, GError **err)
      * up here: a second one is quicker than to re-enter the loop. */
     emulator = error == NULL ? probe_now(path, &error) : NULL;
     if (emulator == NULL) {
+        if (e->failure == NULL)
+            entry_failed(e, error);
         g_propagate_error(err, g_steal_pointer(&error));
         return NULL;
     }

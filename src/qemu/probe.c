@@ -16,6 +16,7 @@
 #include "emulator.h"
 
 #define PROBE_SECONDS 20
+#define NOW_SECONDS   5 /* for who holds up the loop meanwhile */
 #define ANSWER_MAX    (16 << 20)
 #define MONITOR_FD    3
 
@@ -430,7 +431,7 @@ on_deadline(gpointer user)
 
     p->deadline = 0;
     fail(&err, ERR_TIMEOUT, "emulator %s did not answer a probe in %d s", p->emulator->path,
-         PROBE_SECONDS);
+         p->sync ? NOW_SECONDS : PROBE_SECONDS);
     probe_end(p, err);
     return G_SOURCE_REMOVE;
 }
@@ -473,7 +474,7 @@ Emulator *
 probe_now(const char *path, GError **err)
 {
     Probe *p = probe_new(path, TRUE);
-    gint64 until = g_get_monotonic_time() + PROBE_SECONDS * G_USEC_PER_SEC;
+    gint64 until = g_get_monotonic_time() + NOW_SECONDS * G_USEC_PER_SEC;
     Emulator *e = NULL;
 
     if (probe_begin(p, err)) {
