@@ -7,6 +7,7 @@
 #include "base/base.h"
 
 #include "def_domain.h"
+#include "def_storage.h"
 
 /* ---- what fill and check know of an emulator ---------------------------------------------- */
 
