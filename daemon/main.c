@@ -14,6 +14,7 @@
 #include "core/core.h"
 #include "qemu/qemu.h"
 #include "rpc/rpc.h"
+#include "storage/storage.h"
 
 typedef struct Options {
     char *root;
@@ -112,10 +113,14 @@ boot(const Paths *paths, GError **err)
     fd_auto signals = -1;
     gboolean ok;
 
-    if (!signals_watch(loop, &signals, err) || !qemu_init(paths, err))
+    if (!signals_watch(loop, &signals, err) || !storage_init(paths, err))
         return FALSE;
-    ok = serve(paths, loop, err);
-    qemu_done();
+    ok = qemu_init(paths, err);
+    if (ok) {
+        ok = serve(paths, loop, err);
+        qemu_done();
+    }
+    storage_done();
     return ok;
 }
 

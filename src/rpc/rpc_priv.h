@@ -30,6 +30,7 @@ extern const Method lifecycle_methods[]; /* on_lifecycle.c */
 extern const Method stats_methods[];     /* on_stats.c */
 extern const Method console_methods[];   /* on_console.c */
 extern const Method emulator_methods[];  /* on_emulator.c */
+extern const Method storage_methods[];   /* on_storage.c */
 /* Of the QEMU program. */
 extern const Method qemu_event_methods[]; /* on_event.c */
 extern const Method qemu_methods[];       /* on_emulator.c */

@@ -172,6 +172,7 @@ listener_close(Listener *l)
 static const Method *const remote_tables[] = {
     host_methods,      event_methods, domain_methods,  device_methods,
     lifecycle_methods, stats_methods, console_methods, emulator_methods,
+    storage_methods,
 };
 
 static const Method *const qemu_tables[] = { qemu_event_methods, qemu_methods };
