@@ -248,24 +248,99 @@ vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char
 
 enum { MESSAGE_DEPRECATION = 1, MESSAGE_TAINTING = 2 };
 
-static const char *const taint_words[] = {
-    NULL, NULL, "running with undesirable elevated privileges", NULL,
-    NULL, NULL, "custom monitor control commands issued",
+/* What the emulator says of its own machine and processors; it is known, as it runs. */
+static const EmulatorCaps *
+caps_of(const DomainDef *live)
+{
+    const ConfContext *c = emulator_context();
+
+    return c->lookup(live->devices.emulator, live->os.arch, live->virt_type, c->user, NULL);
+}
+
+static gboolean
+machine_is_old(const DomainDef *live)
+{
+    const EmulatorCaps *caps = caps_of(live);
+    const MachineCaps *m = caps && live->os.machine ? caps_machine(caps, live->os.machine) : NULL;
+
+    return m && m->deprecated;
+}
+
+static gboolean
+model_is_old(const DomainDef *live)
+{
+    const EmulatorCaps *caps = caps_of(live);
+    const char *name = live->cpu ? live->cpu->model : NULL;
+
+    for (guint i = 0; name && caps && caps->cpu_models && i < caps->cpu_models->len; i++) {
+        const CpuModelCaps *m = caps->cpu_models->pdata[i];
+        if (strcmp(m->name, name) == 0)
+            return m->deprecated;
+    }
+    return FALSE;
+}
+
+static gboolean
+is_old(const Vm *vm)
+{
+    return machine_is_old(vm->run->live) || model_is_old(vm->run->live);
+}
+
+static gboolean
+has_custom_words(const Vm *vm)
+{
+    const QemuNamespace *q = vm->run->live->qemu;
+
+    return q && (q->args || q->envs || q->overrides);
+}
+
+static gboolean
+was_commanded(const Vm *vm)
+{
+    return vm->run->taint != 0;
+}
+
+static gboolean
+passes_cpu_through(const Vm *vm)
+{
+    const CpuDef *cpu = vm->run->live->cpu;
+
+    return cpu && cpu->mode == CPU_HOST_PASSTHROUGH;
+}
+
+static const struct {
+    gboolean (*holds)(const Vm *vm);
+    const char *text;
+} taints[] = {
+    { has_custom_words, "custom configuration parameters specified" },
+    { was_commanded, "custom monitor control commands issued" },
+    { passes_cpu_through, "use of host cpu passthrough" },
+    { is_old, "use of deprecated configuration settings" },
 };
+
+static void
+add_deprecations(GPtrArray *list, const DomainDef *live)
+{
+    if (machine_is_old(live))
+        g_ptr_array_add(
+            list, g_strdup_printf("deprecated configuration: machine type '%s'", live->os.machine));
+    if (model_is_old(live))
+        g_ptr_array_add(
+            list, g_strdup_printf("deprecated configuration: CPU model '%s'", live->cpu->model));
+}
 
 char **
 vm_messages(Vm *vm, guint types)
 {
-    g_autoptr(GPtrArray) list = g_ptr_array_new();
-    guint taint = vm->run ? vm->run->taint : 0;
+    GPtrArray *list = g_ptr_array_new();
 
     if (types == 0)
         types = MESSAGE_DEPRECATION | MESSAGE_TAINTING;
-    for (guint i = 0; types & MESSAGE_TAINTING && i < G_N_ELEMENTS(taint_words); i++)
-        if (taint & 1u << i && taint_words[i])
-            g_ptr_array_add(list, g_strdup_printf("tainted: %s", taint_words[i]));
-    if (types & MESSAGE_TAINTING && vm->run && vm->run->live->qemu && vm->run->live->qemu->args)
-        g_ptr_array_add(list, g_strdup("tainted: use of custom command line arguments"));
+    for (gsize i = 0; vm->run && types & MESSAGE_TAINTING && i < G_N_ELEMENTS(taints); i++)
+        if (taints[i].holds(vm))
+            g_ptr_array_add(list, g_strdup_printf("tainted: %s", taints[i].text));
+    if (vm->run && types & MESSAGE_DEPRECATION)
+        add_deprecations(list, vm->run->live);
     g_ptr_array_add(list, NULL);
-    return (char **)g_ptr_array_free(g_steal_pointer(&list), FALSE);
+    return (char **)g_ptr_array_free(list, FALSE);
 }
