@@ -239,6 +239,24 @@ check_pci_controller(const ControllerDef *c, GError **err)
                             word_of(controller_models, c->model) ?: "", missing);
 }
 
+static gboolean
+check_memory_device(const DomainDef *def, const MemoryDevice *m, GError **err)
+{
+    const GPtrArray *cells = def->cpu && def->cpu->numa ? def->cpu->numa->cells : NULL;
+
+    if (list_length(cells) == 0)
+        return fail(err, ERR_XML_DETAIL, "domain '%s' has no NUMA cells that memory could join",
+                    def->name);
+    if (m->has_node && m->node >= list_length(cells))
+        return fail(err, ERR_XML_DETAIL, "domain '%s' has no NUMA cell %u, only %u of them",
+                    def->name, m->node, list_length(cells));
+    return def->memory + m->size <= def->max_memory ||
+           fail(err, ERR_CONFIG_UNSUPPORTED,
+                "memory of %" G_GUINT64_FORMAT " KiB more is beyond the <maxMemory> of "
+                "domain '%s', %" G_GUINT64_FORMAT " KiB",
+                m->size, def->name, def->max_memory);
+}
+
 /* The first console is the first serial port, and comes and goes with it. */
 static gboolean
 is_serial_console(const Device *device)
@@ -261,6 +279,8 @@ may_attach(DomainDef *def, const Kind *kind, const Device *device, const ConfCon
         return fail(err, ERR_OPERATION_UNSUPPORTED,
                     "a console of target type 'serial' comes with its <serial>");
     if (device->schema == &controller_schema && !check_pci_controller(device->def, err))
+        return FALSE;
+    if (device->schema == &memory_schema && !check_memory_device(def, device->def, err))
         return FALSE;
     if (place.single ? place_count(place) > 0
                      : kind->can & UNIQUE && count_same(def, kind, device, context, &at) > 0)
