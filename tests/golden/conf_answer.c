@@ -2,6 +2,7 @@
  * from stdin, writes "ok LENGTH\n" and the dump, or "error CODE LENGTH\n" and the message. Kinds:
  *   define   parse, fill, check, dump inactive
  *   secure   the same with secrets
+ *   validate the same, and what no row knows is refused
  * CODE is the wire's. Arguments: the JSON files with what is known of the emulators. */
 #include "conf/conf.h"
 
@@ -67,12 +68,13 @@ static void
 answer(const char *kind, const char *xml, gsize len)
 {
     g_autoptr(GError) err = NULL;
-    g_autoptr(DomainDef) def = domain_parse(xml, len, 0, &context, &err);
+    gboolean validate = strcmp(kind, "validate") == 0;
+    g_autoptr(DomainDef) def = domain_parse(xml, len, validate ? DEF_VALIDATE : 0, &context, &err);
     g_autofree char *dump = NULL;
     WireError wire;
 
     if (def) {
-        dump = domain_format(def, strcmp(kind, "secure") == 0 ? DEF_SECURE : 0);
+        dump = domain_format(def, strcmp(kind, "define") == 0 ? 0 : DEF_SECURE);
         printf("ok %zu\n%s", strlen(dump), dump);
     } else {
         error_to_wire(err, &wire);

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Documents of our own and what vmd makes of them: domain/NAME.xml is read, completed and written,
+and must be domain/NAME.dump, which read again stays as it is, validates, and fits docs/domain.rng.
+The pages of docs/ that schemadoc writes must be what it writes. Prints TAP.
+
+    golden.py CONF_ANSWER SCHEMADOC [--update]
+"""
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+PAGES = {"reference": TOP / "docs/domain-reference.md", "rng": TOP / "docs/domain.rng"}
+
+
+class Answerer:
+    def __init__(self, program):
+        self.p = subprocess.Popen([program, HERE / "caps/qemu-10.0-x86_64.json"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, kind, xml):
+        """(True, dump) or (False, message)."""
+        data = xml.encode()
+        self.p.stdin.write(f"{kind} {len(data)}\n".encode() + data)
+        self.p.stdin.flush()
+        head = self.p.stdout.readline().split()
+        return head[0] == b"ok", self.p.stdout.read(int(head[-1])).decode()
+
+
+class Tap:
+    def __init__(self):
+        self.n = self.bad = 0
+
+    def say(self, name, why):
+        """why: empty when all is well; "# SKIP ..." is not a failure."""
+        self.n += 1
+        skip = why.startswith("# SKIP")
+        ok = skip or not why
+        self.bad += not ok
+        print(f"{'ok' if ok else 'not ok'} {self.n} - {name}{' ' + why if skip else ''}")
+        for line in why.splitlines() if not ok else []:
+            print("#", line)
+
+
+def first_difference(want, got):
+    a, b = want.splitlines(), got.splitlines()
+    n = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+    return f"line {n + 1}: expected {a[n:n + 1]}, got {b[n:n + 1]}"
+
+
+def matches(path, got, update):
+    if update:
+        path.write_text(got)
+    want = path.read_text() if path.exists() else ""
+    return "" if want == got else f"{path.name}: {first_difference(want, got)}"
+
+
+def document(answerer, path, update):
+    ok, dump = answerer.ask("secure", path.read_text())
+    if not ok:
+        return dump
+    again = answerer.ask("validate", dump)
+    if again != (True, dump):
+        return f"read again: {first_difference(dump, again[1]) if again[0] else again[1]}"
+    return matches(path.with_suffix(".dump"), dump, update)
+
+
+def fits_grammar():
+    if not shutil.which("xmllint"):
+        return "# SKIP no xmllint"
+    r = subprocess.run(["xmllint", "--noout", "--relaxng", PAGES["rng"],
+                        *sorted(HERE.glob("domain/*.dump"))], capture_output=True, text=True)
+    return "" if r.returncode == 0 else \
+        "\n".join(line for line in r.stderr.splitlines() if not line.endswith(" validates"))
+
+
+def main():
+    answer, schemadoc = sys.argv[1:3]
+    update = "--update" in sys.argv
+    answerer, tap = Answerer(answer), Tap()
+    for path in sorted(HERE.glob("domain/*.xml")):
+        tap.say(path.stem, document(answerer, path, update))
+    for name, page in PAGES.items():
+        text = subprocess.run([schemadoc, name], capture_output=True, text=True, check=True).stdout
+        tap.say(page.name, matches(page, text, update))
+    tap.say("the dumps fit the grammar", fits_grammar())
+    print(f"1..{tap.n}")
+    return tap.bad > 0
+
+
+sys.exit(main())
