@@ -118,4 +118,21 @@ def a_qemu_that_dies_early_is_quoted(d):
         raise AssertionError("it started")
 
 
+@test
+def validate_refuses_what_nobody_knows(d):
+    element = GOOD.replace("</name>", "</name>\n<colour>blue</colour>")
+    attribute = domain("good", "\n<rng model='virtio' shade='dark'>"
+                       "<backend model='builtin'/></rng>")
+    for text, says in ((element, "colour"), (attribute, "shade")):
+        path = d.write("odd.xml", text)
+        line = 1 + text[:text.index(says)].count("\n")
+        out = d.vmsh("define", "--validate", path, status=1)
+        assert "XML document failed to validate against schema" in out, out
+        assert says in out and f"line {line}" in out, out
+        d.vmsh("define", path)
+        assert says not in d.vmsh("dumpxml", "good")
+        d.vmsh("define", "--validate", d.write("own.xml", d.vmsh("dumpxml", "good")))
+        d.vmsh("undefine", "good")
+
+
 main()
