@@ -362,6 +362,8 @@ void vmlog_watch(gboolean on); /* rotates the logs of running VMs now and then *
 
 /* What devices are told once QEMU is there: limits, links that are down (tell.c). A row of start. */
 StepResult tell_devices(Flow *f, gpointer obj, GError **err);
+/* Fills in an automatic CID (vsock.c). vsock may be NULL. */
+gboolean vsock_choose(VsockDef *vsock, GError **err);
 /* start's helpers: swtpm, and the guest's own copy of the firmware's variables (helpers.c) */
 StepResult helpers_start(Flow *f, gpointer obj, GError **err);
 StepResult helpers_stop(Flow *f, gpointer obj);

@@ -143,7 +143,7 @@ lease_ports(Flow *f, gpointer obj, GError **err)
     for (guint i = 0; i < LEN(graphics); i++)
         if (!lease_graphics(run, graphics->pdata[i], err))
             return STEP_FAILED;
-    return STEP_DONE;
+    return step_of(vsock_choose(run->live->devices.vsock, err));
 }
 
 /* ---- links */
