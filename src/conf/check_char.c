@@ -50,13 +50,28 @@ check_serial(const DomainDef *def, const CharDef *serial, GError **err)
                 serial_targets[target], arch);
 }
 
+/* Port 0 is also what is written when it does not matter. */
+static gboolean
+check_port_numbers(const GPtrArray *list, const char *what, GError **err)
+{
+    for (guint i = 1; i < list_length(list); i++) {
+        const CharDef *c = list_item(list, i);
+
+        for (guint k = 0; k < i && c->port > 0; k++)
+            if (((const CharDef *)list_item(list, k))->port == c->port)
+                return fail(err, ERR_INTERNAL, "two of '%s' have target port %d", what, c->port);
+    }
+    return TRUE;
+}
+
 static gboolean
 check_serials(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     EACH (CharDef, serial, def->devices.serials)
         if (!check_serial(def, serial, err))
             return FALSE;
-    return TRUE;
+    return check_port_numbers(def->devices.serials, "serial", err) &&
+           check_port_numbers(def->devices.parallels, "parallel", err);
 }
 
 static gboolean

@@ -138,8 +138,8 @@ is_chosen_path(const char *folder, const char *path, const char *name)
     return length > 1 && rest[length - 1] == '.' && strcmp(rest + length, name) == 0;
 }
 
-static void
-fill_channel(const Fill *f, CharDef *channel)
+static gboolean
+fill_channel(const Fill *f, CharDef *channel, GError **err)
 {
     const char *const folders[] = { f->context->channel_dir, "/var/lib/libvirt/qemu/channel",
                                     "/run/libvirt/qemu/channel" };
@@ -147,11 +147,15 @@ fill_channel(const Fill *f, CharDef *channel)
     gboolean chosen = end && !end->path;
 
     if (channel->source.type != CHAR_UNIX || channel->target_type != CHANNEL_VIRTIO || !end)
-        return;
+        return TRUE;
     for (gsize i = 0; i < G_N_ELEMENTS(folders) && !chosen && channel->name; i++)
         chosen = is_chosen_path(folders[i], end->path, channel->name);
+    if (chosen && end->reconnect && end->reconnect->enabled == YES)
+        return fail(err, ERR_INTERNAL, "channel '%s': nothing reconnects to a socket of our own",
+                    channel->name ? channel->name : "");
     if (chosen)
         list_drop(&channel->source.ends, &char_end_schema);
+    return TRUE;
 }
 
 gboolean
@@ -171,6 +175,7 @@ fill_chars(Fill *f, GError **err)
     pair_console(f);
     number_consoles(devices);
     EACH (CharDef, channel, devices->channels)
-        fill_channel(f, channel);
+        if (!fill_channel(f, channel, err))
+            return FALSE;
     return TRUE;
 }
