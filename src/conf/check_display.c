@@ -60,9 +60,9 @@ check_video_options(const VideoDef *v, GError **err)
                     "'ram', 'vram64' and 'vgamem' are of video model 'qxl', not '%s'", type);
     if (v->type == VIDEO_VIRTIO)
         return TRUE;
-    if (v->blob || v->edid)
-        return fail(err, ERR_CONFIG_UNSUPPORTED,
-                    "'blob' and 'edid' are of video model 'virtio', not '%s'", type);
+    if (v->blob)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "'blob' is of video model 'virtio', not '%s'",
+                    type);
     if (v->driver_name == VIDEO_DRIVER_VHOST_USER)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "driver 'vhostuser' is of video model 'virtio', not '%s'", type);

@@ -5,10 +5,10 @@
 
 /* ---- addresses */
 
-const char *const address_types[] = {
-    NULL,          "pci", "drive",       "virtio-serial", "ccid", "usb",        "spapr-vio",
-    "virtio-s390", "ccw", "virtio-mmio", "isa",           "dimm", "unassigned", NULL
-};
+const char *const address_types[] = { NULL,         "pci",         "drive",     "virtio-serial",
+                                      "ccid",       "usb",         "spapr-vio", "virtio-s390",
+                                      "ccw",        "virtio-mmio", "isa",       "dimm",
+                                      "unassigned", NULL };
 
 #define PCI_ROWS(type, at, flags)                                                                  \
     ROW(type, "@domain", F_U32, at.domain, flags, HEX(4, 0xffff), "PCI domain."),                  \
@@ -155,6 +155,8 @@ static const Schema boot_schema = { "boot", sizeof(BootOrder), boot_fields };
 
 static const Field device_info_fields[] = {
     ROW(DeviceInfo, "boot", F_STRUCT, boot_order, 0, &boot_schema, "Firmware's boot order."),
+    ROW(DeviceInfo, "boot/@loadparm", F_STRING, loadparm, F_NONEMPTY, NULL,
+        "Boot parameter of s390, up to eight characters."),
     ROW(DeviceInfo, "acpi/@index", F_U32, acpi_index, 0, RANGE(1, G_MAXUINT32),
         "ACPI index, which names a network card in the guest."),
     ROW(DeviceInfo, "alias/@name", F_OWN, alias, 0, &user_alias, "Name, beginning with ua-."),
@@ -171,6 +173,10 @@ device_info_settle(gpointer def, GError **err)
     DeviceInfo *info = def;
     RomDef *rom = info->rom;
 
+    for (char *p = info->loadparm; p && *p; p++)
+        *p = g_ascii_toupper(*p);
+    if (info->loadparm && strlen(info->loadparm) > 8)
+        return fail(err, ERR_INTERNAL, "loadparm '%s' has more than 8 characters", info->loadparm);
     if (!rom)
         return TRUE;
     if (rom->enabled == NO && (rom->bar || rom->file))

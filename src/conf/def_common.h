@@ -77,6 +77,7 @@ typedef struct RomDef {
 typedef struct DeviceInfo {
     char *alias;
     guint32 boot_order; /* 0: none */
+    char *loadparm;
     guint32 acpi_index; /* 0: none */
     guint32 startport;  /* of a USB companion controller */
     guint8 has_startport;

@@ -303,7 +303,7 @@ typedef struct VideoDef {
     guint32 vram, ram, vram64, vgamem; /* KiB */
     guint32 heads;
     int primary; /* YES, NO */
-    int blob, edid;
+    int blob;
     guint32 res_x, res_y;
     int accel3d, accel2d;
     char *rendernode;

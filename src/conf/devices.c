@@ -1,6 +1,8 @@
 /* Rows of controllers, input, hubs, sound and audio, and the list of all devices. */
 #include "rows.h"
 
+#include <string.h>
+
 /* ---- controllers */
 
 const char *const controller_types[] = { NULL,   "ide", "fdc", "scsi",   "sata", "virtio-serial",
@@ -305,7 +307,29 @@ static const Field audio_fields[] = {
     ROW(AudioDef, "output", F_PTR, output, 0, &audio_side_schema, "Playback."),
     ROW_END
 };
-const Schema audio_schema = { "audio", sizeof(AudioDef), audio_fields };
+
+static void
+drop_silent(AudioSide **at)
+{
+    static const AudioSide silent;
+
+    if (!*at || memcmp(*at, &silent, sizeof(silent)) != 0)
+        return;
+    schema_free(&audio_side_schema, *at);
+    *at = NULL;
+}
+
+static gboolean
+audio_settle(gpointer def, GError **err)
+{
+    AudioDef *audio = def;
+
+    drop_silent(&audio->input);
+    drop_silent(&audio->output);
+    return TRUE;
+}
+
+const Schema audio_schema = { "audio", sizeof(AudioDef), audio_fields, audio_settle };
 
 /* ---- all */
 

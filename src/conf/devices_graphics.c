@@ -420,7 +420,6 @@ static const Field video_fields[] = {
     ROW(VideoDef, "model/@heads", F_U32, heads, 0, NULL, "Screens."),
     ROW(VideoDef, "model/@primary", F_OWN, primary, 0, &loose_yes_no, "The first screen."),
     ROW(VideoDef, "model/@blob", F_ENUM, blob, 0, on_off, "Blob resources."),
-    ROW(VideoDef, "model/@edid", F_ENUM, edid, 0, on_off, "EDID."),
     ROW(VideoDef, "model/acceleration/@accel2d", F_ENUM, accel2d, 0, yes_no, "2D acceleration."),
     ROW(VideoDef, "model/acceleration/@accel3d", F_ENUM, accel3d, 0, yes_no, "3D acceleration."),
     ROW(VideoDef, "model/acceleration/@rendernode", F_STRING, rendernode, 0, NULL, "DRM device."),
@@ -440,7 +439,7 @@ video_settle(gpointer def, GError **err)
 {
     VideoDef *v = def;
 
-    if (v->vgaconf != VGACONF_OFF)
+    if (v->vgaconf == VGACONF_IO)
         v->vgaconf = 0;
     while (v->vram && v->vram < 1u << 31 && !is_power_of_two(v->vram))
         v->vram += v->vram & -v->vram;

@@ -74,16 +74,23 @@ static const Field scsi_fields[] = {
     ROW(HostdevScsi, "@name", F_STRING, name, F_REQUIRED, NULL, "IQN and LUN."),
     ROW(HostdevScsi, "host", F_LIST, hosts, 0, &source_host_schema, "The server."),
     ROW(HostdevScsi, "auth", F_PTR, auth, 0, &auth_schema, "Login."),
-    ROW(HostdevScsi, "initiator/iqn/@name", F_STRING, initiator, 0, NULL, "Our iSCSI name."),
+    ROW(HostdevScsi, "initiator/iqn/@name", F_STRING, initiator, F_NONEMPTY, NULL,
+        "Our iSCSI name."),
     WHEN_END,
     ROW_END
 };
 
+/* Without a LUN it is the first one. */
 static gboolean
 scsi_settle(gpointer def, GError **err)
 {
-    const HostdevScsi *s = def;
+    HostdevScsi *s = def;
 
+    if (s->name && !strchr(s->name, '/')) {
+        g_autofree char *name = g_steal_pointer(&s->name);
+
+        s->name = g_strconcat(name, "/0", NULL);
+    }
     return s->protocol != PROTOCOL_ISCSI || (s->hosts && s->hosts->len == 1) ||
            fail(err, ERR_XML, "iSCSI hostdev needs exactly one 'host'");
 }
@@ -164,8 +171,10 @@ static const Field hostdev_fields[] = {
     ROW(HostdevDef, "driver/@model", F_STRING, driver_model, 0, NULL, "Driver of the host."),
     ROW(HostdevDef, "source", F_STRUCT, source, F_REQUIRED, &hostdev_source_schema, "The device."),
     ROW(HostdevDef, "teaming", F_PTR, teaming, 0, &teaming_schema, "Pair for migration."),
+    WHEN(HostdevDef, source.type, BIT(HOSTDEV_SCSI)),
     ROW(HostdevDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write."),
     ROW(HostdevDef, "shareable", F_FLAG, shareable, 0, NULL, "Others may use it too."),
+    WHEN_END,
     INFO(HostdevDef),
     ROW_END
 };
@@ -305,6 +314,8 @@ filesystem_settle(gpointer def, GError **err)
         fs->type = FS_MOUNT;
     if (!fs->accessmode)
         fs->accessmode = FS_PASSTHROUGH;
+    fs->has_fmode &= fs->fmode != 0;
+    fs->has_dmode &= fs->dmode != 0;
     if (!fs->driver)
         fs->driver_format = fs->wrpolicy = 0;
     if (!fs->target)
@@ -463,7 +474,7 @@ static const Field tpm_fields[] = {
     WHEN(TpmDef, backend, BIT(TPM_EMULATOR)),
     ROW(TpmDef, "backend", F_STRUCT, model, 0, &tpm_emulator_schema, "The emulator, swtpm."),
     WHEN(TpmDef, backend, BIT(TPM_PASSTHROUGH)),
-    ROW(TpmDef, "backend/device/@path", F_STRING, device, 0, NULL, "Device of the host."),
+    ROW(TpmDef, "backend/device/@path", F_STRING, device, F_NONEMPTY, NULL, "Device of the host."),
     WHEN(TpmDef, backend, BIT(TPM_EXTERNAL)),
     ROW(TpmDef, "backend/source", F_PTR, socket, F_REQUIRED | F_ONCE, &tpm_socket_schema,
         "The emulator."),
@@ -477,6 +488,8 @@ tpm_settle(gpointer def, GError **err)
 {
     TpmDef *tpm = def;
 
+    if (tpm->persistent_state == NO)
+        tpm->persistent_state = 0;
     if (tpm->backend == TPM_PASSTHROUGH && !tpm->device)
         tpm->device = g_strdup("/dev/tpm0");
     return TRUE;
@@ -562,7 +575,18 @@ static const Field memory_fields[] = {
     INFO(MemoryDevice),
     ROW_END
 };
-const Schema memory_schema = { "memory", sizeof(MemoryDevice), memory_fields };
+
+static gboolean
+memory_settle(gpointer def, GError **err)
+{
+    MemoryDevice *m = def;
+
+    if (m->model == MEMORY_VIRTIO_PMEM && !m->access)
+        m->access = MEMORY_SHARED;
+    return TRUE;
+}
+
+const Schema memory_schema = { "memory", sizeof(MemoryDevice), memory_fields, memory_settle };
 
 /* ---- iommu, vsock, crypto, pstore, lease, nvram */
 

@@ -37,7 +37,8 @@ static const Field virtual_port_fields[] = {
             "Version of the VSI type."),
     ROW(VirtualPort, "parameters/@instanceid", F_UUID, instanceid, 0, NULL, "VSI instance."),
     ROW(VirtualPort, "parameters/@interfaceid", F_UUID, interfaceid, 0, NULL, "Interface."),
-    ROW(VirtualPort, "parameters/@profileid", F_STRING, profileid, 0, NULL, "Port profile."),
+    ROW(VirtualPort, "parameters/@profileid", F_STRING, profileid, F_NONEMPTY, NULL,
+        "Port profile."),
     ROW_END
 };
 const Schema virtual_port_schema = { "virtualport", sizeof(VirtualPort), virtual_port_fields };
@@ -548,11 +549,13 @@ is_virtio_model(const NetDef *net)
 static gboolean
 settle_driver(NetDef *net, GError **err)
 {
+    static const guint64 may_omit_model = BIT(NET_VDPA) | BIT(NET_VHOST_USER);
     const VirtioOptions *v = &net->driver.virtio;
+    gboolean omits = !net->model && (may_omit_model & BIT(net->source.net_type));
 
     if (net->source.net_type == NET_HOSTDEV || is_virtio_model(net))
         return TRUE;
-    if (v->iommu || v->ats || v->packed || v->page_per_vq)
+    if (!omits && (v->iommu || v->ats || v->packed || v->page_per_vq))
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "interface has virtio options in its 'driver' but is not of model 'virtio'");
     schema_done(&net_driver_schema, &net->driver);

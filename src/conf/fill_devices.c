@@ -156,6 +156,8 @@ fill_devices(Fill *f, GError **err G_GNUC_UNUSED)
             panic->model = PANIC_ISA;
     EACH (ShmemDef, shmem, d->shmems)
         fill_shmem(shmem);
+    if (d->pstore && !d->pstore->path)
+        d->pstore->path = g_strdup_printf("%s/%s_PSTORE.raw", f->context->nvram_dir, f->def->name);
     return TRUE;
 }
 

@@ -376,7 +376,7 @@ put_video(Args *a, const VideoDef *v, GError **err)
         virtio_props(o, &v->virtio);
     props_add(o, "s:id", v->info.alias, NULL);
     video_memory(v, o);
-    props_add(o, "B:edid", v->edid, "n:xres", v->res_x, "n:yres", v->res_y, NULL);
+    props_add(o, "n:xres", v->res_x, "n:yres", v->res_y, NULL);
     if (!address_props(a, o, &v->info, err)) {
         json_object_put(o);
         return FALSE;
