@@ -401,13 +401,18 @@ read_list(Finder *finder, const Field *f, gpointer at, guint *found, GError **er
     return TRUE;
 }
 
-/* A copy carries the namespaces that were declared further up. */
+/* A copy carries the namespaces that were declared further up. Without elements there is nothing to
+ * keep. */
 static gboolean
 read_raw(const Place *p, gpointer at, guint *found)
 {
-    xmlBuffer *buf = xmlBufferCreate();
-    xmlNode *copy = xmlDocCopyNode(p->el, p->el->doc, 1);
+    xmlBuffer *buf;
+    xmlNode *copy;
 
+    if (!xmlFirstElementChild(p->el))
+        return TRUE;
+    buf = xmlBufferCreate();
+    copy = xmlDocCopyNode(p->el, p->el->doc, 1);
     xmlNodeDump(buf, p->el->doc, copy, 0, 0);
     g_free(*(char **)at);
     *(char **)at = g_strdup((const char *)xmlBufferContent(buf));

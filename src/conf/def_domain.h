@@ -251,8 +251,6 @@ typedef struct OsDef {
     LoaderDef *loader;
     NvramDef *nvram;
     char *kernel, *initrd, *cmdline, *dtb, *shim, *root;
-    char *init;
-    char **initargs;
     GPtrArray *acpi_tables; /* AcpiTable */
     GPtrArray *boots;       /* BootDef */
     int bootmenu;           /* YES, NO */
@@ -342,12 +340,13 @@ typedef struct ClockDef {
     gint64 adjustment;
     guint8 has_adjustment;
     char *adjustment_word; /* "reset" */
-    int basis;             /* utc 1, localtime 2 */
+    int basis;             /* CLOCK_BASIS_ */
     char *timezone;
     gint64 start;
     GPtrArray *timers; /* TimerDef */
 } ClockDef;
 extern const Schema clock_schema;
+enum { CLOCK_BASIS_UTC = 1, CLOCK_BASIS_LOCALTIME };
 
 enum { ACTION_DESTROY = 1, ACTION_RESTART, ACTION_RENAME_RESTART, ACTION_PRESERVE };
 enum {

@@ -1,6 +1,8 @@
 /* Rows of the domain around its devices, and its life. */
 #include "check.h"
 
+#include <string.h>
+
 #define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
 
 const char *const virt_types[] = { NULL, "qemu", "kvm", "hyperv", NULL };
@@ -22,7 +24,8 @@ static const Field backing_fields[] = {
     ROW(MemoryBacking, "hugepages/page", F_LIST, pages, 0, &page_schema, "Of which size."),
     ROW(MemoryBacking, "nosharepages", F_FLAG, nosharepages, 0, NULL, "No merging."),
     ROW(MemoryBacking, "locked", F_FLAG, locked, 0, NULL, "No swapping."),
-    ROW(MemoryBacking, "source/@type", F_ENUM, source, UNSUPPORTED, memory_sources, "What holds it."),
+    ROW(MemoryBacking, "source/@type", F_ENUM, source, UNSUPPORTED, memory_sources,
+        "What holds it."),
     ROW(MemoryBacking, "access/@mode", F_ENUM, access, UNSUPPORTED, accesses, "Shared or not."),
     ROW(MemoryBacking, "allocation/@mode", F_ENUM, allocation, UNSUPPORTED, allocations, "When."),
     ROW(MemoryBacking, "allocation/@threads", F_U32, alloc_threads, 0, NULL,
@@ -41,12 +44,15 @@ static const Field memtune_fields[] = {
 static const Schema memtune_schema = { "memtune", sizeof(MemtuneDef), memtune_fields };
 
 static const Field blkio_device_fields[] = {
-    ROW(BlkioDevice, "path", F_STRING, path, F_MISSING(ERR_CONFIG_UNSUPPORTED), NULL, "Device of the host."),
+    ROW(BlkioDevice, "path", F_STRING, path, F_MISSING(ERR_CONFIG_UNSUPPORTED), NULL,
+        "Device of the host."),
     ROW(BlkioDevice, "weight", F_U32, weight, 0, NULL, "Weight."),
     ROW(BlkioDevice, "read_iops_sec", F_U32, read_iops, UNSUPPORTED, NULL, "Reads a second."),
     ROW(BlkioDevice, "write_iops_sec", F_U32, write_iops, UNSUPPORTED, NULL, "Writes a second."),
-    ROW(BlkioDevice, "read_bytes_sec", F_U64, read_bytes, UNSUPPORTED, NULL, "Bytes read a second."),
-    ROW(BlkioDevice, "write_bytes_sec", F_U64, write_bytes, UNSUPPORTED, NULL, "Bytes written a second."),
+    ROW(BlkioDevice, "read_bytes_sec", F_U64, read_bytes, UNSUPPORTED, NULL,
+        "Bytes read a second."),
+    ROW(BlkioDevice, "write_bytes_sec", F_U64, write_bytes, UNSUPPORTED, NULL,
+        "Bytes written a second."),
     ROW_END
 };
 static const Schema blkio_device_schema = { "device", sizeof(BlkioDevice), blkio_device_fields };
@@ -86,8 +92,7 @@ static const Schema loader_schema = { "loader", sizeof(LoaderDef), loader_fields
 
 static const Field nvram_fields[] = {
     ROW(NvramDef, "@template", F_STRING, template, 0, NULL, "What a new one begins with."),
-    ROW(NvramDef, "@templateFormat", F_ENUM, template_format, 0, disk_formats,
-        "Its format."),
+    ROW(NvramDef, "@templateFormat", F_ENUM, template_format, 0, disk_formats, "Its format."),
     ROW(NvramDef, "@type", F_ENUM, source.type, 0, source_types, "Kind of source."),
     ROW(NvramDef, "@format", F_ENUM, format, 0, disk_formats, "Format."),
     WHEN(NvramDef, source.type, BIT(SOURCE_NONE)),
@@ -111,9 +116,9 @@ nvram_settle(gpointer def, GError **err)
 
 static const Schema nvram_schema = { "nvram", sizeof(NvramDef), nvram_fields, nvram_settle };
 
-static const Field boot_fields[] = { ROW(BootDef, "@dev", F_ENUM, dev, F_REQUIRED,
-                                         boot_devices, "Kind of device."),
-                                     ROW_END };
+static const Field boot_fields[] = {
+    ROW(BootDef, "@dev", F_ENUM, dev, F_REQUIRED, boot_devices, "Kind of device."), ROW_END
+};
 static const Schema boot_schema = { "boot", sizeof(BootDef), boot_fields };
 
 static const Field acpi_table_fields[] = {
@@ -127,8 +132,8 @@ static const Field os_fields[] = {
     ROW(OsDef, "type/@arch", F_STRING, arch, 0, NULL, "Architecture."),
     ROW(OsDef, "type/@machine", F_STRING, machine, F_NONEMPTY, NULL, "Machine type."),
     ROW(OsDef, "type", F_STRING, type, F_MISSING(ERR_XML), NULL, "hvm."),
-    ROW(OsDef, "init", F_STRING, init, 0, NULL, "Of containers."),
-    ROW(OsDef, "initarg", F_STRINGS, initargs, 0, NULL, "Of containers."),
+    ROW_IGNORED("init"),
+    ROW_IGNORED("initarg"),
     ROW(OsDef, "firmware/feature", F_LIST, firmware_features, 0, &firmware_feature_schema,
         "What the firmware must have."),
     ROW(OsDef, "loader", F_PTR, loader, 0, &loader_schema, "Firmware."),
@@ -142,8 +147,9 @@ static const Field os_fields[] = {
     ROW(OsDef, "acpi/table", F_LIST, acpi_tables, 0, &acpi_table_schema, "ACPI tables."),
     ROW(OsDef, "boot", F_LIST, boots, 0, &boot_schema, "Boot order by kind."),
     ROW(OsDef, "bootmenu/@enable", F_ENUM, bootmenu, F_NONEMPTY, yes_no, "A menu at boot."),
-    ROW_HAS(OsDef, "bootmenu/@timeout", F_U32, bootmenu_timeout, 0, NULL,
-            "Milliseconds it stays."),
+    WHEN(OsDef, bootmenu, BIT(YES) | BIT(NO)),
+    ROW_HAS(OsDef, "bootmenu/@timeout", F_U32, bootmenu_timeout, 0, NULL, "Milliseconds it stays."),
+    WHEN_END,
     ROW(OsDef, "bios/@useserial", F_ENUM, useserial, 0, yes_no, "Output to the serial port."),
     ROW_HAS(OsDef, "bios/@rebootTimeout", F_I32, reboot_timeout, 0, NULL,
             "Milliseconds until it tries again."),
@@ -197,7 +203,8 @@ static const Field hyperv_fields[] = {
     STATE(HypervFeatures, "vapic", vapic, "Virtual APIC."),
     STATE(HypervFeatures, "spinlocks", spinlocks, "Spinlocks."),
     WHEN(HypervFeatures, spinlocks, BIT(ON)),
-    ROW(HypervFeatures, "spinlocks/@retries", F_U32, spinlock_retries, F_REQUIRED, NULL, "Tries before the host is told."),
+    ROW(HypervFeatures, "spinlocks/@retries", F_U32, spinlock_retries, F_REQUIRED, NULL,
+        "Tries before the host is told."),
     WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
     STATE(HypervFeatures, "vpindex", vpindex, "Index of a processor."),
     STATE(HypervFeatures, "runtime", runtime, "Time that a processor ran."),
@@ -352,20 +359,51 @@ static const Schema timer_schema = { "timer", sizeof(TimerDef), timer_fields };
 
 static const Field clock_fields[] = {
     ROW(ClockDef, "@offset", F_ENUM, offset, UNSUPPORTED, clock_offsets, "What it shows at start."),
+    WHEN(ClockDef, offset, ~(BIT(CLOCK_TIMEZONE) | BIT(CLOCK_ABSOLUTE))),
+    ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, F_READ, NULL, "Seconds, or reset."),
     WHEN(ClockDef, offset, BIT(CLOCK_VARIABLE)),
-    ROW_HAS(ClockDef, "@adjustment", F_I64, adjustment, 0, NULL, "Seconds."),
-    ROW(ClockDef, "@basis", F_ENUM, basis, UNSUPPORTED, clock_bases, "Seconds from what."),
+    ROW_HAS(ClockDef, "@adjustment", F_I64, adjustment, F_WRITE, NULL, "Seconds."),
+    ROW(ClockDef, "@basis", F_ENUM, basis, 0, clock_bases, "Seconds from what."),
     WHEN(ClockDef, offset, BIT(CLOCK_UTC) | BIT(CLOCK_LOCALTIME)),
-    ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, 0, NULL, "reset."),
+    ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, F_WRITE, NULL, "reset."),
     WHEN(ClockDef, offset, BIT(CLOCK_TIMEZONE)),
-    ROW(ClockDef, "@timezone", F_STRING, timezone, F_NONEMPTY | F_MISSING(ERR_INTERNAL), NULL, "Zone."),
+    ROW(ClockDef, "@timezone", F_STRING, timezone, F_NONEMPTY | F_MISSING(ERR_INTERNAL), NULL,
+        "Zone."),
     WHEN(ClockDef, offset, BIT(CLOCK_ABSOLUTE)),
-    ROW(ClockDef, "@start", F_I64, start, F_ALWAYS | F_ERR(ERR_INTERNAL) | F_MISSING(ERR_INTERNAL), RANGE(0, G_MAXINT64), "Epoch."),
+    ROW(ClockDef, "@start", F_I64, start, F_ALWAYS | F_ERR(ERR_INTERNAL) | F_MISSING(ERR_INTERNAL),
+        RANGE(0, G_MAXINT64), "Epoch."),
     WHEN_END,
     ROW(ClockDef, "timer", F_LIST, timers, 0, &timer_schema, "Timers."),
     ROW_END
 };
-const Schema clock_schema = { "clock", sizeof(ClockDef), clock_fields };
+
+/* A number makes any clock a variable one; "reset" is 0 there. */
+static gboolean
+clock_settle(gpointer def, GError **err)
+{
+    ClockDef *clock = def;
+    g_autofree char *word = NULL;
+    char *end;
+
+    if (!clock->adjustment_word ||
+        (clock->offset != CLOCK_VARIABLE && strcmp(clock->adjustment_word, "reset") == 0))
+        return TRUE;
+    word = g_steal_pointer(&clock->adjustment_word);
+    if (strcmp(word, "reset") != 0) {
+        clock->adjustment = g_ascii_strtoll(word, &end, 10);
+        if (end == word || *end)
+            return fail(err, ERR_XML,
+                        "Invalid value for attribute 'adjustment' in element "
+                        "'clock': '%s'. Expected a number or 'reset'",
+                        word);
+    }
+    if (clock->offset != CLOCK_VARIABLE)
+        clock->basis = clock->offset == CLOCK_LOCALTIME ? CLOCK_BASIS_LOCALTIME : CLOCK_BASIS_UTC;
+    clock->offset = CLOCK_VARIABLE;
+    return TRUE;
+}
+
+const Schema clock_schema = { "clock", sizeof(ClockDef), clock_fields, clock_settle };
 
 /* ---- the small ones */
 
@@ -486,9 +524,10 @@ static const Field qemu_env_fields[] = {
 };
 static const Schema qemu_env_schema = { "qemu:env", sizeof(QemuEnv), qemu_env_fields };
 
-static const Field qemu_capability_fields[] = {
-    ROW(QemuCapability, "@capability", F_STRING, capability, F_MISSING(ERR_INTERNAL), NULL, "Name."), ROW_END
-};
+static const Field qemu_capability_fields[] = { ROW(QemuCapability, "@capability", F_STRING,
+                                                    capability, F_MISSING(ERR_INTERNAL), NULL,
+                                                    "Name."),
+                                                ROW_END };
 static const Schema qemu_capability_schema = { "qemu:add", sizeof(QemuCapability),
                                                qemu_capability_fields };
 
@@ -529,7 +568,8 @@ static const Schema qemu_schema = { "qemu", sizeof(QemuNamespace), qemu_fields }
 /* ---- the domain */
 
 static const Field domain_fields[] = {
-    ROW(DomainDef, "@type", F_ENUM, virt_type, UNSUPPORTED | F_MISSING(ERR_INTERNAL), virt_types, "Accelerator."),
+    ROW(DomainDef, "@type", F_ENUM, virt_type, UNSUPPORTED | F_MISSING(ERR_INTERNAL), virt_types,
+        "Accelerator."),
     ROW(DomainDef, "@id", F_U32, id, F_LIVE | F_STATE, NULL, "Number while it runs."),
     ROW(DomainDef, "name", F_STRING, name, F_MISSING(ERR_NO_NAME), NULL, "Name."),
     ROW(DomainDef, "uuid", F_UUID, uuid, F_ERR(ERR_INTERNAL), NULL, "UUID."),
@@ -555,8 +595,10 @@ static const Field domain_fields[] = {
     ROW(DomainDef, "iothreads", F_U32, iothreads, 0, NULL, "Threads for disks."),
     ROW(DomainDef, "iothreadids/iothread", F_LIST, iothread_ids, 0, &iothread_schema,
         "One by one."),
-    ROW(DomainDef, "defaultiothread", F_PTR, default_iothread, 0, &default_iothread_schema,
+    ROW(DomainDef, "defaultiothread", F_PTR, default_iothread, F_FILLED, &default_iothread_schema,
         "Main."),
+    ROW(DomainDef, "throttlegroups/throttlegroup", F_LIST, throttle_groups, 0,
+        &throttle_group_schema, "Limits shared by disks."),
     ROW(DomainDef, "cputune", F_PTR, cputune, F_FILLED, &cputune_schema, "Pinning and shares."),
     ROW(DomainDef, "numatune", F_PTR, numatune, F_FILLED, &numatune_schema, "Nodes of the host."),
     ROW(DomainDef, "resource", F_PTR, resource, F_FILLED, &resource_schema, "Control group."),
@@ -575,8 +617,6 @@ static const Field domain_fields[] = {
     ROW(DomainDef, "on_lockfailure", F_ENUM, on_lockfailure, UNSUPPORTED, lock_actions, "Locks."),
     ROW(DomainDef, "pm", F_PTR, pm, F_FILLED, &pm_schema, "Power management."),
     ROW(DomainDef, "perf/event", F_LIST, perf, 0, &perf_event_schema, "Counters."),
-    ROW(DomainDef, "throttlegroups/throttlegroup", F_LIST, throttle_groups, 0,
-        &throttle_group_schema, "Limits shared by disks."),
     ROW(DomainDef, "devices", F_STRUCT, devices, F_ALWAYS, &devices_schema, "Devices."),
     ROW(DomainDef, "seclabel", F_LIST, seclabels, 0, &seclabel_schema, "Security labels."),
     ROW(DomainDef, "keywrap/cipher", F_LIST, keywrap, 0, &keywrap_schema, "Of s390x."),

@@ -13,6 +13,7 @@ static const FillPass passes[] = {
     fill_cpu,
     fill_tuning,
     fill_lifecycle,
+    fill_sysinfo,
     fill_seclabels,
     /* devices: what is written, then what the machine and the others bring along */
     fill_controllers,

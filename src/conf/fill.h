@@ -38,6 +38,7 @@ gboolean fill_processors(Fill *f, GError **err);
 gboolean fill_cpu(Fill *f, GError **err);
 gboolean fill_features(Fill *f, GError **err);
 gboolean fill_lifecycle(Fill *f, GError **err);
+gboolean fill_sysinfo(Fill *f, GError **err);
 gboolean fill_seclabels(Fill *f, GError **err);
 
 /* fill_firmware.c */

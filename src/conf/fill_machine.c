@@ -113,22 +113,68 @@ adopt_processors(DomainDef *def, GPtrArray *cells)
 {
     NumaCell *first = cells->pdata[0];
     g_autoptr(Bitmap) named = bitmap_new();
-    gboolean any = FALSE;
 
-    EACH (NumaCell, cell, cells) {
-        if (cell->cpus) {
+    EACH (NumaCell, cell, cells)
+        if (cell->cpus)
             bitmap_add(named, cell->cpus);
-            any = any || bitmap_count(cell->cpus) > 0;
-        }
-    }
-    if (!any)
-        return;
     for (guint i = 0; i < def->vcpus; i++) {
         if (bitmap_test(named, i))
             continue;
         if (!first->cpus)
             first->cpus = bitmap_new();
         bitmap_set(first->cpus, i);
+    }
+}
+
+static gint
+compare_distances(gconstpointer a, gconstpointer b)
+{
+    const NumaDistance *x = *(NumaDistance *const *)a, *y = *(NumaDistance *const *)b;
+
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static NumaDistance *
+distance_find(const NumaCell *from, guint32 to)
+{
+    EACH (NumaDistance, distance, from->distances)
+        if (distance->id == to)
+            return distance;
+    return NULL;
+}
+
+static void
+distance_add(NumaCell *from, guint32 to, guint32 value)
+{
+    NumaDistance *distance;
+
+    if (distance_find(from, to))
+        return;
+    distance = g_new0(NumaDistance, 1);
+    distance->id = to;
+    distance->value = value;
+    list_append(&from->distances, distance);
+}
+
+/* There and back is the same way unless somebody says otherwise; at home it is 10. */
+static void
+fill_distances(GPtrArray *cells)
+{
+    enum { LOCAL = 10 };
+
+    EACH (NumaCell, from, cells) {
+        EACH (NumaDistance, distance, from->distances) {
+            NumaCell *to = list_item(cells, distance->id);
+
+            if (to && to != from)
+                distance_add(to, from->id, distance->value);
+        }
+    }
+    EACH (NumaCell, cell, cells) {
+        if (!cell->distances)
+            continue;
+        distance_add(cell, cell->id, LOCAL);
+        g_ptr_array_sort(cell->distances, compare_distances);
     }
 }
 
@@ -149,6 +195,7 @@ fill_cells(DomainDef *def)
     }
     g_ptr_array_sort(cells, compare_cells);
     adopt_processors(def, cells);
+    fill_distances(cells);
 }
 
 gboolean
@@ -159,7 +206,7 @@ fill_memory(Fill *f, GError **err G_GNUC_UNUSED)
 
     if (def->vcpus == 0)
         def->vcpus = 1;
-    if (def->max_memory && def->max_memory_slots && cells_memory(def) == 0)
+    if (def->max_memory && cells_memory(def) == 0)
         add_only_cell(def);
     fill_cells(def);
     cells = cells_memory(def);
@@ -285,14 +332,11 @@ fill_features(Fill *f, GError **err G_GNUC_UNUSED)
 static void
 fill_clock(ClockDef *clock)
 {
-    enum { BASIS_UTC = 1 };
-
     default_int(&clock->offset, CLOCK_UTC);
     if (clock->offset != CLOCK_VARIABLE)
         return;
-    g_clear_pointer(&clock->adjustment_word, g_free);
     clock->has_adjustment = TRUE;
-    default_int(&clock->basis, BASIS_UTC);
+    default_int(&clock->basis, CLOCK_BASIS_UTC);
 }
 
 gboolean
@@ -307,27 +351,110 @@ fill_lifecycle(Fill *f, GError **err G_GNUC_UNUSED)
     return TRUE;
 }
 
-/* ---- security labels */
+/* ---- what the firmware tells of the machine */
 
-/* A label of no security driver is one of the driver that labels nothing: we have no other. */
+static const char *const bios_entries[] = { "vendor", "version", "date", "release", NULL };
+static const char *const system_entries[] = { "manufacturer", "product", "version", "serial",
+                                              "uuid",         "sku",     "family",  NULL };
+static const char *const board_entries[] = { "manufacturer", "product",  "version", "serial",
+                                             "asset",        "location", NULL };
+static const char *const chassis_entries[] = { "manufacturer", "version", "serial",
+                                               "asset",        "sku",     NULL };
+
 static void
-fill_seclabel(SeclabelDef *label)
+entry_free(SysinfoEntry *entry)
 {
-    default_int(&label->type, SECLABEL_DYNAMIC);
-    if (!label->model && label->type != SECLABEL_STATIC) {
-        label->model = g_strdup("none");
-        label->type = SECLABEL_NONE;
+    g_free(entry->name);
+    g_free(entry->file);
+    g_free(entry->value);
+    g_free(entry);
+}
+
+/* A block has its entries in its own order, each once, and no others. */
+static void
+fill_entries(GPtrArray **list, const char *const *names)
+{
+    GPtrArray *known = NULL;
+
+    for (; *names; names++) {
+        EACH (SysinfoEntry, entry, *list) {
+            if (!entry || g_strcmp0(entry->name, *names) != 0 || !entry->value)
+                continue;
+            list_append(&known, entry);
+            *entry_at = NULL;
+            break;
+        }
     }
-    if (label->type == SECLABEL_NONE)
-        label->relabel = 0;
-    else
-        default_int(&label->relabel, label->type == SECLABEL_DYNAMIC ? YES : NO);
+    EACH (SysinfoEntry, unknown, *list)
+        if (unknown)
+            entry_free(unknown);
+    g_clear_pointer(list, g_ptr_array_unref);
+    *list = known;
+}
+
+static void
+fill_boards(GPtrArray **boards)
+{
+    for (guint i = list_length(*boards); i-- > 0;) {
+        SysinfoBlock *board = (*boards)->pdata[i];
+
+        fill_entries(&board->entries, board_entries);
+        if (board->entries)
+            continue;
+        g_free(board);
+        list_remove(boards, i);
+    }
 }
 
 gboolean
-fill_seclabels(Fill *f, GError **err G_GNUC_UNUSED)
+fill_sysinfo(Fill *f, GError **err G_GNUC_UNUSED)
 {
-    EACH (SeclabelDef, label, f->def->seclabels)
-        fill_seclabel(label);
+    EACH (SysinfoDef, sysinfo, f->def->sysinfos) {
+        fill_entries(&sysinfo->bios, bios_entries);
+        fill_entries(&sysinfo->system, system_entries);
+        fill_entries(&sysinfo->chassis, chassis_entries);
+        fill_boards(&sysinfo->boards);
+    }
+    return TRUE;
+}
+
+/* ---- security labels */
+
+/* A label of no security driver is one of the driver that labels nothing: we have no other. What
+ * is wrong with one is left for the rules to say. */
+static void
+fill_seclabel(SeclabelDef *label)
+{
+    if (!label->model && label->type != SECLABEL_STATIC && label->relabel != NO) {
+        label->model = g_strdup("none");
+        label->type = SECLABEL_NONE;
+        label->relabel = 0;
+    }
+    if (label->type == SECLABEL_NONE && label->relabel == NO)
+        label->relabel = 0;
+    else if (label->type != SECLABEL_NONE)
+        default_int(&label->relabel, label->type == SECLABEL_DYNAMIC ? YES : NO);
+    if (label->type == SECLABEL_DYNAMIC)
+        g_clear_pointer(&label->label, g_free); /* made anew at every start */
+}
+
+/* Without a type it is the label that a domain would get anyway. */
+gboolean
+fill_seclabels(Fill *f, GError **err)
+{
+    GPtrArray **labels = &f->def->seclabels;
+
+    for (guint i = list_length(*labels); i-- > 0;) {
+        SeclabelDef *label = (*labels)->pdata[i];
+
+        if (label->type) {
+            fill_seclabel(label);
+            continue;
+        }
+        if (!label->model)
+            return fail(err, ERR_XML, "seclabel: a label without a type needs a model");
+        schema_free(&seclabel_schema, label);
+        list_remove(labels, i);
+    }
     return TRUE;
 }

@@ -12,6 +12,26 @@ compare_slots(gconstpointer a, gconstpointer b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* Those that nobody wrote down are not there yet. */
+static void
+add_slots(DomainDef *def)
+{
+    g_autoptr(Bitmap) known = bitmap_new();
+
+    EACH (VcpuSlot, slot, def->vcpu_slots)
+        bitmap_set(known, slot->id);
+    for (guint32 id = 0; id < def->vcpus; id++) {
+        VcpuSlot *slot;
+
+        if (bitmap_test(known, id))
+            continue;
+        slot = list_grow(&def->vcpu_slots, &vcpu_slot_schema);
+        slot->id = id;
+        slot->enabled = NO;
+    }
+    g_ptr_array_sort(def->vcpu_slots, compare_slots);
+}
+
 /* What is not there yet can be plugged; what is there stays. */
 static void
 fill_slots(DomainDef *def)
@@ -20,7 +40,7 @@ fill_slots(DomainDef *def)
 
     if (!def->vcpu_slots)
         return;
-    g_ptr_array_sort(def->vcpu_slots, compare_slots);
+    add_slots(def);
     EACH (VcpuSlot, slot, def->vcpu_slots) {
         default_int(&slot->hotpluggable, slot->enabled == YES ? NO : YES);
         if (slot->enabled == YES)
@@ -78,16 +98,16 @@ fill_pins(GPtrArray *pins)
 
 /* Of a vcpu that the guest does not have a pin means nothing. */
 static void
-drop_pins(GPtrArray *pins, guint vcpus)
+drop_pins(GPtrArray **pins, guint vcpus)
 {
-    for (guint i = list_length(pins); i-- > 0;) {
-        VcpuPin *pin = pins->pdata[i];
+    for (guint i = list_length(*pins); i-- > 0;) {
+        VcpuPin *pin = (*pins)->pdata[i];
 
         if (pin->id < vcpus)
             continue;
         bitmap_free(pin->cpus);
         g_free(pin);
-        g_ptr_array_remove_index(pins, i);
+        list_remove(pins, i);
     }
 }
 
@@ -136,7 +156,7 @@ fill_cputune(CputuneDef *tune, guint vcpus)
 {
     if (!tune)
         return;
-    drop_pins(tune->vcpu_pins, vcpus);
+    drop_pins(&tune->vcpu_pins, vcpus);
     fill_pins(tune->vcpu_pins);
     fill_pins(tune->iothread_pins);
     fill_scheds(&tune->vcpu_scheds);
@@ -178,6 +198,22 @@ fill_numatune(DomainDef *def)
         tune->placement = 0;
 }
 
+/* ---- disks' shares */
+
+static void
+fill_blkiotune(BlkiotuneDef *tune)
+{
+    for (guint i = list_length(tune ? tune->devices : NULL); i-- > 0;) {
+        BlkioDevice *d = tune->devices->pdata[i];
+
+        if (d->weight || d->read_iops || d->write_iops || d->read_bytes || d->write_bytes)
+            continue;
+        g_free(d->path);
+        g_free(d);
+        list_remove(&tune->devices, i);
+    }
+}
+
 gboolean
 fill_tuning(Fill *f, GError **err G_GNUC_UNUSED)
 {
@@ -185,5 +221,6 @@ fill_tuning(Fill *f, GError **err G_GNUC_UNUSED)
     fill_iothreads(f->def);
     fill_cputune(f->def->cputune, f->def->vcpus);
     fill_numatune(f->def);
+    fill_blkiotune(f->def->blkiotune);
     return TRUE;
 }

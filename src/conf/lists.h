@@ -66,3 +66,12 @@ list_drop(GPtrArray **list, const Schema *schema)
         schema_free(schema, item);
     g_clear_pointer(list, g_ptr_array_unref);
 }
+
+/* Takes one out; the caller has it now. */
+static inline void
+list_remove(GPtrArray **list, guint at)
+{
+    g_ptr_array_remove_index(*list, at);
+    if ((*list)->len == 0)
+        g_clear_pointer(list, g_ptr_array_unref);
+}
