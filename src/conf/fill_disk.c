@@ -96,6 +96,8 @@ fill_ports(const NetworkSource *net)
     EACH (SourceHost, host, net->hosts) {
         if (host->transport == TRANSPORT_UNIX)
             continue;
+        if (host->transport == TRANSPORT_TCP)
+            host->transport = 0;
         if (port && (!host->port || strcmp(host->port, "0") == 0))
             set_text(&host->port, port);
     }
@@ -139,7 +141,7 @@ fill_source_type(DiskDef *disk)
     DiskSource *s = &disk->source;
     gboolean empty = disk_is_empty(disk) || (s->net && !s->net->name && !s->net->hosts);
 
-    if (!s->type || (empty && (s->type == SOURCE_NETWORK || s->type == SOURCE_VOLUME)))
+    if (!s->type || (empty && s->type != SOURCE_BLOCK))
         s->type = SOURCE_FILE;
 }
 
@@ -166,6 +168,8 @@ drop_idle(DiskDef *disk)
         disk->tray = 0;
     if (disk->bus != DISK_BUS_USB)
         disk->removable = 0;
+    if (disk->geometry && !disk->geometry->discard_granularity)
+        disk->geometry->has_discard_granularity = FALSE;
 }
 
 gboolean
