@@ -127,7 +127,7 @@ test_domain(void **state)
           "<memoryBacking><hugepages><page size='2' unit='M' nodeset='1'/></hugepages>"
           "</memoryBacking>" },
         { UNSUPPORTED, "/dev/sda",
-          "<blkiotune><device><path>/dev/sda</path></device><device><path>/dev/sda</path>"
+          "<blkiotune><device><path>/dev/sda</path><weight>200</weight></device><device><path>/dev/sda</path><weight>200</weight>"
           "</device></blkiotune>" },
         { UNSUPPORTED, "hpt", "<features><hpt resizing='enabled'/></features>" },
         { UNSUPPORTED, "TSEG",
