@@ -176,6 +176,9 @@ check_tpms(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         if (!caps_has_device(caps, model))
             return fail(err, ERR_CONFIG_UNSUPPORTED, "TPM model '%s' is not supported by %s", model,
                         caps->path);
+        if (t->backend == TPM_EMULATOR && !caps_has(caps, "swtpm"))
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "TPM backend 'emulator' needs the program swtpm, which this host lacks");
         if (t->model == TPM_SPAPR_PROXY ? ++proxies > 1 : ++others > 1)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "domain has more than one TPM");
     }

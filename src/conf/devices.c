@@ -83,7 +83,7 @@ static const Field controller_pci_fields[] = {
         "Whether devices can come."),
     ROW_HAS(ControllerPci, "target/@memReserve", F_U64, mem_reserve, 0, NULL,
             "KiB of memory window kept for what is plugged in later."),
-    ROW_HAS(ControllerPci, "target/node", F_U32, node, F_ONCE, NULL, "NUMA node of an expander."),
+    ROW_HAS(ControllerPci, "target/node", F_U32, node, 0, NULL, "NUMA node of an expander."),
     ROW_END
 };
 static const Schema controller_pci_schema = { "controller", sizeof(ControllerPci),

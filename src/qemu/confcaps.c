@@ -69,6 +69,9 @@ is_backend(const char *type)
 static void
 add_features(EmulatorCaps *caps, const Emulator *e)
 {
+    g_autofree char *swtpm = g_find_program_in_path("swtpm");
+
+    add_feature(caps, "swtpm", swtpm != NULL);
     add_feature(caps, "vnc", emulator_able(e, ABLE_VNC));
     add_feature(caps, "spice", emulator_able(e, ABLE_SPICE));
     add_feature(caps, "sdl", emulator_able(e, ABLE_SDL));
