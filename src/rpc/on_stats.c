@@ -293,6 +293,40 @@ get_vcpus(Call *c)
     refresh_one(c, VM_STATS_VCPU, answer_vcpus);
 }
 
+/* One vcpu's pin over the map that says "any CPU". */
+static void
+pin_into(const VcpuPin *pin, guint8 *map, guint32 maplen)
+{
+    memset(map, 0, maplen);
+    for (int cpu = bitmap_next(pin->cpus, -1); cpu >= 0 && (guint32)cpu < maplen * 8;
+         cpu = bitmap_next(pin->cpus, cpu))
+        map[cpu / 8] |= (guint8)(1 << cpu % 8);
+}
+
+static void
+get_vcpu_pin_info(Call *c)
+{
+    const DomainGetVcpuPinInfoArgs *in = call_in(c);
+    Vm *vm = call_vm(c);
+
+    if (!vm || !call_flags_ok(c, in->flags, 3))
+        return;
+    const DomainDef *def = vm_def(vm);
+    guint32 n = (guint32)CLAMP(in->ncpumaps, 0, (gint)def->vcpus);
+    guint32 maplen = (guint32)CLAMP(in->maplen, 0, 2048);
+    guint8 *maps = arena_new(call_arena(c), guint8, (gsize)n * maplen);
+    GPtrArray *pins = def->cputune ? def->cputune->vcpu_pins : NULL;
+
+    fill_cpumaps(maps, n, maplen);
+    for (guint i = 0; pins && i < pins->len; i++) {
+        const VcpuPin *pin = pins->pdata[i];
+        if (pin->id < n)
+            pin_into(pin, maps + (gsize)pin->id * maplen, maplen);
+    }
+    DomainGetVcpuPinInfoRet out = { .cpumaps = { .v = maps, .n = n * maplen }, .num = (gint32)n };
+    call_reply(c, &out);
+}
+
 const Method stats_methods[] = {
     { PROC_CONNECT_GET_ALL_DOMAIN_STATS, get_all_stats },
     { PROC_DOMAIN_BLOCK_STATS, get_block_stats },
@@ -301,5 +335,6 @@ const Method stats_methods[] = {
     { PROC_DOMAIN_INTERFACE_STATS, get_interface_stats },
     { PROC_DOMAIN_MEMORY_STATS, get_memory_stats },
     { PROC_DOMAIN_GET_VCPUS, get_vcpus },
+    { PROC_DOMAIN_GET_VCPU_PIN_INFO, get_vcpu_pin_info },
     { 0 },
 };
