@@ -16,6 +16,7 @@ typedef struct Args {
     GPtrArray *argv;    /* of char * */
     GPtrArray *collect; /* of HostFd; NULL: not collecting */
     guint next_set;
+    gboolean reservations; /* the helper that all disks share is named */
     guint boot[5]; /* by BootDevice: the boot index that its first device gets; 0: none left */
 } Args;
 

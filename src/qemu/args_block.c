@@ -11,6 +11,7 @@ typedef struct Look {
     gboolean layered; /* a format node stands on the storage node */
     const DiskDriver *driver;
     const char *what;
+    const char *reservations; /* id of the helper; NULL: none */
 } Look;
 
 static char *
@@ -336,9 +337,7 @@ put_storage(Args *a, const DiskSource *s, const char *name, const Look *look, GE
         json_object_put(o);
         return FALSE;
     }
-    if (s->reservations != NULL && s->reservations->managed != NO)
-        props_add(o, "s:pr-manager", "pr-helper0", NULL);
-    props_add(o, "s:node-name", name, NULL);
+    props_add(o, "s:pr-manager", look->reservations, "s:node-name", name, NULL);
     if (look->layered)
         props_add(o, "b:auto-read-only", TRUE, "s:discard", "unmap", NULL);
     else
@@ -524,6 +523,43 @@ put_filters(Args *a, const DiskDef *disk, char **node)
     }
 }
 
+static void
+put_helper(Args *a, const char *id, const char *path)
+{
+    json_object *o = json_object_new_object();
+
+    props_add(o, "s:qom-type", "pr-manager-helper", "s:id", id, "s:path", path, NULL);
+    args_json(a, "-object", o);
+}
+
+/* Persistent reservations go through a helper, which has the privilege that QEMU has not. */
+static gboolean
+put_reservations(Args *a, const DiskDef *disk, char **ret_id, GError **err)
+{
+    const ReservationsDef *r = disk->source.reservations;
+    g_autofree char *path = NULL;
+
+    if (r == NULL)
+        return TRUE;
+    if (r->managed == NO) {
+        *ret_id = g_strconcat("pr-helper-", disk->info.alias, NULL);
+        put_helper(a, *ret_id, r->path);
+        return TRUE;
+    }
+    if (!args_is_native(a))
+        return fail(
+            err, ERR_CONFIG_UNSUPPORTED,
+            "disk '%s': vmd does not start qemu-pr-helper; start it, and name its socket in "
+            "<reservations managed='no'>",
+            disk->target);
+    *ret_id = g_strdup("pr-helper0");
+    path = g_strdup_printf("%s/pr-helper0.sock", a->in->run_dir != NULL ? a->in->run_dir : "");
+    if (!a->reservations)
+        put_helper(a, *ret_id, path);
+    a->reservations = TRUE;
+    return TRUE;
+}
+
 int
 block_cache(const DiskDef *disk)
 {
@@ -535,7 +571,7 @@ block_cache(const DiskDef *disk)
 gboolean
 block_put_disk(Args *a, const DiskDef *disk, char **ret_node, GError **err)
 {
-    g_autofree char *what = g_strdup_printf("disk '%s'", disk->target);
+    g_autofree char *what = g_strdup_printf("disk '%s'", disk->target), *helper = NULL;
     DiskDriver driver = disk->driver;
     Look look = { .read_only = disk->readonly || disk->device == DISK_CDROM,
                   .driver = &driver,
@@ -547,6 +583,9 @@ block_put_disk(Args *a, const DiskDef *disk, char **ret_node, GError **err)
                          .top = TRUE };
 
     driver.cache = block_cache(disk);
+    if (!put_reservations(a, disk, &helper, err))
+        return FALSE;
+    look.reservations = helper;
     if (!put_image(a, &image, &look, ret_node, err))
         return FALSE;
     if (disk->shareable && disk->source.path != NULL)

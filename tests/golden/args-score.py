@@ -38,7 +38,7 @@ def masked(text):
     text = re.sub(r"52:54:00(:[\da-f]{2}){3}", "MAC", text)
     text = re.sub(r'"guid":"[^"]*"', '"guid":"*"', text)
     # Folders of our own choice: runtime, state.
-    text = re.sub(r"(path=|vnc=unix:|\"mem-path\":\")/(var|run)/[^,\"]*/", r"\1*/", text)
+    text = re.sub(r"(path=|vnc=unix:|\"(?:mem-)?path\":\")/(var|run)/[^,\"]*/", r"\1*/", text)
     return text
 
 
