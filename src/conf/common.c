@@ -141,8 +141,32 @@ text_equal(gconstpointer a, gconstpointer b)
     return g_strcmp0(*(char *const *)a, *(char *const *)b) == 0;
 }
 
-static const FieldType user_alias = { "alias", NULL,       sizeof(char *), alias_parse, text_format,
-                                      NULL,    text_clear, text_copy,      text_equal };
+static gboolean
+is_user_alias(gconstpointer at)
+{
+    const char *alias = *(char *const *)at;
+
+    return alias && g_str_has_prefix(alias, USER_ALIAS);
+}
+
+static gboolean
+is_own_alias(gconstpointer at)
+{
+    return *(char *const *)at && !is_user_alias(at);
+}
+
+static gboolean
+never_differs(gconstpointer a, gconstpointer b)
+{
+    return TRUE;
+}
+
+static const FieldType user_alias = { "alias",     NULL,        sizeof(char *),
+                                      alias_parse, text_format, is_user_alias,
+                                      text_clear,  text_copy,   text_equal };
+/* The same member, written of what runs only; the row before owns it. */
+static const FieldType own_alias = { "alias",      NULL, sizeof(char *), NULL,         text_format,
+                                     is_own_alias, NULL, NULL,           never_differs };
 
 typedef struct BootOrder {
     guint32 order;
@@ -157,15 +181,23 @@ static const Field device_info_fields[] = {
     ROW(DeviceInfo, "boot", F_STRUCT, boot_order, 0, &boot_schema, "Firmware's boot order."),
     ROW(DeviceInfo, "boot/@loadparm", F_STRING, loadparm, F_NONEMPTY, NULL,
         "Boot parameter of s390, up to eight characters."),
-    ROW(DeviceInfo, "acpi/@index", F_U32, acpi_index, 0, RANGE(1, G_MAXUINT32),
-        "ACPI index, which names a network card in the guest."),
     ROW(DeviceInfo, "alias/@name", F_OWN, alias, 0, &user_alias, "Name, beginning with ua-."),
+    ROW(DeviceInfo, "alias/@name", F_STRING, alias, F_LIVE | F_READ, NULL, NULL),
+    ROW(DeviceInfo, "alias/@name", F_OWN, alias, F_LIVE | F_WRITE, &own_alias, NULL),
     ROW_HAS(DeviceInfo, "master/@startport", F_U32, startport, 0, NULL,
             "First port of the shared bus that this USB companion serves."),
     ROW(DeviceInfo, "rom", F_PTR, rom, 0, &rom_schema, "PCI option ROM."),
+    ROW(DeviceInfo, "acpi/@index", F_U32, acpi_index, 0, RANGE(1, G_MAXUINT32),
+        "ACPI index, which names a network card in the guest."),
     ROW(DeviceInfo, "address", F_STRUCT, address, 0, &address_schema, "Where the guest sees it."),
     ROW_END
 };
+
+static gboolean
+is_loadparm(const char *text)
+{
+    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789. ") == strlen(text);
+}
 
 static gboolean
 device_info_settle(gpointer def, GError **err)
@@ -175,8 +207,10 @@ device_info_settle(gpointer def, GError **err)
 
     for (char *p = info->loadparm; p && *p; p++)
         *p = g_ascii_toupper(*p);
-    if (info->loadparm && strlen(info->loadparm) > 8)
-        return fail(err, ERR_INTERNAL, "loadparm '%s' has more than 8 characters", info->loadparm);
+    if (info->loadparm && (strlen(info->loadparm) > 8 || !is_loadparm(info->loadparm)))
+        return fail(err, ERR_INTERNAL,
+                    "loadparm '%s' is not made of up to 8 letters, digits, dots and blanks",
+                    info->loadparm);
     if (!rom)
         return TRUE;
     if (rom->enabled == NO && (rom->bar || rom->file))

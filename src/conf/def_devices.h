@@ -275,6 +275,7 @@ typedef struct GraphicsDef {
     guint32 audio_id; /* <audio id> */
     SpiceOptions spice;
     GPtrArray *listens; /* GraphicsListen */
+    gboolean is_live;   /* only while it is read */
 } GraphicsDef;
 extern const Schema graphics_schema;
 extern const char *const graphics_types[];

@@ -119,6 +119,16 @@ loose_format(const Field *f, gconstpointer at, GString *out)
 
 const FieldType loose_yes_no = { "yes or no", NULL, sizeof(int), loose_parse, loose_format };
 
+/* That the document is of something that runs: what was chosen at start is kept. */
+static gboolean
+mark_parse(const Field *f, const char *text, gpointer at, GError **err)
+{
+    *(gboolean *)at = TRUE;
+    return TRUE;
+}
+
+static const FieldType live_mark = { "mark", NULL, sizeof(gboolean), mark_parse };
+
 static const Field graphics_fields[] = {
     ROW(GraphicsDef, "@type", F_ENUM, type, F_REQUIRED, graphics_types, "Protocol."),
     WHEN(GraphicsDef, type, BIT(GRAPHICS_VNC) | BIT(GRAPHICS_RDP)),
@@ -165,6 +175,7 @@ static const Field graphics_fields[] = {
     ROW(GraphicsDef, "@p2p", F_ENUM, p2p, 0, yes_no, "Peer to peer."),
     WHEN(GraphicsDef, type, NETWORKED),
     ROW(GraphicsDef, "listen", F_LIST, listens, 0, &listen_schema, "Where to listen."),
+    ROW(GraphicsDef, "listen/@type", F_OWN, is_live, F_LIVE | F_READ, &live_mark, NULL),
     WHEN(GraphicsDef, type, BIT(GRAPHICS_SPICE)),
     ROW(GraphicsDef, "", F_STRUCT, spice, 0, &spice_schema, NULL),
     WHEN(GraphicsDef, type, WITH_GL),
@@ -362,7 +373,7 @@ graphics_settle(gpointer def, GError **err)
         g->multi_user = 0;
     if (g->replace_user == NO)
         g->replace_user = 0;
-    if (!(NETWORKED & BIT(g->type)))
+    if (!(NETWORKED & BIT(g->type)) || g->is_live)
         return TRUE;
     forget_generated(&g->socket);
     for (guint i = 0; g->listens && i < g->listens->len; i++)
