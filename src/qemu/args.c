@@ -166,6 +166,17 @@ args_device(Args *a, json_object *props)
     args_json(a, "-device", props);
 }
 
+gboolean
+args_device_at(Args *a, json_object *props, const DeviceInfo *info, GError **err)
+{
+    if (!address_props(a, props, info, err)) {
+        json_object_put(props);
+        return FALSE;
+    }
+    args_device(a, props);
+    return TRUE;
+}
+
 /* ---- small sections */
 
 static gboolean

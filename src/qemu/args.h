@@ -31,6 +31,8 @@ void args_pairf(Args *a, const char *option, const char *fmt, ...) G_GNUC_PRINTF
 void args_json(Args *a, const char *option, json_object *value);
 /* Takes props; adds the overrides of the qemu namespace. */
 void args_device(Args *a, json_object *props);
+/* Takes props; the same at the address that info says. */
+gboolean args_device_at(Args *a, json_object *props, const DeviceInfo *info, GError **err);
 /* A comma in a value of the older option syntax is written twice. */
 char *args_escape(const char *value);
 

@@ -238,17 +238,6 @@ args_put_monitor(Args *a, GError **err)
 
 /* ---- the guest's end */
 
-static gboolean
-finish(Args *a, json_object *o, const DeviceInfo *info, GError **err)
-{
-    if (!address_props(a, o, info, err)) {
-        json_object_put(o);
-        return FALSE;
-    }
-    args_device(a, o);
-    return TRUE;
-}
-
 /* Ports of the board itself: they are there, only their other end is named. */
 static gboolean
 serial_is_onboard(const CharDef *c)
@@ -290,7 +279,7 @@ put_serial(Args *a, const CharDef *c, GError **err)
     props_add(o, "s:chardev", id, "s:id", c->info.alias, NULL);
     if (strcmp(driver, "isa-serial") == 0)
         props_add(o, "i:index", c->has_port ? c->port : 0, NULL);
-    return finish(a, o, &c->info, err);
+    return args_device_at(a, o, &c->info, err);
 }
 
 static gboolean
@@ -303,7 +292,7 @@ put_parallel(Args *a, const CharDef *c, GError **err)
         return FALSE;
     o = props_new("isa-parallel");
     props_add(o, "s:chardev", id, "s:id", c->info.alias, NULL);
-    return finish(a, o, &c->info, err);
+    return args_device_at(a, o, &c->info, err);
 }
 
 static gboolean
@@ -419,7 +408,7 @@ put_smartcard(Args *a, const SmartcardDef *card, GError **err)
             props_add(o, "s:db", card->database != NULL ? card->database : "/etc/pki/nssdb", NULL);
     }
     props_add(o, "s:id", card->info.alias, NULL);
-    return finish(a, o, &card->info, err);
+    return args_device_at(a, o, &card->info, err);
 }
 
 gboolean
@@ -479,7 +468,7 @@ args_put_redirdevs(Args *a, GError **err)
         o = props_new("usb-redir");
         props_add(o, "s:chardev", id, "s:id", r->info.alias, "s:filter", filter, "n:bootindex",
                   r->info.boot_order, NULL);
-        if (!finish(a, o, &r->info, err))
+        if (!args_device_at(a, o, &r->info, err))
             return FALSE;
     }
     return TRUE;

@@ -275,12 +275,7 @@ put_controller(Args *a, const ControllerDef *c, GError **err)
     if (o == NULL)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "controller type '%s' model '%s' is not supported",
                     word_of(controller_types, c->type), word_of(controller_models, c->model));
-    if (!address_props(a, o, &c->info, err)) {
-        json_object_put(o);
-        return FALSE;
-    }
-    args_device(a, o);
-    return TRUE;
+    return args_device_at(a, o, &c->info, err);
 }
 
 /* Buses before what hangs on them, masters before companions. */

@@ -3,17 +3,6 @@
 
 #include <string.h>
 
-static gboolean
-finish(Args *a, json_object *o, const DeviceInfo *info, GError **err)
-{
-    if (!address_props(a, o, info, err)) {
-        json_object_put(o);
-        return FALSE;
-    }
-    args_device(a, o);
-    return TRUE;
-}
-
 /* ---- input and hubs */
 
 static void
@@ -57,7 +46,7 @@ put_input(Args *a, const InputDef *input, GError **err)
     if (input->bus == INPUT_VIRTIO)
         virtio_props(o, &input->virtio);
     props_add(o, "s:id", input->info.alias, "s:evdev", input->evdev, NULL);
-    return finish(a, o, &input->info, err);
+    return args_device_at(a, o, &input->info, err);
 }
 
 gboolean
@@ -81,7 +70,7 @@ args_put_hubs(Args *a, GError **err)
         json_object *o = props_new("usb-hub");
 
         props_add(o, "s:id", hub->info.alias, NULL);
-        if (!finish(a, o, &hub->info, err))
+        if (!args_device_at(a, o, &hub->info, err))
             return FALSE;
     }
     return TRUE;
@@ -101,7 +90,7 @@ put_watchdog(Args *a, const WatchdogDef *w, GError **err)
     }
     o = props_new(drivers[CLAMP(w->model, 1, 4)]);
     props_add(o, "s:id", w->info.alias, NULL);
-    return finish(a, o, &w->info, err);
+    return args_device_at(a, o, &w->info, err);
 }
 
 gboolean
@@ -144,7 +133,7 @@ args_put_balloon(Args *a, GError **err)
     virtio_props(o, &b->virtio);
     props_add(o, "s:id", b->info.alias, "B:deflate-on-oom", b->autodeflate, "B:free-page-reporting",
               b->free_page_reporting, NULL);
-    return finish(a, o, &b->info, err);
+    return args_device_at(a, o, &b->info, err);
 }
 
 /* ---- random numbers */
@@ -191,7 +180,7 @@ put_rng(Args *a, const RngDef *rng, GError **err)
     props_add(o, "s:rng", id, "s:id", rng->info.alias, "n:max-bytes", rng->rate_bytes, NULL);
     if (rng->rate_bytes != 0)
         props_add(o, "n:period", rng->rate_period != 0 ? rng->rate_period : 1000, NULL);
-    return finish(a, o, &rng->info, err);
+    return args_device_at(a, o, &rng->info, err);
 }
 
 gboolean
@@ -252,7 +241,7 @@ put_tpm(Args *a, const TpmDef *tpm, GError **err)
         driver = "tpm-tis-device";
     o = props_new(driver);
     props_add(o, "s:tpmdev", id, "s:id", alias, NULL);
-    return finish(a, o, &tpm->info, err);
+    return args_device_at(a, o, &tpm->info, err);
 }
 
 gboolean
@@ -286,7 +275,7 @@ args_put_panics(Args *a, GError **err)
             props_add(o, "n:ioport", port, NULL);
             args_device(a, o);
         } else if (p->model == PANIC_PVPANIC) {
-            if (!finish(a, props_new("pvpanic-pci"), &p->info, err))
+            if (!args_device_at(a, props_new("pvpanic-pci"), &p->info, err))
                 return FALSE;
         }
     }
@@ -350,7 +339,7 @@ args_put_shmems(Args *a, GError **err)
             props_add(o, "s:master", s->role == MASTER ? "on" : "off", NULL);
         else if (s->model == PLAIN)
             props_add(o, "s:master", "off", NULL);
-        if (!finish(a, o, &s->info, err))
+        if (!args_device_at(a, o, &s->info, err))
             return FALSE;
     }
     return TRUE;
@@ -373,7 +362,7 @@ args_put_vsock(Args *a, GError **err)
     virtio_props(o, &v->virtio);
     props_add(o, "s:id", v->info.alias, "n:guest-cid", v->cid, "s:vhostfd",
               args_is_native(a) ? "0" : fd, NULL);
-    return finish(a, o, &v->info, err);
+    return args_device_at(a, o, &v->info, err);
 }
 
 static gboolean
@@ -398,7 +387,7 @@ put_iommu(Args *a, const IommuDef *m, GError **err)
     case IOMMU_VIRTIO:
         o = props_new("virtio-iommu");
         props_add(o, "s:id", m->info.alias, NULL);
-        return finish(a, o, &m->info, err);
+        return args_device_at(a, o, &m->info, err);
     default:
         return TRUE; /* the machine's own */
     }
@@ -434,7 +423,7 @@ args_put_cryptos(Args *a, GError **err)
         o = props_new(driver);
         virtio_props(o, &c->virtio);
         props_add(o, "s:cryptodev", id, "s:id", c->info.alias, NULL);
-        if (!finish(a, o, &c->info, err))
+        if (!args_device_at(a, o, &c->info, err))
             return FALSE;
     }
     return TRUE;
@@ -453,7 +442,7 @@ put_pstore(Args *a, const PstoreDef *p, GError **err)
     args_json(a, "-object", o);
     o = props_new("acpi-erst");
     props_add(o, "s:id", p->info.alias, "s:memdev", id, NULL);
-    return finish(a, o, &p->info, err);
+    return args_device_at(a, o, &p->info, err);
 }
 
 gboolean

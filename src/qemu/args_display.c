@@ -377,12 +377,7 @@ put_video(Args *a, const VideoDef *v, GError **err)
     props_add(o, "s:id", v->info.alias, NULL);
     video_memory(v, o);
     props_add(o, "n:xres", v->res_x, "n:yres", v->res_y, NULL);
-    if (!address_props(a, o, &v->info, err)) {
-        json_object_put(o);
-        return FALSE;
-    }
-    args_device(a, o);
-    return TRUE;
+    return args_device_at(a, o, &v->info, err);
 }
 
 gboolean

@@ -4,17 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static gboolean
-finish(Args *a, json_object *o, const DeviceInfo *info, GError **err)
-{
-    if (!address_props(a, o, info, err)) {
-        json_object_put(o);
-        return FALSE;
-    }
-    args_device(a, o);
-    return TRUE;
-}
-
 /* ---- PCI and mediated devices */
 
 static gboolean
@@ -33,7 +22,7 @@ hostdev_pci(Args *a, const HostdevDef *h, GError **err)
         props_add(o, "s:failover_pair_id", h->teaming->persistent, NULL);
     props_add(o, "w:display", h->display, NULL);
     rom_props(a, o, &h->info);
-    return finish(a, o, &h->info, err);
+    return args_device_at(a, o, &h->info, err);
 }
 
 static gboolean
@@ -55,7 +44,7 @@ hostdev_mdev(Args *a, const HostdevDef *h, GError **err)
     if (ramfb)
         props_add(o, "b:ramfb", TRUE, NULL);
     props_add(o, "n:bootindex", boot_index(a, &h->info, 0), NULL);
-    return finish(a, o, &h->info, err);
+    return args_device_at(a, o, &h->info, err);
 }
 
 /* ---- USB */
@@ -84,7 +73,7 @@ hostdev_usb(Args *a, const HostdevDef *h, GError **err)
         props_add(o, "b:guest-reset", h->source.guest_reset != RESET_OFF, "b:guest-resets-all",
                   h->source.guest_reset > RESET_UNINITIALIZED, NULL);
     }
-    return finish(a, o, &h->info, err);
+    return args_device_at(a, o, &h->info, err);
 }
 
 /* ---- SCSI */
@@ -204,7 +193,7 @@ hostdev_vhost(Args *a, const HostdevDef *h, GError **err)
 
     props_add(o, "s:wwpn", h->source.vhost != NULL ? h->source.vhost->wwpn : NULL, "s:vhostfd",
               args_is_native(a) ? "0" : fd, "s:id", h->info.alias, NULL);
-    return finish(a, o, &h->info, err);
+    return args_device_at(a, o, &h->info, err);
 }
 
 static const struct {
@@ -270,7 +259,7 @@ fs_9p(Args *a, const FsDef *fs, GError **err)
     o = props_new(driver);
     virtio_props(o, &fs->virtio);
     props_add(o, "s:id", fs->info.alias, "s:fsdev", id, "s:mount_tag", fs->target, NULL);
-    return finish(a, o, &fs->info, err);
+    return args_device_at(a, o, &fs->info, err);
 }
 
 static gboolean
@@ -298,7 +287,7 @@ fs_virtiofs(Args *a, const FsDef *fs, GError **err)
     virtio_props(o, &fs->virtio);
     props_add(o, "s:id", fs->info.alias, "s:chardev", id, "n:queue-size", fs->queue, "s:tag",
               fs->target, "n:bootindex", fs->info.boot_order, NULL);
-    return finish(a, o, &fs->info, err);
+    return args_device_at(a, o, &fs->info, err);
 }
 
 static gboolean
@@ -308,7 +297,7 @@ fs_mtp(Args *a, const FsDef *fs, GError **err)
 
     props_add(o, "s:id", fs->info.alias, "s:rootdir", fs->source, "s:desc", fs->target,
               "b:readonly", fs->readonly, NULL);
-    return finish(a, o, &fs->info, err);
+    return args_device_at(a, o, &fs->info, err);
 }
 
 gboolean
