@@ -54,10 +54,9 @@ gpointer
 arena_alloc(Arena *a, gsize n, gsize size)
 {
     g_assert(size == 0 || n <= G_MAXSSIZE / size);
-    gpointer p = arena_take(a, n * size);
-
-    /* Nothing at all may be asked of an arena that has no memory yet. */
-    return n && size ? memset(p, 0, n * size) : p;
+    if (n == 0 || size == 0)
+        return NULL;
+    return memset(arena_take(a, n * size), 0, n * size);
 }
 
 const char *
