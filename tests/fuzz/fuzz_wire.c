@@ -6,6 +6,7 @@
 
 #include "qemu/qemu.h"
 #include "rpc/rpc_priv.h"
+#include "storage/storage.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
 
@@ -28,7 +29,8 @@ server_get(void)
         g_autofree char *root = g_dir_make_tmp("vmd-fuzz-XXXXXX", NULL);
         log_init(LOG_LEVEL_ERROR);
         paths_init_system(&paths, root);
-        g_assert_true(paths_make(&paths, NULL) && qemu_init(&paths, NULL));
+        g_assert_true(paths_make(&paths, NULL) && storage_init(&paths, NULL) &&
+                      qemu_init(&paths, NULL));
         server = server_new(&paths, &limits, NULL);
         g_assert_nonnull(server);
         for (gsize i = 0; i < G_N_ELEMENTS(left_out); i++)
