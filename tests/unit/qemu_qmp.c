@@ -1,6 +1,7 @@
 /* The monitor client against a script that plays QEMU. */
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -90,8 +91,22 @@ finish(Talk *t)
 
 #define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"
 
+/* Greets, and answers the first call, the only one with an id. Returns the calls behind it. */
+static char *
+greet(Talk *t)
+{
+    g_autofree char *heard = hear(t), *answer = NULL;
+    int id, length;
+
+    assert_int_equal(
+        sscanf(heard, "{\"execute\":\"qmp_capabilities\",\"id\":%d}\n%n", &id, &length), 1);
+    answer = g_strdup_printf(GREETING "{\"return\": {}, \"id\": %d}\r\n", id);
+    say(t, answer);
+    return g_strdup(heard + length);
+}
+
 static void
-calls_are_pipelined_and_answered_by_number(void **state)
+calls_are_pipelined_and_answered_in_order(void **state)
 {
     Talk t;
     g_autofree char *heard = NULL;
@@ -99,18 +114,32 @@ calls_are_pipelined_and_answered_by_number(void **state)
     begin(&t);
     qmp_call(t.qmp, "query-a", NULL, on_answer, &t);
     qmp_call(t.qmp, "query-b", json_make("n", 'i', (gint64)7, "s", 's', NULL, NULL), on_answer, &t);
-    heard = hear(&t);
-    assert_string_equal(heard, "{\"execute\":\"qmp_capabilities\",\"id\":1}\n"
-                               "{\"execute\":\"query-a\",\"id\":2}\n"
-                               "{\"execute\":\"query-b\",\"arguments\":{\"n\":7},\"id\":3}\n");
     assert_int_equal(qmp_pending(t.qmp), 3);
-    say(&t, GREETING "{\"return\": {}, \"id\": 1}\r\n{\"return\": 3, \"id\": 3}\r\n");
-    assert_string_equal(t.answers->str, "3; ");
-    say(&t, "{\"return\": 2, \"id\":");
-    say(&t, " 2}\r\n");
-    assert_string_equal(t.answers->str, "3; 2; ");
+    heard = greet(&t);
+    assert_string_equal(heard, "{\"execute\":\"query-a\"}\n"
+                               "{\"execute\":\"query-b\",\"arguments\":{\"n\":7}}\n");
+    assert_int_equal(qmp_pending(t.qmp), 2);
+    say(&t, "{\"return\": 2}\r\n{\"return\":");
+    assert_string_equal(t.answers->str, "2; ");
+    say(&t, " 3}\r\n{\"return\": 4}\r\n"); /* the last one answers nothing */
+    assert_string_equal(t.answers->str, "2; 3; ");
     assert_int_equal(qmp_pending(t.qmp), 0);
     assert_int_equal(qmp_waits_since(t.qmp), 0);
+    finish(&t);
+}
+
+static void
+what_an_earlier_daemon_asked_is_no_answer(void **state)
+{
+    Talk t;
+
+    begin(&t);
+    qmp_call(t.qmp, "query-a", NULL, on_answer, &t);
+    say(&t, GREETING "{\"return\": 1}\r\n{\"error\": {\"class\": \"E\", \"desc\": \"e\"}}\r\n");
+    assert_int_equal(qmp_pending(t.qmp), 2);
+    g_free(greet(&t));
+    say(&t, "{\"return\": 2}\r\n");
+    assert_string_equal(t.answers->str, "2; ");
     finish(&t);
 }
 
@@ -121,10 +150,9 @@ errors_and_events_are_told_apart(void **state)
 
     begin(&t);
     qmp_call(t.qmp, "query-a", NULL, on_answer, &t);
-    say(&t,
-        GREETING "{\"return\": {}, \"id\": 1}\r\n"
-                 "{\"timestamp\": {\"seconds\": 5, \"microseconds\": 6}, \"event\": \"STOP\"}\r\n"
-                 "{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n");
+    g_free(greet(&t));
+    say(&t, "{\"timestamp\": {\"seconds\": 5, \"microseconds\": 6}, \"event\": \"STOP\"}\r\n"
+            "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n");
     assert_string_equal(t.events->str, "STOP@5.6 ");
     assert_string_equal(t.answers->str, "unable to execute QEMU command 'query-a': no; ");
     finish(&t);
@@ -190,7 +218,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calls_are_pipelined_and_answered_by_number),
+        cmocka_unit_test(calls_are_pipelined_and_answered_in_order),
+        cmocka_unit_test(what_an_earlier_daemon_asked_is_no_answer),
         cmocka_unit_test(errors_and_events_are_told_apart),
         cmocka_unit_test(the_end_answers_every_call),
         cmocka_unit_test(what_is_not_json_ends_it),
