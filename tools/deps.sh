@@ -16,6 +16,7 @@ GUEST_PACKAGES=(busybox-static cpio)
 TEST_PACKAGES=(
     clang libclang-rt-14-dev llvm-14 universal-ctags tini util-linux procps
     libvirt-clients python3-libvirt virtinst swtpm ovmf socat dnsmasq-base nftables libvirt-dev
+    mmdebstrap e2fsprogs
 )
 
 # install_packages PACKAGE...: those that are missing, quietly; says what it does.

@@ -1,0 +1,134 @@
+#!/bin/bash
+# The test inside the machine that machine.py boots twice. Prints "ok NAME" or "not ok NAME" with
+# what was printed meanwhile.
+set -u
+export TERM=dumb HOME=/root
+state=/var/lib/vmd-test
+vmsh=/usr/local/bin/vmsh
+uri='qemu+unix:///system?socket=/run/vmd/vmd.sock'
+
+check() { # check NAME COMMAND...
+    local name=$1 log
+    shift
+    log=$(mktemp)
+    if "$@" >"$log" 2>&1 </dev/null; then
+        echo "ok $name"
+    else
+        echo "not ok $name: $*"
+        tail -n 40 "$log" | tr -d '\r'
+    fi
+    rm -f "$log"
+}
+
+wait_for() { # wait_for SECONDS COMMAND...
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.2
+    done
+}
+
+domain() { # domain NAME TYPE
+    cat <<XML
+<domain type='$2'>
+  <name>$1</name>
+  <memory unit='MiB'>256</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+    <kernel>/mnt/guest/vmlinuz</kernel>
+    <initrd>/mnt/guest/initrd</initrd>
+    <cmdline>console=ttyS0 quiet panic=-1</cmdline>
+  </os>
+  <features><acpi/><apic/></features>
+  <cpu mode='host-passthrough'/>
+  <devices><serial type='pty'/><console type='pty'/></devices>
+</domain>
+XML
+}
+
+qemus() { pgrep -f 'qemu-system-x86_64.*guest=' | sort | tr '\n' ' '; }
+is_running() { [ "$("$vmsh" domstate "$1")" = running ]; }
+is_off() { [ "$("$vmsh" domstate "$1")" = 'shut off' ]; }
+answers() { "$vmsh" version >/dev/null 2>&1; }
+kvm_is_there() { modprobe kvm_amd nested=1 && [ -w /dev/kvm ]; }
+is_accelerated() { "$vmsh" qemu-monitor-command "$1" --hmp 'info kvm' | grep -q 'kvm support: enabled'; }
+
+define_and_boot() {
+    domain guest kvm >/root/guest.xml
+    virsh -c "$uri" define /root/guest.xml &&
+        python3 /mnt/console-talk --boot-seconds 150 "$vmsh" start guest --console
+}
+
+# The same processes before and after, and a daemon that answers for them.
+outlives() { # outlives COMMAND...
+    local before after
+    before=$(qemus)
+    "$@" && wait_for 30 answers && is_running guest || return 1
+    after=$(qemus)
+    [ -n "$before" ] && [ "$before" = "$after" ] && virsh -c "$uri" dominfo guest
+}
+
+stop_and_start() { systemctl stop vmd && ! answers && systemctl start vmd; }
+killed() {
+    local before
+    before=$(systemctl show -p MainPID --value vmd)
+    systemctl kill -s KILL --kill-who=main vmd
+    wait_for 30 eval '[ "$(systemctl show -p MainPID --value vmd)" -gt 0 ] &&
+        [ "$(systemctl show -p MainPID --value vmd)" != '"$before"' ]'
+}
+
+button() { virsh -c "$uri" shutdown guest && wait_for 60 is_off guest; }
+nothing_is_left() {
+    [ -z "$(qemus)" ] && [ -z "$(find /run/vmd/qemu -mindepth 1 -not -name autostarted)" ]
+}
+
+as_a_user() { # a daemon of an ordinary user's, in a login session of its own
+    id tester >/dev/null 2>&1 || useradd -m tester
+    domain mine qemu | sed '/<cpu/d' >/home/tester/mine.xml
+    cat >/home/tester/run <<'SH'
+set -e
+export XDG_RUNTIME_DIR=$HOME/run-time
+mkdir -p -m 700 "$XDG_RUNTIME_DIR"
+vmsh -c vmd:///session define ~/mine.xml
+vmsh -c vmd:///session start mine
+vmsh -c vmd:///session list --name | grep -qx mine
+vmsh -c vmd:///session destroy mine
+vmsh -c vmd:///session undefine mine
+SH
+    runuser -l tester -c 'PATH=/usr/local/sbin:$PATH bash ~/run'
+}
+
+first_boot() {
+    cp -a /mnt/installed/. /
+    check "the unit is known" systemctl daemon-reload
+    check "the service starts" systemctl enable --now vmd
+    check "it says that it is ready" systemctl is-active vmd
+    check "KVM is there" kvm_is_there
+    check "a KVM guest boots to its shell" define_and_boot
+    check "KVM runs it" is_accelerated guest
+    check "the guest outlives a restart of the service" outlives systemctl restart vmd
+    check "the guest outlives a stop of the service" outlives stop_and_start
+    check "the guest outlives the daemon's death" outlives killed
+    check "the power button ends it" button
+    check "nothing is left of it" nothing_is_left
+    check "it will start with the host" "$vmsh" autostart guest
+    check "an ordinary user has a daemon too" as_a_user
+    check "vmd had nothing to warn of" eval '! journalctl _COMM=vmd -p warning --no-pager -q | grep .'
+    mkdir -p "$state"
+}
+
+second_boot() {
+    check "the service starts with the host" wait_for 60 answers
+    check "so does the guest" wait_for 60 is_running guest
+    check "it is pulled off" "$vmsh" destroy guest
+    check "it does not start again with the daemon" systemctl restart vmd
+    check "but stays off" is_off guest
+    check "undefined, nothing is left" "$vmsh" undefine guest
+    check "no file of it" eval '[ -z "$(find /etc/vmd /run/vmd -name "guest*")" ]'
+    "$vmsh" list --all
+}
+
+if [ -e "$state" ]; then second_boot; else first_boot; fi
+echo "boot is over"
