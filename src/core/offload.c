@@ -1,7 +1,11 @@
 /* The only threads. Workers get copies and return copies; no live object is ever seen here. */
+#include <malloc.h>
+
 #include "core.h"
 
-#define WORKERS 4
+/* Many, for most are there to wait: a server of images that does not answer keeps one for every
+ * start that it holds up, and the others must go on. They come when needed and go when idle. */
+#define WORKERS 64
 
 typedef struct Parcel {
     OffloadWork work;
@@ -47,7 +51,9 @@ offload(OffloadWork work, gpointer in, GDestroyNotify free_in, OffloadDone done,
     p->free_in = free_in;
     p->done = done;
     p->user = user;
-    if (!pool)
+    if (!pool) {
+        mallopt(M_ARENA_MAX, 1); /* a heap for every thread would be most of the daemon's memory */
         pool = g_thread_pool_new(work_in_thread, NULL, WORKERS, FALSE, NULL);
+    }
     g_thread_pool_push(pool, p, NULL);
 }

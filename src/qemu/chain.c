@@ -62,7 +62,7 @@ find_format(const guint8 *head, gsize len, guint32 version)
 static gboolean
 read_below(const char *path, Below *ret_below, GError **err)
 {
-    fd_auto fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd_auto fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for a pipe */
     guint8 head[HEADER_MAX];
     gssize len;
     guint64 offset;

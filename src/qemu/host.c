@@ -1,5 +1,4 @@
-/* What start takes from the host: descriptors of files and sockets, ports, and the claim on images
- * that keeps two VMs from writing one. */
+/* What start takes from the host: descriptors of files and sockets, and ports. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -20,6 +19,17 @@ host_fd_new(HostKind kind, const char *path, const char *what)
 
     *h = (HostFd){ .kind = kind, .path = g_strdup(path), .what = g_strdup(what), .fd = -1 };
     return h;
+}
+
+HostFd *
+host_fd_copy(const HostFd *h)
+{
+    HostFd *copy = host_fd_new(h->kind, h->path, h->what);
+
+    copy->set = h->set;
+    copy->shared = h->shared;
+    copy->direct = h->direct;
+    return copy;
 }
 
 void
@@ -78,18 +88,52 @@ static const int open_flags[] = {
     [HOST_DEVICE] = O_RDWR,
 };
 
+static const char *
+kind_of_file(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFDIR:
+        return "a folder";
+    case S_IFIFO:
+        return "a pipe";
+    case S_IFSOCK:
+        return "a socket";
+    default:
+        return NULL;
+    }
+}
+
+/* O_NONBLOCK: a pipe would be waited for. It means nothing to what an image may be, and is taken
+ * back, for QEMU looks at the flags. */
+static gboolean
+open_image(HostFd *h, GError **err)
+{
+    int flags = open_flags[h->kind] | (h->direct ? O_DIRECT : 0);
+    fd_auto fd = open(h->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return fail_errno(err, errno, "Cannot access storage file '%s'", h->path);
+    if (kind_of_file(st.st_mode))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "%s: '%s' is %s, not a file or block device",
+                    h->what, h->path, kind_of_file(st.st_mode));
+    if (fcntl(fd, F_SETFL, flags) < 0)
+        return fail_errno(err, errno, "%s: '%s'", h->what, h->path);
+    h->dev = S_ISBLK(st.st_mode) ? 0 : st.st_dev;
+    h->ino = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_ino;
+    h->fd = fd_steal(&fd);
+    return TRUE;
+}
+
 gboolean
 host_open(HostFd *h, GError **err)
 {
     if (h->kind == HOST_LISTEN || h->kind == HOST_CONNECT)
         return open_socket(h, err);
-    h->fd = open(h->path,
-                 open_flags[h->kind] | (h->direct ? O_DIRECT : 0) | O_CLOEXEC | O_NOCTTY, 0600);
-    if (h->fd >= 0)
-        return TRUE;
     if (h->kind == HOST_READ || h->kind == HOST_WRITE)
-        return fail_errno(err, errno, "Cannot access storage file '%s'", h->path);
-    return fail_errno(err, errno, "%s: cannot open '%s'", h->what, h->path);
+        return open_image(h, err);
+    h->fd = open(h->path, open_flags[h->kind] | O_CLOEXEC | O_NOCTTY, 0600);
+    return h->fd >= 0 || fail_errno(err, errno, "%s: cannot open '%s'", h->what, h->path);
 }
 
 /* ---- ports */
@@ -141,78 +185,4 @@ port_lease(Run *run, guint16 from, guint16 to, guint16 *ret_port, GError **err)
         return TRUE;
     }
     return fail(err, ERR_INTERNAL, "Unable to find an unused port in range '%u-%u'", from, to);
-}
-
-/* ---- images */
-
-static gboolean
-same_image(const Image *a, const Image *b)
-{
-    if (a->ino && b->ino)
-        return a->dev == b->dev && a->ino == b->ino;
-    return strcmp(a->path, b->path) == 0;
-}
-
-/* Both may read, or both say that they can share. */
-static gboolean
-may_share(const Image *a, const Image *b)
-{
-    return (!a->write && !b->write) || (a->shared && b->shared);
-}
-
-static const Image *
-find_clash(const Run *run, const Image *mine)
-{
-    for (guint i = 0; i < run->images->len; i++) {
-        const Image *other = &g_array_index(run->images, Image, i);
-        if (same_image(mine, other) && !may_share(mine, other))
-            return other;
-    }
-    return NULL;
-}
-
-static gboolean
-image_check(Vm *vm, const Image *mine, GPtrArray *vms, GError **err)
-{
-    for (guint i = 0; i < vms->len; i++) {
-        Vm *other = vms->pdata[i];
-        if (other == vm || !other->run || !find_clash(other->run, mine))
-            continue;
-        return fail(err, ERR_OPERATION_FAILED,
-                    "image '%s' is in use by domain '%s'; mark the disk <shareable/> in both, or "
-                    "<readonly/>, if that is meant",
-                    mine->path, other->obj.name);
-    }
-    return TRUE;
-}
-
-static void
-image_add(Run *run, const HostFd *h)
-{
-    Image image = { .path = g_strdup(h->path), .write = h->kind == HOST_WRITE };
-    struct stat st;
-
-    image.shared = h->shared;
-    if (stat(h->path, &st) == 0) {
-        image.dev = S_ISBLK(st.st_mode) ? 0 : st.st_dev;
-        image.ino = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_ino;
-    }
-    g_array_append_val(run->images, image);
-}
-
-gboolean
-images_claim(Vm *vm, GError **err)
-{
-    GPtrArray *files = vm->run->start.files;
-    g_autoptr(GPtrArray) vms = vm_list();
-
-    for (guint i = 0; i < files->len; i++) {
-        const HostFd *h = files->pdata[i];
-        if (h->kind == HOST_READ || h->kind == HOST_WRITE)
-            image_add(vm->run, h);
-    }
-    for (guint i = 0; i < vm->run->images->len; i++)
-        if (!image_check(vm, &g_array_index(vm->run->images, Image, i), vms, err))
-            return FALSE;
-    return TRUE;
 }

@@ -53,14 +53,16 @@ typedef enum HostKind {
 typedef struct HostFd {
     HostKind kind;
     char *path;
-    char *what;      /* "disk 'vda'": for errors */
-    int fd;          /* -1: not open */
-    guint set;       /* number of its fd set (/dev/fdset/N); 0: handed over as fd=N */
-    gboolean shared; /* several may write it: no lock is asked for */
-    gboolean direct; /* O_DIRECT: QEMU wants the flags that it would have opened it with */
+    char *what;       /* "disk 'vda'": for errors */
+    int fd;           /* -1: not open */
+    guint set;        /* number of its fd set (/dev/fdset/N); 0: handed over as fd=N */
+    gboolean shared;  /* several may write it: no lock is asked for */
+    gboolean direct;  /* O_DIRECT: QEMU wants the flags that it would have opened it with */
+    guint64 dev, ino; /* of an open image; a block device has no dev */
 } HostFd;
 HostFd *host_fd_new(HostKind kind, const char *path, const char *what);
-void host_fd_free(HostFd *h); /* closes it */
+HostFd *host_fd_copy(const HostFd *h); /* not open */
+void host_fd_free(HostFd *h);          /* closes it */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostFd, host_fd_free)
 
 /* The descriptors of one <interface>, in the order of the definition. */
@@ -349,8 +351,13 @@ gboolean recover_all(GError **err);
 /* host.c */
 gboolean host_open(HostFd *h, GError **err);
 gboolean port_lease(Run *run, guint16 from, guint16 to, guint16 *ret_port, GError **err);
+
+/* images.c: rows of start */
+StepResult images_look(Flow *f, gpointer obj, GError **err);
+StepResult files_open(Flow *f, gpointer obj, GError **err);
+StepResult files_close(Flow *f, gpointer obj);
 /* By name of the VM that has it: refuses an image that another one writes. */
-gboolean images_claim(Vm *vm, GError **err);
+StepResult images_claim(Flow *f, gpointer obj, GError **err);
 
 /* vmlog.c */
 int vmlog_open(Vm *vm, GError **err); /* rotates first; for QEMU's stdout and stderr */
@@ -360,7 +367,8 @@ char *vmlog_read_from(Vm *vm, gint64 offset); /* the last words, trimmed */
 void vmlog_remove(Vm *vm);
 void vmlog_watch(gboolean on); /* rotates the logs of running VMs now and then */
 
-/* What devices are told once QEMU is there: limits, links that are down (tell.c). A row of start. */
+/* What devices are told once QEMU is there: limits, links that are down (tell.c). A row of start.
+ */
 StepResult tell_devices(Flow *f, gpointer obj, GError **err);
 /* Fills in an automatic CID (vsock.c). vsock may be NULL. */
 gboolean vsock_choose(VsockDef *vsock, GError **err);

@@ -43,17 +43,13 @@ find_emulator(Flow *f, gpointer obj, GError **err)
 }
 
 static StepResult
-look_at_images(Flow *f, gpointer obj, GError **err)
+name_devices(Flow *f, gpointer obj, GError **err)
 {
-    Vm *vm = obj;
-    Run *run = vm->run;
+    Run *run = ((Vm *)obj)->run;
 
     run->start.files = g_ptr_array_new_with_free_func((GDestroyNotify)host_fd_free);
-    if (!chain_fill(run->live, err))
-        return STEP_FAILED;
     aliases_assign(run->live, run->dir);
-    return step_of(args_files(run->live, run->start.emulator, run->dir, run->start.files, err) &&
-                   images_claim(vm, err));
+    return step_of(args_files(run->live, run->start.emulator, run->dir, run->start.files, err));
 }
 
 /* ---- the runtime folder */
@@ -269,42 +265,6 @@ delete_links(Flow *f, gpointer obj)
         if (names[i][0] && !tap_delete(names[i], &err))
             log_warning("domain '%s': %s", vm->obj.name, err->message);
     }
-    return STEP_DONE;
-}
-
-/* ---- files and sockets */
-
-static StepResult
-open_files(Flow *f, gpointer obj, GError **err)
-{
-    Run *run = ((Vm *)obj)->run;
-    g_autoptr(GString) sockets = g_string_new(NULL);
-
-    for (guint i = 0; i < run->start.files->len; i++) {
-        const HostFd *h = run->start.files->pdata[i];
-        if (h->kind == HOST_LISTEN)
-            g_string_append_printf(sockets, "%s\t", h->path);
-    }
-    if (!flow_note(f, sockets->str, err))
-        return STEP_FAILED;
-    for (guint i = 0; i < run->start.files->len; i++)
-        if (!host_open(run->start.files->pdata[i], err))
-            return STEP_FAILED;
-    return STEP_DONE;
-}
-
-static StepResult
-close_files(Flow *f, gpointer obj)
-{
-    Run *run = ((Vm *)obj)->run;
-    g_auto(GStrv) sockets = g_strsplit(flow_detail(f) ? flow_detail(f) : "", "\t", -1);
-
-    /* The names are kept: QEMU's last words are told with them. */
-    for (guint i = 0; i < LEN(run->start.files); i++)
-        fd_close(&((HostFd *)run->start.files->pdata[i])->fd);
-    for (int i = 0; sockets[i]; i++)
-        if (sockets[i][0])
-            unlink(sockets[i]);
     return STEP_DONE;
 }
 
@@ -671,12 +631,14 @@ run_guest(Flow *f, gpointer obj, GError **err)
 
 static const Step start_steps[] = {
     { "find emulator", find_emulator, NULL },
-    { "look at images", look_at_images, NULL },
+    { "look at images", images_look, NULL },
+    { "name devices", name_devices, NULL },
     { "make folder", make_folder, remove_folder },
     { "lease ports", lease_ports, NULL },
     { "make links", make_links, delete_links },
     { "start helpers", helpers_start, helpers_stop },
-    { "open files", open_files, close_files },
+    { "open files", files_open, files_close },
+    { "claim images", images_claim, NULL },
     { "spawn qemu", spawn_qemu, stop_qemu },
     { "greet monitor", greet_monitor, NULL },
     { "read back", read_back, NULL },

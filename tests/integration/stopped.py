@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import VMSH, domain, main, skip, test
+from harness import VMSH, descriptors, domain, main, skip, test, wait_for
 
 try:
     import libvirt
@@ -100,6 +100,28 @@ def a_change_that_waits_for_a_hung_qemu_does_not_block_the_others(d):
         assert time.monotonic() - start < 2
         d.vmsh("destroy", "hung")  # outranks the change that waits
         assert waiting.wait(10) == 1
+
+
+@test
+def an_open_that_never_returns_holds_up_nobody(d):
+    """A pipe that nobody reads stands for a file server that does not answer."""
+    os.mkfifo(d.root / "pipe")
+    waits = f"<serial type='file'><source path='{d.root}/pipe'/></serial>"
+    d.vmsh("define", d.write("hung.xml", domain("hung", waits)))
+    d.vmsh("define", d.write("well.xml", domain("well")))
+    before = descriptors(d.pid)
+    waiting = [subprocess.Popen([VMSH, "-c", d.uri, "start", "hung"], stderr=subprocess.PIPE)]
+    wait_for(lambda: "paused" in d.vmsh("domstate", "hung"))
+    start = time.monotonic()
+    d.vmsh("start", "well")
+    d.vmsh("destroy", "well")
+    d.vmsh("destroy", "hung")
+    assert time.monotonic() - start < 5
+    assert waiting[0].wait(10) == 1
+    assert d.vmsh("domstate", "hung").strip() == "shut off"
+    reader = os.open(d.root / "pipe", os.O_RDONLY | os.O_NONBLOCK)  # the late open is closed again
+    os.close(reader)
+    wait_for(lambda: descriptors(d.pid) == before)
 
 
 main()
