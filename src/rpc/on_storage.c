@@ -274,6 +274,17 @@ create_xml(Call *c)
 }
 
 static void
+build(Call *c)
+{
+    const StoragePoolBuildArgs *in = call_in(c);
+    Pool *pool = call_pool(c);
+    GError *err = NULL;
+
+    if (pool && call_flags_ok(c, in->flags, 0))
+        call_end(c, pool_build(pool, &err), &err);
+}
+
+static void
 start(Call *c)
 {
     const StoragePoolCreateArgs *in = call_in(c);
@@ -562,6 +573,7 @@ const Method storage_methods[] = {
     { PROC_CONNECT_LIST_DEFINED_STORAGE_POOLS, list_defined },
     { PROC_STORAGE_POOL_DEFINE_XML, define },
     { PROC_STORAGE_POOL_CREATE_XML, create_xml },
+    { PROC_STORAGE_POOL_BUILD, build },
     { PROC_STORAGE_POOL_CREATE, start },
     { PROC_STORAGE_POOL_DESTROY, destroy },
     { PROC_STORAGE_POOL_UNDEFINE, undefine },

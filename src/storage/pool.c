@@ -10,7 +10,7 @@
 
 #define FILE_MAX (1 << 20)
 
-enum { TOLD_DEFINED, TOLD_UNDEFINED, TOLD_STARTED, TOLD_STOPPED };
+enum { TOLD_DEFINED, TOLD_UNDEFINED, TOLD_STARTED, TOLD_STOPPED, TOLD_CREATED };
 enum { EVENT_ID_LIFECYCLE, EVENT_ID_REFRESH };
 
 static const Paths *storage_paths;
@@ -269,6 +269,26 @@ pool_activate(Pool *pool, const PoolDef *def, GError **err)
         return FALSE;
     }
     pool_tell(pool, EVENT_ID_LIFECYCLE, TOLD_STARTED);
+    return TRUE;
+}
+
+/* What libvirt gives a pool's folder that it makes. */
+#define BUILT_MODE 0711
+
+gboolean
+pool_build(Pool *pool, GError **err)
+{
+    const PoolDef *def = newest_def(pool);
+    const Permissions *p = def->permissions;
+
+    if (pool->live)
+        return fail(err, ERR_OPERATION_INVALID, "storage pool '%s' is already active",
+                    pool->obj.name);
+    if (!dir_make(def->path, p ? p->mode : BUILT_MODE, err))
+        return FALSE;
+    if (p && (chown(def->path, p->owner, p->group) < 0 || chmod(def->path, p->mode) < 0))
+        return fail_errno(err, errno, "cannot set owner and mode of '%s'", def->path);
+    pool_tell(pool, EVENT_ID_LIFECYCLE, TOLD_CREATED);
     return TRUE;
 }
 

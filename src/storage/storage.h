@@ -34,6 +34,8 @@ char *pool_xml(const Pool *pool, guint flags);
 Pool *pool_define(const char *xml, gboolean validate, GError **err);
 /* Starts a pool without keeping its definition, or with an inactive pool's new one. */
 Pool *pool_create(const char *xml, gboolean validate, GError **err);
+/* Makes the folder, with the definition's owner and mode; one that is there gets them too. */
+gboolean pool_build(Pool *pool, GError **err);
 gboolean pool_start(Pool *pool, GError **err);
 gboolean pool_destroy(Pool *pool, GError **err); /* a transient pool is gone after it */
 gboolean pool_undefine(Pool *pool, GError **err);

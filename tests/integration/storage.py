@@ -43,6 +43,24 @@ def pool_life(d):
 
 
 @test
+def a_folder_is_built(d):
+    folder = d.root / "deep/images"
+    d.virsh("pool-define-as", "x", "dir", "--target", folder)
+    assert "No such file" in d.virsh("pool-start", "x", status=1)
+    d.virsh("pool-build", "x")
+    assert folder.stat().st_mode & 0o7777 == 0o711
+    d.virsh("pool-start", "x")
+    assert "already active" in d.virsh("pool-build", "x", status=1)
+    mine = d.write("y.xml", f"<pool type='dir'><name>y</name><target><path>{d.root}/y</path>"
+                            "<permissions><mode>0750</mode><owner>1</owner><group>2</group>"
+                            "</permissions></target></pool>")
+    d.virsh("pool-define", mine)
+    d.virsh("pool-build", "y")
+    made = (d.root / "y").stat()
+    assert (made.st_mode & 0o7777, made.st_uid, made.st_gid) == (0o750, 1, 2)
+
+
+@test
 def marked_pools_start(d):
     folder = d.root / "images"
     folder.mkdir()
