@@ -489,7 +489,8 @@ xdr_decode_part(const WireType *t, const guint8 *data, gsize len, Arena *a, gpoi
 {
     Reader r = { .p = data, .end = data + len, .arena = a };
 
-    memset(ret_message, 0, t->size);
+    if (t->size > 0) /* a message of nothing has no place */
+        memset(ret_message, 0, t->size);
     if (!get_struct(&r, t, ret_message, err))
         return FALSE;
     *ret_used = (gsize)(r.p - data);
