@@ -14,8 +14,10 @@ The environment names what is tested: VMD and VMSH (the binaries; meson sets the
 emulator other than the one in PATH).
 """
 import contextlib
+import functools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -32,6 +34,13 @@ QEMU = os.environ.get("VMD_TEST_QEMU") or shutil.which("qemu-system-x86_64")
 SHARED = SOURCE.parent / "shared"
 GUEST = pathlib.Path(os.environ.get("VMD_TEST_GUEST", "/var/tmp/vmd-test-guest"))
 
+OUTER_NETWORK = os.environ.get("VMD_TEST_OUTER_NETWORK")  # set where ours is our own
+
+# What a sanitizer finds ends the program, whoever runs the tests.
+os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1")
+os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+SANITIZER = re.compile(r"runtime error:|==\d+==ERROR: \w+Sanitizer")
+
 
 class Skip(Exception):
     """The machine lacks something; the reason is printed."""
@@ -45,6 +54,37 @@ def need(program):
     return shutil.which(program) or skip(f"{program} is not installed")
 
 
+def need_root(what):
+    if os.geteuid() != 0:
+        skip(f"needs root {what}")
+
+
+@functools.cache
+def virsh_version():
+    """"11.3.0"."""
+    told = subprocess.run([need("virsh"), "--version"], check=True, capture_output=True, text=True)
+    return told.stdout.strip()
+
+
+# vmsh has the words of this virsh.
+WORDS_OF = "11.3"
+
+
+def virsh_is_older():
+    def number(version):
+        return [int(n) for n in version.split(".")[:2]]
+    return number(virsh_version()) < number(WORDS_OF)
+
+
+def same_words(ours, theirs):
+    """Whether vmsh prints what virsh prints: to the letter, or, where virsh is older, its lines in
+    its order with perhaps some in between that it did not have yet."""
+    if not virsh_is_older():
+        return ours == theirs
+    lines = iter(ours.splitlines())
+    return all(line in lines for line in theirs.splitlines() if line)
+
+
 def wait_for(what, seconds=10.0, every=0.02):
     """Calls WHAT until it returns something true, and returns that."""
     end = time.monotonic() + seconds
@@ -55,6 +95,9 @@ def wait_for(what, seconds=10.0, every=0.02):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {getattr(what, '__name__', what)}")
         time.sleep(every)
+
+
+SANITIZED = 4
 
 
 class Failed(AssertionError):
@@ -99,6 +142,10 @@ class Daemon:
             return True
         return False
 
+    def is_sanitized(self):
+        """A sanitizer's build keeps what was freed, and is slower by some SANITIZED times."""
+        return "libasan" in pathlib.Path(f"/proc/{self.pid}/maps").read_text()
+
     def tail(self, lines=30):
         with contextlib.suppress(OSError):
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -116,6 +163,7 @@ class Daemon:
                 status = self.process.wait(20)
             finally:
                 self.process = None
+            self.check_log()
             if sig == signal.SIGTERM and status != 0:
                 raise AssertionError(f"vmd ended with {status}:\n{self.tail()}")
 
@@ -123,7 +171,13 @@ class Daemon:
         """Waits for the daemon to die by itself (a kill fault); forgets it."""
         self.process.wait(seconds)
         status, self.process = self.process.returncode, None
+        self.check_log()
         return status
+
+    def check_log(self):
+        """No sanitizer has a word in it."""
+        found = [line for line in self.tail(100000).splitlines() if SANITIZER.search(line)]
+        assert not found, f"the daemon's log has {found}"
 
     def clean(self):
         """Ends the daemon and every QEMU it has left, removes the root."""
@@ -140,6 +194,8 @@ class Daemon:
         done = subprocess.run([str(a) for a in argv], input=stdin, text=True, timeout=timeout,
                               capture_output=True, env={**os.environ, **(env or {})})
         out = done.stdout + done.stderr
+        if SANITIZER.search(out):
+            raise Failed(f"{' '.join(map(str, argv))}: {out}")
         if status is not None and done.returncode != status:
             raise Failed(f"{' '.join(map(str, argv))}: status {done.returncode}\n{out}")
         return out
@@ -171,21 +227,45 @@ class Daemon:
         return sorted(pids)
 
     def inventory(self):
-        """What a VM could leave behind on this host, as comparable text."""
-        found = {"qemus": self.qemus(), "links": links(), "files": [], "descriptors": None,
-                 "listening": listening()}
-        for folder in ("run/vmd", "var/lib/vmd"):
-            for path in sorted((self.root / folder).rglob("*")):
-                found["files"].append(str(path.relative_to(self.root)))
-        if self.process:
-            found["descriptors"] = descriptors(self.pid)
-        return found
+        """What a VM could leave behind on this host, as comparable text: taken once the daemon
+        watches no process any more (QEMUs that end, probes of emulators), or never gets there."""
+        with contextlib.suppress(AssertionError):
+            wait_for(self.is_at_rest, 30)
+        return {"processes": self.processes(), "links": links(), "listening": listening(),
+                "files": sorted(str(path.relative_to(self.root)) for top in ("run", "etc", "var/lib")
+                                for path in (self.root / top).rglob("*")),
+                "sockets": [name for name in unix_sockets() if str(self.root) in name],
+                "mounts": sorted(line.split()[1] for line in pathlib.Path("/proc/mounts").open()),
+                "descriptors": descriptors(self.pid) if self.process else None}
+
+    def is_at_rest(self):
+        return not self.processes() and not (
+            self.process and "anon_inode:[pidfd]" in descriptors(self.pid))
+
+    def processes(self):
+        """Command lines of what runs for this daemon: its children, and all that has something
+        below its root in its words or open."""
+        mine, found = str(self.root), []
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) in (os.getpid(), self.process and self.pid):
+                continue
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_text(errors="replace").split("\0")
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                opened = (os.readlink(f) for f in (entry / "fd").iterdir())
+                if (self.process and parent == self.pid) or any(mine in w for w in words) \
+                        or any(mine in o for o in opened):
+                    found.append(" ".join(words[:4]))
+        return sorted(found)
 
 
 def same(before, after, what=""):
     """Two inventories are equal, or the difference is told."""
     for key, value in before.items():
-        assert after[key] == value, f"{what}: {key}: before {value}, after {after[key]}"
+        if after[key] != value:
+            gone = list(value or [])
+            more = [x for x in after[key] or [] if x not in gone or gone.remove(x)]
+            raise AssertionError(f"{what}: {key}: missing {gone}, left behind {more}")
 
 
 def links():
@@ -204,6 +284,12 @@ def listening():
     return sorted(ports)
 
 
+def unix_sockets():
+    """Names of the UNIX sockets of this namespace, abstract ones with an @."""
+    lines = pathlib.Path("/proc/net/unix").read_text(errors="replace").splitlines()[1:]
+    return sorted({line.split(maxsplit=7)[7] for line in lines if len(line.split(maxsplit=7)) > 7})
+
+
 def descriptors(pid):
     """Kinds of the open descriptors of a process, clients' connections left out."""
     kinds = []
@@ -215,14 +301,12 @@ def descriptors(pid):
 
 
 def guest():
-    """Folder with vmlinuz and initrd of a small Linux, made once."""
-    if not (GUEST / "vmlinuz").exists() or not (GUEST / "initrd").exists():
-        need("busybox")
-        need("cpio")
-        made = subprocess.run(["bash", "-c", '. tools/deps.sh && build_guest "$1"', "-", str(GUEST)],
-                              cwd=SOURCE, capture_output=True, text=True)
-        if made.returncode != 0:
-            skip(f"no guest could be made: {made.stderr.strip()[-200:]}")
+    """Folder with vmlinuz and initrd of a small Linux, made once by whoever needs it first."""
+    outside = ["nsenter", f"--net={OUTER_NETWORK}"] if OUTER_NETWORK else []
+    made = subprocess.run([*outside, "bash", "-c", '. tools/deps.sh && build_guest "$1"', "-", GUEST],
+                          cwd=SOURCE, capture_output=True, text=True)
+    if made.returncode != 0:
+        skip(f"no guest could be made: {made.stderr.strip()[-200:]}")
     return GUEST
 
 
@@ -264,8 +348,29 @@ def run_one(function):
         daemon.clean()
 
 
+def in_own_network():
+    """Runs this program again in a network namespace of its own, so that neither the host's links and
+    ports nor another test are in the way. False where there can be none."""
+    if OUTER_NETWORK:
+        return True
+    if subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True).returncode:
+        return False
+    outer = os.open("/proc/self/ns/net", os.O_RDONLY)  # the guest's kernel comes over it
+    os.set_inheritable(outer, True)
+    os.environ["VMD_TEST_OUTER_NETWORK"] = f"/proc/{os.getpid()}/fd/{outer}"
+    os.execvp("unshare", ["unshare", "--net", "--mount", "sh", "-c",
+                          "mount -t sysfs none /sys && ip link set lo up && exec \"$@\"", "-",
+                          sys.executable, *sys.argv])
+
+
+def need_own_network():
+    if not OUTER_NETWORK:
+        skip("a network namespace of one's own cannot be made here")
+
+
 def main():
     """Runs the tests named on the command line, or all, and prints TAP."""
+    in_own_network()
     chosen = [t for t in TESTS if not sys.argv[1:] or t.__name__ in sys.argv[1:]]
     print(f"1..{len(chosen)}")
     for number, function in enumerate(chosen, 1):

@@ -1,29 +1,16 @@
 #!/usr/bin/env python3
-"""What a VM takes from its host: links, ports, passwords, variables of the firmware, a TPM, consoles.
-Runs in a network namespace of its own, so that no link of the host is touched."""
+"""What a VM takes from its host: links, ports, passwords, variables of the firmware, a TPM, consoles."""
 import os
 import pathlib
 import socket
 import subprocess
-import sys
 import time
 
-if os.geteuid() == 0 and not os.environ.get("IN_NAMESPACE"):
-    os.environ["IN_NAMESPACE"] = "1"
-    os.execvp("unshare", ["unshare", "--net", "--mount", "sh", "-c",
-                          "mount -t sysfs none /sys && ip link set lo up && exec \"$@\"", "-",
-                          sys.executable, *sys.argv])
-
-from harness import domain, guest, links, main, need, skip, test, wait_for  # noqa: E402
+from harness import domain, guest, links, main, need, need_own_network, skip, test, wait_for  # noqa: E402
 
 
 def ip(*argv):
     subprocess.run(["ip", *argv], check=True)
-
-
-def need_namespace():
-    if not os.environ.get("IN_NAMESPACE"):
-        skip("needs root for a network namespace")
 
 
 def create(d, name, devices="", **how):
@@ -37,7 +24,7 @@ def gone(d, before):
 
 @test
 def taps_join_their_bridge(d):
-    need_namespace()
+    need_own_network()
     ip("link", "add", "br-test", "type", "bridge")
     ip("link", "set", "br-test", "mtu", "1400", "up")
     before = links()
@@ -63,7 +50,7 @@ def taps_join_their_bridge(d):
 
 @test
 def a_bridge_that_is_not_there_is_named(d):
-    need_namespace()
+    need_own_network()
     before = links()
     out = d.virsh("create", d.write("a.xml", domain(
         "a", "<interface type='bridge'><source bridge='br-none'/></interface>")), status=1)

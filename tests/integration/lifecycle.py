@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from harness import QEMU, Daemon, domain, main, skip, test, wait_for
+from harness import QEMU, SANITIZED, Daemon, domain, main, same, skip, test, wait_for
 
 try:
     import libvirt
@@ -104,7 +104,6 @@ def state(d, name):
 def quiet(d):
     """The inventory once the daemon has got to know its emulators."""
     d.virsh("domcapabilities")
-    wait_for(lambda: not any("probe" in x for x in d.inventory()["descriptors"]), 30)
     return d.inventory()
 
 
@@ -213,8 +212,7 @@ def a_start_that_fails_says_why(d):
     (d.root / "idle.img").unlink()
     out = d.virsh("create", d.write("b.xml", xml(d, "b").replace("idle.img", "none.img")), status=1)
     assert "none.img': No such file or directory" in out, out
-    after = d.inventory()
-    assert after == before, f"before: {before}\nafter: {after}"
+    same(before, d.inventory())
     assert heard.take() == []
 
 
@@ -231,8 +229,7 @@ def a_destroy_cuts_a_start_short(d):
     d.virsh("destroy", "a")
     assert start.wait(5) == 1
     assert state(d, "a").startswith("shut off")
-    after = d.inventory()
-    assert after == before, f"before: {before}\nafter: {after}"
+    same(before, d.inventory())
 
 
 @test
@@ -345,7 +342,7 @@ def a_qemu_that_stands_still_holds_up_nobody(d):
                 times.append(time.monotonic() - begin)
     times.sort()
     p99 = times[len(times) * 99 // 100]
-    assert p99 < 0.010, f"p99 of {len(times)} reads: {p99 * 1000:.1f} ms"
+    assert p99 < 0.010 * (SANITIZED if d.is_sanitized() else 1), f"p99 of {len(times)} reads: {p99 * 1000:.1f} ms"
     begin = time.monotonic()
     doms[0].destroy()
     assert time.monotonic() - begin < 2

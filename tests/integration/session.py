@@ -5,15 +5,14 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import VMD, VMSH, domain, main, skip, test, wait_for
+from harness import VMD, VMSH, domain, main, need_root, test, wait_for
 
 USER = "nobody"
 
 
 @test
 def a_user_runs_guests_without_privilege():
-    if os.geteuid() != 0:
-        skip("needs root to become somebody else")
+    need_root("to become somebody else")
     who = pwd.getpwnam(USER)
     home = tempfile.mkdtemp(prefix="vmd-session-")
     binaries = tempfile.mkdtemp(prefix="vmd-bin-")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import VMSH, descriptors, domain, main, skip, test, wait_for
+from harness import SANITIZED, VMSH, descriptors, domain, main, skip, test, wait_for
 
 try:
     import libvirt
@@ -15,7 +15,6 @@ except ImportError:
 
 CALLS = 1000
 WORST_MS = 10.0
-SANITIZED = 4  # a sanitizer's build is slower by about so much
 DEVICES = ("<serial type='pty'/><graphics type='vnc' autoport='yes'/>"
            "<interface type='user'><model type='virtio'/></interface>"
            "<memballoon model='virtio'/>")
@@ -56,8 +55,7 @@ def reads_stay_quick_while_a_qemu_hangs(d):
         skip("python3-libvirt is not installed")
     pid = two_guests(d)
     c = libvirt.open(d.uri)
-    with open(f"/proc/{d.pid}/maps") as maps:
-        limit = WORST_MS * (SANITIZED if "libasan" in maps.read() else 1)
+    limit = WORST_MS * (SANITIZED if d.is_sanitized() else 1)
     with stopped(pid):
         for name in ("hung", "well"):
             dom = c.lookupByName(name)

@@ -30,6 +30,18 @@ class Terminal:
         before, self.seen = self.seen.split(text, 1)
         return before
 
+    def type_until(self, keys, text, seconds=30):
+        """Types KEYS again and again: what is typed before a program has taken the terminal is
+        lost."""
+        end = time.monotonic() + seconds
+        while True:
+            self.type(keys)
+            try:
+                return self.until(text, 2)
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+
     def type(self, text):
         os.write(self.fd, text.encode())
 
