@@ -5,7 +5,7 @@ import json
 import subprocess
 import time
 
-from harness import VMSH, domain, guest, main, need, test, wait_for
+from harness import VMSH, domain, guest, main, need, same_words, test, virsh_is_older, wait_for
 from terminal import Terminal
 
 DEVICES = ("<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
@@ -120,10 +120,12 @@ def compare(d):
     for line in READS.format(uuid=uuid).splitlines():
         theirs = run("virsh", "-c", d.uri, line)
         ours = run(VMSH, "-c", d.uri, line)
-        if ours[0] != theirs[0] or ours[2] != theirs[2] or (theirs[1] and not ours[1]):
+        if virsh_is_older() and "doesn't support option" in theirs[1]:
+            continue
+        if not same_words(ours[0], theirs[0]) or ours[2] != theirs[2] or (theirs[1] and not ours[1]):
             differs.append(f"{line}:\n--- virsh {theirs[2]}\n{theirs[0]}{theirs[1]}"
                            f"--- vmsh {ours[2]}\n{ours[0]}{ours[1]}")
-    assert not differs, "\n".join(differs)
+    assert not differs, "\n".join(differs)[:5000]
 
 
 def run(*argv):
@@ -221,8 +223,7 @@ def console(d):
     assert t.status() == 0
     t = Terminal(VMSH, "-c", d.uri, "-e", "^A", "console", "a")
     t.until("Escape character is ^A (Ctrl + A)")
-    t.type("\r")
-    t.until("# ", 30)
+    t.type_until("\r", "# ")
     d.vmsh("destroy", "a")
     assert t.status() == 0
 
