@@ -16,8 +16,21 @@ GUEST_PACKAGES=(busybox-static cpio)
 TEST_PACKAGES=(
     clang libclang-rt-14-dev llvm-14 universal-ctags tini util-linux procps
     libvirt-clients python3-libvirt virtinst swtpm ovmf socat dnsmasq-base nftables libvirt-dev
-    mmdebstrap e2fsprogs
+    mmdebstrap e2fsprogs ca-certificates
 )
+
+# What the second Debian of the tests has (tests/peer/enter), and of which sources it takes the
+# backport: QEMU 10.0 and libvirt 11.3 in place of 7.2 and 9.0.
+PEER_PACKAGES=(
+    qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients python3-libvirt virtinst
+    swtpm swtpm-tools ovmf dnsmasq-base nftables lvm2 iproute2 kmod procps tini python3
+    libglib2.0-0 libjson-c5 libnl-route-3-200 libreadline8 libsystemd0 libxml2 libasan8 libubsan1
+)
+PEER_BACKPORTS="src:qemu src:libvirt src:libvirt-python src:seabios"
+
+# For mmdebstrap: what the host's apt is told of how archives are reached (proxies, dates).
+mapfile -t APT_OPTIONS < <(grep -lsE '^[[:space:]]*Acquire\b' /etc/apt/apt.conf /etc/apt/apt.conf.d/* |
+    sed 's/^/--aptopt=/')
 
 # install_packages PACKAGE...: those that are missing, quietly; says what it does.
 install_packages() {
@@ -47,23 +60,34 @@ install_packages() {
 }
 
 # build_guest DIR: DIR/vmlinuz (Debian's cloud kernel) and DIR/initrd (a busybox that ends in a
-# shell on the serial console). Nothing is installed into the host's own boot folder.
+# shell on the serial console), unless they are there. Nothing is installed into the host's own boot
+# folder. Who asks while another makes it waits.
 build_guest() {
-    local dir=$1 package deb
+    local dir=$1
     mkdir -p "$dir"
-    if [ ! -s "$dir/vmlinuz" ]; then
-        package=$(apt-cache depends --important linux-image-cloud-amd64 2>/dev/null |
-            sed -n 's/^  Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
-        [ -n "$package" ] || { apt-get update -qq; package=$(apt-cache depends --important \
-            linux-image-cloud-amd64 | sed -n 's/^  Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1); }
-        echo "== fetching a kernel for the guest ($package)"
-        (cd "$dir" && apt-get download -qq -o APT::Sandbox::User=root "$package")
-        deb=$(ls "$dir"/linux-image-*.deb)
-        rm -rf "$dir/deb" && mkdir "$dir/deb" && dpkg-deb -x "$deb" "$dir/deb" && rm -f "$deb"
-        build_initrd "$dir"
-        mv "$dir"/deb/boot/vmlinuz-* "$dir/vmlinuz"
-        rm -rf "$dir/deb"
-    fi
+    (
+        flock 8
+        { [ -s "$dir/vmlinuz" ] && [ -s "$dir/initrd" ]; } || fetch_guest "$dir"
+    ) 8>"$dir/lock"
+}
+
+guest_package() {
+    apt-cache depends --important linux-image-cloud-amd64 2>/dev/null |
+        sed -n 's/^  Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
+}
+
+fetch_guest() {
+    local dir=$1 package
+    package=$(guest_package)
+    [ -n "$package" ] || { apt-get update -qq && package=$(guest_package); }
+    [ -n "$package" ] || { echo "apt knows no kernel for a guest" >&2; return 1; }
+    echo "== fetching a kernel for the guest ($package)"
+    rm -rf "$dir/deb" "$dir"/linux-image-*.deb
+    (cd "$dir" && apt-get download -qq -o APT::Sandbox::User=root "$package") || return
+    dpkg-deb -x "$dir"/linux-image-*.deb "$dir/deb" || return
+    build_initrd "$dir" || return
+    mv "$dir"/deb/boot/vmlinuz-* "$dir/vmlinuz" || return
+    rm -rf "$dir/deb" "$dir"/linux-image-*.deb
 }
 
 # The modules a guest of ours needs, in the order they load: the power button and its events, a

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """The same story against vmd and against libvirtd: clients must not see a difference. Needs
 libvirtd and the Python binding; where they are missing the test is skipped."""
-import os
 import pathlib
 import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
-from harness import Daemon, main, need, skip, test  # noqa: E402
+from harness import main, need, need_root, skip, test  # noqa: E402
 
 # What vmd answers on purpose in another way: a prefix of the story's line, and why.
 ON_PURPOSE = {
@@ -53,8 +52,7 @@ def clients_see_no_difference(d):
     libvirt_binding()
     need("libvirtd")
     need("tini")
-    if os.geteuid() != 0:
-        skip("needs root for a libvirtd of its own")
+    need_root("for a libvirtd of its own")
     story = str(HERE / "story.py")
     ours = lines(d.run("/usr/bin/python3", story, d.uri, timeout=180))
     theirs = lines(d.run("unshare", "-mnpf", "--mount-proc", "--propagation", "private", "tini",

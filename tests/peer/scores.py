@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""The corpus beside this tree, given to a real daemon: its scores must not fall. Skips where there is
+no corpus. score.py there says what each measure means."""
+import json
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from harness import SHARED, main, skip, test  # noqa: E402
+
+# kind: least percentage of each measure
+LEAST = {
+    "domain": {"accept": 99, "reject": 95, "exact": 99, "stable": 100},
+    "domainfull": {"accept": 99, "reject": 95, "exact": 99, "stable": 100},
+    "device": {"accept": 99, "reject": 95, "exact": 99},
+    "mutant": {"accept": 97, "reject": 97},
+    "start": {"same machine": 88},
+}
+# measure: its count in score.py's summary, and of how many
+COUNTS = {"accept": ("acc", "o_acc"), "reject": ("rej", "o_rej"), "exact": ("full", "o_acc"),
+          "stable": ("stable", "o_stable"), "same machine": ("same", "o_acc")}
+
+
+def scores(d, kind):
+    """What score.py counted."""
+    program, told = SHARED / "corpus/score.py", d.root / "scores.json"
+    if not program.exists():
+        skip("there is no corpus beside the tree")
+    print("\n".join(f"# {line}" for line in d.run(
+        "/usr/bin/python3", program, "--socket", d.socket, "--kind", kind, "--failures", "5", "--top",
+        "0", "--json", told, timeout=600).splitlines()))
+    return json.loads(told.read_text())["kinds"][0]
+
+
+def add_test(kind, least):
+    def score(d):
+        counts, low = scores(d, kind), []
+        for measure, wanted in least.items():
+            got, of = (counts.get(name, 0) for name in COUNTS[measure])
+            percent = 100 * got / max(of, 1)
+            print(f"# {kind}: {measure} {percent:.1f} %, at least {wanted}")
+            low += [measure] if percent < wanted else []
+        low += [trouble for trouble in ("crash", "timeout", "lost") if counts.get(trouble)]
+        assert not low, f"{kind}: {', '.join(low)}"
+    score.__name__ = f"score_of_{kind}"
+    test(score)
+
+
+for kind_and_least in LEAST.items():
+    add_test(*kind_and_least)
+main()
