@@ -226,17 +226,23 @@ class Daemon:
                             pids.append(int(entry.name))
         return sorted(pids)
 
-    def inventory(self):
+    def inventory(self, at_rest=True):
         """What a VM could leave behind on this host, as comparable text: taken once the daemon
         watches no process any more (QEMUs that end, probes of emulators), or never gets there."""
         with contextlib.suppress(AssertionError):
-            wait_for(self.is_at_rest, 30)
+            wait_for(lambda: not at_rest or self.is_at_rest(), 30)
         return {"processes": self.processes(), "links": links(), "listening": listening(),
-                "files": sorted(str(path.relative_to(self.root)) for top in ("run", "etc", "var/lib")
-                                for path in (self.root / top).rglob("*")),
+                "files": sorted(str(path.relative_to(self.root)) for path in self.files()),
                 "sockets": [name for name in unix_sockets() if str(self.root) in name],
                 "mounts": sorted(line.split()[1] for line in pathlib.Path("/proc/mounts").open()),
                 "descriptors": descriptors(self.pid) if self.process else None}
+
+    def files(self):
+        """The daemon's own, and the sockets anywhere below its root."""
+        for path in self.root.rglob("*"):
+            top = path.relative_to(self.root).parts
+            if top[0] in ("run", "etc") or top[:2] == ("var", "lib") or path.is_socket():
+                yield path
 
     def is_at_rest(self):
         return not self.processes() and not (
@@ -308,6 +314,14 @@ def guest():
     if made.returncode != 0:
         skip(f"no guest could be made: {made.stderr.strip()[-200:]}")
     return GUEST
+
+
+def firmware():
+    """UEFI with variables of its own, as elements of <os>."""
+    code = next((p for p in ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd")
+                 if os.path.exists(p)), None) or skip("no OVMF is installed")
+    return (f"<loader readonly='yes' type='pflash'>{code}</loader>"
+            f"<nvram template='{code.replace('CODE', 'VARS')}'/>")
 
 
 def domain(name, devices="", memory=64, machine="q35", extra="", kernel=None):

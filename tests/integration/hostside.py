@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-from harness import domain, guest, links, main, need, need_own_network, skip, test, wait_for  # noqa: E402
+from harness import domain, firmware, guest, links, main, need, need_own_network, test, wait_for
 
 
 def ip(*argv):
@@ -109,11 +109,8 @@ def a_tpm_has_a_helper(d):
 
 @test
 def the_firmware_keeps_its_variables(d):
-    code = next((p for p in ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd")
-                 if os.path.exists(p)), None) or skip("no OVMF is installed")
-    template = code.replace("CODE", "VARS")
-    text = domain("a").replace("</os>", f"<loader readonly='yes' type='pflash'>{code}</loader>"
-                                        f"<nvram template='{template}'/></os>")
+    text = domain("a").replace("</os>", firmware() + "</os>")
+    template = text.split("template='")[1].split("'")[0]
     d.virsh("define", d.write("a.xml", text))
     d.virsh("start", "--paused", "a")
     made = list((d.root / "var/lib/vmd/qemu/nvram").iterdir())
