@@ -16,7 +16,7 @@ GUEST_PACKAGES=(busybox-static cpio)
 TEST_PACKAGES=(
     clang libclang-rt-14-dev llvm-14 universal-ctags tini util-linux procps
     libvirt-clients python3-libvirt virtinst swtpm ovmf socat dnsmasq-base nftables libvirt-dev
-    mmdebstrap e2fsprogs ca-certificates
+    libxml2-utils mmdebstrap e2fsprogs ca-certificates
 )
 
 # What the second Debian of the tests has (tests/peer/enter), and of which sources it takes the

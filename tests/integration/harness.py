@@ -34,7 +34,7 @@ QEMU = os.environ.get("VMD_TEST_QEMU") or shutil.which("qemu-system-x86_64")
 SHARED = SOURCE.parent / "shared"
 GUEST = pathlib.Path(os.environ.get("VMD_TEST_GUEST", "/var/tmp/vmd-test-guest"))
 
-OUTER_NETWORK = os.environ.get("VMD_TEST_OUTER_NETWORK")  # set where ours is our own
+OUTER_NETWORK = os.environ.get("VMD_TEST_OUTER_NETWORK")  # a descriptor, where ours is our own
 
 # What a sanitizer finds ends the program, whoever runs the tests.
 os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1")
@@ -308,9 +308,10 @@ def descriptors(pid):
 
 def guest():
     """Folder with vmlinuz and initrd of a small Linux, made once by whoever needs it first."""
-    outside = ["nsenter", f"--net={OUTER_NETWORK}"] if OUTER_NETWORK else []
+    outside = ["nsenter", f"--net=/proc/self/fd/{OUTER_NETWORK}"] if OUTER_NETWORK else []
     made = subprocess.run([*outside, "bash", "-c", '. tools/deps.sh && build_guest "$1"', "-", GUEST],
-                          cwd=SOURCE, capture_output=True, text=True)
+                          cwd=SOURCE, capture_output=True, text=True,
+                          pass_fds=[int(OUTER_NETWORK)] if OUTER_NETWORK else [])
     if made.returncode != 0:
         skip(f"no guest could be made: {made.stderr.strip()[-200:]}")
     return GUEST
@@ -355,6 +356,8 @@ def run_one(function):
     try:
         daemon.start()
         function(daemon)
+    except Skip:
+        raise
     except BaseException:
         print("# daemon log:\n" + "\n".join(f"#   {line}" for line in daemon.tail().splitlines()))
         raise
@@ -362,18 +365,20 @@ def run_one(function):
         daemon.clean()
 
 
-def in_own_network():
-    """Runs this program again in a network namespace of its own, so that neither the host's links and
-    ports nor another test are in the way. False where there can be none."""
+def enter_namespaces():
+    """Runs this program again in namespaces of its own, where they can be made: neither the host's
+    links and ports nor another test are in its way, and what it leaves running ends with it."""
     if OUTER_NETWORK:
-        return True
-    if subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True).returncode:
-        return False
+        return
+    unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if subprocess.run([*unshare, "true"], capture_output=True).returncode:
+        return
     outer = os.open("/proc/self/ns/net", os.O_RDONLY)  # the guest's kernel comes over it
     os.set_inheritable(outer, True)
-    os.environ["VMD_TEST_OUTER_NETWORK"] = f"/proc/{os.getpid()}/fd/{outer}"
-    os.execvp("unshare", ["unshare", "--net", "--mount", "sh", "-c",
-                          "mount -t sysfs none /sys && ip link set lo up && exec \"$@\"", "-",
+    os.environ["VMD_TEST_OUTER_NETWORK"] = str(outer)
+    init = ["tini", "-s", "--"] if shutil.which("tini") else []
+    os.execvp("unshare", [*unshare, "sh", "-c",
+                          "mount -t sysfs none /sys && ip link set lo up && exec \"$@\"", "-", *init,
                           sys.executable, *sys.argv])
 
 
@@ -384,7 +389,7 @@ def need_own_network():
 
 def main():
     """Runs the tests named on the command line, or all, and prints TAP."""
-    in_own_network()
+    enter_namespaces()
     chosen = [t for t in TESTS if not sys.argv[1:] or t.__name__ in sys.argv[1:]]
     print(f"1..{len(chosen)}")
     for number, function in enumerate(chosen, 1):

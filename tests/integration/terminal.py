@@ -45,10 +45,12 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def status(self):
-        """Reads to the end and reaps it."""
+    def status(self, seconds=30):
+        """Reads to the end and reaps it; what does not end is hung up on."""
+        end = time.monotonic() + seconds
         try:
-            while os.read(self.fd, 4096):
+            while select.select([self.fd], [], [], max(0, end - time.monotonic()))[0] and \
+                    os.read(self.fd, 4096):
                 pass
         except OSError:
             pass

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The same story against vmd and against libvirtd: clients must not see a difference. Needs
 libvirtd and the Python binding; where they are missing the test is skipped."""
+import concurrent.futures
 import pathlib
 import subprocess
 import sys
@@ -54,9 +55,11 @@ def clients_see_no_difference(d):
     need("tini")
     need_root("for a libvirtd of its own")
     story = str(HERE / "story.py")
-    ours = lines(d.run("/usr/bin/python3", story, d.uri, timeout=180))
-    theirs = lines(d.run("unshare", "-mnpf", "--mount-proc", "--propagation", "private", "tini",
-                         "-s", "--", "bash", "-c", LIBVIRTD, "-", story, timeout=240))
+    with concurrent.futures.ThreadPoolExecutor() as both:
+        ours = both.submit(d.run, "/usr/bin/python3", story, d.uri, timeout=300)
+        theirs = both.submit(d.run, "unshare", "-mnpf", "--mount-proc", "--propagation", "private",
+                             "tini", "-s", "--", "bash", "-c", LIBVIRTD, "-", story, timeout=300)
+    ours, theirs = lines(ours.result()), lines(theirs.result())
     differ = 0
     for mine, other in zip(ours, theirs):
         if mine != other and not any(mine.startswith(p) for p in ON_PURPOSE):
