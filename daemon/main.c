@@ -35,6 +35,21 @@ lock_holder(int fd, char *ret_text, gsize size)
     g_strchomp(ret_text);
 }
 
+#define LOCK_WAIT_MS 2000
+
+/* A daemon that was killed while it started a QEMU leaves a child that holds the lock until it has
+ * become that QEMU: only then can recovery find it, so the boot waits for that. */
+static gboolean
+lock_wait(int fd)
+{
+    for (int ms = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; ms++) {
+        if (errno != EWOULDBLOCK || ms == LOCK_WAIT_MS)
+            return FALSE;
+        g_usleep(1000);
+    }
+    return TRUE;
+}
+
 /* The descriptor is kept until the process ends: the lock goes with it. */
 static gboolean
 lock_take(const char *run, int *ret_fd, GError **err)
@@ -45,7 +60,7 @@ lock_take(const char *run, int *ret_fd, GError **err)
 
     if (fd < 0)
         return fail_errno(err, errno, "cannot open %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    if (!lock_wait(fd)) {
         if (errno != EWOULDBLOCK)
             return fail_errno(err, errno, "cannot lock %s", path);
         lock_holder(fd, text, sizeof(text));

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -90,6 +91,8 @@ child_place_fds(Plan *plan)
     }
 }
 
+/* Not before exec: the daemon's lock is among them, and tells the next daemon that a child is on
+ * its way. */
 static void
 child_close_rest(Plan *plan)
 {
@@ -98,11 +101,11 @@ child_close_rest(Plan *plan)
     for (gsize i = 0; i < plan->n_fds; i++) {
         guint kept = plan->fds[i].as;
 
-        if (kept > next && close_range(next, kept - 1, 0) < 0)
+        if (kept > next && close_range(next, kept - 1, CLOSE_RANGE_CLOEXEC) < 0)
             child_fail(plan, "close descriptors for");
         next = kept + 1;
     }
-    if (close_range(next, ~0U, 0) < 0)
+    if (close_range(next, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         child_fail(plan, "close descriptors for");
 }
 
