@@ -4,8 +4,7 @@
 #include "qemu_priv.h"
 
 typedef struct Starting {
-    DomainDef *def;     /* to run instead of the persistent one; NULL: that one */
-    gboolean transient; /* the Vm was made for this run */
+    DomainDef *def; /* to run instead of the persistent one; NULL: that one */
 } Starting;
 
 static void
@@ -30,7 +29,6 @@ drop_scaffold(Run *run)
 static void
 start_failed(Vm *vm, Ask *a, const GError *why)
 {
-    Starting *s = a->data;
     g_autoptr(GError) err = NULL;
 
     if (vm->run->lost) {
@@ -45,7 +43,7 @@ start_failed(Vm *vm, Ask *a, const GError *why)
     run_free(g_steal_pointer(&vm->run));
     registry_set_id(qemu_vms, &vm->obj, -1);
     vm_enter(vm, VM_SHUTOFF, SHUTOFF_FAILED);
-    if (s->transient)
+    if (!vm->persistent) /* made for this run, or undefined during it */
         vm_remove(vm);
     ask_end(a, err);
 }
@@ -92,6 +90,9 @@ start_run(Ask *a, GError **err)
 
     if (vm->run)
         return fail(err, ERR_OPERATION_INVALID, "domain is already running");
+    /* It may have waited for an end that took the domain along. */
+    if (vm_find_uuid(vm->obj.uuid) != vm || (!s->def && !vm->persistent))
+        return fail(err, ERR_NO_DOMAIN, "domain '%s' was undefined meanwhile", vm->obj.name);
     live = s->def ? g_steal_pointer(&s->def) : domain_copy(define_get(vm));
     vm->run = run_new(vm, live, err);
     if (!vm->run) {
@@ -139,12 +140,14 @@ on_created(Vm *vm, const GError *err, gpointer user)
 {
     g_autofree Creation *c = user;
 
+    if (err && !vm->persistent && !vm->run) /* it was refused before there was anything to undo */
+        vm_remove(vm);
     c->done(err ? NULL : vm, err, c->user);
 }
 
 /* The Vm that def will run as: the one of that name and UUID, or a new one. */
 static Vm *
-find_or_add(const DomainDef *def, gboolean *ret_new, GError **err)
+find_or_add(const DomainDef *def, GError **err)
 {
     Vm *vm;
 
@@ -154,7 +157,6 @@ find_or_add(const DomainDef *def, gboolean *ret_new, GError **err)
         fail(err, ERR_OPERATION_INVALID, "domain is already active as '%s'", vm->obj.name);
         return NULL;
     }
-    *ret_new = !vm;
     return vm ? vm : vm_add(def->name, def->uuid, err);
 }
 
@@ -164,8 +166,7 @@ vm_create(const char *xml, guint flags, Asker who, VmDone done, gpointer user)
     g_autoptr(GError) err = NULL;
     g_autoptr(DomainDef) def = domain_parse(xml, -1, flags & VM_START_VALIDATE ? DEF_VALIDATE : 0,
                                             emulator_context(), &err);
-    gboolean transient = FALSE;
-    Vm *vm = def ? find_or_add(def, &transient, &err) : NULL;
+    Vm *vm = def ? find_or_add(def, &err) : NULL;
     Creation *c;
     Starting *s;
 
@@ -176,6 +177,6 @@ vm_create(const char *xml, guint flags, Asker who, VmDone done, gpointer user)
     c = g_new(Creation, 1);
     *c = (Creation){ done, user };
     s = g_new0(Starting, 1);
-    *s = (Starting){ g_steal_pointer(&def), transient };
+    *s = (Starting){ g_steal_pointer(&def) };
     vm_ask(vm, &start_kind, flags, s, starting_free, who, on_created, c);
 }
