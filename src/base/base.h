@@ -59,7 +59,8 @@ typedef enum Err {
     ERR_INVALID_POOL,
     ERR_INVALID_VOLUME,
     ERR_VOLUME_EXISTS,
-    ERR_OPERATION_INVALID,  /* wrong state: not running, already running */
+    ERR_OPERATION_INVALID,  /* wrong state: already running, being stopped */
+    ERR_NOT_RUNNING,        /* the same of what needs a running domain */
     ERR_CONFIG_UNSUPPORTED, /* the definition asks for what cannot be had */
     ERR_TIMEOUT,
     ERR_ARG_UNSUPPORTED,

@@ -6,6 +6,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netlink/route/link.h>
+#include <netlink/route/neighbour.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -13,8 +14,10 @@
 /* libnl's headers know nothing of GLib's cleanup. */
 typedef struct nl_sock NlSock;
 typedef struct rtnl_link NlLink;
+typedef struct nl_cache NlCache;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NlSock, nl_socket_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NlLink, rtnl_link_put)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NlCache, nl_cache_free)
 
 static NlSock *
 route_open(GError **err)
@@ -162,4 +165,48 @@ link_stats(const char *name, LinkStats *ret_stats, GError **err)
         .tx_drop = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED),
     };
     return TRUE;
+}
+
+/* ---- neighbours */
+
+typedef struct Neighbours {
+    const guint8 *mac;
+    GPtrArray *found;
+} Neighbours;
+
+static void
+take_neighbour(struct nl_object *o, void *user)
+{
+    Neighbours *n = user;
+    struct rtnl_neigh *neighbour = (struct rtnl_neigh *)o;
+    struct nl_addr *link = rtnl_neigh_get_lladdr(neighbour);
+    struct nl_addr *address = rtnl_neigh_get_dst(neighbour);
+    char text[64], *slash;
+
+    if (!link || !address || nl_addr_get_len(link) != 6 ||
+        memcmp(nl_addr_get_binary_addr(link), n->mac, 6) != 0)
+        return;
+    nl_addr2str(address, text, sizeof(text));
+    if ((slash = strchr(text, '/')))
+        *slash = '\0';
+    g_ptr_array_add(n->found, g_strdup(text));
+}
+
+GPtrArray *
+neighbours_of(const guint8 mac[6], GError **err)
+{
+    g_autoptr(NlSock) sock = route_open(err);
+    g_autoptr(NlCache) cache = NULL;
+    Neighbours n = { .mac = mac };
+    int rc;
+
+    if (!sock)
+        return NULL;
+    if ((rc = rtnl_neigh_alloc_cache(sock, &cache)) < 0) {
+        fail(err, ERR_SYSTEM, "cannot list the host's neighbours: %s", nl_geterror(rc));
+        return NULL;
+    }
+    n.found = g_ptr_array_new_with_free_func(g_free);
+    nl_cache_foreach(cache, take_neighbour, &n);
+    return n.found;
 }

@@ -30,3 +30,7 @@ typedef struct LinkStats {
 } LinkStats;
 /* As the host sees it: what a guest sends is received by its tap. */
 gboolean link_stats(const char *name, LinkStats *ret_stats, GError **err);
+
+/* Addresses of neighbours with this MAC address, as text: what the host has spoken with lately.
+ * GPtrArray of char *; free with g_ptr_array_unref. */
+GPtrArray *neighbours_of(const guint8 mac[6], GError **err);

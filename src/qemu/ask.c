@@ -158,7 +158,7 @@ gboolean
 vm_abort_job(Vm *vm, GError **err)
 {
     if (!vm->run)
-        return fail(err, ERR_OPERATION_INVALID, "domain is not running");
+        return fail(err, ERR_NOT_RUNNING, "domain is not running");
     if (!vm->jobs)
         return fail(err, ERR_OPERATION_INVALID, "no job is active on the domain");
     return job_cancel(vm->jobs, "the job was aborted", err);

@@ -57,17 +57,6 @@ vm_resume(Vm *vm, Asker who, VmDone done, gpointer user)
 enum { BY_ACPI = 1 << 0, BY_AGENT = 1 << 1 };
 
 static gboolean
-has_agent_channel(const DomainDef *live)
-{
-    GPtrArray *channels = live->devices.channels;
-
-    for (guint i = 0; channels && i < channels->len; i++)
-        if (g_strcmp0(((CharDef *)channels->pdata[i])->name, "org.qemu.guest_agent.0") == 0)
-            return TRUE;
-    return FALSE;
-}
-
-static gboolean
 press_power(Ask *a, gboolean then_reboot, GError **err)
 {
     if (a->flags & ~(guint)(BY_ACPI | BY_AGENT))
@@ -75,10 +64,8 @@ press_power(Ask *a, gboolean then_reboot, GError **err)
                     "unsupported flags (0x%x): only ACPI and the guest agent "
                     "can press the button",
                     a->flags);
-    if (a->flags == BY_AGENT && has_agent_channel(a->vm->run->live))
-        return fail(err, ERR_AGENT_UNRESPONSIVE, "QEMU guest agent is not connected");
     if (a->flags == BY_AGENT)
-        return fail(err, ERR_ARG_UNSUPPORTED, "QEMU guest agent is not configured");
+        return vm_agent_check(a->vm, err);
     a->vm->run->rebooting = then_reboot;
     ask_call(a, "system_powerdown", NULL, NULL);
     return TRUE;

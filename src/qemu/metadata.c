@@ -37,7 +37,7 @@ vm_resolve_impact(const Vm *vm, guint *impact, GError **err)
     if (!(*impact & (IMPACT_LIVE | IMPACT_CONFIG)))
         *impact |= vm->run ? IMPACT_LIVE : IMPACT_CONFIG;
     if (*impact & IMPACT_LIVE && !vm->run)
-        return fail(err, ERR_OPERATION_INVALID, "domain is not running");
+        return fail(err, ERR_NOT_RUNNING, "domain is not running");
     if (*impact & IMPACT_CONFIG && !vm->persistent)
         return fail(err, ERR_OPERATION_INVALID,
                     "transient domains do not have any persistent config");

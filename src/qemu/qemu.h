@@ -105,7 +105,7 @@ enum {
 };
 #define VM_STATS_DONE                                                                              \
     (VM_STATS_STATE | VM_STATS_CPU_TOTAL | VM_STATS_BALLOON | VM_STATS_VCPU | VM_STATS_INTERFACE | \
-     VM_STATS_BLOCK)
+     VM_STATS_BLOCK | VM_STATS_IOTHREAD)
 
 /* Asks the QEMUs of these VMs (GPtrArray of Vm) for the counters of these groups, all at once, and
  * calls done when all have answered or after 5 ms, whatever comes first; a QEMU that did not answer
@@ -132,6 +132,28 @@ typedef struct VmNetStats {
     gint64 rx_bytes, rx_packets, rx_errs, rx_drop, tx_bytes, tx_packets, tx_errs, tx_drop;
 } VmNetStats;
 gboolean vm_net_stats(Vm *vm, const char *device, VmNetStats *ret_stats, GError **err);
+
+/* What is known of a guest's interface: GPtrArray of VmAddresses of the running VM's interfaces
+ * that have an address. The numbers are virDomainInterfaceAddressesSource's. */
+typedef enum VmAddressSource { VM_BY_LEASE, VM_BY_AGENT, VM_BY_ARP } VmAddressSource;
+typedef struct VmAddresses {
+    char *name; /* of the host's end, or the MAC address where there is none */
+    char *mac;
+    GPtrArray *addresses; /* of char * */
+} VmAddresses;
+GPtrArray *vm_addresses(Vm *vm, guint source, GError **err);
+/* FALSE, always: there is no agent, it is not there, or vmd does not speak with it (agent.c). */
+gboolean vm_agent_check(Vm *vm, GError **err);
+/* Which disks have failed: GArray of VmDiskError, from the last refresh. */
+typedef struct VmDiskError {
+    const char *disk; /* borrowed */
+    int error;        /* virDomainDiskErrorCode: unspecified 1, no space 2 */
+} VmDiskError;
+GArray *vm_disk_errors(Vm *vm);
+/* FALSE when the running VM has no such disk. */
+gboolean vm_has_disk(Vm *vm, const char *disk, GError **err);
+/* User and system time of the running VM, in ns. */
+gboolean vm_cpu_times(Vm *vm, guint64 *ret_user, guint64 *ret_system, GError **err);
 
 /* virDomainMemoryStatTags. */
 typedef struct VmMemoryStat {
@@ -168,6 +190,9 @@ gboolean vm_set_autostart(Vm *vm, gboolean on, GError **err);
 gboolean vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char *uri,
                          guint impact, GError **err);
 
+/* What becomes of it: type and action are virDomainLifecycle's and virDomainLifecycleAction's. */
+gboolean vm_set_lifecycle(Vm *vm, guint type, guint action, guint impact, GError **err);
+
 /* One device more, less, or changed. flags: virDomainDeviceModifyFlags (current 0, live 1, config
  * 2, force 4: open a locked tray). */
 void vm_attach_device(Vm *vm, const char *xml, guint flags, Asker who, VmDone done, gpointer user);
@@ -187,11 +212,43 @@ enum {
 };
 gboolean vm_vcpu_count(Vm *vm, guint flags, guint *ret_count, GError **err);
 gboolean vm_set_vcpus(Vm *vm, guint count, guint flags, GError **err);
+/* Plugs and unplugs single processors of the persistent definition. */
+gboolean vm_set_vcpu(Vm *vm, const Bitmap *vcpus, gboolean on, guint impact, GError **err);
 /* virDomainMemoryModFlags (live 1, config 2). */
 enum { VM_MEMORY_MAXIMUM = 1 << 2 };
 void vm_set_memory(Vm *vm, guint64 kib, guint flags, Asker who, VmDone done, gpointer user);
 /* How often the balloon counts the guest's memory, in seconds; 0: never. */
 void vm_set_memory_period(Vm *vm, int seconds, guint impact, Asker who, VmDone done, gpointer user);
+
+/* ---- how much of the host it may use (limits.c) ---- */
+
+typedef enum VmLimits {
+    VM_LIMITS_SCHEDULER,
+    VM_LIMITS_BLKIO,
+    VM_LIMITS_MEMORY,
+    VM_LIMITS_NUMA,
+    VM_LIMITS_INTERFACE, /* device: name or MAC address */
+    VM_LIMITS_BLOCK,     /* device: target or source */
+} VmLimits;
+gboolean vm_limits(Vm *vm, VmLimits kind, const char *device, guint impact, Params *params,
+                   GError **err);
+/* Takes the params' content. */
+void vm_set_limits(Vm *vm, VmLimits kind, const char *device, Params *params, guint impact,
+                   Asker who, VmDone done, gpointer user);
+
+/* ---- which processors it may run on, threads for its disks (pin.c) ---- */
+
+typedef enum VmThread { VM_THREAD_VCPU, VM_THREAD_EMULATOR, VM_THREAD_IOTHREAD } VmThread;
+/* The host's processors that a thread may use, borrowed; NULL: all. id: number of the vcpu. */
+gboolean vm_pin(Vm *vm, VmThread thread, guint id, guint impact, const Bitmap **ret_cpus,
+                GError **err);
+gboolean vm_set_pin(Vm *vm, VmThread thread, guint id, const Bitmap *cpus, guint impact,
+                    GError **err);
+/* GArray of guint: the numbers of its iothreads. */
+GArray *vm_iothreads(Vm *vm, guint impact, GError **err);
+gboolean vm_add_iothread(Vm *vm, guint id, guint impact, GError **err);
+gboolean vm_del_iothread(Vm *vm, guint id, guint impact, GError **err);
+gboolean vm_set_iothread(Vm *vm, guint id, const Params *params, guint impact, GError **err);
 
 /* virDomainCreateFlags bits. */
 enum {

@@ -178,6 +178,12 @@ typedef struct Image {
     gboolean write, shared;
 } Image;
 
+typedef struct Iothread {
+    guint id;
+    pid_t tid;
+    guint64 poll_max, poll_grow, poll_shrink; /* ns, factors */
+} Iothread;
+
 typedef struct Counters Counters; /* stats.c */
 typedef struct Consoles Consoles; /* console.c */
 
@@ -209,6 +215,7 @@ typedef struct Run {
     guint taint;         /* bits of virDomainTaintFlags */
     guint64 balloon_kib; /* 0: unknown */
     GArray *vcpu_tids;   /* pid_t by vcpu number; 0: unplugged */
+    GArray *iothreads;   /* of Iothread */
     GArray *images;      /* of Image */
     GArray *ports;       /* guint16, leased */
     struct {             /* only during start */
@@ -370,6 +377,10 @@ void vmlog_watch(gboolean on); /* rotates the logs of running VMs now and then *
 /* What devices are told once QEMU is there: limits, links that are down (tell.c). A row of start.
  */
 StepResult tell_devices(Flow *f, gpointer obj, GError **err);
+/* The arguments of block_set_io_throttle for a disk with <iotune>. */
+json_object *tell_limits(const DiskDef *disk);
+/* Every thread goes to the processors that the definition names (pin.c). A row of start. */
+StepResult pin_threads(Flow *f, gpointer obj, GError **err);
 /* Fills in an automatic CID (vsock.c). vsock may be NULL. */
 gboolean vsock_choose(VsockDef *vsock, GError **err);
 /* start's helpers: swtpm, and the guest's own copy of the firmware's variables (helpers.c) */
@@ -378,11 +389,14 @@ StepResult helpers_stop(Flow *f, gpointer obj);
 char *helpers_tpm_socket(const char *run_dir); /* where swtpm listens */
 /* Finds the images below the disks' own and writes them into the live definition (chain.c). */
 gboolean chain_fill(DomainDef *live, GError **err);
-/* Readers of query-cpus-fast and query-chardev. */
+/* Readers of query-cpus-fast, query-iothreads and query-chardev. */
 gboolean take_vcpus(gpointer obj, json_object *ret, GError **err);
+gboolean take_iothreads(gpointer obj, json_object *ret, GError **err); /* pin.c */
 gboolean take_chardevs(gpointer obj, json_object *ret, GError **err);
 
 /* stats.c, console.c */
+/* The interface of that device name or MAC address; NULL with an error. */
+const NetDef *net_find(const DomainDef *def, const char *name, GError **err);
 /* What QEMU says of a chardev ("charserial0"): the pseudo-terminal that it opened (NULL: none), and
  * whether the guest has it open. */
 void consoles_learn(DomainDef *live, const char *label, const char *pty, gboolean open);

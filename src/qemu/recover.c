@@ -257,6 +257,16 @@ on_vcpus_now(json_object *ret, const GError *err, gpointer user)
     object_unref(vm);
 }
 
+static void
+on_iothreads_now(json_object *ret, const GError *err, gpointer user)
+{
+    Vm *vm = user;
+
+    if (!err && vm->run)
+        take_iothreads(vm, ret, NULL);
+    object_unref(vm);
+}
+
 /* Its answers come whenever QEMU gets to them; until then the saved state stands. */
 static void
 resume_talk(Vm *vm)
@@ -271,6 +281,7 @@ resume_talk(Vm *vm)
     qmp_call(vm->run->qmp, "query-status", NULL, on_state, object_ref(vm));
     qmp_call(vm->run->qmp, "query-balloon", NULL, on_balloon_now, object_ref(vm));
     qmp_call(vm->run->qmp, "query-cpus-fast", NULL, on_vcpus_now, object_ref(vm));
+    qmp_call(vm->run->qmp, "query-iothreads", NULL, on_iothreads_now, object_ref(vm));
     qmp_call(vm->run->qmp, "query-chardev", NULL, on_chardevs_now, object_ref(vm));
 }
 

@@ -134,7 +134,7 @@ picture_run(Ask *a, GError **err)
     fd_auto out = -1;
 
     if (!find_head(a->vm->run->live, p->screen, &alias, &head))
-        return fail(err, ERR_INVALID_ARG, "no screen to take a screenshot from (screen %u)",
+        return fail(err, ERR_OPERATION_INVALID, "no screen to take a screenshot from (screen %u)",
                     p->screen);
     if (!open_ends(a->vm->run, &p->fd, &out, err))
         return FALSE;

@@ -14,6 +14,7 @@ typedef struct BlockCounters {
     VmBlockStats stats;
     VmBlockInfo info;
     gboolean has_info;
+    int error; /* virDomainDiskErrorCode; 0: none */
 } BlockCounters;
 
 struct Counters {
@@ -95,6 +96,17 @@ take_block_stats(Run *run, json_object *ret)
     }
 }
 
+static int
+error_of(json_object *row)
+{
+    enum { NONE, UNSPECIFIED, NO_SPACE };
+    const char *status = json_str(row, "io-status");
+
+    if (!status || strcmp(status, "ok") == 0)
+        return NONE;
+    return strcmp(status, "nospace") == 0 ? NO_SPACE : UNSPECIFIED;
+}
+
 static void
 take_block_info(Run *run, json_object *ret)
 {
@@ -103,6 +115,8 @@ take_block_info(Run *run, json_object *ret)
         json_object *image = json_at(row, "inserted.image");
         BlockCounters *b = block_of(run, row);
 
+        if (b)
+            b->error = error_of(row);
         if (!b || !image)
             continue;
         b->info.capacity = (guint64)json_int(image, "virtual-size", 0);
@@ -331,7 +345,7 @@ vm_vcpus(Vm *vm, GError **err)
     GArray *list;
 
     if (!vm->run || !vm->run->complete) {
-        fail(err, ERR_OPERATION_INVALID, "domain is not running");
+        fail(err, ERR_NOT_RUNNING, "domain is not running");
         return NULL;
     }
     list = g_array_new(FALSE, TRUE, sizeof(VmVcpu));
@@ -452,7 +466,7 @@ vm_block_stats(Vm *vm, const char *name, VmBlockStats *ret_stats, GError **err)
     gboolean found = !name[0];
 
     if (!vm->run || !vm->run->complete)
-        return fail(err, ERR_OPERATION_INVALID, "domain is not running");
+        return fail(err, ERR_NOT_RUNNING, "domain is not running");
     for (guint i = 0; disks && i < disks->len; i++) {
         const DiskDef *disk = disks->pdata[i];
         const BlockCounters *b = counters_of(vm->run, disk);
@@ -469,12 +483,41 @@ vm_block_stats(Vm *vm, const char *name, VmBlockStats *ret_stats, GError **err)
     return TRUE;
 }
 
+gboolean
+vm_has_disk(Vm *vm, const char *name, GError **err)
+{
+    GPtrArray *disks = vm_def(vm)->devices.disks;
+
+    for (guint i = 0; disks && i < disks->len; i++) {
+        const DiskDef *disk = disks->pdata[i];
+        if (g_strcmp0(disk->target, name) == 0 || g_strcmp0(disk->source.path, name) == 0)
+            return TRUE;
+    }
+    return fail(err, ERR_INVALID_ARG, "disk '%s' not found in domain", name);
+}
+
+GArray *
+vm_disk_errors(Vm *vm)
+{
+    GArray *errors = g_array_new(FALSE, FALSE, sizeof(VmDiskError));
+    GPtrArray *disks = vm->run ? vm->run->live->devices.disks : NULL;
+
+    for (guint i = 0; disks && i < disks->len; i++) {
+        const DiskDef *disk = disks->pdata[i];
+        const BlockCounters *b = counters_of(vm->run, disk);
+        VmDiskError e = { disk->target, b ? b->error : 0 };
+        if (e.error)
+            g_array_append_val(errors, e);
+    }
+    return errors;
+}
+
 /* ---- links */
 
-static const NetDef *
-find_net(const DomainDef *live, const char *name)
+const NetDef *
+net_find(const DomainDef *def, const char *name, GError **err)
 {
-    GPtrArray *nets = live->devices.nets;
+    GPtrArray *nets = def->devices.nets;
 
     for (guint i = 0; nets && i < nets->len; i++) {
         const NetDef *net = nets->pdata[i];
@@ -484,6 +527,7 @@ find_net(const DomainDef *live, const char *name)
         if (g_strcmp0(net->ifname, name) == 0 || g_ascii_strcasecmp(mac, name) == 0)
             return net;
     }
+    fail(err, ERR_INVALID_ARG, "'%s' is not a known interface", name);
     return NULL;
 }
 
@@ -514,10 +558,10 @@ vm_net_stats(Vm *vm, const char *device, VmNetStats *ret_stats, GError **err)
     const NetDef *net;
 
     if (!vm->run || !vm->run->complete)
-        return fail(err, ERR_OPERATION_INVALID, "domain is not running");
-    net = find_net(vm->run->live, device);
+        return fail(err, ERR_NOT_RUNNING, "domain is not running");
+    net = net_find(vm->run->live, device, err);
     if (!net)
-        return fail(err, ERR_INVALID_ARG, "'%s' is not a known interface", device);
+        return FALSE;
     if (!net->ifname)
         return fail(err, ERR_INTERNAL, "Interface name not provided");
     return read_net(net->ifname, ret_stats, err);
@@ -530,6 +574,19 @@ stats_state(Vm *vm, Params *p)
 {
     params_add_int(p, (gint32)vm->state, "state.state");
     params_add_int(p, vm->reason, "state.reason");
+}
+
+gboolean
+vm_cpu_times(Vm *vm, guint64 *ret_user, guint64 *ret_system, GError **err)
+{
+    g_autofree char *folder = vm->run ? g_strdup_printf("/proc/%d", (int)vm->run->pid) : NULL;
+    ThreadTimes t;
+
+    if (!folder || !vm->run->complete || !read_stat(folder, &t))
+        return fail(err, ERR_NOT_RUNNING, "domain is not running");
+    *ret_user = t.user_ns;
+    *ret_system = t.system_ns;
+    return TRUE;
 }
 
 static void
@@ -628,9 +685,9 @@ stats_one_block(const BlockCounters *b, guint i, Params *p)
     params_add_ullong(p, (guint64)s->wr_ns, "block.%u.wr.times", i);
     params_add_ullong(p, (guint64)s->flush_req, "block.%u.fl.reqs", i);
     params_add_ullong(p, (guint64)s->flush_ns, "block.%u.fl.times", i);
-    params_add_ullong(p, b->info.allocation, "block.%u.allocation", i);
-    if (!b->has_info)
+    if (!b->has_info) /* an empty drive */
         return;
+    params_add_ullong(p, b->info.allocation, "block.%u.allocation", i);
     params_add_ullong(p, b->info.capacity, "block.%u.capacity", i);
     params_add_ullong(p, b->info.physical, "block.%u.physical", i);
 }
@@ -654,13 +711,30 @@ stats_block(Vm *vm, Params *p)
     }
 }
 
+static void
+stats_iothread(Vm *vm, Params *p)
+{
+    GArray *threads = vm->run && vm->run->complete ? vm->run->iothreads : NULL;
+
+    if (!threads || threads->len == 0)
+        return;
+    params_add_uint(p, threads->len, "iothread.count");
+    for (guint i = 0; i < threads->len; i++) {
+        const Iothread *t = &g_array_index(threads, Iothread, i);
+        params_add_ullong(p, t->poll_max, "iothread.%u.poll-max-ns", t->id);
+        params_add_ullong(p, t->poll_grow, "iothread.%u.poll-grow", t->id);
+        params_add_ullong(p, t->poll_shrink, "iothread.%u.poll-shrink", t->id);
+    }
+}
+
 static const struct {
     guint group;
     void (*add)(Vm *vm, Params *p);
 } bulk_rows[] = {
-    { VM_STATS_STATE, stats_state },     { VM_STATS_CPU_TOTAL, stats_cpu },
-    { VM_STATS_BALLOON, stats_balloon }, { VM_STATS_VCPU, stats_vcpu },
-    { VM_STATS_INTERFACE, stats_net },   { VM_STATS_BLOCK, stats_block },
+    { VM_STATS_STATE, stats_state },       { VM_STATS_CPU_TOTAL, stats_cpu },
+    { VM_STATS_BALLOON, stats_balloon },   { VM_STATS_VCPU, stats_vcpu },
+    { VM_STATS_INTERFACE, stats_net },     { VM_STATS_BLOCK, stats_block },
+    { VM_STATS_IOTHREAD, stats_iothread },
 };
 
 void

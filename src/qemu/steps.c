@@ -507,6 +507,7 @@ read_back(Flow *f, gpointer obj, GError **err)
     static const QmpRow rows[] = {
         { "query-chardev", NULL, NULL, take_chardevs, FALSE },
         { "query-cpus-fast", NULL, NULL, take_vcpus, FALSE },
+        { "query-iothreads", NULL, NULL, take_iothreads, FALSE },
         { "set-action", ends_on_reboot, reboot_args, NULL, FALSE },
         { "balloon", wants_balloon, balloon_args, NULL, TRUE },
         { "qom-set", wants_balloon_stats, balloon_stats_args, NULL, TRUE },
@@ -642,6 +643,7 @@ static const Step start_steps[] = {
     { "spawn qemu", spawn_qemu, stop_qemu },
     { "greet monitor", greet_monitor, NULL },
     { "read back", read_back, NULL },
+    { "pin threads", pin_threads, NULL },
     { "set passwords", set_passwords, NULL },
     { "tell devices", tell_devices, NULL },
     { "save status", save_status, NULL },

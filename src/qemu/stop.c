@@ -239,7 +239,7 @@ destroy_run(Ask *a, GError **err)
         return TRUE;
     }
     if (!run)
-        return fail(err, ERR_OPERATION_INVALID, "domain is not running");
+        return fail(err, ERR_NOT_RUNNING, "domain is not running");
     run->why = (StopWhy){ SHUTOFF_DESTROYED, STOPPED_DESTROYED };
     if (a->flags & VM_DESTROY_GRACEFUL && run->process) {
         run->graceful_destroy = a;

@@ -57,8 +57,8 @@ add_number(json_object *o, const char *name, guint64 value, gboolean always)
         json_object_object_add(o, name, json_object_new_uint64(value));
 }
 
-static json_object *
-limit_args(const DiskDef *disk)
+json_object *
+tell_limits(const DiskDef *disk)
 {
     static const struct {
         const char *name;
@@ -111,7 +111,7 @@ tell_devices(Flow *f, gpointer obj, GError **err)
     t->waiting = 1; /* ours, until all is said: an answer may come at once */
     for (guint i = 0; i < LEN(d->disks); i++)
         if (is_limited(d->disks->pdata[i]))
-            tell(t, run->qmp, "block_set_io_throttle", limit_args(d->disks->pdata[i]));
+            tell(t, run->qmp, "block_set_io_throttle", tell_limits(d->disks->pdata[i]));
     for (guint i = 0; i < LEN(d->nets); i++) {
         const NetDef *net = d->nets->pdata[i];
 

@@ -98,6 +98,15 @@ vcpu_flags_check(Vm *vm, guint count, guint flags, GError **err)
     return TRUE;
 }
 
+static gboolean
+no_hotplug(const Vm *vm, GError **err)
+{
+    return fail(err, ERR_OPERATION_UNSUPPORTED,
+                "domain '%s' runs, and hot-plug of processors is not there yet: change its "
+                "persistent definition (--config)",
+                vm->obj.name);
+}
+
 gboolean
 vm_set_vcpus(Vm *vm, guint count, guint flags, GError **err)
 {
@@ -107,15 +116,73 @@ vm_set_vcpus(Vm *vm, guint count, guint flags, GError **err)
     if (!vcpu_flags_check(vm, count, flags, err) || !vm_resolve_impact(vm, &impact, err))
         return FALSE;
     if (impact & IMPACT_LIVE)
-        return fail(err, ERR_OPERATION_UNSUPPORTED,
-                    "domain '%s' runs, and hot-plug of processors is not there yet: change its "
-                    "persistent definition (--config)",
-                    vm->obj.name);
+        return no_hotplug(vm, err);
     def = domain_copy(define_get(vm));
     if (!(flags & VM_VCPU_MAXIMUM ? set_maximum : set_current)(def, count, err) ||
         !domain_settle(def, emulator_context(), err))
         return FALSE;
     return define_change(vm, g_steal_pointer(&def), err);
+}
+
+/* Without slots the first ones are on; the definition is given one a processor. */
+static gboolean
+plug(DomainDef *def, guint id, gboolean on, GError **err)
+{
+    guint current = def->vcpus_current ? def->vcpus_current : def->vcpus;
+
+    if (id >= def->vcpus)
+        return fail(err, ERR_INVALID_ARG, "vcpu %u is not present in persistent config", id);
+    if (id == 0)
+        return on || fail(err, ERR_INVALID_ARG, "vCPU '%u' can't be modified", id);
+    if (!def->vcpu_slots)
+        def->vcpu_slots = g_ptr_array_new();
+    for (guint i = def->vcpu_slots->len; i < def->vcpus; i++) {
+        VcpuSlot *slot = schema_new(&vcpu_slot_schema);
+        slot->id = i;
+        slot->enabled = i < current ? YES : NO;
+        slot->hotpluggable = i > 0 ? YES : NO;
+        g_ptr_array_add(def->vcpu_slots, slot);
+    }
+    for (guint i = 0; i < def->vcpu_slots->len; i++) {
+        VcpuSlot *slot = def->vcpu_slots->pdata[i];
+        if (slot->id != id)
+            continue;
+        slot->enabled = on ? YES : NO;
+        slot->hotpluggable = YES;
+    }
+    return TRUE;
+}
+
+static guint
+count_plugged(const DomainDef *def)
+{
+    guint n = 0;
+
+    for (guint i = 0; def->vcpu_slots && i < def->vcpu_slots->len; i++)
+        if (((VcpuSlot *)def->vcpu_slots->pdata[i])->enabled == YES)
+            n++;
+    return n;
+}
+
+gboolean
+vm_set_vcpu(Vm *vm, const Bitmap *vcpus, gboolean on, guint impact, GError **err)
+{
+    g_autoptr(DomainDef) def = NULL;
+    guint n;
+
+    if (!vm_resolve_impact(vm, &impact, err))
+        return FALSE;
+    if (impact & IMPACT_LIVE)
+        return no_hotplug(vm, err);
+    def = domain_copy(define_get(vm));
+    for (int id = bitmap_next(vcpus, -1); id >= 0; id = bitmap_next(vcpus, id))
+        if (!plug(def, (guint)id, on, err))
+            return FALSE;
+    n = count_plugged(def);
+    if (n > 0)
+        def->vcpus_current = n < def->vcpus ? n : 0;
+    return domain_settle(def, emulator_context(), err) &&
+           define_change(vm, g_steal_pointer(&def), err);
 }
 
 /* ---- memory: what the balloon leaves to the guest, and the most it can have */
@@ -307,4 +374,44 @@ vm_set_memory_period(Vm *vm, int seconds, guint impact, Asker who, VmDone done, 
         vm_ask(vm, &kind, 0, amount_new((guint64)seconds, impact), g_free, who, done, user);
     else
         done(vm, err, user);
+}
+
+/* ---- what becomes of it when it ends */
+
+static gboolean
+put_lifecycle(DomainDef *def, guint type, guint action, GError **err)
+{
+    int *const actions[] = { &def->on_poweroff, &def->on_reboot, &def->on_crash };
+    /* Only a crash can leave a core behind. */
+    const guint most[] = { ACTION_PRESERVE, ACTION_PRESERVE, CRASH_COREDUMP_RESTART };
+
+    if (type >= G_N_ELEMENTS(actions))
+        return fail(err, ERR_INVALID_ARG, "invalid lifecycle type '%u'", type);
+    if (action >= most[type])
+        return fail(err, ERR_INVALID_ARG, "invalid lifecycle action '%u'", action);
+    *actions[type] = (int)action + 1; /* the wire counts from 0 */
+    return TRUE;
+}
+
+gboolean
+vm_set_lifecycle(Vm *vm, guint type, guint action, guint impact, GError **err)
+{
+    g_autoptr(DomainDef) def = NULL;
+
+    if (!vm_resolve_impact(vm, &impact, err))
+        return FALSE;
+    if (impact & IMPACT_LIVE &&
+        (!vm_need_running(vm, err) || !put_lifecycle(vm->run->live, type, action, err) ||
+         !live_save(vm, err)))
+        return FALSE;
+    if (impact & IMPACT_LIVE) /* QEMU itself turns a reboot into an end */
+        qmp_call(vm->run->qmp, "set-action",
+                 json_make("reboot", 's',
+                           vm->run->live->on_reboot == ACTION_DESTROY ? "shutdown" : "reset", NULL),
+                 NULL, NULL);
+    if (!(impact & IMPACT_CONFIG))
+        return TRUE;
+    def = domain_copy(define_get(vm));
+    return put_lifecycle(def, type, action, err) && domain_settle(def, emulator_context(), err) &&
+           define_change(vm, g_steal_pointer(&def), err);
 }

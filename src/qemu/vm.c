@@ -61,6 +61,7 @@ run_new(Vm *vm, DomainDef *live, GError **err)
     run->dir = g_strdup_printf("%s/qemu/%s", qemu_paths->run, uuid);
     run->start.monitor_fd = -1;
     run->vcpu_tids = g_array_new(FALSE, TRUE, sizeof(pid_t));
+    run->iothreads = g_array_new(FALSE, FALSE, sizeof(Iothread));
     run->ports = g_array_new(FALSE, FALSE, sizeof(guint16));
     run->images = g_array_new(FALSE, TRUE, sizeof(Image));
     g_array_set_clear_func(run->images, image_done);
@@ -91,6 +92,7 @@ run_free(Run *run)
     g_clear_pointer(&run->start.nets, g_ptr_array_unref);
     fd_close(&run->start.monitor_fd);
     g_array_unref(run->vcpu_tids);
+    g_array_unref(run->iothreads);
     g_array_unref(run->ports);
     g_array_unref(run->images);
     ledger_free(run->ledger);
@@ -172,7 +174,7 @@ gboolean
 vm_need_running(Vm *vm, GError **err)
 {
     if (!vm->run || !vm->run->complete)
-        return fail(err, ERR_OPERATION_INVALID, "domain is not running");
+        return fail(err, ERR_NOT_RUNNING, "domain is not running");
     if (vm->run->stopping)
         return fail(err, ERR_OPERATION_INVALID, "domain is being stopped");
     if (!vm->run->qmp)

@@ -147,6 +147,39 @@ params_to_wire(const Params *params, Arena *a, TypedParam **ret_v, guint32 *ret_
     *ret_n = n;
 }
 
+void
+params_from_wire(const TypedParam *v, guint32 n, Params *ret_params)
+{
+    params_init(ret_params);
+    for (guint32 i = 0; i < n; i++) {
+        const Value *value = &v[i].value;
+
+        switch (value->type) {
+        case VALUE_INT:
+            params_add_int(ret_params, value->i, "%s", v[i].field);
+            break;
+        case VALUE_UINT:
+            params_add_uint(ret_params, value->u, "%s", v[i].field);
+            break;
+        case VALUE_LLONG:
+            params_add_llong(ret_params, value->l, "%s", v[i].field);
+            break;
+        case VALUE_ULLONG:
+            params_add_ullong(ret_params, value->ul, "%s", v[i].field);
+            break;
+        case VALUE_DOUBLE:
+            params_add_double(ret_params, value->d, "%s", v[i].field);
+            break;
+        case VALUE_BOOLEAN:
+            params_add_boolean(ret_params, value->i != 0, "%s", v[i].field);
+            break;
+        case VALUE_STRING:
+            params_add_string(ret_params, value->s, "%s", v[i].field);
+            break;
+        }
+    }
+}
+
 static DomainEventGraphicsAddress
 graphics_address(const EventAddress *from)
 {

@@ -1,4 +1,6 @@
 /* What the host is made of, read from /proc and /sys when asked. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -25,6 +27,34 @@ read_number(const char *path, int otherwise)
     g_autofree char *text = read_small(path);
 
     return text ? atoi(text) : otherwise;
+}
+
+/* ---- files of one value */
+
+char *
+host_text(const char *path)
+{
+    char *text = read_small(path);
+
+    return text ? g_strstrip(text) : NULL;
+}
+
+gboolean
+host_number(const char *path, guint64 *ret_value)
+{
+    g_autofree char *text = host_text(path);
+
+    return text && g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, ret_value, NULL);
+}
+
+gboolean
+host_write(const char *path, const char *text, GError **err)
+{
+    fd_auto fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        return fail_errno(err, errno, "cannot write '%s' to %s", text, path);
+    return TRUE;
 }
 
 /* ---- lists of CPUs: "0-3,8" */

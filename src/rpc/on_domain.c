@@ -398,6 +398,50 @@ list_all_checkpoints(Call *c)
 }
 
 static void
+list_snapshot_names(Call *c)
+{
+    DomainSnapshotListNamesRet out = { 0 };
+
+    if (call_vm(c))
+        call_reply(c, &out);
+}
+
+static void
+find_snapshot(Call *c)
+{
+    const DomainSnapshotLookupByNameArgs *in = call_in(c);
+    GError *err = NULL;
+
+    if (!call_vm(c))
+        return;
+    fail(&err, ERR_NO_SNAPSHOT, "no domain snapshot with matching name '%s'", in->name);
+    call_fail(c, err);
+}
+
+static void
+get_current_snapshot(Call *c)
+{
+    GError *err = NULL;
+
+    if (!call_vm(c))
+        return;
+    fail(&err, ERR_NO_SNAPSHOT, "the domain does not have a current snapshot");
+    call_fail(c, err);
+}
+
+static void
+find_checkpoint(Call *c)
+{
+    const DomainCheckpointLookupByNameArgs *in = call_in(c);
+    GError *err = NULL;
+
+    if (!call_vm(c))
+        return;
+    fail(&err, ERR_NO_CHECKPOINT, "no domain checkpoint with matching name '%s'", in->name);
+    call_fail(c, err);
+}
+
+static void
 get_metadata(Call *c)
 {
     const DomainGetMetadataArgs *in = call_in(c);
@@ -421,7 +465,7 @@ call_needs_active(Call *c, Vm *vm)
 
     if (vm_is_active(vm))
         return TRUE;
-    fail(&err, ERR_OPERATION_INVALID, "domain '%s' is not running", vm_object(vm)->name);
+    fail(&err, ERR_NOT_RUNNING, "domain is not running");
     call_fail(c, err);
     return FALSE;
 }
@@ -429,11 +473,12 @@ call_needs_active(Call *c, Vm *vm)
 static void
 get_control(Call *c)
 {
+    const DomainGetControlInfoArgs *in = call_in(c);
     Vm *vm = call_vm(c);
     int state, details;
     guint64 ms;
 
-    if (!vm || !call_needs_active(c, vm))
+    if (!vm || !call_flags_ok(c, in->flags, 0) || !call_needs_active(c, vm))
         return;
     vm_control(vm, &state, &details, &ms);
     DomainGetControlInfoRet out = { (guint32)state, (guint32)details, ms };
@@ -471,12 +516,18 @@ get_job_info(Call *c)
 static void
 get_job_stats(Call *c)
 {
+    enum { COMPLETED = 1, KEEP_COMPLETED = 2 };
+    const DomainGetJobStatsArgs *in = call_in(c);
     Vm *vm = call_vm(c);
-    VmJobInfo info;
+    VmJobInfo info = { 0 };
 
-    if (!vm || !call_needs_active(c, vm))
+    if (!vm || !call_flags_ok(c, in->flags, COMPLETED | KEEP_COMPLETED))
         return;
-    vm_job_info(vm, &info);
+    /* Of completed jobs none is remembered. */
+    if (!(in->flags & COMPLETED) && !call_needs_active(c, vm))
+        return;
+    if (!(in->flags & COMPLETED))
+        vm_job_info(vm, &info);
     TypedParam params[] = {
         { "operation", { .type = VALUE_INT, .i = info.operation } },
         { "time_elapsed", { .type = VALUE_ULLONG, .ul = info.elapsed_ms } },
@@ -522,7 +573,11 @@ const Method domain_methods[] = {
     { PROC_DOMAIN_SNAPSHOT_NUM, get_snapshot_num },
     { PROC_DOMAIN_HAS_CURRENT_SNAPSHOT, get_has_current_snapshot },
     { PROC_DOMAIN_LIST_ALL_SNAPSHOTS, list_all_snapshots },
+    { PROC_DOMAIN_SNAPSHOT_LIST_NAMES, list_snapshot_names },
+    { PROC_DOMAIN_SNAPSHOT_LOOKUP_BY_NAME, find_snapshot },
+    { PROC_DOMAIN_SNAPSHOT_CURRENT, get_current_snapshot },
     { PROC_DOMAIN_LIST_ALL_CHECKPOINTS, list_all_checkpoints },
+    { PROC_DOMAIN_CHECKPOINT_LOOKUP_BY_NAME, find_checkpoint },
     { PROC_DOMAIN_GET_METADATA, get_metadata },
     { PROC_DOMAIN_GET_CONTROL_INFO, get_control },
     { PROC_DOMAIN_GET_MESSAGES, get_messages },

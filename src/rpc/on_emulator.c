@@ -49,8 +49,16 @@ static void
 get_max_vcpus(Call *c)
 {
     const ConnectGetMaxVcpusArgs *in = call_in(c);
-    ConnectGetMaxVcpusRet out = { .max_vcpus = (gint32)qemu_max_vcpus(in->type) };
+    ConnectGetMaxVcpusRet out = { 0 };
+    GError *err = NULL;
 
+    if (in->type && g_ascii_strcasecmp(in->type, "qemu") != 0 &&
+        g_ascii_strcasecmp(in->type, "kvm") != 0) {
+        fail(&err, ERR_INVALID_ARG, "unknown type '%s'", in->type);
+        call_fail(c, err);
+        return;
+    }
+    out.max_vcpus = (gint32)qemu_max_vcpus(in->type);
     call_reply(c, &out);
 }
 

@@ -111,6 +111,17 @@ set_metadata(Call *c)
                  &err);
 }
 
+static void
+set_lifecycle_action(Call *c)
+{
+    const DomainSetLifecycleActionArgs *in = call_in(c);
+    Vm *vm = call_vm(c);
+    GError *err = NULL;
+
+    if (vm && call_flags_ok(c, in->flags, 3))
+        call_end(c, vm_set_lifecycle(vm, in->type, in->action, in->flags, &err), &err);
+}
+
 /* ---- running */
 
 static void
@@ -311,6 +322,25 @@ abort_job(Call *c)
         call_end(c, vm_abort_job(vm, &err), &err);
 }
 
+static void
+abort_job_flags(Call *c)
+{
+    enum { POSTCOPY = 1 };
+    const DomainAbortJobFlagsArgs *in = call_in(c);
+    Vm *vm = call_vm(c);
+    GError *err = NULL;
+
+    if (!vm || !call_flags_ok(c, in->flags, POSTCOPY))
+        return;
+    if (in->flags & POSTCOPY && call_needs_active(c, vm)) {
+        fail(&err, ERR_OPERATION_INVALID,
+             "current job is not outgoing migration in post-copy mode");
+        call_fail(c, err);
+    } else if (!(in->flags & POSTCOPY)) {
+        call_end(c, vm_abort_job(vm, &err), &err);
+    }
+}
+
 const Method lifecycle_methods[] = {
     { PROC_DOMAIN_DEFINE_XML, define_xml },
     { PROC_DOMAIN_DEFINE_XML_FLAGS, define_xml_flags },
@@ -319,6 +349,7 @@ const Method lifecycle_methods[] = {
     { PROC_DOMAIN_RENAME, rename_to },
     { PROC_DOMAIN_SET_AUTOSTART, set_autostart },
     { PROC_DOMAIN_SET_METADATA, set_metadata },
+    { PROC_DOMAIN_SET_LIFECYCLE_ACTION, set_lifecycle_action },
     { PROC_DOMAIN_CREATE, create },
     { PROC_DOMAIN_CREATE_WITH_FLAGS, create_with_flags },
     { PROC_DOMAIN_CREATE_XML, create_xml },
@@ -334,5 +365,6 @@ const Method lifecycle_methods[] = {
     { PROC_DOMAIN_INJECT_NMI, inject_nmi },
     { PROC_DOMAIN_SEND_KEY, send_key },
     { PROC_DOMAIN_ABORT_JOB, abort_job },
+    { PROC_DOMAIN_ABORT_JOB_FLAGS, abort_job_flags },
     { 0 },
 };

@@ -293,38 +293,113 @@ get_vcpus(Call *c)
     refresh_one(c, VM_STATS_VCPU, answer_vcpus);
 }
 
-/* One vcpu's pin over the map that says "any CPU". */
+/* ---- processor time of the whole, disks in trouble */
+
 static void
-pin_into(const VcpuPin *pin, guint8 *map, guint32 maplen)
+get_cpu_stats(Call *c)
 {
-    memset(map, 0, maplen);
-    for (int cpu = bitmap_next(pin->cpus, -1); cpu >= 0 && (guint32)cpu < maplen * 8;
-         cpu = bitmap_next(pin->cpus, cpu))
-        map[cpu / 8] |= (guint8)(1 << cpu % 8);
+    const DomainGetCpuStatsArgs *in = call_in(c);
+    Vm *vm = call_vm(c);
+    guint64 user, system;
+    GError *err = NULL;
+
+    if (!vm || !call_flags_ok(c, in->flags, 4))
+        return;
+    if (!vm_cpu_times(vm, &user, &system, &err) ||
+        (in->start_cpu != -1 &&
+         !fail(&err, ERR_OPERATION_INVALID,
+               "domain '%s' runs without a cgroup that counts each of the host's processors",
+               vm_object(vm)->name))) {
+        call_fail(c, err);
+        return;
+    }
+    TypedParam params[] = {
+        { "cpu_time", { .type = VALUE_ULLONG, .ul = user + system } },
+        { "user_time", { .type = VALUE_ULLONG, .ul = user } },
+        { "system_time", { .type = VALUE_ULLONG, .ul = system } },
+    };
+    DomainGetCpuStatsRet out = { .nparams = G_N_ELEMENTS(params) };
+    out.params.v = params;
+    out.params.n = MIN(in->nparams, G_N_ELEMENTS(params));
+    call_reply(c, &out);
 }
 
 static void
-get_vcpu_pin_info(Call *c)
+answer_disk_errors(Call *c, GPtrArray *vms)
 {
-    const DomainGetVcpuPinInfoArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
+    const DomainGetDiskErrorsArgs *in = call_in(c);
+    DomainGetDiskErrorsRet out = { 0 };
+    g_autoptr(GArray) errors = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, 3))
+    if (!call_needs_active(c, vms->pdata[0]))
         return;
-    const DomainDef *def = vm_def(vm);
-    guint32 n = (guint32)CLAMP(in->ncpumaps, 0, (gint)def->vcpus);
-    guint32 maplen = (guint32)CLAMP(in->maplen, 0, 2048);
-    guint8 *maps = arena_new(call_arena(c), guint8, (gsize)n * maplen);
-    GPtrArray *pins = def->cputune ? def->cputune->vcpu_pins : NULL;
-
-    fill_cpumaps(maps, n, maplen);
-    for (guint i = 0; pins && i < pins->len; i++) {
-        const VcpuPin *pin = pins->pdata[i];
-        if (pin->id < n)
-            pin_into(pin, maps + (gsize)pin->id * maplen, maplen);
+    /* The first of two calls asks for how many there could be. */
+    if (in->maxerrors == 0) {
+        GPtrArray *disks = vm_def(vms->pdata[0])->devices.disks;
+        out.nerrors = disks ? (gint32)disks->len : 0;
+        call_reply(c, &out);
+        return;
     }
-    DomainGetVcpuPinInfoRet out = { .cpumaps = { .v = maps, .n = n * maplen }, .num = (gint32)n };
+    errors = vm_disk_errors(vms->pdata[0]);
+    out.errors.n = MIN(errors->len, in->maxerrors);
+    out.errors.v = arena_new(call_arena(c), DomainDiskError, out.errors.n);
+    for (guint i = 0; i < out.errors.n; i++) {
+        const VmDiskError *e = &g_array_index(errors, VmDiskError, i);
+        out.errors.v[i] = (DomainDiskError){ e->disk, e->error };
+    }
+    out.nerrors = (gint32)out.errors.n;
     call_reply(c, &out);
+}
+
+static void
+get_disk_errors(Call *c)
+{
+    const DomainGetDiskErrorsArgs *in = call_in(c);
+
+    if (call_flags_ok(c, in->flags, 0))
+        refresh_one(c, VM_STATS_BLOCK, answer_disk_errors);
+}
+
+/* There are no block jobs yet, on any disk. */
+static void
+get_block_job(Call *c)
+{
+    const DomainGetBlockJobInfoArgs *in = call_in(c);
+    DomainGetBlockJobInfoRet out = { 0 };
+    Vm *vm = call_vm(c);
+    GError *err = NULL;
+
+    if (!vm || !call_flags_ok(c, in->flags, 1) || !call_needs_active(c, vm))
+        return;
+    if (vm_has_disk(vm, in->path, &err))
+        call_reply(c, &out);
+    else
+        call_fail(c, err);
+}
+
+static void
+abort_block_job(Call *c)
+{
+    const DomainBlockJobAbortArgs *in = call_in(c);
+    Vm *vm = call_vm(c);
+    GError *err = NULL;
+
+    if (!vm || !call_flags_ok(c, in->flags, 3) || !call_needs_active(c, vm))
+        return;
+    if (vm_has_disk(vm, in->path, &err))
+        fail(&err, ERR_INVALID_ARG, "disk %s does not have an active block job", in->path);
+    call_fail(c, err);
+}
+
+/* Encrypted guests are refused where they are defined: of none is there anything to tell. */
+static void
+get_launch_security(Call *c)
+{
+    const DomainGetLaunchSecurityInfoArgs *in = call_in(c);
+    DomainGetLaunchSecurityInfoRet out = { 0 };
+
+    if (call_vm(c) && call_flags_ok(c, in->flags, 4))
+        call_reply(c, &out);
 }
 
 const Method stats_methods[] = {
@@ -335,6 +410,10 @@ const Method stats_methods[] = {
     { PROC_DOMAIN_INTERFACE_STATS, get_interface_stats },
     { PROC_DOMAIN_MEMORY_STATS, get_memory_stats },
     { PROC_DOMAIN_GET_VCPUS, get_vcpus },
-    { PROC_DOMAIN_GET_VCPU_PIN_INFO, get_vcpu_pin_info },
+    { PROC_DOMAIN_GET_CPU_STATS, get_cpu_stats },
+    { PROC_DOMAIN_GET_DISK_ERRORS, get_disk_errors },
+    { PROC_DOMAIN_GET_BLOCK_JOB_INFO, get_block_job },
+    { PROC_DOMAIN_BLOCK_JOB_ABORT, abort_block_job },
+    { PROC_DOMAIN_GET_LAUNCH_SECURITY_INFO, get_launch_security },
     { 0 },
 };

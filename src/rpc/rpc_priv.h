@@ -23,17 +23,21 @@ typedef struct Method {
 
 /* Each ended by a zeroed row. */
 extern const Method host_methods[];      /* on_host.c */
+extern const Method memory_methods[];    /* on_memory.c */
 extern const Method event_methods[];     /* on_event.c */
 extern const Method domain_methods[];    /* on_domain.c */
 extern const Method device_methods[];    /* on_device.c */
 extern const Method lifecycle_methods[]; /* on_lifecycle.c */
 extern const Method stats_methods[];     /* on_stats.c */
+extern const Method tuning_methods[];    /* on_tuning.c */
+extern const Method agent_methods[];     /* on_agent.c */
 extern const Method console_methods[];   /* on_console.c */
 extern const Method emulator_methods[];  /* on_emulator.c */
 extern const Method storage_methods[];   /* on_storage.c */
 /* Of the QEMU program. */
 extern const Method qemu_event_methods[]; /* on_event.c */
 extern const Method qemu_methods[];       /* on_emulator.c */
+extern const Method qemu_agent_methods[]; /* on_agent.c */
 
 /* ---- a call (call.c) ---------------------------------------------------------------------- */
 
@@ -176,6 +180,10 @@ void host_info(HostInfo *ret_info);
 /* Bitmap of the host's CPUs, one bit each, least first. present: also those that are off. */
 GByteArray *host_cpu_map(gboolean present, guint *ret_cpus);
 guint host_nodes(void);
+/* Files of the kernel that hold one value. text: caller frees; NULL: there is no such file. */
+char *host_text(const char *path);
+gboolean host_number(const char *path, guint64 *ret_value);
+gboolean host_write(const char *path, const char *text, GError **err);
 /* A line of a NUMA node's meminfo, of the whole host for node -1. FALSE: no such node or line. */
 gboolean host_memory_kib(int node, const char *what, guint64 *ret_kib);
 typedef struct HostCpuTimes {
@@ -202,6 +210,8 @@ gboolean event_is_known(EventFamily family, int id);
 gboolean event_has_legacy(int id); /* does a domain event have a message without callback id? */
 /* Borrows the strings of params. */
 void params_to_wire(const Params *params, Arena *a, TypedParam **ret_v, guint32 *ret_n);
+/* Copies; params_done is the caller's. */
+void params_from_wire(const TypedParam *v, guint32 n, Params *ret_params);
 /* Tells the client, when one of its registrations wants it. */
 void client_on_event(Client *c, const Event *event);
 /* To who has just registered: what happened while there was no daemon to register with. */

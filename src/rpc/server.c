@@ -170,12 +170,12 @@ listener_close(Listener *l)
 /* ---- the server */
 
 static const Method *const remote_tables[] = {
-    host_methods,      event_methods, domain_methods,  device_methods,
-    lifecycle_methods, stats_methods, console_methods, emulator_methods,
-    storage_methods,
+    host_methods,   memory_methods,    event_methods,    domain_methods,
+    device_methods, lifecycle_methods, stats_methods,    tuning_methods,
+    agent_methods,  console_methods,   emulator_methods, storage_methods,
 };
 
-static const Method *const qemu_tables[] = { qemu_event_methods, qemu_methods };
+static const Method *const qemu_tables[] = { qemu_event_methods, qemu_methods, qemu_agent_methods };
 
 static MethodRun *
 load_methods(guint32 program, const Method *const *tables, gsize n)

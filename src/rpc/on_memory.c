@@ -1,0 +1,296 @@
+/* The host's memory by the page, what merges pages, and what its firmware says it is. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "on_domain.h"
+
+/* ---- pages */
+
+#define SMALL_PAGE_KIB ((guint)sysconf(_SC_PAGESIZE) / 1024)
+
+/* Of a node, or of the host for node -1. */
+static char *
+huge_page_path(int node, guint kib, const char *file)
+{
+    return node < 0 ? g_strdup_printf("/sys/kernel/mm/hugepages/hugepages-%ukB/%s", kib, file)
+                    : g_strdup_printf("/sys/devices/system/node/node%d/hugepages/"
+                                      "hugepages-%ukB/%s",
+                                      node, kib, file);
+}
+
+static gboolean
+free_pages(int node, guint kib, guint64 *ret_count, GError **err)
+{
+    g_autofree char *path = huge_page_path(node, kib, "free_hugepages");
+    guint64 free_kib;
+
+    if (kib == SMALL_PAGE_KIB && (host_memory_kib(node, "MemFree", &free_kib) ||
+                                  host_memory_kib(-1, "MemFree", &free_kib))) {
+        *ret_count = free_kib / kib;
+        return TRUE;
+    }
+    if (kib != SMALL_PAGE_KIB && host_number(path, ret_count))
+        return TRUE;
+    return fail(err, ERR_OPERATION_FAILED, "page size %u is not available on node %d", kib, node);
+}
+
+static gboolean
+fill_free_pages(const NodeGetFreePagesArgs *in, guint64 *counts, guint32 *ret_n, GError **err)
+{
+    gint32 nodes = (gint32)host_nodes();
+    gint32 first = in->start_cell;
+    gint32 last = first < 0 ? first : MIN(nodes, first + (gint32)MIN(in->cell_count, 1024u)) - 1;
+    guint32 n = 0;
+
+    if (first >= nodes || in->cell_count == 0)
+        return fail(err, ERR_INTERNAL, "start cell %d out of range (0-%d)", first, nodes - 1);
+    for (gint32 node = first; node <= last; node++)
+        for (guint32 i = 0; i < in->pages.n; i++)
+            if (!free_pages(node, in->pages.v[i], &counts[n++], err))
+                return FALSE;
+    *ret_n = n;
+    return TRUE;
+}
+
+static void
+get_free_pages(Call *c)
+{
+    const NodeGetFreePagesArgs *in = call_in(c);
+    gsize most = (gsize)in->pages.n * MAX(host_nodes(), 1);
+    NodeGetFreePagesRet out = { .counts = { arena_new(call_arena(c), guint64, most), 0 } };
+    GError *err = NULL;
+
+    if (!call_flags_ok(c, in->flags, 0))
+        return;
+    if (fill_free_pages(in, out.counts.v, &out.counts.n, &err))
+        call_reply(c, &out);
+    else
+        call_fail(c, err);
+}
+
+static gboolean
+set_pages(int node, guint kib, guint64 count, gboolean add, GError **err)
+{
+    g_autofree char *path = huge_page_path(node, kib, "nr_hugepages");
+    g_autofree char *text = NULL;
+    guint64 now;
+
+    if (kib == SMALL_PAGE_KIB || !host_number(path, &now))
+        return fail(err, ERR_OPERATION_FAILED, "page size %u is not available on node %d", kib,
+                    node);
+    text = g_strdup_printf("%" G_GUINT64_FORMAT, add ? now + count : count);
+    if (!host_write(path, text, err) || !host_number(path, &now))
+        return FALSE;
+    return now == (guint64)g_ascii_strtoull(text, NULL, 10) ||
+           fail(err, ERR_OPERATION_FAILED,
+                "of %s pages of %u KiB on node %d the kernel could allocate %" G_GUINT64_FORMAT,
+                text, kib, node, now);
+}
+
+static void
+alloc_pages(Call *c)
+{
+    enum { SET = 1 };
+    const NodeAllocPagesArgs *in = call_in(c);
+    guint32 cells = MIN(in->cell_count, host_nodes());
+    NodeAllocPagesRet out = { 0 };
+    GError *err = NULL;
+
+    if (!call_flags_ok(c, in->flags, SET))
+        return;
+    for (guint32 cell = 0; cell < cells && !err; cell++)
+        for (guint32 i = 0; i < MIN(in->page_sizes.n, in->page_counts.n) && !err; i++)
+            if (set_pages(in->start_cell + (int)cell, in->page_sizes.v[i], in->page_counts.v[i],
+                          !(in->flags & SET), &err))
+                out.ret++;
+    if (err)
+        call_fail(c, err);
+    else
+        call_reply(c, &out);
+}
+
+/* ---- merging of equal pages */
+
+static const struct {
+    const char *name, *file;
+    gboolean wide; /* ullong, else uint */
+    gboolean writable;
+} ksm_rows[] = {
+    { "shm_pages_to_scan", "pages_to_scan", FALSE, TRUE },
+    { "shm_sleep_millisecs", "sleep_millisecs", FALSE, TRUE },
+    { "shm_pages_shared", "pages_shared", TRUE, FALSE },
+    { "shm_pages_sharing", "pages_sharing", TRUE, FALSE },
+    { "shm_pages_unshared", "pages_unshared", TRUE, FALSE },
+    { "shm_pages_volatile", "pages_volatile", TRUE, FALSE },
+    { "shm_full_scans", "full_scans", TRUE, FALSE },
+    { "shm_merge_across_nodes", "merge_across_nodes", FALSE, TRUE },
+};
+
+static char *
+ksm_path(gsize row)
+{
+    return g_strconcat("/sys/kernel/mm/ksm/", ksm_rows[row].file, NULL);
+}
+
+static void
+get_memory_parameters(Call *c)
+{
+    const NodeGetMemoryParametersArgs *in = call_in(c);
+    TypedParam params[G_N_ELEMENTS(ksm_rows)];
+    NodeGetMemoryParametersRet out = { .params = { params, 0 } };
+
+    if (!call_flags_ok(c, in->flags, 4))
+        return;
+    for (gsize row = 0; row < G_N_ELEMENTS(ksm_rows); row++) {
+        g_autofree char *path = ksm_path(row);
+        guint64 value;
+
+        if (!host_number(path, &value)) /* a kernel may lack one */
+            continue;
+        params[out.nparams++] = ksm_rows[row].wide
+                                    ? (TypedParam){ ksm_rows[row].name,
+                                                    { .type = VALUE_ULLONG, .ul = value } }
+                                    : (TypedParam){ ksm_rows[row].name,
+                                                    { .type = VALUE_UINT, .u = (guint32)value } };
+    }
+    out.params.n = (guint32)CLAMP(in->nparams, 0, out.nparams);
+    call_reply(c, &out);
+}
+
+static gboolean
+ksm_find(const TypedParam *p, gsize *ret_row, GError **err)
+{
+    for (gsize row = 0; row < G_N_ELEMENTS(ksm_rows); row++) {
+        if (strcmp(p->field, ksm_rows[row].name) != 0 || !ksm_rows[row].writable)
+            continue;
+        if (p->value.type != VALUE_UINT)
+            return fail(err, ERR_INVALID_ARG, "parameter '%s' is of another type", p->field);
+        *ret_row = row;
+        return TRUE;
+    }
+    return fail(err, ERR_ARG_UNSUPPORTED, "parameter '%s' not supported", p->field);
+}
+
+static gboolean
+ksm_set(const TypedParam *p, GError **err)
+{
+    g_autofree char *path = NULL, *text = NULL;
+    gsize row;
+
+    if (!ksm_find(p, &row, err))
+        return FALSE;
+    path = ksm_path(row);
+    text = g_strdup_printf("%u", p->value.u);
+    return host_write(path, text, err);
+}
+
+static void
+set_memory_parameters(Call *c)
+{
+    const NodeSetMemoryParametersArgs *in = call_in(c);
+    GError *err = NULL;
+    gsize row;
+
+    if (!call_flags_ok(c, in->flags, 0))
+        return;
+    for (guint32 i = 0; i < in->params.n && !err; i++)
+        ksm_find(&in->params.v[i], &row, &err);
+    for (guint32 i = 0; i < in->params.n && !err; i++)
+        ksm_set(&in->params.v[i], &err);
+    call_end(c, !err, &err);
+}
+
+/* ---- what the firmware says */
+
+static const struct {
+    const char *element; /* NULL: the same as before */
+    const char *name, *file;
+} smbios_rows[] = {
+    { "bios", "vendor", "bios_vendor" },
+    { NULL, "version", "bios_version" },
+    { NULL, "date", "bios_date" },
+    { NULL, "release", "bios_release" },
+    { "system", "manufacturer", "sys_vendor" },
+    { NULL, "product", "product_name" },
+    { NULL, "version", "product_version" },
+    { NULL, "serial", "product_serial" },
+    { NULL, "uuid", "product_uuid" },
+    { NULL, "sku", "product_sku" },
+    { NULL, "family", "product_family" },
+    { "baseBoard", "manufacturer", "board_vendor" },
+    { NULL, "product", "board_name" },
+    { NULL, "version", "board_version" },
+    { NULL, "serial", "board_serial" },
+    { NULL, "asset", "board_asset_tag" },
+    { "chassis", "manufacturer", "chassis_vendor" },
+    { NULL, "version", "chassis_version" },
+    { NULL, "serial", "chassis_serial" },
+    { NULL, "asset", "chassis_asset_tag" },
+};
+
+static char *
+smbios_xml(void)
+{
+    g_autoptr(GString) xml = g_string_new("<sysinfo type='smbios'>\n");
+    const char *open = NULL;
+    gboolean any = FALSE;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(smbios_rows); i++) {
+        g_autofree char *path = g_strconcat("/sys/class/dmi/id/", smbios_rows[i].file, NULL);
+        g_autofree char *text = host_text(path), *line = NULL;
+
+        if (smbios_rows[i].element) {
+            if (open)
+                g_string_append_printf(xml, "  </%s>\n", open);
+            open = smbios_rows[i].element;
+            g_string_append_printf(xml, "  <%s>\n", open);
+        }
+        if (!text || !text[0])
+            continue;
+        any = TRUE;
+        line = g_markup_printf_escaped("    <entry name='%s'>%s</entry>\n", smbios_rows[i].name,
+                                       text);
+        g_string_append(xml, line);
+    }
+    g_string_append_printf(xml, "  </%s>\n</sysinfo>\n", open);
+    return any ? g_string_free(g_steal_pointer(&xml), FALSE) : NULL;
+}
+
+static void
+get_sysinfo(Call *c)
+{
+    const ConnectGetSysinfoArgs *in = call_in(c);
+    g_autofree char *xml = NULL;
+    GError *err = NULL;
+
+    if (!call_flags_ok(c, in->flags, 0))
+        return;
+    if (!(xml = smbios_xml())) {
+        fail(&err, ERR_CONFIG_UNSUPPORTED, "Host SMBIOS information is not available");
+        call_fail(c, err);
+        return;
+    }
+    ConnectGetSysinfoRet out = { .sysinfo = xml };
+    call_reply(c, &out);
+}
+
+/* Encrypted guests are refused where they are defined: there is nothing to tell. */
+static void
+get_sev_info(Call *c)
+{
+    GError *err = NULL;
+
+    fail(&err, ERR_OPERATION_UNSUPPORTED, "vmd does not run SEV guests");
+    call_fail(c, err);
+}
+
+const Method memory_methods[] = {
+    { PROC_NODE_GET_FREE_PAGES, get_free_pages },
+    { PROC_NODE_ALLOC_PAGES, alloc_pages },
+    { PROC_NODE_GET_MEMORY_PARAMETERS, get_memory_parameters },
+    { PROC_NODE_SET_MEMORY_PARAMETERS, set_memory_parameters },
+    { PROC_CONNECT_GET_SYSINFO, get_sysinfo },
+    { PROC_NODE_GET_SEV_INFO, get_sev_info },
+    { 0 },
+};
