@@ -54,7 +54,7 @@ test_there_and_back(void **state)
         for (int with = 0; with < 2; with++) {
             g_autoptr(GError) err = NULL;
             g_autoptr(GError) back = NULL;
-            WireError w;
+            WireError w, again;
 
             fail(&err, e, "%s", with ? "detail: of it" : "");
             error_to_wire(err, &w);
@@ -62,9 +62,11 @@ test_there_and_back(void **state)
             assert_non_null(strstr(w.format, "%1$s"));
             assert_int_equal(w.saved_errno, -1);
             error_from_wire(&back, w.code, w.message);
-            assert_true(error_is(back, e));
+            error_to_wire(back, &again); /* two codes may share a number */
+            assert_int_equal(again.code, w.code);
             assert_string_equal(back->message, err->message);
             wire_error_done(&w);
+            wire_error_done(&again);
         }
     }
 }
