@@ -5,17 +5,31 @@
 
 #include <string.h>
 
+/* NAME.xml.new must be a file's name. */
+#define NAME_BYTES_MAX (255 - sizeof(".xml.new") + 1)
+
+gboolean
+domain_name_check(const char *name, GError **err)
+{
+    if (!*name)
+        return fail(err, ERR_NO_NAME, "%s", "");
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return fail(err, ERR_XML, "name '%s' cannot name a file", name);
+    if (strchr(name, '/'))
+        return fail(err, ERR_XML, "name '%s' has a '/'", name);
+    if (strchr(name, '\n'))
+        return fail(err, ERR_XML_DETAIL, "name '%s' has a line break", name);
+    if (strlen(name) > NAME_BYTES_MAX)
+        return fail(err, ERR_XML, "name '%.32s...' is %zu bytes long, which is more than %zu", name,
+                    strlen(name), NAME_BYTES_MAX);
+    return TRUE;
+}
+
 static gboolean
 check_name(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
-    if (!*def->name)
-        return fail(err, ERR_NO_NAME, "%s", "");
-    if (strcmp(def->name, ".") == 0 || strcmp(def->name, "..") == 0)
-        return fail(err, ERR_XML, "name '%s' cannot name a file", def->name);
-    if (strchr(def->name, '/'))
-        return fail(err, ERR_XML, "name '%s' has a '/'", def->name);
-    if (strchr(def->name, '\n'))
-        return fail(err, ERR_XML_DETAIL, "name '%s' has a line break", def->name);
+    if (!domain_name_check(def->name, err))
+        return FALSE;
     if (def->title && strchr(def->title, '\n'))
         return fail(err, ERR_XML, "title '%s' has a line break", def->title);
     return TRUE;

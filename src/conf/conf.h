@@ -112,6 +112,9 @@ gboolean domain_fill(DomainDef *def, const EmulatorCaps *caps, const ConfContext
 /* Rules across rows (check.c); pure. */
 gboolean domain_check(const DomainDef *def, const EmulatorCaps *caps, GError **err);
 
+/* What a domain may be called: its name names files as well. */
+gboolean domain_name_check(const char *name, GError **err);
+
 /* ---- one device (attach, detach, update) -------------------------------------------------- */
 
 typedef struct Device {

@@ -354,9 +354,8 @@ vm_rename(Vm *vm, const char *name, GError **err)
         return fail(err, ERR_OPERATION_INVALID, "cannot rename active domain");
     if (!vm->persistent)
         return fail(err, ERR_OPERATION_INVALID, "cannot rename a transient domain");
-    if (!name[0] || strchr(name, '/') || strchr(name, '\n'))
-        return fail(err, ERR_XML, "name '%s' cannot contain '/' or a line break, or be empty",
-                    name);
+    if (!domain_name_check(name, err))
+        return FALSE;
     if (strcmp(name, old_name) == 0)
         return fail(err, ERR_OPERATION_INVALID, "Can't rename domain to itself");
     if (vm_find_name(name))

@@ -127,6 +127,7 @@ typedef struct QmpRow {
 /* Asks all rows (ended by a zeroed one) at once; the last answer, or the first error, wakes the
  * waiting row of a flow. */
 void qmp_batch(Qmp *q, const QmpRow *rows, gpointer obj, FlowToken token);
+gboolean qmp_has_ended(const Qmp *q); /* already so while its pending calls are answered */
 guint qmp_pending(const Qmp *q);
 /* Monotonic time since when the oldest pending call waits; 0: none does. */
 gint64 qmp_waits_since(const Qmp *q);

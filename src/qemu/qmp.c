@@ -258,6 +258,12 @@ qmp_call(Qmp *q, const char *command, json_object *args, QmpAnswer answer, gpoin
     qmp_call_with_fd(q, command, args, -1, answer, user);
 }
 
+gboolean
+qmp_has_ended(const Qmp *q)
+{
+    return !q->lines;
+}
+
 guint
 qmp_pending(const Qmp *q)
 {

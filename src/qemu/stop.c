@@ -190,7 +190,9 @@ on_monitor_end(Qmp *q, const GError *err, gpointer user)
     if (err && run->complete)
         log_warning("domain '%s': monitor: %s", vm->obj.name, err->message);
     run->qmp = NULL;
-    run->lost = TRUE;
+    /* Where it is being undone, the end is our own doing (stop_qemu knows when it is not). */
+    if (!vm->flow || !flow_undoing(vm->flow))
+        run->lost = TRUE;
     qmp_free(q);
     /* The process follows at once; if it does not, it cannot be managed any more. */
     if (run->process && !run->stopping)
@@ -301,6 +303,8 @@ stop_qemu(Flow *f, gpointer obj)
         run->process = find_again(vm, flow_detail(f));
     if (!run->process)
         return STEP_DONE;
+    if (run->qmp && qmp_has_ended(run->qmp))
+        run->lost = TRUE; /* its end is what failed the flow */
     run->exit_wait = flow_wait(f);
     process_signal(run->process, run->graceful ? SIGTERM : SIGKILL, NULL);
     if (run->graceful)
