@@ -222,6 +222,30 @@ metadata_check(int type, const char *value, const char *key, const char *uri, GE
     return TRUE;
 }
 
+/* What is not on disk is not in memory either. */
+static gboolean
+set_live(Vm *vm, int type, const char *value, const char *key, const char *uri, GError **err)
+{
+    DomainDef *live = vm->run->live;
+    char **const texts[] = { &live->description, &live->title, &live->metadata };
+    g_autofree char *before = g_strdup(*texts[type]);
+
+    if (set_in(live, type, value, key, uri, err) && live_save(vm, err))
+        return TRUE;
+    g_free(*texts[type]);
+    *texts[type] = g_steal_pointer(&before);
+    return FALSE;
+}
+
+static gboolean
+set_config(Vm *vm, int type, const char *value, const char *key, const char *uri, GError **err)
+{
+    g_autoptr(DomainDef) def = domain_copy(define_get(vm));
+
+    return set_in(def, type, value, key, uri, err) &&
+           define_change(vm, g_steal_pointer(&def), err);
+}
+
 gboolean
 vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char *uri, guint impact,
                 GError **err)
@@ -230,14 +254,10 @@ vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char
 
     if (!metadata_check(type, value, key, uri, err) || !vm_resolve_impact(vm, &impact, err))
         return FALSE;
-    if (impact & IMPACT_LIVE &&
-        (!set_in(vm->run->live, type, value, key, uri, err) || !live_save(vm, err)))
+    if (impact & IMPACT_LIVE && !set_live(vm, type, value, key, uri, err))
         return FALSE;
-    if (impact & IMPACT_CONFIG &&
-        (!set_in(define_get(vm), type, value, key, uri, err) || !define_save(vm, err)))
+    if (impact & IMPACT_CONFIG && !set_config(vm, type, value, key, uri, err))
         return FALSE;
-    if (vm->run && impact & IMPACT_CONFIG)
-        vm->run->outdated = TRUE;
     e.n[0] = type;
     e.s[0] = uri;
     event_emit(&e);

@@ -63,9 +63,12 @@ open_log(const Vm *vm, int flags)
 int
 vmlog_open(Vm *vm, GError **err)
 {
-    g_autofree char *path = log_path(vm);
-    int fd = open_log(vm, O_CREAT);
+    g_autofree char *path = log_path(vm), *folder = g_path_get_dirname(path);
+    int fd;
 
+    if (!dir_make(folder, 0700, err)) /* somebody may have tidied up */
+        return -1;
+    fd = open_log(vm, O_CREAT);
     if (fd < 0) {
         fail_errno(err, errno, "cannot open log %s", path);
         return -1;
