@@ -399,11 +399,12 @@ static gboolean
 block_get(const DomainDef *def, const char *device, Params *params, GError **err)
 {
     static const IotuneDef none;
-    const DiskDef *disk = disk_find(def, device, err);
+    const DiskDef *disk = NULL;
 
-    if (!disk)
+    /* Clients count the parameters without a disk in mind. */
+    if (device && device[0] && !(disk = disk_find(def, device, err)))
         return FALSE;
-    rows_get(block_rows, disk->iotune ? disk->iotune : &none, params);
+    rows_get(block_rows, disk && disk->iotune ? disk->iotune : &none, params);
     return TRUE;
 }
 

@@ -242,8 +242,7 @@ set_config(Vm *vm, int type, const char *value, const char *key, const char *uri
 {
     g_autoptr(DomainDef) def = domain_copy(define_get(vm));
 
-    return set_in(def, type, value, key, uri, err) &&
-           define_change(vm, g_steal_pointer(&def), err);
+    return set_in(def, type, value, key, uri, err) && define_change(vm, g_steal_pointer(&def), err);
 }
 
 gboolean
