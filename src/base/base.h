@@ -155,6 +155,8 @@ gboolean file_write_volatile(const char *path, const char *data, gssize len, mod
                              GError **err);
 /* unlink(2); a missing file is success. */
 gboolean file_remove(const char *path, GError **err);
+/* Takes away what file_write had not yet put in its place when its daemon was killed. */
+void dir_sweep(const char *folder);
 /* mkdir -p; an existing folder keeps its mode. */
 gboolean dir_make(const char *path, mode_t mode, GError **err);
 /* rm -r; never follows links; a missing folder is success. */

@@ -126,10 +126,25 @@ write_new(const char *path, const char *data, gsize len, mode_t mode, gboolean s
     return TRUE;
 }
 
+#define FRESH ".new"
+
+void
+dir_sweep(const char *folder)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        if (g_str_has_suffix(name, FRESH) && unlink(path) == 0)
+            log_info("'%s' was never finished and is removed", path);
+    }
+}
+
 static gboolean
 replace(const char *path, const char *data, gssize len, mode_t mode, gboolean sync, GError **err)
 {
-    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
+    g_autofree char *fresh = g_strconcat(path, FRESH, NULL);
 
     if (!write_new(fresh, data, len < 0 ? strlen(data) : (gsize)len, mode, sync, err)) {
         unlink(fresh);

@@ -178,6 +178,7 @@ define_load_all(GError **err)
     if (!dir_make(folder, 0700, err) || !dir_make(autostart, 0700, err) ||
         !(names = state_names(folder, ".xml", err)))
         return FALSE;
+    dir_sweep(folder);
     for (guint i = 0; i < names->len; i++)
         load_one(names->pdata[i]);
     return TRUE;

@@ -401,6 +401,7 @@ recover_all(GError **err)
 
     if (!dir_make(folder, 0700, err) || !(names = state_names(folder, ".ledger", err)))
         return FALSE;
+    dir_sweep(folder);
     for (guint i = 0; i < names->len; i++)
         recover_one(names->pdata[i]);
     return TRUE;

@@ -451,6 +451,7 @@ load_folder(const char *folder, void (*load)(const char *path), GError **err)
 
     if (!dir_make(folder, 0700, err) || !(names = state_names(folder, ".xml", err)))
         return FALSE;
+    dir_sweep(folder);
     for (guint i = 0; i < names->len; i++) {
         g_autofree char *path = g_strdup_printf("%s/%s.xml", folder, (char *)names->pdata[i]);
 
