@@ -397,21 +397,22 @@ gboolean
 vm_set_lifecycle(Vm *vm, guint type, guint action, guint impact, GError **err)
 {
     g_autoptr(DomainDef) def = NULL;
+    Run *run = vm->run;
 
-    if (!vm_resolve_impact(vm, &impact, err))
+    if (!vm_resolve_impact(vm, &impact, err) || (impact & IMPACT_LIVE && !vm_need_running(vm, err)))
         return FALSE;
-    if (impact & IMPACT_LIVE &&
-        (!vm_need_running(vm, err) || !put_lifecycle(vm->run->live, type, action, err) ||
-         !live_save(vm, err)))
+    def = domain_copy(impact & IMPACT_CONFIG ? define_get(vm) : run->live);
+    if (!put_lifecycle(def, type, action, err) || !domain_settle(def, emulator_context(), err))
         return FALSE;
-    if (impact & IMPACT_LIVE) /* QEMU itself turns a reboot into an end */
-        qmp_call(vm->run->qmp, "set-action",
+    if (impact & IMPACT_LIVE) {
+        put_lifecycle(run->live, type, action, NULL);
+        if (!live_save(vm, err))
+            return FALSE;
+        /* QEMU itself turns a reboot into an end. */
+        qmp_call(run->qmp, "set-action",
                  json_make("reboot", 's',
-                           vm->run->live->on_reboot == ACTION_DESTROY ? "shutdown" : "reset", NULL),
+                           run->live->on_reboot == ACTION_DESTROY ? "shutdown" : "reset", NULL),
                  NULL, NULL);
-    if (!(impact & IMPACT_CONFIG))
-        return TRUE;
-    def = domain_copy(define_get(vm));
-    return put_lifecycle(def, type, action, err) && domain_settle(def, emulator_context(), err) &&
-           define_change(vm, g_steal_pointer(&def), err);
+    }
+    return !(impact & IMPACT_CONFIG) || define_change(vm, g_steal_pointer(&def), err);
 }

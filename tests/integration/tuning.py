@@ -159,6 +159,7 @@ def what_becomes_of_it_can_be_changed(d):
     d.virsh("reset", "t", status=None)  # the end may come before the answer
     wait_for(lambda: "shut off" in d.virsh("domstate", "t"))
     d.virsh("set-lifecycle-action", "t", "poweroff", "coredump-destroy", "--config", status=1)
+    d.virsh("set-lifecycle-action", "t", "reboot", "preserve", "--config", status=1)
     d.virsh("set-lifecycle-action", "t", "crash", "coredump-restart", "--config")
     assert "<on_crash>coredump-restart</on_crash>" in d.virsh("dumpxml", "t")
 
