@@ -147,8 +147,9 @@ on_dumped(json_object *ret, const GError *err, gpointer user)
     object_unref(vm);
 }
 
+/* done gets the reference of vm that it must drop. */
 static void
-crash_dump(Vm *vm)
+core_dump(Vm *vm, QmpAnswer done)
 {
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     g_autofree char *when = g_date_time_format(now, "%Y-%m-%d-%H:%M:%S");
@@ -159,13 +160,19 @@ crash_dump(Vm *vm)
 
     object_ref(vm);
     if (!dir_make(folder, 0700, &err) || !host_open(out, &err)) {
-        on_dumped(NULL, err, vm);
+        done(NULL, err, vm);
         return;
     }
     qmp_call_with_fd(vm->run->qmp, "getfd", json_make("fdname", 's', "dump", NULL), out->fd, NULL,
                      NULL);
     qmp_call(vm->run->qmp, "dump-guest-memory",
-             json_make("paging", 'b', FALSE, "protocol", 's', "fd:dump", NULL), on_dumped, vm);
+             json_make("paging", 'b', FALSE, "protocol", 's', "fd:dump", NULL), done, vm);
+}
+
+static void
+crash_dump(Vm *vm)
+{
+    core_dump(vm, on_dumped);
 }
 
 static void
@@ -180,20 +187,37 @@ static void (*const crash_actions[])(Vm *vm) = {
 };
 
 static void
+act_on_crash(Vm *vm)
+{
+    int action = vm->run->live->on_crash;
+
+    if (action > 0 && action < (int)G_N_ELEMENTS(crash_actions))
+        crash_actions[action](vm);
+    else
+        crash_destroy(vm);
+}
+
+static void
 on_panic(const Heard *h)
 {
     Vm *vm = h->vm;
-    int action = vm->run->live->on_crash;
 
     if (vm->state == VM_CRASHED)
         return;
     vm_enter(vm, VM_CRASHED, CRASHED_PANICKED);
     vm_tell(vm, LIFECYCLE_CRASHED, 0);
     vmlog_line(vm, "panicked");
-    if (action > 0 && action < (int)G_N_ELEMENTS(crash_actions))
-        crash_actions[action](vm);
+    act_on_crash(vm);
+}
+
+/* The daemon that heard it may have died before it could act. */
+static void
+missed_panic(const Heard *h)
+{
+    if (h->vm->state == VM_CRASHED)
+        act_on_crash(h->vm);
     else
-        crash_destroy(vm);
+        on_panic(h);
 }
 
 /* ---- devices */
@@ -210,6 +234,27 @@ index_of(const char *const *words, gsize n, const char *word)
     return 0;
 }
 
+static gboolean
+watchdog_dumps(const Vm *vm)
+{
+    GPtrArray *list = vm->run->live->devices.watchdogs;
+
+    return list && list->len > 0 && ((WatchdogDef *)list->pdata[0])->action == WATCHDOG_DUMP;
+}
+
+static void
+on_watchdog_dumped(json_object *ret, const GError *err, gpointer user)
+{
+    Vm *vm = user;
+
+    if (err)
+        log_warning("domain '%s': core dump: %s", vm->obj.name, err->message);
+    if (vm->run && vm->run->qmp && vm->state == VM_PAUSED && vm->reason == PAUSED_WATCHDOG)
+        qmp_call(vm->run->qmp, "cont", NULL, NULL, NULL);
+    object_unref(vm);
+}
+
+/* A dump is a pause for QEMU: it stands still while its memory is written. */
 static void
 on_watchdog(const Heard *h)
 {
@@ -220,6 +265,8 @@ on_watchdog(const Heard *h)
     if (e.n[0] == 1 && h->vm->state == VM_RUNNING) {
         vm_enter(h->vm, VM_PAUSED, PAUSED_WATCHDOG);
         vm_tell(h->vm, LIFECYCLE_SUSPENDED, SUSPENDED_WATCHDOG);
+        if (watchdog_dumps(h->vm))
+            core_dump(h->vm, on_watchdog_dumped);
     }
 }
 
@@ -471,9 +518,9 @@ static const struct {
     const char *run_state;
     void (*missed)(const Heard *h);
 } missed_rows[] = {
-    { "running", on_resume },       { "paused", on_stop },         { "shutdown", on_shutdown },
-    { "guest-panicked", on_panic }, { "io-error", on_stop },       { "watchdog", on_stop },
-    { "suspended", on_suspend },    { "internal-error", on_stop },
+    { "running", on_resume },           { "paused", on_stop },         { "shutdown", on_shutdown },
+    { "guest-panicked", missed_panic }, { "io-error", on_stop },       { "watchdog", on_stop },
+    { "suspended", on_suspend },        { "internal-error", on_stop },
 };
 
 void

@@ -24,6 +24,7 @@ GUESTS = {
     "off": WAIT + bytes([0xBA, 0x04, 0x06, 0xB8, 0x00, 0x20, 0xEF]),  # out 604h: ACPI S5
     "reset": WAIT * 4 + bytes([0xB0, 0xFE, 0xE6, 0x64]),              # the keyboard's reset line
     "panic": WAIT + bytes([0xBA, 0x05, 0x05, 0xB0, 0x01, 0xEE]),      # out 505h: pvpanic
+    "watchdog": WAIT + bytes([0xBA, 0x43, 0x04, 0xB0, 0x0F, 0xEE]),   # out 443h: ib700, at once
 }
 
 
@@ -181,6 +182,47 @@ def crashes_are_answered_as_asked(d):
     heard.expect("shutdown 2", "stopped 1")
     d.virsh("create", d.write("c.xml", xml(d, "c", "panic", "<on_crash>coredump-destroy</on_crash>")))
     heard.expect("resumed 0", "started 0", "crashed 0", "stopped 2")
+    dumps = list((d.root / "var/lib/vmd/qemu/dump").iterdir())
+    assert len(dumps) == 1 and dumps[0].stat().st_size > 32 << 20, dumps
+
+
+@test
+def a_crash_that_the_daemon_died_of_is_acted_on_later(d):
+    """QEMU stands still with its panic; whoever comes next does what was asked."""
+    define(d, "a", "panic", "<on_crash>preserve</on_crash>")
+    d.virsh("start", "a")
+    wait_for(lambda: state(d, "a") == "crashed (panicked)")
+    d.kill()
+    (live,) = (d.root / "run/vmd/qemu").glob("*/live.xml")
+    live.write_text(live.read_text().replace("<on_crash>preserve<", "<on_crash>destroy<"))
+    d.start()
+    wait_for(lambda: state(d, "a") == "shut off (crashed)")
+    assert not d.qemus()
+
+
+@test
+def watchdogs_bite_as_asked(d):
+    heard = Heard(d)
+
+    def bites(name, action):
+        d.virsh("create", d.write(f"{name}.xml", xml(
+            d, name, "watchdog", devices=f"<watchdog model='ib700' action='{action}'/>")))
+
+    bites("a", "pause")
+    heard.expect("resumed 0", "started 0", "suspended 3")
+    assert state(d, "a") == "paused (watchdog)"
+    d.virsh("destroy", "a")
+    heard.expect("shutdown 2", "stopped 1")
+    bites("b", "poweroff")
+    wait_for(lambda: not d.qemus())
+    heard.take()
+    bites("c", "none")
+    heard.expect("resumed 0", "started 0")
+    d.virsh("destroy", "c")
+    heard.expect("shutdown 2", "stopped 1")
+    bites("d", "dump")
+    heard.expect("resumed 0", "started 0", "suspended 3", "resumed 0")
+    assert state(d, "d").startswith("running")
     dumps = list((d.root / "var/lib/vmd/qemu/dump").iterdir())
     assert len(dumps) == 1 and dumps[0].stat().st_size > 32 << 20, dumps
 
