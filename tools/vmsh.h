@@ -77,7 +77,7 @@ typedef struct Command {
 typedef struct CommandGroup {
     const char *title;
     const char *keyword;      /* of help */
-    const Command *tables[5]; /* each ended by a zeroed row */
+    const Command *tables[6]; /* each ended by a zeroed row */
 } CommandGroup;
 
 extern const Command domain_commands[];  /* vmsh_commands_domain.c */
@@ -85,6 +85,7 @@ extern const Command tuning_commands[];  /* vmsh_commands_tuning.c */
 extern const Command device_commands[];  /* vmsh_commands_device.c */
 extern const Command attach_commands[];  /* vmsh_commands_attach.c */
 extern const Command vcpu_commands[];    /* vmsh_commands_vcpu.c */
+extern const Command limits_commands[];  /* vmsh_commands_limits.c */
 extern const Command monitor_commands[]; /* vmsh_commands_monitor.c */
 extern const Command disk_commands[];    /* vmsh_commands_disk.c */
 extern const Command event_commands[];   /* vmsh_commands_event.c */

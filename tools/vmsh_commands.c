@@ -6,7 +6,8 @@
 const CommandGroup command_groups[] = {
     { "Domain Management",
       "domain",
-      { domain_commands, tuning_commands, device_commands, attach_commands, vcpu_commands } },
+      { domain_commands, tuning_commands, device_commands, attach_commands, vcpu_commands,
+        limits_commands } },
     { "Domain Monitoring", "monitor", { monitor_commands, disk_commands } },
     { "Domain Events", "events", { event_commands } },
     { "Host and Hypervisor", "host", { host_commands } },

@@ -344,6 +344,93 @@ run_domifstat(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
+/* ---- addresses of interfaces */
+
+static const char *const address_sources[] = { "lease", "agent", "arp", NULL };
+
+static char **
+complete_sources(Shell *s)
+{
+    return g_strdupv((char **)address_sources);
+}
+
+static const Option domifaddr_options[] = {
+    DOMAIN_OPTION(complete_active),
+    { "interface", OPTION_STRING, 0, NULL, "network interface name" },
+    FLAG("full", "always display names and MACs of interfaces"),
+    { "source", OPTION_STRING, OPTION_NAMED, complete_sources,
+      "address source: 'lease', 'agent', or 'arp'" },
+    OPTION_END,
+};
+
+static gboolean
+address_source(const char *word, guint32 *ret_source, GError **err)
+{
+    *ret_source = 0;
+    if (!word)
+        return TRUE;
+    while (address_sources[*ret_source] && strcmp(address_sources[*ret_source], word) != 0)
+        ++*ret_source;
+    return address_sources[*ret_source] || refuse(err, "Unknown data source '%s'", word);
+}
+
+/* Names and MACs stand in the first line of an interface, with full in every one. */
+static void
+put_interface(Shell *s, const DomainInterface *iface, gboolean full, json_object *list)
+{
+    static const char *const protocols[] = { "ipv4", "ipv6" };
+
+    for (guint32 i = 0; i < iface->addrs.n; i++) {
+        const DomainIpAddr *a = &iface->addrs.v[i];
+        const char *protocol = nth(protocols, G_N_ELEMENTS(protocols), a->type, "unknown");
+        gboolean named = full || i == 0;
+        json_object *o;
+
+        if (!s->json) {
+            put(s, " %-10s %-17s    %-12s %s/%u\n", named ? iface->name : "-",
+                named && iface->hwaddr ? iface->hwaddr : "-", protocol, a->addr, a->prefix);
+            continue;
+        }
+        o = json_object_new_object();
+        json_object_object_add(o, "name", json_object_new_string(iface->name));
+        json_object_object_add(o, "mac",
+                               iface->hwaddr ? json_object_new_string(iface->hwaddr) : NULL);
+        json_object_object_add(o, "protocol", json_object_new_string(protocol));
+        json_object_object_add(o, "address", json_object_new_string(a->addr));
+        json_object_object_add(o, "prefix", json_object_new_int64(a->prefix));
+        json_object_array_add(list, o);
+    }
+}
+
+static gboolean
+run_domifaddr(Shell *s, const Args *a, GError **err)
+{
+    const char *wanted = args_string(a, "interface");
+    DomainInterfaceAddressesArgs args = { 0 };
+    DomainInterfaceAddressesRet ret;
+    json_object *list;
+
+    if (!address_source(args_string(a, "source"), &args.source, err) ||
+        !domain_get(s, a, &args.dom, err))
+        return FALSE;
+    doing(s, "Failed to query for interfaces addresses");
+    if (!call(s, PROC_DOMAIN_INTERFACE_ADDRESSES, &args, &ret, err))
+        return FALSE;
+    list = json_object_new_array();
+    if (!s->json)
+        put(s, " %-10s %-20s %-8s     %s\n%s\n", "Name", "MAC address", "Protocol", "Address",
+            "---------------------------------------------------------------------"
+            "----------");
+    for (guint32 i = 0; i < ret.ifaces.n; i++)
+        if (!wanted || strcmp(wanted, ret.ifaces.v[i].name) == 0)
+            put_interface(s, &ret.ifaces.v[i], args_flag(a, "full"), list);
+    if (s->json)
+        print_json(s, list);
+    else
+        json_object_put(list);
+    return TRUE;
+}
+
 const Command disk_commands[] = {
     { "domblkerror", "Show errors on block devices", "Show block device errors", active_only,
       run_domblkerror },
@@ -356,6 +443,9 @@ const Command disk_commands[] = {
       "Get device block stats for a running domain. See man page or use --human for explanation of "
       "fields",
       domblkstat_options, run_domblkstat, COMMAND_JSON },
+    { "domifaddr", "Get network interfaces' addresses for a running domain",
+      "Get network interfaces' addresses for a running domain", domifaddr_options, run_domifaddr,
+      COMMAND_JSON },
     { "domiflist", "list all domain virtual interfaces",
       "Get the summary of virtual interfaces for a domain.", inactive_options, run_domiflist,
       COMMAND_JSON },

@@ -400,6 +400,18 @@ run_freecell(Shell *s, const Args *a, GError **err)
     return ok;
 }
 
+static const Option sysinfo_options[] = { XPATH_OPTIONS, OPTION_END };
+
+static gboolean
+run_sysinfo(Shell *s, const Args *a, GError **err)
+{
+    ConnectGetSysinfoArgs args = { 0 };
+    ConnectGetSysinfoRet ret;
+
+    doing(s, "failed to get sysinfo");
+    return call(s, PROC_CONNECT_GET_SYSINFO, &args, &ret, err) && doc_print(s, a, ret.sysinfo, err);
+}
+
 const Command host_commands[] = {
     { "capabilities", "capabilities", "Returns capabilities of hypervisor/driver.",
       capabilities_options, run_capabilities },
@@ -424,6 +436,9 @@ const Command host_commands[] = {
     { "nodememstats", "Prints memory stats of the node.",
       "Returns memory stats of the node, in kilobytes.", memstats_options, run_nodememstats,
       COMMAND_JSON },
+    { "sysinfo", "print the hypervisor sysinfo",
+      "output an XML string for the hypervisor sysinfo, if available", sysinfo_options,
+      run_sysinfo },
     { "uri", "print the hypervisor canonical URI", NULL, NULL, run_uri },
     { "version", "show version", "Display the system version information.", version_options,
       run_version },

@@ -96,17 +96,21 @@ get_scheduler_flags(Call *c)
     reply_scheduler(c, in->flags, in->nparams);
 }
 
+/* The same for all; a running domain's definition has its parameters too. */
 static void
 get_scheduler_type(Call *c)
 {
     DomainGetSchedulerTypeRet out = { .type = "posix" };
+    Vm *vm = call_vm(c);
     Params params;
 
-    if (!read_limits(c, VM_LIMITS_SCHEDULER, NULL, 0, &params))
+    if (!vm)
         return;
+    params_init(&params);
+    vm_limits(vm, VM_LIMITS_SCHEDULER, NULL, vm_is_persistent(vm) ? CONFIG : 0, &params, NULL);
     out.nparams = (gint32)params_count(&params);
-    call_reply(c, &out);
     params_done(&params);
+    call_reply(c, &out);
 }
 
 static void

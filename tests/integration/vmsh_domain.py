@@ -97,6 +97,21 @@ domjobinfo a
 desc a
 desc a --title
 domstats --state --balloon --vcpu a
+vcpupin a
+vcpupin a --vcpu 0 --config
+vcpupin a 7 0
+vcpupin a 0 0,^0
+emulatorpin a
+schedinfo a
+schedinfo a --config
+schedinfo a --config vcpu_quota=20000
+schedinfo a --config nonsense=1
+set-lifecycle-action a crash restart --config
+set-lifecycle-action a frob restart
+domifaddr a
+domifaddr a --source frob
+dompmwakeup a
+sysinfo
 nodeinfo
 nodecpumap
 nodecpumap --pretty
