@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""What cannot be: names, images and files that are none, disks that are full. Each is refused by name,
+and nothing has changed after it."""
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+
+from harness import QEMU, VMD, Daemon, domain, main, need, same, skip, test, wait_for
+
+
+def disk(path):
+    return (f"<disk type='file'><driver name='qemu' type='raw'/><source file='{path}'/>"
+            "<target dev='vda' bus='virtio'/></disk>")
+
+
+def define(d, name, text=None):
+    return d.vmsh("define", d.write("d.xml", text or domain(name)), status=None)
+
+
+@test
+def names_that_name_no_file(d):
+    for name, words in (("a/b", "has a '/'"), ("..", "cannot name a file"), (".", "cannot name a file"),
+                        ("a&#10;b", "line break"), ("x" * 248, "248 bytes long"),
+                        ("x" * 100000, "100000 bytes long"), ("", "missing name")):
+        said = define(d, name)
+        assert words in said and len(said) < 1000, said
+    assert "defined" in define(d, "x" * 247)
+    assert "defined" in define(d, "ok")
+    for name, words in (("..", "cannot name a file"), ("a/b", "has a '/'"), ("y" * 300, "300 bytes")):
+        assert words in d.vmsh("domrename", "ok", name, status=1)
+    d.vmsh("domrename", "ok", "z" * 247)
+    assert sorted(d.vmsh("list", "--all", "--name").split()) == ["x" * 247, "z" * 247]
+    d.kill()
+    d.start()
+    assert sorted(d.vmsh("list", "--all", "--name").split()) == ["x" * 247, "z" * 247]
+
+
+@test
+def one_uuid_one_domain(d):
+    define(d, "a")
+    uuid = d.vmsh("domuuid", "a").strip()
+    other = domain("b").replace("<memory", f"<uuid>{uuid}</uuid><memory")
+    assert "'a' is already defined with uuid" in define(d, "b", other)
+    strange = domain("a").replace("<memory", "<uuid>5b7a7d3c-9d8e-4c1a-8f52-0a4c1f1f6b77</uuid><memory")
+    assert "already exists with uuid" in define(d, "a", strange)
+    d.vmsh("create", d.write("t.xml", domain("t")))
+    assert "transient" in d.vmsh("autostart", "t", status=1)
+    assert "transient" in d.vmsh("undefine", "t", status=1)
+    uuid = d.vmsh("domuuid", "t").strip()
+    define(d, "t", domain("t").replace("<memory", f"<uuid>{uuid}</uuid><memory"))
+    assert "Persistent:     yes" in d.vmsh("dominfo", "t")
+    assert "already active" in d.vmsh(
+        "create", d.write("t.xml", d.vmsh("dumpxml", "t")), status=1)
+
+
+@test
+def images_that_are_none(d):
+    d.vmsh("domcapabilities")  # what the first look at an emulator leaves is not counted
+    wait_for(lambda: not any("probe" in x or "pidfd" in x for x in d.inventory()["descriptors"]), 30)
+    before = d.inventory()
+    os.mkdir(d.root / "folder")
+    os.mkfifo(d.root / "pipe")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(d.root / "socket"))
+    os.symlink(d.root / "round", d.root / "round")
+    for name, words in (("missing", "No such file"), ("folder", "directory"), ("pipe", "is a pipe"),
+                        ("socket", "socket': No such device"), ("round", "symbolic links"),
+                        ("p" * 300, "too long"), ("../" * 2000, "too long")):
+        said = d.vmsh("create", d.write("a.xml", domain("a", disk(d.root / name))), status=1)
+        assert words in said, said
+        assert not d.qemus()
+    said = d.vmsh("create", d.write("a.xml", domain("a", kernel=d.root)), status=1)
+    assert "vmlinuz': No such file" in said
+    os.mkdir(d.root / "vmlinuz")
+    (d.root / "initrd").touch()
+    said = d.vmsh("create", d.write("a.xml", domain("a", kernel=d.root)), status=1)
+    assert "kernel: " in said and "is a folder" in said, said
+    long = d.root / ("s" * 120)
+    serial = f"<serial type='unix'><source mode='bind' path='{long}'/></serial>"
+    assert "is too long" in d.vmsh("create", d.write("a.xml", domain("a", serial)), status=1)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        port = s.getsockname()[1]
+        if port >= 5900:
+            vnc = f"<graphics type='vnc' port='{port}' listen='127.0.0.1'/>"
+            assert "Address already in use" in d.vmsh("create", d.write("a.xml", domain("a", vnc)),
+                                                      status=1)
+    same(before, d.inventory())
+
+
+@contextlib.contextmanager
+def small(folder):
+    """A daemon that sees a tiny file system of its own where the folder is; gives it and the folder as
+    seen from here."""
+    if os.geteuid() != 0:
+        skip("needs root for a file system of its own")
+    need("unshare")
+    d = Daemon()
+    path = d.root / folder
+    path.mkdir(parents=True)
+    script = f"mount -t tmpfs -o size=256k none {path} && exec {VMD} --root {d.root}"
+    with open(d.log, "ab") as log:
+        d.process = subprocess.Popen(["unshare", "-m", "--propagation", "unchanged" if chrooted()
+                                      else "private", "sh", "-c", script], stdout=log, stderr=log)
+    try:
+        wait_for(d.answers, 30)
+        yield d, f"/proc/{d.process.pid}/root{path}"
+    finally:
+        d.clean()
+
+
+def chrooted():
+    with open("/proc/self/mountinfo") as f:
+        return not any(line.split()[4] == "/" for line in f)
+
+
+def fill(path, leave=0):
+    """Writes until there is no room, or all but so many pages."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT)
+    with contextlib.suppress(OSError):
+        while os.write(fd, bytes(4096)):
+            pass
+    os.ftruncate(fd, max(0, os.fstat(fd).st_size - leave * 4096))
+    os.close(fd)
+
+
+@test
+def a_full_disk_changes_nothing():
+    with small("etc/vmd") as (d, etc):
+        define(d, "a")
+        before = d.vmsh("dumpxml", "a")
+        fill(f"{etc}/filler")
+        for line in ("desc a --title new", "desc a new", "domrename a b", "setmem a 32768 --config",
+                     "schedinfo a --config vcpu_quota=20000"):
+            assert "No space left" in d.vmsh(*line.split(), status=1), line
+        assert "No space left" in define(d, "c")
+        assert d.vmsh("dumpxml", "a") == before
+        d.vmsh("start", "a")
+        d.vmsh("destroy", "a")
+        assert d.vmsh("list", "--all", "--name").split() == ["a"]
+        assert sorted(os.listdir(f"{etc}/qemu")) == ["a.xml", "autostart"]
+        os.unlink(f"{etc}/filler")
+        d.vmsh("desc", "a", "--title", "new")
+
+
+@test
+def a_start_without_room_leaves_nothing():
+    with small("run/vmd/qemu") as (d, run):
+        define(d, "a")
+        d.vmsh("start", "a")
+        d.vmsh("destroy", "a")
+        before = sorted(os.listdir(run))
+        failures = 0
+        for leave in range(6):
+            fill(f"{run}/filler", leave)
+            said = d.vmsh("start", "a", status=None)
+            if "error" in said:
+                failures += 1
+                assert "No space left" in said, said
+                assert "shut off" in d.vmsh("domstate", "a")
+                assert not d.qemus()
+            else:
+                d.vmsh("suspend", "a")
+                d.vmsh("destroy", "a")
+            os.unlink(f"{run}/filler")
+            assert sorted(os.listdir(run)) == before
+        assert 0 < failures < 6
+
+
+if QEMU and shutil.which("unshare"):
+    main()
+else:
+    print("1..0 # SKIP no QEMU")
