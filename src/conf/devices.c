@@ -115,11 +115,11 @@ static const Field controller_fields[] = {
     WHEN_END,
     ROW(ControllerDef, "serial", F_STRING, serial, 0, NULL, "Serial number of an NVMe."),
     ROW(ControllerDef, "", F_PTR, driver, 0, &controller_driver_schema, NULL),
+    INFO(ControllerDef),
     WHEN(ControllerDef, type, BIT(CONTROLLER_PCI)),
     ROW_HAS(ControllerDef, "pcihole64", F_SIZE, pcihole64, 0, &pcihole_size,
             "Size of the 64 bit window."),
     WHEN_END,
-    INFO(ControllerDef),
     ROW_END
 };
 
