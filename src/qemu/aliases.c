@@ -80,6 +80,14 @@ number_source(DiskSource *s, guint32 *next)
         s->data_store->source.index = ++*next;
 }
 
+/* Who shares an image does not see what another one's page cache holds back. */
+static void
+share_disk(DiskDef *disk)
+{
+    if (disk->shareable && !disk->readonly && disk->driver.cache == CACHE_DEFAULT)
+        disk->driver.cache = CACHE_NONE;
+}
+
 /* From the last disk to the first, each from its top downwards. */
 static void
 number_images(DomainDef *def)
@@ -91,6 +99,7 @@ number_images(DomainDef *def)
 
         if (disk->bus == DISK_BUS_SD || disk->source.type == SOURCE_VHOST_USER)
             continue;
+        share_disk(disk);
         /* A tray starts closed; one without a medium has a number all the same. */
         disk->tray = 0;
         if (disk_is_empty(disk)) {
@@ -173,7 +182,6 @@ static const Kind kinds[] = {
     KIND("hub", hubs, HubDef),
     KIND("watchdog", watchdogs, WatchdogDef),
     KIND("rng", rngs, RngDef),
-    KIND("panic", panics, PanicDef),
     KIND("shmem", shmems, ShmemDef),
     KIND("iommu", iommus, IommuDef),
     KIND("crypto", cryptos, CryptoDef),
@@ -208,15 +216,17 @@ name_consoles(Devices *d)
 static void
 name_nets(Devices *d)
 {
-    guint hostdevs = LEN(d->hostdevs);
+    guint hostdevs = LEN(d->hostdevs), nets = 0;
 
     for (guint i = 0; i < LEN(d->nets); i++) {
         NetDef *net = d->nets->pdata[i];
 
+        if (net->info.alias != NULL)
+            continue;
         if (net->source.net_type == NET_HOSTDEV)
             name_it(&net->info, "hostdev%u", hostdevs++);
         else
-            name_it(&net->info, "net%u", i);
+            name_it(&net->info, "net%u", nets++);
     }
 }
 
@@ -279,14 +289,29 @@ place_sockets(Devices *d, const char *run_dir)
 /* ---- memory */
 
 /* QEMU counts it in MiB; the live document says what the guest really has. */
+static guint64
+whole_mib(guint64 kib)
+{
+    return (kib + MIB - 1) / MIB * MIB;
+}
+
 static void
 round_memory(DomainDef *def)
 {
+    const GPtrArray *cells = def->cpu != NULL && def->cpu->numa != NULL ? def->cpu->numa->cells
+                                                                        : NULL;
     gboolean full = def->current_memory == def->memory;
+    guint64 sum = 0;
 
-    if (def->cpu != NULL && def->cpu->numa != NULL)
-        return;
-    def->memory = (def->memory + MIB - 1) / MIB * MIB;
+    for (guint i = 0; i < LEN(cells); i++) {
+        NumaCell *cell = cells->pdata[i];
+
+        cell->memory = whole_mib(cell->memory);
+        sum += cell->memory;
+    }
+    for (guint i = 0; sum > 0 && i < LEN(def->devices.memories); i++)
+        sum += ((MemoryDevice *)def->devices.memories->pdata[i])->size;
+    def->memory = sum > 0 ? sum : whole_mib(def->memory);
     if (full)
         def->current_memory = def->memory;
 }

@@ -560,21 +560,12 @@ put_reservations(Args *a, const DiskDef *disk, char **ret_id, GError **err)
     return TRUE;
 }
 
-int
-block_cache(const DiskDef *disk)
-{
-    return disk->shareable && !disk->readonly && disk->driver.cache == CACHE_DEFAULT
-               ? CACHE_NONE
-               : disk->driver.cache;
-}
-
 gboolean
 block_put_disk(Args *a, const DiskDef *disk, char **ret_node, GError **err)
 {
     g_autofree char *what = g_strdup_printf("disk '%s'", disk->target), *helper = NULL;
-    DiskDriver driver = disk->driver;
     Look look = { .read_only = disk->readonly || disk->device == DISK_CDROM,
-                  .driver = &driver,
+                  .driver = &disk->driver,
                   .what = what };
     BlockImage image = { .source = &disk->source,
                          .format = disk->driver.format,
@@ -582,7 +573,6 @@ block_put_disk(Args *a, const DiskDef *disk, char **ret_node, GError **err)
                          .backing = disk->backing,
                          .top = TRUE };
 
-    driver.cache = block_cache(disk);
     if (!put_reservations(a, disk, &helper, err))
         return FALSE;
     look.reservations = helper;

@@ -159,7 +159,7 @@ has_write_cache(const DiskDef *disk)
 static const char *
 write_cache(const DiskDef *disk)
 {
-    switch ((DiskCache)block_cache(disk)) {
+    switch ((DiskCache)disk->driver.cache) {
     case CACHE_DEFAULT:
         return NULL;
     case CACHE_WRITETHROUGH:

@@ -138,7 +138,8 @@ consoles_learn(DomainDef *live, const char *label, const char *pty, gboolean ope
             c->state = open ? CHANNEL_CONNECTED : CHANNEL_DISCONNECTED;
         if (pty && c->source.type == CHAR_PTY)
             set_path(c, pty);
-        if (pty && lists[i] == live->devices.consoles) {
+        /* "tty" is from when a domain had one console. */
+        if (pty && lists[i] == live->devices.consoles && c == lists[i]->pdata[0]) {
             g_free(c->tty);
             c->tty = g_strdup(pty);
         }
