@@ -160,7 +160,12 @@ policy_order(gconstpointer a, gconstpointer b)
 {
     const CpuPolicy *x = a, *y = b;
 
-    return x->on != y->on ? y->on - x->on : strcmp(x->name, y->name);
+    guint at = cpuid_order(cpu_feature_to_qemu(x->name));
+    guint other = cpuid_order(cpu_feature_to_qemu(y->name));
+
+    if (x->on != y->on)
+        return y->on - x->on;
+    return at != other ? (at < other ? -1 : 1) : strcmp(x->name, y->name);
 }
 
 const char *

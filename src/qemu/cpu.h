@@ -22,3 +22,17 @@ const CpuModel *cpu_nearest(const Emulator *e, Accel accel);
 const char *cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies);
 /* The <cpu> of domain capabilities. */
 void cpu_put_modes(XmlOut *x, const Emulator *e, Accel accel);
+
+/* ---- bits of CPUID (cpuid.c); features in QEMU's spelling */
+
+guint cpuid_features(void); /* how many QEMU tells of a guest's CPU */
+const char *cpuid_feature(guint i);
+/* For a sort; what has no place comes after all that has one. */
+guint cpuid_order(const char *name);
+/* The features (a set of borrowed names) in an answer of QEMU's "feature-words". */
+GHashTable *cpuid_read(json_object *answer);
+
+/* ---- the CPU that a guest got (cpu_guest.c) */
+
+/* Writes into a live definition what the guest's CPU is, as its "feature-words" tell. */
+void cpu_guest_learn(DomainDef *live, const Emulator *e, json_object *words);

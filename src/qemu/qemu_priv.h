@@ -224,6 +224,7 @@ typedef struct Run {
         GPtrArray *files; /* of HostFd */
         GPtrArray *nets;  /* of HostNet */
         int monitor_fd;
+        char *first_cpu; /* QOM path */
         gint64 log_from; /* where QEMU's own words begin in the log */
     } start;
     Counters *counters;

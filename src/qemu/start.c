@@ -23,6 +23,7 @@ drop_scaffold(Run *run)
     g_clear_pointer(&run->start.files, g_ptr_array_unref);
     g_clear_pointer(&run->start.nets, g_ptr_array_unref);
     fd_close(&run->start.monitor_fd);
+    g_clear_pointer(&run->start.first_cpu, g_free);
     run->start.emulator = NULL;
 }
 
@@ -81,6 +82,18 @@ on_started(gpointer obj, const GError *err, gpointer user)
     stop_check(vm);
 }
 
+/* The group of groups that a domain's own one belongs to; an ordinary user's daemon has none. */
+static void
+name_partition(DomainDef *live)
+{
+    if (qemu_paths->session)
+        return;
+    if (live->resource == NULL)
+        live->resource = g_new0(ResourceDef, 1);
+    if (live->resource->partition == NULL)
+        live->resource->partition = g_strdup("/machine");
+}
+
 static gboolean
 start_run(Ask *a, GError **err)
 {
@@ -103,6 +116,7 @@ start_run(Ask *a, GError **err)
     vm->run->started = g_get_real_time();
     registry_set_id(qemu_vms, &vm->obj, vm_next_id());
     live->id = (guint32)vm->obj.id;
+    name_partition(live);
     vm_enter(vm, VM_PAUSED, PAUSED_STARTING_UP);
     flow_run(&start_table, vm->run->ledger, vm, on_started, a, &vm->flow);
     return TRUE;

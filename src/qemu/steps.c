@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cpu.h"
 #include "network/network.h"
 #include "qemu_priv.h"
 
@@ -401,18 +402,6 @@ monitor_connect(Vm *vm, GError **err)
     return TRUE;
 }
 
-static StepResult
-greet_monitor(Flow *f, gpointer obj, GError **err)
-{
-    static const QmpRow rows[] = { { "query-status", NULL, NULL, NULL, FALSE }, { 0 } };
-    Vm *vm = obj;
-
-    if (!monitor_connect(vm, err))
-        return STEP_FAILED;
-    qmp_batch(vm->run->qmp, rows, vm, flow_wait(f));
-    return STEP_WAIT;
-}
-
 /* [{"label": "charserial0", "filename": "pty:/dev/pts/3", "frontend-open": true}] */
 gboolean
 take_chardevs(gpointer obj, json_object *ret, GError **err)
@@ -447,6 +436,52 @@ take_vcpus(gpointer obj, json_object *ret, GError **err)
 }
 
 static gboolean
+meet_vcpus(gpointer obj, json_object *ret, GError **err)
+{
+    Run *run = ((Vm *)obj)->run;
+
+    if (json_object_array_length(ret) > 0)
+        run->start.first_cpu = g_strdup(json_str(json_object_array_get_idx(ret, 0), "qom-path"));
+    return take_vcpus(obj, ret, err);
+}
+
+static StepResult
+greet_monitor(Flow *f, gpointer obj, GError **err)
+{
+    static const QmpRow rows[] = { { "query-cpus-fast", NULL, NULL, meet_vcpus, FALSE }, { 0 } };
+    Vm *vm = obj;
+
+    if (!monitor_connect(vm, err))
+        return STEP_FAILED;
+    qmp_batch(vm->run->qmp, rows, vm, flow_wait(f));
+    return STEP_WAIT;
+}
+
+/* ---- what the guest's machine turned out to be */
+
+static gboolean
+knows_first_cpu(gpointer obj)
+{
+    return ((Vm *)obj)->run->start.first_cpu != NULL;
+}
+
+static json_object *
+cpu_words_args(gpointer obj)
+{
+    return json_make("path", 's', ((Vm *)obj)->run->start.first_cpu, "property", 's',
+                     "feature-words", NULL);
+}
+
+static gboolean
+take_cpu_words(gpointer obj, json_object *ret, GError **err)
+{
+    Run *run = ((Vm *)obj)->run;
+
+    cpu_guest_learn(run->live, run->start.emulator, ret);
+    return TRUE;
+}
+
+static gboolean
 has_balloon(gpointer obj)
 {
     const BalloonDef *b = ((Vm *)obj)->run->live->devices.balloon;
@@ -469,6 +504,18 @@ balloon_args(gpointer obj)
     const DomainDef *live = ((Vm *)obj)->run->live;
 
     return json_make("value", 'i', (gint64)live->current_memory * 1024, NULL);
+}
+
+/* Until the guest's driver has taken it, it has all of it. */
+static gboolean
+take_balloon(gpointer obj, json_object *ret, GError **err)
+{
+    Run *run = ((Vm *)obj)->run;
+
+    run->balloon_kib = (guint64)json_int(ret, "actual", 0) / 1024;
+    if (run->balloon_kib > 0)
+        run->live->current_memory = run->balloon_kib;
+    return TRUE;
 }
 
 static gboolean
@@ -506,10 +553,11 @@ read_back(Flow *f, gpointer obj, GError **err)
 {
     static const QmpRow rows[] = {
         { "query-chardev", NULL, NULL, take_chardevs, FALSE },
-        { "query-cpus-fast", NULL, NULL, take_vcpus, FALSE },
+        { "qom-get", knows_first_cpu, cpu_words_args, take_cpu_words, TRUE },
         { "query-iothreads", NULL, NULL, take_iothreads, FALSE },
         { "set-action", ends_on_reboot, reboot_args, NULL, FALSE },
         { "balloon", wants_balloon, balloon_args, NULL, TRUE },
+        { "query-balloon", wants_balloon, NULL, take_balloon, TRUE },
         { "qom-set", wants_balloon_stats, balloon_stats_args, NULL, TRUE },
         { 0 },
     };

@@ -91,6 +91,7 @@ run_free(Run *run)
     g_clear_pointer(&run->start.files, g_ptr_array_unref);
     g_clear_pointer(&run->start.nets, g_ptr_array_unref);
     fd_close(&run->start.monitor_fd);
+    g_free(run->start.first_cpu);
     g_array_unref(run->vcpu_tids);
     g_array_unref(run->iothreads);
     g_array_unref(run->ports);
