@@ -78,6 +78,13 @@ is_generic(const CpuModel *m)
     return FALSE;
 }
 
+static gboolean
+is_own_mode(const CpuModel *m)
+{
+    return g_str_equal(m->name, "host") || g_str_equal(m->name, "max") ||
+           g_str_equal(m->name, "base");
+}
+
 const CpuModel *
 cpu_version(const Emulator *e, const CpuModel *m)
 {
@@ -96,28 +103,47 @@ is_paravirtual(const Emulator *e, guint bit)
 
 /* ---- the nearest model */
 
-static guint
-count_differences(const Emulator *e, const HostCpu *host, const CpuModel *m)
+/* What tells the host from a model: 1 it has more, -1 it has less, 0 neither. */
+static int
+differs(const HostCpu *host, const FeatureSet *meant, const FeatureSet *given, int bit)
 {
+    if (feature_in(&host->features, bit))
+        return feature_in(meant, bit) ? 0 : 1;
+    return feature_in(meant, bit) || feature_in(given, bit) ? -1 : 0;
+}
+
+static guint
+count_differences(const Emulator *e, Accel accel, const CpuModel *m)
+{
+    FeatureSet meant = cpu_meaning(e, m), given = cpu_given(e, m, accel);
     guint n = 0;
 
     for (guint bit = 0; bit < e->features->len; bit++) {
-        gboolean wanted = feature_in(&host->features, (int)bit);
+        int how = differs(&e->host[accel], &meant, &given, (int)bit);
 
         /* Something taken away from a model makes it less that model than something added. */
-        if (!is_paravirtual(e, bit) && wanted != feature_in(&m->features, (int)bit))
-            n += wanted ? 1 : 2;
+        if (!is_paravirtual(e, bit) && how != 0)
+            n += how > 0 ? 1 : 2;
     }
     return n;
 }
 
 /* A model of the same family and model number is the right one, however the host is curtailed. */
 static guint
-model_distance(const Emulator *e, const HostCpu *host, const CpuModel *m)
+model_distance(const Emulator *e, Accel accel, const CpuModel *m)
 {
+    const HostCpu *host = &e->host[accel];
     gboolean same = host->family == m->family && host->model == m->model;
 
-    return count_differences(e, host, m) + (same ? 0 : FEATURE_WORDS * 128);
+    return count_differences(e, accel, m) + (same ? 0 : FEATURE_WORDS * 128);
+}
+
+/* A model that imitates nobody's CPU may be any vendor's. */
+static gboolean
+may_be(const CpuModel *m, const HostCpu *host)
+{
+    return m->alias_of == NULL && !is_own_mode(m) && m->vendor != NULL &&
+           (is_generic(m) || g_strcmp0(m->vendor, host->vendor) == 0);
 }
 
 static const char *
@@ -143,10 +169,9 @@ cpu_nearest(const Emulator *e, Accel accel)
         const CpuModel *m = &g_array_index(e->models, CpuModel, i);
         guint distance;
 
-        if (m->alias_of != NULL || m->vendor == NULL || is_generic(m) ||
-            g_strcmp0(m->vendor, host->vendor) != 0)
+        if (!may_be(m, host))
             continue;
-        distance = model_distance(e, host, m);
+        distance = model_distance(e, accel, m);
         if (distance < least) {
             least = distance;
             best = m;
@@ -172,16 +197,19 @@ const char *
 cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies)
 {
     const CpuModel *m = cpu_nearest(e, accel);
+    FeatureSet meant, given;
     GArray *policies;
 
     if (m == NULL)
         return NULL;
     policies = g_array_new(FALSE, FALSE, sizeof(CpuPolicy));
+    meant = cpu_meaning(e, m);
+    given = cpu_given(e, m, accel);
     for (guint bit = 0; bit < e->features->len; bit++) {
-        CpuPolicy p = { cpu_feature_from_qemu(e->features->pdata[bit]),
-                        feature_in(&e->host[accel].features, (int)bit) };
+        int how = differs(&e->host[accel], &meant, &given, (int)bit);
+        CpuPolicy p = { cpu_feature_from_qemu(e->features->pdata[bit]), how > 0 };
 
-        if (!is_paravirtual(e, bit) && p.on != feature_in(&m->features, (int)bit))
+        if (!is_paravirtual(e, bit) && how != 0)
             g_array_append_val(policies, p);
     }
     g_array_sort(policies, policy_order);
@@ -282,13 +310,6 @@ put_model(XmlOut *x, const Emulator *e, const CpuModel *m, Accel accel)
              "canonical", m->alias_of, NULL);
     if (!usable)
         put_blockers(x, e, m->name, &m->on[accel].blockers);
-}
-
-static gboolean
-is_own_mode(const CpuModel *m)
-{
-    return g_str_equal(m->name, "host") || g_str_equal(m->name, "max") ||
-           g_str_equal(m->name, "base");
 }
 
 static void

@@ -16,6 +16,9 @@ typedef struct CpuPolicy {
 
 /* The version that a name stands for, or the model itself. */
 const CpuModel *cpu_version(const Emulator *e, const CpuModel *m);
+/* What a document means by the name of a version; what QEMU gives who names it (cpu_meaning.c). */
+FeatureSet cpu_meaning(const Emulator *e, const CpuModel *version);
+FeatureSet cpu_given(const Emulator *e, const CpuModel *version, Accel accel);
 /* The named version that is nearest to what the accelerator gives; NULL: none is told. */
 const CpuModel *cpu_nearest(const Emulator *e, Accel accel);
 /* The same as a name, with the features (GArray of CpuPolicy) that make up the difference. */

@@ -7,92 +7,6 @@
 
 #include "args.h"
 
-/* What the names of models mean to documents is older than what QEMU means by them today: it
- * counts these features to the models as well. A document that names the model therefore says
- * them, so that who knows only the older meaning makes the same CPU of it. */
-static const struct {
-    const char *models; /* a pattern */
-    const char *features;
-} unsaid[] = {
-    { "*", "hypervisor" },
-    { "qemu*", "vme" },
-    { "kvm*", "vme" },
-    { "pentium*", "apic" },
-    { "coreduo*", "acpi ss" },
-    { "n270*", "acpi lahf-lm movbe ss" },
-    { "core2duo*", "acpi cx16 lahf-lm ss" },
-    { "qemu64*", "lahf-lm" },
-    { "Conroe*", "vme" },
-    { "Penryn*", "vme" },
-    { "Nehalem*", "vme" },
-    { "Westmere*", "vme arat pclmulqdq" },
-    { "SandyBridge*", "vme arat xsaveopt" },
-    { "IvyBridge*", "arat xsaveopt" },
-    { "Haswell*", "vme abm arat f16c rdrand xsaveopt" },
-    { "Broadwell*", "vme abm arat f16c rdrand xsaveopt" },
-    { "Skylake-Server*", "pku" },
-    { "Skylake-Server-v1", "clflushopt" },
-    { "Cascadelake-Server*", "pku" },
-    { "Snowridge*", "monitor" },
-    { "Snowridge-v1", "mpx" },
-    { "Denverton*", "monitor" },
-    { "athlon*", "mca" },
-    { "phenom*", "vme abm cx16 lahf-lm npt pdpe1gb popcnt rdtscp sse4a" },
-    { "Opteron*", "vme" },
-    { "Opteron_G3*", "monitor" },
-    { "Opteron_G4*", "npt nrip-save" },
-    { "Opteron_G5*", "npt nrip-save" },
-    { "EPYC*", "monitor topoext" },
-    { "EPYC-v1", "npt nrip-save" },
-    { "EPYC-v2", "npt nrip-save" },
-    { "EPYC-Rome-v1", "xsaves" },
-    { "Dhyana*", "monitor topoext" },
-    { "Dhyana-v1", "npt nrip-save" },
-};
-
-/* Of what a model has, an accelerator leaves these off unless they are asked for. */
-static const char *const left_off[N_ACCELS] = {
-    [ACCEL_TCG] = "vme",
-    [ACCEL_KVM] = "acpi monitor svm",
-};
-
-static gboolean
-is_among(const char *list, const char *name)
-{
-    gsize len = strlen(name);
-
-    for (const char *at = list; (at = strstr(at, name)) != NULL; at += len)
-        if ((at == list || at[-1] == ' ') && (at[len] == 0 || at[len] == ' '))
-            return TRUE;
-    return FALSE;
-}
-
-static gboolean
-is_unsaid(const CpuModel *version, const char *feature)
-{
-    for (guint i = 0; i < G_N_ELEMENTS(unsaid); i++)
-        if (g_pattern_match_simple(unsaid[i].models, version->name) &&
-            is_among(unsaid[i].features, feature))
-            return TRUE;
-    return FALSE;
-}
-
-/* QEMU expands a model without what TCG cannot do, and tells that aside. */
-static gboolean
-model_has(const Emulator *e, const CpuModel *version, const char *feature)
-{
-    int bit = feature_find(e, feature);
-
-    return feature_in(&version->features, bit) || feature_in(&version->on[ACCEL_TCG].blockers, bit);
-}
-
-static gboolean
-is_meant(const Emulator *e, const CpuModel *version, const char *feature)
-{
-    return (model_has(e, version, feature) || is_among(left_off[ACCEL_TCG], feature)) &&
-           !is_unsaid(version, feature);
-}
-
 /* ---- the document's <cpu> */
 
 static CpuFeature *
@@ -169,17 +83,18 @@ static void
 compare_model(CpuDef *cpu, const Emulator *e, Accel accel, GHashTable *has)
 {
     const CpuModel *version = cpu_version(e, emulator_model(e, cpu->model));
+    FeatureSet meant = cpu_meaning(e, version), given = cpu_given(e, version, accel);
 
     for (guint i = 0; i < cpuid_features(); i++) {
         const char *name = cpuid_feature(i);
-        gboolean meant = is_meant(e, version, name);
-        gboolean given = model_has(e, version, name) && !is_among(left_off[accel], name);
+        int bit = feature_find(e, name);
 
         if (find_feature(cpu, name) != NULL)
             continue;
-        if (g_hash_table_contains(has, name) && !meant)
+        if (g_hash_table_contains(has, name) && !feature_in(&meant, bit))
             add_feature(cpu, name, POLICY_REQUIRE);
-        else if (!g_hash_table_contains(has, name) && (meant || given))
+        else if (!g_hash_table_contains(has, name) &&
+                 (feature_in(&meant, bit) || feature_in(&given, bit)))
             add_feature(cpu, name, POLICY_DISABLE);
     }
 }

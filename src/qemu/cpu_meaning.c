@@ -1,0 +1,111 @@
+/* What the name of a CPU model means: to QEMU, as it told when it was probed, and to documents. */
+#include "cpu.h"
+
+/* Documents have used these names for longer than QEMU counts these features to the models. Who
+ * wrote a name has not asked for them, so a document says them beside the name; found by asking
+ * libvirtd for each model, with QEMU 10.0. */
+static const struct {
+    const char *models; /* a pattern */
+    const char *features;
+} unsaid[] = {
+    { "*", "hypervisor" },
+    { "qemu*", "vme" },
+    { "kvm*", "vme" },
+    { "pentium*", "apic" },
+    { "coreduo*", "acpi ss" },
+    { "n270*", "acpi lahf-lm movbe ss" },
+    { "core2duo*", "acpi cx16 lahf-lm ss" },
+    { "qemu64*", "lahf-lm" },
+    { "Conroe*", "vme" },
+    { "Penryn*", "vme" },
+    { "Nehalem*", "vme" },
+    { "Westmere*", "vme arat pclmulqdq" },
+    { "SandyBridge*", "vme arat xsaveopt" },
+    { "IvyBridge*", "arat xsaveopt" },
+    { "Haswell*", "vme abm arat f16c rdrand xsaveopt" },
+    { "Broadwell*", "vme abm arat f16c rdrand xsaveopt" },
+    { "Skylake-Server*", "pku" },
+    { "Skylake-Server-v1", "clflushopt" },
+    { "Cascadelake-Server*", "pku" },
+    { "Snowridge*", "monitor" },
+    { "Snowridge-v1", "mpx" },
+    { "Denverton*", "monitor" },
+    { "athlon*", "mca" },
+    { "phenom*", "vme abm cx16 lahf-lm npt pdpe1gb popcnt rdtscp sse4a" },
+    { "Opteron*", "vme" },
+    { "Opteron_G3*", "monitor" },
+    { "Opteron_G4*", "npt nrip-save" },
+    { "Opteron_G5*", "npt nrip-save" },
+    { "EPYC*", "monitor topoext" },
+    { "EPYC-v1", "npt nrip-save" },
+    { "EPYC-v2", "npt nrip-save" },
+    { "EPYC-Rome-v1", "xsaves" },
+    { "Dhyana*", "monitor topoext" },
+    { "Dhyana-v1", "npt nrip-save" },
+};
+
+/* Of what a model has, an accelerator leaves these off unless they are asked for. QEMU expanded
+ * the models under TCG, so it has not told who has what TCG leaves off: all are taken to. */
+static const char *const left_off[N_ACCELS] = {
+    [ACCEL_TCG] = "vme",
+    [ACCEL_KVM] = "acpi monitor svm",
+};
+
+static FeatureSet
+named_set(const Emulator *e, const char *names)
+{
+    g_auto(GStrv) words = g_strsplit(names, " ", 0);
+    FeatureSet set = { { 0 } };
+
+    for (guint i = 0; words[i] != NULL; i++)
+        feature_set(&set, feature_find(e, words[i]));
+    return set;
+}
+
+static void
+add_set(FeatureSet *set, const FeatureSet *more)
+{
+    for (guint i = 0; i < FEATURE_WORDS; i++)
+        set->word[i] |= more->word[i];
+}
+
+static void
+take_set(FeatureSet *set, const FeatureSet *less)
+{
+    for (guint i = 0; i < FEATURE_WORDS; i++)
+        set->word[i] &= ~less->word[i];
+}
+
+/* QEMU expands a model without what TCG cannot do, and tells that aside. */
+static FeatureSet
+whole_model(const CpuModel *version)
+{
+    FeatureSet set = version->features;
+
+    add_set(&set, &version->on[ACCEL_TCG].blockers);
+    return set;
+}
+
+FeatureSet
+cpu_meaning(const Emulator *e, const CpuModel *version)
+{
+    FeatureSet set = whole_model(version), hidden = named_set(e, left_off[ACCEL_TCG]);
+
+    add_set(&set, &hidden);
+    for (guint i = 0; i < G_N_ELEMENTS(unsaid); i++)
+        if (g_pattern_match_simple(unsaid[i].models, version->name)) {
+            FeatureSet less = named_set(e, unsaid[i].features);
+
+            take_set(&set, &less);
+        }
+    return set;
+}
+
+FeatureSet
+cpu_given(const Emulator *e, const CpuModel *version, Accel accel)
+{
+    FeatureSet set = whole_model(version), less = named_set(e, left_off[accel]);
+
+    take_set(&set, &less);
+    return set;
+}
