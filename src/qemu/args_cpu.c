@@ -59,6 +59,8 @@ put_migratable(const Args *a, const CpuDef *cpu, GString *s)
 static gboolean
 put_model(Args *a, const CpuDef *cpu, GString *s, GError **err)
 {
+    if (cpu_takes_host_model(cpu) && guest_is_x86(a->def))
+        return put_host_model(a, s, err);
     switch ((CpuMode)cpu->mode) {
     case CPU_HOST_MODEL:
         return put_host_model(a, s, err);

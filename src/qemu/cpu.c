@@ -193,6 +193,13 @@ policy_order(gconstpointer a, gconstpointer b)
     return at != other ? (at < other ? -1 : 1) : strcmp(x->name, y->name);
 }
 
+gboolean
+cpu_takes_host_model(const CpuDef *cpu)
+{
+    return cpu->mode == CPU_HOST_MODEL ||
+           (cpu->mode == CPU_CUSTOM && cpu->model != NULL && cpu->match == CPU_MATCH_MINIMUM);
+}
+
 const char *
 cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies)
 {

@@ -21,6 +21,8 @@ FeatureSet cpu_meaning(const Emulator *e, const CpuModel *version);
 FeatureSet cpu_given(const Emulator *e, const CpuModel *version, Accel accel);
 /* The named version that is nearest to what the accelerator gives; NULL: none is told. */
 const CpuModel *cpu_nearest(const Emulator *e, Accel accel);
+/* Whether a document leaves the model to the host: by mode, or as the least that it takes. */
+gboolean cpu_takes_host_model(const CpuDef *cpu);
 /* The same as a name, with the features (GArray of CpuPolicy) that make up the difference. */
 const char *cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies);
 /* The <cpu> of domain capabilities. */
@@ -34,8 +36,33 @@ const char *cpuid_feature(guint i);
 guint cpuid_order(const char *name);
 /* The features (a set of borrowed names) in an answer of QEMU's "feature-words". */
 GHashTable *cpuid_read(json_object *answer);
+GHashTable *cpuid_here(void); /* the same of this machine; empty where there is no CPUID */
 
 /* ---- the CPU that a guest got (cpu_guest.c) */
 
-/* Writes into a live definition what the guest's CPU is, as its "feature-words" tell. */
-void cpu_guest_learn(DomainDef *live, const Emulator *e, json_object *words);
+/* Writes into a live definition what the guest's CPU is, as its "feature-words" tell. An error when
+ * the document wants it checked in full and it is not what the document says. */
+gboolean cpu_guest_learn(DomainDef *live, const Emulator *e, json_object *words, GError **err);
+
+/* ---- CPUs that documents describe (cpu_compare.c) */
+
+typedef enum CpuMatch { CPU_INCOMPATIBLE, CPU_IDENTICAL, CPU_SUPERSET } CpuMatch;
+
+/* What a host, or an accelerator on it, has for guests. */
+typedef struct CpuOffer {
+    const Emulator *emulator;
+    FeatureSet features;
+    const char *vendor; /* as CPUID spells it; NULL: not told */
+} CpuOffer;
+
+CpuOffer cpu_offer_here(const Emulator *e); /* this machine itself */
+CpuOffer cpu_offer_of(const Emulator *e, Accel accel);
+/* The features of the CPU that a document describes; unknown names are errors. */
+gboolean cpu_described(const CpuDef *cpu, const Emulator *e, FeatureSet *ret_set, GError **err);
+/* FALSE: the description is wrong. *ret_why tells what makes them incompatible. */
+gboolean cpu_compare(const CpuDef *cpu, const CpuOffer *offer, CpuMatch *ret_match,
+                     GError **ret_why, GError **err);
+/* Whether a domain's CPU may be started where the document wants that checked. */
+gboolean cpu_check_start(const DomainDef *def, const Emulator *e, GError **err);
+/* The names of a set as documents spell them, in CPUID's order. */
+char *cpu_names(const Emulator *e, const FeatureSet *set, const char *separator);

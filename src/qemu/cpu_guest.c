@@ -44,8 +44,10 @@ spell_out(CpuDef *cpu, const Emulator *e, Accel accel)
         return FALSE;
     g_free(cpu->model);
     cpu->model = g_strdup(name);
-    g_free(cpu->vendor);
-    cpu->vendor = g_strdup(cpu_vendor(e->host[accel].vendor));
+    if (cpu->mode == CPU_HOST_MODEL) {
+        g_free(cpu->vendor);
+        cpu->vendor = g_strdup(cpu_vendor(e->host[accel].vendor));
+    }
     cpu->mode = CPU_CUSTOM;
     for (guint i = 0; i < policies->len; i++) {
         const CpuPolicy *p = &g_array_index(policies, CpuPolicy, i);
@@ -64,23 +66,38 @@ policy_met(int policy, gboolean has)
     return policy == POLICY_FORBID ? POLICY_FORBID : POLICY_DISABLE;
 }
 
+/* What the guest has and was not asked for, and the other way round. */
+typedef struct Surprises {
+    GString *extra, *missing;
+} Surprises;
+
 static void
-compare_named(CpuDef *cpu, const Emulator *e, Accel accel, GHashTable *has)
+surprise(GString *names, const char *name)
+{
+    g_string_append_printf(names, "%s%s", names->len > 0 ? "," : "", cpu_feature_from_qemu(name));
+}
+
+static void
+compare_named(CpuDef *cpu, const Emulator *e, Accel accel, GHashTable *has, Surprises *s)
 {
     for (guint i = 0; i < LIST_LEN(cpu->features); i++) {
         CpuFeature *f = LIST_AT(CpuFeature, cpu->features, i);
         const char *name = cpu_feature_to_qemu(f->name);
+        gboolean told = cpuid_order(name) < cpuid_features();
+        gboolean there = told ? g_hash_table_contains(has, name)
+                              : feature_in(&e->host[accel].features, feature_find(e, name));
 
-        if (cpuid_order(name) < cpuid_features())
-            f->policy = policy_met(f->policy, g_hash_table_contains(has, name));
-        else if (f->policy == POLICY_OPTIONAL)
-            f->policy = policy_met(f->policy,
-                                   feature_in(&e->host[accel].features, feature_find(e, name)));
+        if (told && there && (f->policy == POLICY_DISABLE || f->policy == POLICY_FORBID))
+            surprise(s->extra, name);
+        if (told && !there && f->policy == POLICY_REQUIRE)
+            surprise(s->missing, name);
+        if (told || f->policy == POLICY_OPTIONAL)
+            f->policy = policy_met(f->policy, there);
     }
 }
 
 static void
-compare_model(CpuDef *cpu, const Emulator *e, Accel accel, GHashTable *has)
+compare_model(CpuDef *cpu, const Emulator *e, Accel accel, GHashTable *has, Surprises *s)
 {
     const CpuModel *version = cpu_version(e, emulator_model(e, cpu->model));
     FeatureSet meant = cpu_meaning(e, version), given = cpu_given(e, version, accel);
@@ -91,31 +108,51 @@ compare_model(CpuDef *cpu, const Emulator *e, Accel accel, GHashTable *has)
 
         if (find_feature(cpu, name) != NULL)
             continue;
-        if (g_hash_table_contains(has, name) && !feature_in(&meant, bit))
+        if (g_hash_table_contains(has, name) && !feature_in(&meant, bit)) {
             add_feature(cpu, name, POLICY_REQUIRE);
-        else if (!g_hash_table_contains(has, name) &&
-                 (feature_in(&meant, bit) || feature_in(&given, bit)))
+            surprise(s->extra, name);
+        } else if (!g_hash_table_contains(has, name) &&
+                   (feature_in(&meant, bit) || feature_in(&given, bit))) {
             add_feature(cpu, name, POLICY_DISABLE);
+            if (feature_in(&meant, bit))
+                surprise(s->missing, name);
+        }
     }
 }
 
-void
-cpu_guest_learn(DomainDef *live, const Emulator *e, json_object *words)
+static gboolean
+refuse_surprises(const Surprises *s, GError **err)
+{
+    if (s->extra->len == 0 && s->missing->len == 0)
+        return TRUE;
+    return fail(err, ERR_OPERATION_FAILED, "guest CPU doesn't match specification: %s%s%s%s%s",
+                s->extra->len > 0 ? "extra features: " : "", s->extra->str,
+                s->extra->len > 0 && s->missing->len > 0 ? ", " : "",
+                s->missing->len > 0 ? "missing features: " : "", s->missing->str);
+}
+
+gboolean
+cpu_guest_learn(DomainDef *live, const Emulator *e, json_object *words, GError **err)
 {
     Accel accel = live->virt_type == VIRT_KVM ? ACCEL_KVM : ACCEL_TCG;
     CpuDef *cpu = live->cpu;
+    g_autoptr(GString) extra = g_string_new(NULL), missing = g_string_new(NULL);
     g_autoptr(GHashTable) has = NULL;
+    Surprises s = { extra, missing };
+    gboolean strict = cpu != NULL && cpu->check == CPU_CHECK_FULL;
 
     if (cpu == NULL || !guest_is_x86(live) || !json_object_is_type(words, json_type_array))
-        return;
-    if (cpu->mode == CPU_HOST_MODEL && !spell_out(cpu, e, accel))
-        return;
+        return TRUE;
+    if (cpu_takes_host_model(cpu) && !spell_out(cpu, e, accel))
+        return TRUE;
     if (cpu->mode != CPU_CUSTOM || cpu->model == NULL || emulator_model(e, cpu->model) == NULL)
-        return;
+        return TRUE;
     has = cpuid_read(words);
-    compare_named(cpu, e, accel, has);
-    compare_model(cpu, e, accel, has);
-    cpu->match = CPU_MATCH_EXACT;
+    compare_named(cpu, e, accel, has, &s);
+    compare_model(cpu, e, accel, has, &s);
+    if (cpu->match != CPU_MATCH_STRICT)
+        cpu->match = CPU_MATCH_EXACT;
     cpu->check = CPU_CHECK_FULL;
     cpu->fallback = CPU_FALLBACK_FORBID;
+    return !strict || refuse_surprises(&s, err);
 }

@@ -7,6 +7,10 @@
 
 #include "cpu.h"
 
+#if defined __x86_64__ || defined __i386__
+#include <cpuid.h>
+#endif
+
 typedef struct Word {
     guint32 leaf, subleaf;
     const char *reg;   /* NULL: a model specific register */
@@ -130,15 +134,12 @@ word_value(json_object *answer, const Word *w)
     return 0;
 }
 
-GHashTable *
-cpuid_read(json_object *answer)
+static GHashTable *
+name_bits(const guint32 *values)
 {
     GHashTable *set = g_hash_table_new(g_str_hash, g_str_equal);
     const GArray *places = places_get();
-    guint32 values[G_N_ELEMENTS(words)];
 
-    for (guint w = 0; w < G_N_ELEMENTS(words); w++)
-        values[w] = word_value(answer, &words[w]);
     for (guint i = 0; i < places->len; i++) {
         const Place *p = &g_array_index(places, Place, i);
 
@@ -146,4 +147,42 @@ cpuid_read(json_object *answer)
             g_hash_table_add(set, (gpointer)p->name);
     }
     return set;
+}
+
+GHashTable *
+cpuid_read(json_object *answer)
+{
+    guint32 values[G_N_ELEMENTS(words)];
+
+    for (guint w = 0; w < G_N_ELEMENTS(words); w++)
+        values[w] = word_value(answer, &words[w]);
+    return name_bits(values);
+}
+
+/* ---- what this machine says */
+
+static guint32
+word_here(const Word *w)
+{
+#if defined __x86_64__ || defined __i386__
+    static const char *const registers[] = { "EAX", "EBX", "ECX", "EDX" };
+    guint32 r[4] = { 0 };
+
+    if (!__get_cpuid_count(w->leaf, w->subleaf, &r[0], &r[1], &r[2], &r[3]))
+        return 0;
+    for (guint i = 0; i < G_N_ELEMENTS(registers); i++)
+        if (g_strcmp0(registers[i], w->reg) == 0)
+            return r[i];
+#endif
+    return 0;
+}
+
+GHashTable *
+cpuid_here(void)
+{
+    guint32 values[G_N_ELEMENTS(words)];
+
+    for (guint w = 0; w < G_N_ELEMENTS(words); w++)
+        values[w] = word_here(&words[w]);
+    return name_bits(values);
 }

@@ -1,6 +1,6 @@
 /* What QEMU's answers mean: one reader for each question of the probe. Unknown members are ignored,
  * so that a newer QEMU is read as well as this one. */
-#include "emulator.h"
+#include "cpu.h"
 
 #include <string.h>
 
@@ -343,8 +343,9 @@ model_order(gconstpointer a, gconstpointer b)
 void
 read_finish(Emulator *e)
 {
-    /* TCG has it and gives it to no model: nobody has told it yet. */
-    feature_add(e, "vme");
+    /* What this host has and no model, or what TCG leaves off, nobody has told yet. */
+    for (guint i = 0; i < cpuid_features(); i++)
+        feature_add(e, cpuid_feature(i));
     g_ptr_array_sort(e->types, name_order);
     g_ptr_array_sort(e->tpm_models, name_order);
     g_array_sort(e->models, model_order);

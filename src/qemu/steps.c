@@ -44,6 +44,14 @@ find_emulator(Flow *f, gpointer obj, GError **err)
 }
 
 static StepResult
+check_cpu(Flow *f, gpointer obj, GError **err)
+{
+    const Run *run = ((Vm *)obj)->run;
+
+    return step_of(cpu_check_start(run->live, run->start.emulator, err));
+}
+
+static StepResult
 name_devices(Flow *f, gpointer obj, GError **err)
 {
     Run *run = ((Vm *)obj)->run;
@@ -477,8 +485,7 @@ take_cpu_words(gpointer obj, json_object *ret, GError **err)
 {
     Run *run = ((Vm *)obj)->run;
 
-    cpu_guest_learn(run->live, run->start.emulator, ret);
-    return TRUE;
+    return cpu_guest_learn(run->live, run->start.emulator, ret, err);
 }
 
 static gboolean
@@ -680,6 +687,7 @@ run_guest(Flow *f, gpointer obj, GError **err)
 
 static const Step start_steps[] = {
     { "find emulator", find_emulator, NULL },
+    { "check cpu", check_cpu, NULL },
     { "look at images", images_look, NULL },
     { "name devices", name_devices, NULL },
     { "make folder", make_folder, remove_folder },

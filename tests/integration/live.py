@@ -80,6 +80,39 @@ def the_live_cpu_makes_the_same_cpu(d):
         d.vmsh("destroy", name)
 
 
+REFUSED = {
+    "check='partial'><model>qemu64</model><feature policy='require' name='pcid'/>":
+        "Host CPU does not provide required features: pcid",
+    "check='partial'><model>qemu64</model><feature policy='forbid' name='sse4.1'/>":
+        "Host CPU provides forbidden features: sse4.1",
+    "check='full'><model>qemu64</model>":
+        "guest CPU doesn't match specification: extra features: hypervisor,lahf_lm",
+    "check='full'><model>qemu64</model><feature policy='require' name='hypervisor'/>"
+    "<feature policy='require' name='lahf_lm'/><feature policy='require' name='pcid'/>":
+        "guest CPU doesn't match specification: missing features: pcid",
+}
+
+
+@test
+def a_cpu_is_checked_as_asked(d):
+    for cpu, why in REFUSED.items():
+        d.vmsh("define", d.write("a.xml", xml("a", f"<cpu mode='custom' {cpu}</cpu>")))
+        said = d.vmsh("start", "a", status=1)
+        assert why in said, said
+        assert not d.qemus()
+        d.vmsh("undefine", "a")
+    same = ("<cpu mode='custom' check='full'><model>qemu64</model>"
+            "<feature policy='require' name='hypervisor'/>"
+            "<feature policy='require' name='lahf_lm'/></cpu>")
+    start(d, "a", xml("a", same))
+
+
+@test
+def the_least_may_be_more(d):
+    live = start(d, "a", xml("a", "<cpu match='minimum'><model>qemu32</model></cpu>")).find("cpu")
+    assert live.findtext("model") != "qemu32" and live.get("match") == "exact", ET.tostring(live)
+
+
 @test
 def a_maximum_stays_one(d):
     live = start(d, "a", xml("a", "<cpu mode='maximum'/>")).find("cpu")

@@ -1,0 +1,200 @@
+/* CPUs that documents describe, as sets of features: whether a host has what one needs. */
+#include "cpu.h"
+
+#include <string.h>
+
+#include "args.h"
+
+CpuOffer
+cpu_offer_of(const Emulator *e, Accel accel)
+{
+    const HostCpu *host = &e->host[accel];
+
+    return (CpuOffer){ e, host->features, host->vendor };
+}
+
+CpuOffer
+cpu_offer_here(const Emulator *e)
+{
+    g_autoptr(GHashTable) has = cpuid_here();
+    CpuOffer offer = { .emulator = e, .vendor = e->host[ACCEL_KVM].vendor };
+    GHashTableIter iter;
+    gpointer name;
+
+    g_hash_table_iter_init(&iter, has);
+    while (g_hash_table_iter_next(&iter, &name, NULL))
+        feature_set(&offer.features, feature_find(e, name));
+    return offer;
+}
+
+/* ---- sets as words */
+
+static int
+cpuid_compare(gconstpointer a, gconstpointer b)
+{
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    guint at = cpuid_order(x), other = cpuid_order(y);
+
+    return at != other ? (at < other ? -1 : 1) : strcmp(x, y);
+}
+
+char *
+cpu_names(const Emulator *e, const FeatureSet *set, const char *separator)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+    for (guint bit = 0; bit < e->features->len; bit++)
+        if (feature_in(set, (int)bit))
+            g_ptr_array_add(names, e->features->pdata[bit]);
+    g_ptr_array_sort(names, cpuid_compare);
+    for (guint i = 0; i < names->len; i++)
+        names->pdata[i] = (gpointer)cpu_feature_from_qemu(names->pdata[i]);
+    g_ptr_array_add(names, NULL);
+    return g_strjoinv(separator, (char **)names->pdata);
+}
+
+static FeatureSet
+without(const FeatureSet *set, const FeatureSet *less)
+{
+    FeatureSet rest;
+
+    for (guint i = 0; i < FEATURE_WORDS; i++)
+        rest.word[i] = set->word[i] & ~less->word[i];
+    return rest;
+}
+
+/* ---- what a document describes */
+
+static void
+feature_clear(FeatureSet *set, int bit)
+{
+    FeatureSet one = { { 0 } };
+
+    feature_set(&one, bit);
+    *set = without(set, &one);
+}
+
+static gboolean
+known_feature(const Emulator *e, const char *name, int *ret_bit, GError **err)
+{
+    *ret_bit = feature_find(e, cpu_feature_to_qemu(name));
+    return *ret_bit >= 0 || fail(err, ERR_INTERNAL, "Unknown CPU feature %s", name);
+}
+
+gboolean
+cpu_described(const CpuDef *cpu, const Emulator *e, FeatureSet *ret_set, GError **err)
+{
+    const CpuModel *m = cpu->model != NULL ? emulator_model(e, cpu->model) : NULL;
+    FeatureSet set = { { 0 } };
+
+    if (cpu->model != NULL && m == NULL)
+        return fail(err, ERR_INTERNAL, "Unknown CPU model %s", cpu->model);
+    if (m != NULL)
+        set = cpu_meaning(e, cpu_version(e, m));
+    for (guint i = 0; i < LIST_LEN(cpu->features); i++) {
+        const CpuFeature *f = LIST_AT(CpuFeature, cpu->features, i);
+        int bit;
+
+        if (!known_feature(e, f->name, &bit, err))
+            return FALSE;
+        if (f->policy == POLICY_DISABLE || f->policy == POLICY_FORBID)
+            feature_clear(&set, bit);
+        else if (f->policy != POLICY_OPTIONAL)
+            feature_set(&set, bit);
+    }
+    *ret_set = set;
+    return TRUE;
+}
+
+static FeatureSet
+forbidden(const CpuDef *cpu, const Emulator *e)
+{
+    FeatureSet set = { { 0 } };
+
+    for (guint i = 0; i < LIST_LEN(cpu->features); i++) {
+        const CpuFeature *f = LIST_AT(CpuFeature, cpu->features, i);
+
+        if (f->policy == POLICY_FORBID)
+            feature_set(&set, feature_find(e, cpu_feature_to_qemu(f->name)));
+    }
+    return set;
+}
+
+/* ---- one beside the other */
+
+static gboolean
+fits(const CpuDef *cpu, const FeatureSet *wanted, const CpuOffer *offer, GError **why)
+{
+    const Emulator *e = offer->emulator;
+    FeatureSet missing = without(wanted, &offer->features), wrong = forbidden(cpu, e);
+    FeatureSet rest = without(&wrong, &offer->features);
+    const char *vendor = cpu_vendor(offer->vendor);
+    g_autofree char *names = NULL;
+
+    wrong = without(&wrong, &rest);
+    if (cpu->vendor != NULL && vendor != NULL && !g_str_equal(cpu->vendor, vendor))
+        return fail(why, ERR_CPU_INCOMPATIBLE,
+                    "Host CPU vendor does not match required CPU vendor %s", cpu->vendor);
+    if (!feature_set_empty(&wrong)) {
+        names = cpu_names(e, &wrong, ", ");
+        return fail(why, ERR_CPU_INCOMPATIBLE, "Host CPU provides forbidden features: %s", names);
+    }
+    if (!feature_set_empty(&missing)) {
+        names = cpu_names(e, &missing, ", ");
+        return fail(why, ERR_CPU_INCOMPATIBLE, "Host CPU does not provide required features: %s",
+                    names);
+    }
+    return TRUE;
+}
+
+gboolean
+cpu_compare(const CpuDef *cpu, const CpuOffer *offer, CpuMatch *ret_match, GError **ret_why,
+            GError **err)
+{
+    FeatureSet wanted, more;
+
+    if (!cpu_described(cpu, offer->emulator, &wanted, err))
+        return FALSE;
+    more = without(&offer->features, &wanted);
+    if (!fits(cpu, &wanted, offer, ret_why)) {
+        *ret_match = CPU_INCOMPATIBLE;
+    } else if (feature_set_empty(&more)) {
+        *ret_match = CPU_IDENTICAL;
+    } else if (cpu->match == CPU_MATCH_STRICT) {
+        fail(ret_why, ERR_CPU_INCOMPATIBLE, "Host CPU does not strictly match guest CPU");
+        *ret_match = CPU_INCOMPATIBLE;
+    } else {
+        *ret_match = CPU_SUPERSET;
+    }
+    return TRUE;
+}
+
+/* KVM may be curtailed and the machine not: what either has will do, QEMU knows the rest. */
+static CpuOffer
+offer_to_guest(const Emulator *e, Accel accel)
+{
+    CpuOffer offer = cpu_offer_of(e, accel);
+
+    if (accel == ACCEL_KVM) {
+        CpuOffer here = cpu_offer_here(e);
+
+        for (guint i = 0; i < FEATURE_WORDS; i++)
+            offer.features.word[i] |= here.features.word[i];
+    }
+    return offer;
+}
+
+gboolean
+cpu_check_start(const DomainDef *def, const Emulator *e, GError **err)
+{
+    Accel accel = def->virt_type == VIRT_KVM ? ACCEL_KVM : ACCEL_TCG;
+    const CpuDef *cpu = def->cpu;
+    CpuOffer offer;
+    FeatureSet wanted;
+
+    if (cpu == NULL || !guest_is_x86(def) || cpu->mode != CPU_CUSTOM ||
+        cpu->check != CPU_CHECK_PARTIAL || !e->host[accel].known)
+        return TRUE;
+    offer = offer_to_guest(e, accel);
+    return cpu_described(cpu, e, &wanted, err) && fits(cpu, &wanted, &offer, err);
+}
