@@ -63,8 +63,8 @@ cpu_vendor(const char *cpuid)
 }
 
 /* Models that imitate nobody's CPU: the vendor in their CPUID is only a default. */
-static gboolean
-is_generic(const CpuModel *m)
+gboolean
+cpu_is_generic(const CpuModel *m)
 {
     static const char *const names[] = { "486",      "kvm32",  "kvm64",  "pentium", "pentium2",
                                          "pentium3", "qemu32", "qemu64", "base" };
@@ -78,8 +78,8 @@ is_generic(const CpuModel *m)
     return FALSE;
 }
 
-static gboolean
-is_own_mode(const CpuModel *m)
+gboolean
+cpu_is_own_mode(const CpuModel *m)
 {
     return g_str_equal(m->name, "host") || g_str_equal(m->name, "max") ||
            g_str_equal(m->name, "base");
@@ -138,16 +138,26 @@ model_distance(const Emulator *e, Accel accel, const CpuModel *m)
     return count_differences(e, accel, m) + (same ? 0 : FEATURE_WORDS * 128);
 }
 
+static guint
+cpu_count(const FeatureSet *set)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < FEATURE_WORDS; i++)
+        n += (guint)__builtin_popcountll(set->word[i]);
+    return n;
+}
+
 /* A model that imitates nobody's CPU may be any vendor's. */
 static gboolean
 may_be(const CpuModel *m, const HostCpu *host)
 {
-    return m->alias_of == NULL && !is_own_mode(m) && m->vendor != NULL &&
-           (is_generic(m) || g_strcmp0(m->vendor, host->vendor) == 0);
+    return m->alias_of == NULL && !cpu_is_own_mode(m) && m->vendor != NULL &&
+           (cpu_is_generic(m) || g_strcmp0(m->vendor, host->vendor) == 0);
 }
 
-static const char *
-plain_name(const Emulator *e, const CpuModel *version)
+const char *
+cpu_plain_name(const Emulator *e, const CpuModel *version)
 {
     for (guint i = 0; i < e->models->len; i++) {
         const CpuModel *m = &g_array_index(e->models, CpuModel, i);
@@ -221,7 +231,59 @@ cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies)
     }
     g_array_sort(policies, policy_order);
     *ret_policies = policies;
-    return plain_name(e, m);
+    return cpu_plain_name(e, m);
+}
+
+/* ---- this machine itself */
+
+static const CpuModel *
+nearest_here(const Emulator *e, const CpuOffer *here)
+{
+    const CpuModel *best = NULL;
+    guint least = G_MAXUINT;
+
+    for (guint i = 0; i < e->models->len; i++) {
+        const CpuModel *m = &g_array_index(e->models, CpuModel, i);
+        HostCpu self = { .vendor = here->vendor };
+        FeatureSet meant, more, less;
+        guint n;
+
+        if (!may_be(m, &self))
+            continue;
+        meant = cpu_meaning(e, m);
+        less = cpu_less(&meant, &here->features);
+        more = cpu_less(&here->features, &meant);
+        n = cpu_count(&more);
+        if (feature_set_empty(&less) && n < least) {
+            least = n;
+            best = m;
+        }
+    }
+    return best;
+}
+
+const char *
+cpu_here_model(const Emulator *e, GArray **ret_policies)
+{
+    CpuOffer here = cpu_offer_here(e);
+    const CpuModel *m = nearest_here(e, &here);
+    FeatureSet meant, more;
+    GArray *policies;
+
+    if (m == NULL)
+        return NULL;
+    policies = g_array_new(FALSE, FALSE, sizeof(CpuPolicy));
+    meant = cpu_meaning(e, m);
+    more = cpu_less(&here.features, &meant);
+    for (guint bit = 0; bit < e->features->len; bit++) {
+        CpuPolicy p = { cpu_feature_from_qemu(e->features->pdata[bit]), TRUE };
+
+        if (feature_in(&more, (int)bit))
+            g_array_append_val(policies, p);
+    }
+    g_array_sort(policies, policy_order);
+    *ret_policies = policies;
+    return cpu_plain_name(e, m);
 }
 
 /* ---- <cpu> */
@@ -310,7 +372,7 @@ put_model(XmlOut *x, const Emulator *e, const CpuModel *m, Accel accel)
 {
     gboolean usable = feature_set_empty(&m->on[accel].blockers);
     const CpuModel *version = cpu_version(e, m);
-    const char *vendor = is_generic(m) ? NULL : cpu_vendor(version->vendor);
+    const char *vendor = cpu_is_generic(m) ? NULL : cpu_vendor(version->vendor);
 
     xml_text(x, "model", m->name, "usable", usable ? "yes" : "no", "deprecated",
              m->deprecated ? "yes" : NULL, "vendor", vendor != NULL ? vendor : "unknown",
@@ -326,7 +388,7 @@ put_custom(XmlOut *x, const Emulator *e, Accel accel)
     for (guint i = 0; i < e->models->len; i++) {
         const CpuModel *m = &g_array_index(e->models, CpuModel, i);
 
-        if (m->on[accel].known && !is_own_mode(m))
+        if (m->on[accel].known && !cpu_is_own_mode(m))
             put_model(x, e, m, accel);
     }
     xml_close(x, "mode");

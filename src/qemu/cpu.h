@@ -14,6 +14,9 @@ typedef struct CpuPolicy {
     gboolean on;
 } CpuPolicy;
 
+gboolean cpu_is_generic(const CpuModel *m);  /* imitates nobody's CPU: any vendor's */
+gboolean cpu_is_own_mode(const CpuModel *m); /* "host" and its like, which documents say as modes */
+const char *cpu_plain_name(const Emulator *e, const CpuModel *version);
 /* The version that a name stands for, or the model itself. */
 const CpuModel *cpu_version(const Emulator *e, const CpuModel *m);
 /* What a document means by the name of a version; what QEMU gives who names it (cpu_meaning.c). */
@@ -25,6 +28,8 @@ const CpuModel *cpu_nearest(const Emulator *e, Accel accel);
 gboolean cpu_takes_host_model(const CpuDef *cpu);
 /* The same as a name, with the features (GArray of CpuPolicy) that make up the difference. */
 const char *cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies);
+/* The nearest one that has nothing which this machine itself has not. */
+const char *cpu_here_model(const Emulator *e, GArray **ret_policies);
 /* The <cpu> of domain capabilities. */
 void cpu_put_modes(XmlOut *x, const Emulator *e, Accel accel);
 
@@ -37,6 +42,12 @@ guint cpuid_order(const char *name);
 /* The features (a set of borrowed names) in an answer of QEMU's "feature-words". */
 GHashTable *cpuid_read(json_object *answer);
 GHashTable *cpuid_here(void); /* the same of this machine; empty where there is no CPUID */
+typedef struct CpuSelf {
+    char vendor[13];
+    guint family, model, stepping;
+} CpuSelf;
+/* Who this machine's CPU says it is; FALSE where there is no CPUID. */
+gboolean cpuid_self(CpuSelf *ret_self);
 
 /* ---- the CPU that a guest got (cpu_guest.c) */
 
@@ -64,5 +75,22 @@ gboolean cpu_compare(const CpuDef *cpu, const CpuOffer *offer, CpuMatch *ret_mat
                      GError **ret_why, GError **err);
 /* Whether a domain's CPU may be started where the document wants that checked. */
 gboolean cpu_check_start(const DomainDef *def, const Emulator *e, GError **err);
+FeatureSet cpu_both(const FeatureSet *a, const FeatureSet *b);
+FeatureSet cpu_less(const FeatureSet *set, const FeatureSet *less);
+void cpu_add(FeatureSet *set, const FeatureSet *more);
+void cpu_drop(FeatureSet *set, int bit);
 /* The names of a set as documents spell them, in CPUID's order. */
 char *cpu_names(const Emulator *e, const FeatureSet *set, const char *separator);
+
+/* ---- one CPU for several (cpu_baseline.c) */
+
+typedef struct CpuBaseline {
+    GPtrArray *cpus;     /* CpuDef, at least one */
+    gboolean hypervisor; /* it is to run on accel */
+    Accel accel;
+    gboolean expand; /* every feature, not just what the name does not mean */
+    gboolean migratable;
+} CpuBaseline;
+
+/* A <cpu> document; caller frees. */
+char *cpu_baseline(const CpuBaseline *in, const Emulator *e, GError **err);

@@ -17,10 +17,19 @@ CpuOffer
 cpu_offer_here(const Emulator *e)
 {
     g_autoptr(GHashTable) has = cpuid_here();
-    CpuOffer offer = { .emulator = e, .vendor = e->host[ACCEL_KVM].vendor };
+    CpuOffer offer = { .emulator = e };
     GHashTableIter iter;
+    CpuSelf self;
     gpointer name;
 
+    if (cpuid_self(&self))
+        offer.vendor = g_intern_string(self.vendor);
+    /* Model specific registers are the kernel's to read: KVM has told them. */
+    for (guint bit = 0; bit < e->features->len; bit++)
+        if (cpuid_order(e->features->pdata[bit]) >= cpuid_features() &&
+            !g_str_has_prefix(e->features->pdata[bit], "kvm") &&
+            feature_in(&e->host[ACCEL_KVM].features, (int)bit))
+            feature_set(&offer.features, (int)bit);
     g_hash_table_iter_init(&iter, has);
     while (g_hash_table_iter_next(&iter, &name, NULL))
         feature_set(&offer.features, feature_find(e, name));
@@ -53,8 +62,18 @@ cpu_names(const Emulator *e, const FeatureSet *set, const char *separator)
     return g_strjoinv(separator, (char **)names->pdata);
 }
 
-static FeatureSet
-without(const FeatureSet *set, const FeatureSet *less)
+FeatureSet
+cpu_both(const FeatureSet *a, const FeatureSet *b)
+{
+    FeatureSet both;
+
+    for (guint i = 0; i < FEATURE_WORDS; i++)
+        both.word[i] = a->word[i] & b->word[i];
+    return both;
+}
+
+FeatureSet
+cpu_less(const FeatureSet *set, const FeatureSet *less)
 {
     FeatureSet rest;
 
@@ -63,16 +82,23 @@ without(const FeatureSet *set, const FeatureSet *less)
     return rest;
 }
 
-/* ---- what a document describes */
+void
+cpu_add(FeatureSet *set, const FeatureSet *more)
+{
+    for (guint i = 0; i < FEATURE_WORDS; i++)
+        set->word[i] |= more->word[i];
+}
 
-static void
-feature_clear(FeatureSet *set, int bit)
+void
+cpu_drop(FeatureSet *set, int bit)
 {
     FeatureSet one = { { 0 } };
 
     feature_set(&one, bit);
-    *set = without(set, &one);
+    *set = cpu_less(set, &one);
 }
+
+/* ---- what a document describes */
 
 static gboolean
 known_feature(const Emulator *e, const char *name, int *ret_bit, GError **err)
@@ -98,7 +124,7 @@ cpu_described(const CpuDef *cpu, const Emulator *e, FeatureSet *ret_set, GError 
         if (!known_feature(e, f->name, &bit, err))
             return FALSE;
         if (f->policy == POLICY_DISABLE || f->policy == POLICY_FORBID)
-            feature_clear(&set, bit);
+            cpu_drop(&set, bit);
         else if (f->policy != POLICY_OPTIONAL)
             feature_set(&set, bit);
     }
@@ -126,12 +152,11 @@ static gboolean
 fits(const CpuDef *cpu, const FeatureSet *wanted, const CpuOffer *offer, GError **why)
 {
     const Emulator *e = offer->emulator;
-    FeatureSet missing = without(wanted, &offer->features), wrong = forbidden(cpu, e);
-    FeatureSet rest = without(&wrong, &offer->features);
+    FeatureSet missing = cpu_less(wanted, &offer->features), never = forbidden(cpu, e);
+    FeatureSet wrong = cpu_both(&never, &offer->features);
     const char *vendor = cpu_vendor(offer->vendor);
     g_autofree char *names = NULL;
 
-    wrong = without(&wrong, &rest);
     if (cpu->vendor != NULL && vendor != NULL && !g_str_equal(cpu->vendor, vendor))
         return fail(why, ERR_CPU_INCOMPATIBLE,
                     "Host CPU vendor does not match required CPU vendor %s", cpu->vendor);
@@ -155,7 +180,7 @@ cpu_compare(const CpuDef *cpu, const CpuOffer *offer, CpuMatch *ret_match, GErro
 
     if (!cpu_described(cpu, offer->emulator, &wanted, err))
         return FALSE;
-    more = without(&offer->features, &wanted);
+    more = cpu_less(&offer->features, &wanted);
     if (!fits(cpu, &wanted, offer, ret_why)) {
         *ret_match = CPU_INCOMPATIBLE;
     } else if (feature_set_empty(&more)) {
@@ -178,8 +203,7 @@ offer_to_guest(const Emulator *e, Accel accel)
     if (accel == ACCEL_KVM) {
         CpuOffer here = cpu_offer_here(e);
 
-        for (guint i = 0; i < FEATURE_WORDS; i++)
-            offer.features.word[i] |= here.features.word[i];
+        cpu_add(&offer.features, &here.features);
     }
     return offer;
 }

@@ -62,27 +62,13 @@ named_set(const Emulator *e, const char *names)
     return set;
 }
 
-static void
-add_set(FeatureSet *set, const FeatureSet *more)
-{
-    for (guint i = 0; i < FEATURE_WORDS; i++)
-        set->word[i] |= more->word[i];
-}
-
-static void
-take_set(FeatureSet *set, const FeatureSet *less)
-{
-    for (guint i = 0; i < FEATURE_WORDS; i++)
-        set->word[i] &= ~less->word[i];
-}
-
 /* QEMU expands a model without what TCG cannot do, and tells that aside. */
 static FeatureSet
 whole_model(const CpuModel *version)
 {
     FeatureSet set = version->features;
 
-    add_set(&set, &version->on[ACCEL_TCG].blockers);
+    cpu_add(&set, &version->on[ACCEL_TCG].blockers);
     return set;
 }
 
@@ -91,12 +77,12 @@ cpu_meaning(const Emulator *e, const CpuModel *version)
 {
     FeatureSet set = whole_model(version), hidden = named_set(e, left_off[ACCEL_TCG]);
 
-    add_set(&set, &hidden);
+    cpu_add(&set, &hidden);
     for (guint i = 0; i < G_N_ELEMENTS(unsaid); i++)
         if (g_pattern_match_simple(unsaid[i].models, version->name)) {
             FeatureSet less = named_set(e, unsaid[i].features);
 
-            take_set(&set, &less);
+            set = cpu_less(&set, &less);
         }
     return set;
 }
@@ -106,6 +92,5 @@ cpu_given(const Emulator *e, const CpuModel *version, Accel accel)
 {
     FeatureSet set = whole_model(version), less = named_set(e, left_off[accel]);
 
-    take_set(&set, &less);
-    return set;
+    return cpu_less(&set, &less);
 }

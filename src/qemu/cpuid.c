@@ -35,6 +35,8 @@ static const Word words[] = {
       "4 avx-vnni-int8 avx-ne-convert 8 amx-complex 10 avx-vnni-int16 14 prefetchiti 19 avx10" },
     { 0x7, 2, "EDX", "intel-psfd ipred-ctrl rrsba-ctrl ddpd-u bhi-ctrl mcdt-no" },
     { 0xd, 1, "EAX", "xsaveopt xsavec xgetbv1 xsaves xfd" },
+    { 0x14, 0, "ECX", "31 intel-pt-lip" },
+    { 0x24, 0, "EBX", "16 avx10-128 avx10-256 avx10-512" },
     { 0x80000001, 0, "ECX",
       "lahf-lm cmp-legacy svm extapic cr8legacy abm sse4a misalignsse 3dnowprefetch osvw ibs xop skinit wdt 15 lwp fma4 tce 19 nodeid-msr 21 tbm topoext perfctr-core perfctr-nb" },
     { 0x80000001, 0, "EDX",
@@ -185,4 +187,32 @@ cpuid_here(void)
     for (guint w = 0; w < G_N_ELEMENTS(words); w++)
         values[w] = word_here(&words[w]);
     return name_bits(values);
+}
+
+gboolean
+cpuid_self(CpuSelf *ret_self)
+{
+#if defined __x86_64__ || defined __i386__
+    guint32 a, b, c, d;
+    CpuSelf self = { { 0 }, 0, 0, 0 };
+
+    if (!__get_cpuid(0, &a, &b, &c, &d))
+        return FALSE;
+    memcpy(self.vendor, &b, 4);
+    memcpy(self.vendor + 4, &d, 4);
+    memcpy(self.vendor + 8, &c, 4);
+    if (!__get_cpuid(1, &a, &b, &c, &d))
+        return FALSE;
+    self.family = a >> 8 & 0xf;
+    self.model = a >> 4 & 0xf;
+    if (self.family == 6 || self.family == 15)
+        self.model |= a >> 12 & 0xf0;
+    if (self.family == 15)
+        self.family += a >> 20 & 0xff;
+    self.stepping = a & 0xf;
+    *ret_self = self;
+    return TRUE;
+#else
+    return FALSE;
+#endif
 }

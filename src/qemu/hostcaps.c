@@ -130,22 +130,6 @@ put_page_sizes(XmlOut *x)
 }
 
 static void
-put_host_features(XmlOut *x, const Emulator *e, Accel accel)
-{
-    g_autoptr(GArray) policies = NULL;
-    const char *model = cpu_host_model(e, accel, &policies);
-
-    if (model == NULL)
-        return;
-    for (guint i = 0; i < policies->len; i++) {
-        const CpuPolicy *p = &g_array_index(policies, CpuPolicy, i);
-
-        if (p->on)
-            xml_leaf(x, "feature", "name", p->name, NULL);
-    }
-}
-
-static void
 put_microcode(XmlOut *x)
 {
     g_autofree char *microcode = cpuinfo_value("microcode");
@@ -155,31 +139,37 @@ put_microcode(XmlOut *x)
 }
 
 static void
+put_cpu_identity(XmlOut *x, const char *model)
+{
+    CpuSelf self;
+
+    xml_text(x, "model", model, NULL);
+    if (!cpuid_self(&self))
+        return;
+    xml_text(x, "vendor", cpu_vendor(self.vendor), NULL);
+    put_microcode(x);
+    xml_leaf(x, "signature", "family", xml_number(self.family), "model", xml_number(self.model),
+             "stepping", xml_number(self.stepping), NULL);
+}
+
+static void
 put_host_cpu(XmlOut *x, const Emulator *native)
 {
     Topology t = topology_read();
-    Accel accel = native != NULL && native->kvm ? ACCEL_KVM : ACCEL_TCG;
     g_autoptr(GArray) policies = NULL;
-    const char *model = native != NULL ? cpu_host_model(native, accel, &policies) : NULL;
+    const char *model = native != NULL ? cpu_here_model(native, &policies) : NULL;
     guint bits = cpu_phys_bits();
 
     xml_open(x, "cpu", NULL);
     xml_text(x, "arch", emulator_host_arch(), NULL);
-    if (model != NULL && accel == ACCEL_KVM) {
-        const HostCpu *h = &native->host[accel];
-
-        xml_text(x, "model", model, NULL);
-        xml_text(x, "vendor", cpu_vendor(h->vendor), NULL);
-        put_microcode(x);
-        xml_leaf(x, "signature", "family", xml_number(h->family), "model", xml_number(h->model),
-                 "stepping", xml_number(h->stepping), NULL);
-    }
+    if (model != NULL)
+        put_cpu_identity(x, model);
     xml_leaf(x, "topology", "sockets", xml_number(t.sockets), "dies", xml_number(t.dies),
              "clusters", "1", "cores", xml_number(t.cores), "threads", xml_number(t.threads), NULL);
     if (bits != 0)
         xml_leaf(x, "maxphysaddr", "mode", "emulate", "bits", xml_number(bits), NULL);
-    if (model != NULL && accel == ACCEL_KVM)
-        put_host_features(x, native, accel);
+    for (guint i = 0; policies != NULL && i < policies->len; i++)
+        xml_leaf(x, "feature", "name", g_array_index(policies, CpuPolicy, i).name, NULL);
     put_page_sizes(x);
     xml_close(x, "cpu");
 }

@@ -1,0 +1,237 @@
+/* CPUs that documents describe, beside what a real QEMU tells of its models. Skipped where there is
+ * no QEMU. */
+#include "unit.h"
+
+#include "qemu/cpu.h"
+
+static const char *const binary = "/usr/bin/qemu-system-x86_64";
+
+static Emulator *
+probe_or_skip(void)
+{
+    g_autoptr(GError) err = NULL;
+    Emulator *e;
+
+    if (access(binary, X_OK) < 0)
+        skip();
+    e = probe_now(binary, &err);
+    assert_null(err);
+    assert_non_null(e);
+    return e;
+}
+
+static CpuDef *
+cpu_of(const char *text)
+{
+    g_autoptr(GError) err = NULL;
+    CpuDef *cpu = xml_parse(&cpu_schema, NULL, text, -1, 0, &err);
+
+    assert_null(err);
+    return cpu;
+}
+
+/* ---- CPUID */
+
+static void
+test_words(void **state)
+{
+    g_autoptr(GHashTable) has = NULL;
+    json_object *words = json_tokener_parse(
+        "[{\"cpuid-input-eax\": 1, \"cpuid-register\": \"ECX\", \"features\": 2147483649},"
+        " {\"cpuid-input-eax\": 7, \"cpuid-input-ecx\": 0, \"cpuid-register\": \"EBX\","
+        "  \"features\": 32},"
+        " {\"cpuid-input-eax\": 7, \"cpuid-input-ecx\": 1, \"cpuid-register\": \"EBX\","
+        "  \"features\": 4294967295}]");
+
+    has = cpuid_read(words);
+    assert_int_equal(g_hash_table_size(has), 3);
+    assert_true(g_hash_table_contains(has, "pni"));
+    assert_true(g_hash_table_contains(has, "hypervisor"));
+    assert_true(g_hash_table_contains(has, "avx2"));
+    assert_true(cpuid_order("pni") < cpuid_order("vme"));
+    assert_true(cpuid_order("vme") < cpuid_order("avx2"));
+    assert_true(cpuid_order("rdctl-no") >= cpuid_features());
+    assert_true(cpuid_order("no-such-feature") > cpuid_order("rdctl-no"));
+    json_object_put(words);
+}
+
+/* ---- compare */
+
+typedef struct Case {
+    const char *cpu;
+    int match;       /* CpuMatch; -1: the description is wrong */
+    const char *why; /* in the error; NULL: there is none */
+} Case;
+
+static void
+try_case(const CpuOffer *offer, const Case *c)
+{
+    CpuDef *cpu = cpu_of(c->cpu);
+    g_autoptr(GError) why = NULL, err = NULL;
+    CpuMatch match;
+    gboolean ok = cpu_compare(cpu, offer, &match, &why, &err);
+    const GError *told = ok ? why : err;
+
+    assert_int_equal(ok ? (int)match : -1, c->match);
+    assert_int_equal(told != NULL, c->why != NULL);
+    if (told != NULL)
+        assert_non_null(strstr(told->message, c->why));
+    schema_free(&cpu_schema, cpu);
+}
+
+static void
+test_compare(void **state)
+{
+    static const Case cases[] = {
+        { "<cpu><model>qemu64</model></cpu>", CPU_SUPERSET, NULL },
+        { "<cpu match='strict'><model>qemu64</model></cpu>", CPU_INCOMPATIBLE, "strictly" },
+        { "<cpu><model>Haswell</model></cpu>", CPU_INCOMPATIBLE, "features: pcid, " },
+        { "<cpu><model>qemu64</model><feature name='tsc-deadline'/><feature name='pcid'/></cpu>",
+          CPU_INCOMPATIBLE, "features: pcid, tsc-deadline" },
+        { "<cpu><model>qemu64</model><feature policy='forbid' name='sse4.1'/></cpu>",
+          CPU_INCOMPATIBLE, "forbidden features: sse4.1" },
+        { "<cpu><model>qemu64</model><feature policy='optional' name='pcid'/></cpu>", CPU_SUPERSET,
+          NULL },
+        { "<cpu><model>qemu64</model><feature policy='require' name='pcid'/></cpu>",
+          CPU_INCOMPATIBLE, "features: pcid" },
+        { "<cpu><model>qemu64</model><feature name='pcid'/></cpu>", CPU_INCOMPATIBLE,
+          "features: pcid" },
+        { "<cpu><model>qemu64</model><vendor>Zhaoxin</vendor></cpu>", CPU_INCOMPATIBLE,
+          "vendor Zhaoxin" },
+        { "<cpu><model>nosuch</model></cpu>", -1, "Unknown CPU model nosuch" },
+        { "<cpu><model>qemu64</model><feature name='nosuch'/></cpu>", -1,
+          "Unknown CPU feature nosuch" },
+    };
+    g_autoptr(Emulator) e = probe_or_skip();
+    CpuOffer offer = cpu_offer_of(e, ACCEL_TCG);
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+        try_case(&offer, &cases[i]);
+}
+
+/* What a host says of itself, given back, is that host. */
+static void
+test_host_is_itself(void **state)
+{
+    g_autoptr(Emulator) e = probe_or_skip();
+    g_autoptr(GArray) policies = NULL;
+    g_autoptr(GString) text = g_string_new("<cpu>");
+    const char *model = cpu_here_model(e, &policies);
+    CpuOffer here = cpu_offer_here(e);
+    Case c = { NULL, CPU_IDENTICAL, NULL };
+
+    if (model == NULL)
+        skip();
+    g_string_append_printf(text, "<model>%s</model>", model);
+    for (guint i = 0; i < policies->len; i++)
+        g_string_append_printf(text, "<feature name='%s'/>",
+                               g_array_index(policies, CpuPolicy, i).name);
+    c.cpu = g_string_append(text, "</cpu>")->str;
+    try_case(&here, &c);
+}
+
+/* ---- baseline */
+
+static char *
+baseline_of(const Emulator *e, CpuBaseline in, const char *const *texts)
+{
+    g_autoptr(GError) err = NULL;
+    char *text;
+
+    in.cpus = g_ptr_array_new();
+    for (guint i = 0; texts[i] != NULL; i++)
+        g_ptr_array_add(in.cpus, cpu_of(texts[i]));
+    text = cpu_baseline(&in, e, &err);
+    assert_null(err);
+    for (guint i = 0; i < in.cpus->len; i++)
+        schema_free(&cpu_schema, in.cpus->pdata[i]);
+    g_ptr_array_unref(in.cpus);
+    return text;
+}
+
+static void
+check_baseline(const Emulator *e, CpuBaseline in, const char *a, const char *b, const char *wanted)
+{
+    const char *const texts[] = { a, b, NULL };
+    g_autofree char *text = baseline_of(e, in, texts);
+
+    assert_string_equal(text, wanted);
+}
+
+#define CPU(fallback, model, rest)                                                                 \
+    "<cpu mode='custom' match='exact'>\n  <model fallback='" fallback "'>" model "</model>\n" rest \
+    "</cpu>\n"
+#define FEATURE(policy, name) "  <feature policy='" policy "' name='" name "'/>\n"
+
+static void
+test_baseline(void **state)
+{
+    static const char penryn[] = "<cpu><model>Penryn</model></cpu>";
+    static const char epyc[] = "<cpu><model>EPYC</model></cpu>";
+    static const char never[] =
+        "<cpu><model>Penryn</model><feature name='invtsc'/><feature name='osxsave'/></cpu>";
+    g_autoptr(Emulator) e = probe_or_skip();
+    CpuBaseline plain = { 0 }, migratable = { .migratable = TRUE },
+                here = { .hypervisor = TRUE, .accel = ACCEL_TCG };
+
+    check_baseline(e, plain, penryn, NULL, CPU("forbid", "Penryn", ""));
+    check_baseline(e, plain, penryn, "<cpu><model>Westmere</model><feature name='avx'/></cpu>",
+                   CPU("allow", "Penryn", ""));
+    check_baseline(e, plain, penryn, epyc,
+                   CPU("allow", "kvm64",
+                       FEATURE("require", "ssse3") FEATURE("require", "sse4.1")
+                           FEATURE("require", "lahf_lm")));
+    check_baseline(e, plain, never, NULL, CPU("forbid", "Penryn", FEATURE("require", "invtsc")));
+    check_baseline(e, migratable, never, NULL, CPU("forbid", "Penryn", ""));
+    check_baseline(e, plain, "<cpu><model>Penryn</model><vendor>Intel</vendor></cpu>", NULL,
+                   CPU("forbid", "Penryn", "  <vendor>Intel</vendor>\n"));
+    check_baseline(e, here, "<cpu><model>Haswell</model></cpu>",
+                   "<cpu><model>Westmere</model></cpu>", CPU("forbid", "Westmere", ""));
+}
+
+static void
+test_baseline_in_full(void **state)
+{
+    const char *const texts[] = { "<cpu><model>qemu32</model></cpu>", NULL };
+    g_autoptr(Emulator) e = probe_or_skip();
+    CpuBaseline full = { .expand = TRUE };
+    g_autofree char *text = baseline_of(e, full, texts);
+
+    assert_non_null(strstr(text, "qemu32</model>\n" FEATURE("require", "apic")));
+    assert_non_null(strstr(text, FEATURE("require", "sse2") FEATURE("require", "tsc") "</cpu>\n"));
+    assert_null(strstr(text, "hypervisor"));
+    assert_null(strstr(text, "disable"));
+}
+
+static void
+test_baseline_refuses(void **state)
+{
+    g_autoptr(Emulator) e = probe_or_skip();
+    g_autoptr(GError) none = NULL, vendors = NULL;
+    g_autoptr(GPtrArray) cpus = g_ptr_array_new();
+    CpuBaseline in = { .cpus = cpus };
+
+    assert_null(cpu_baseline(&in, e, &none));
+    assert_int_equal(none->code, ERR_INVALID_ARG);
+    g_ptr_array_add(cpus, cpu_of("<cpu><model>Penryn</model><vendor>Intel</vendor></cpu>"));
+    g_ptr_array_add(cpus, cpu_of("<cpu><model>EPYC</model><vendor>AMD</vendor></cpu>"));
+    assert_null(cpu_baseline(&in, e, &vendors));
+    assert_non_null(strstr(vendors->message, "vendors do not match"));
+    for (guint i = 0; i < cpus->len; i++)
+        schema_free(&cpu_schema, cpus->pdata[i]);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_host_is_itself),
+        cmocka_unit_test(test_baseline),
+        cmocka_unit_test(test_baseline_in_full),
+        cmocka_unit_test(test_baseline_refuses),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
