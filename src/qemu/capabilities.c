@@ -88,38 +88,45 @@ domain_question_free(DomainQuestion *q)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainQuestion, domain_question_free)
 
 static gboolean
-question_kvm(const DomainQuestion *q, const Emulator *e, gboolean *ret_kvm, GError **err)
+take_virttype(const Emulator *e, const char *virttype, gboolean *ret_kvm, GError **err)
 {
-    int type = q->virttype != NULL ? word_find(virt_types, q->virttype) : 0;
+    int type = virttype != NULL ? word_find(virt_types, virttype) : 0;
 
-    if (q->virttype != NULL && type == 0)
-        return fail(err, ERR_INVALID_ARG, "unknown virttype: %s", q->virttype);
+    if (virttype != NULL && type == 0)
+        return fail(err, ERR_INVALID_ARG, "unknown virttype: %s", virttype);
     if ((type == VIRT_KVM && !e->kvm) || (type != 0 && type != VIRT_KVM && type != VIRT_QEMU))
         return fail(err, ERR_INVALID_ARG, "Emulator '%s' does not support virt type '%s'", e->path,
-                    q->virttype);
+                    virttype);
     *ret_kvm = type == 0 ? e->kvm : type == VIRT_KVM;
+    return TRUE;
+}
+
+gboolean
+domcaps_target(const Emulator *e, const char *arch, const char *machine, const char *virttype,
+               const Machine **ret_machine, gboolean *ret_kvm, GError **err)
+{
+    const Machine *m = machine != NULL ? emulator_machine(e, machine) : emulator_default_machine(e);
+
+    if (arch != NULL && g_strcmp0(arch, e->arch) != 0)
+        return fail(err, ERR_INVALID_ARG,
+                    "architecture from emulator '%s' doesn't match given architecture '%s'",
+                    e->arch, arch);
+    if (m == NULL)
+        return fail(err, ERR_INVALID_ARG, "the machine '%s' is not supported by emulator '%s'",
+                    machine != NULL ? machine : "", e->path);
+    if (!take_virttype(e, virttype, ret_kvm, err))
+        return FALSE;
+    *ret_machine = m;
     return TRUE;
 }
 
 static char *
 domain_answer(const DomainQuestion *q, const Emulator *e, GError **err)
 {
-    const Machine *m = q->machine != NULL ? emulator_machine(e, q->machine)
-                                          : emulator_default_machine(e);
-    gboolean kvm = FALSE;
+    const Machine *m;
+    gboolean kvm;
 
-    if (q->arch != NULL && g_strcmp0(q->arch, e->arch) != 0) {
-        fail(err, ERR_INVALID_ARG,
-             "architecture from emulator '%s' doesn't match given architecture '%s'", e->arch,
-             q->arch);
-        return NULL;
-    }
-    if (m == NULL) {
-        fail(err, ERR_INVALID_ARG, "the machine '%s' is not supported by emulator '%s'",
-             q->machine != NULL ? q->machine : "", e->path);
-        return NULL;
-    }
-    if (!question_kvm(q, e, &kvm, err))
+    if (!domcaps_target(e, q->arch, q->machine, q->virttype, &m, &kvm, err))
         return NULL;
     return domcaps_format(e, m, kvm);
 }

@@ -7,6 +7,11 @@
 char *hostcaps_format(const GPtrArray *emulators);
 char *domcaps_format(const Emulator *e, const Machine *machine, gboolean kvm);
 
+/* Which machine and accelerator a question means; each of the three strings may be NULL. */
+gboolean domcaps_target(const Emulator *e, const char *arch, const char *machine,
+                        const char *virttype, const Machine **ret_machine, gboolean *ret_kvm,
+                        GError **err);
+
 /* Architectures that documents may name. */
 guint emulator_arches(void);
 const char *emulator_arch(guint i, guint *ret_bits);

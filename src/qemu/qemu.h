@@ -312,6 +312,21 @@ void vm_screenshot(Vm *vm, guint screen, Asker who, VmPicture done, gpointer use
 void qemu_capabilities(VmText done, gpointer user);
 void qemu_domain_capabilities(const char *emulator, const char *arch, const char *machine,
                               const char *virttype, VmText done, gpointer user);
+/* CPUs: of this host itself, or (hypervisor) of what guests of an emulator can have; the strings
+ * may be NULL. */
+typedef struct CpuQuestion {
+    const char *emulator, *arch, *machine, *virttype;
+    gboolean hypervisor;
+} CpuQuestion;
+enum { CPU_COMPARE_FAIL = 1, CPU_COMPARE_VALIDATE = 2 };
+enum { CPU_BASELINE_EXPAND = 1, CPU_BASELINE_MIGRATABLE = 2 };
+typedef void (*CpuCompared)(int result, const GError *err, gpointer user); /* virCPUCompareResult */
+typedef void (*CpuNames)(const char *const *names, guint n, const GError *err, gpointer user);
+void qemu_cpu_compare(const CpuQuestion *about, const char *xml, guint flags, CpuCompared done,
+                      gpointer user);
+void qemu_cpu_baseline(const CpuQuestion *about, const char *const *xmls, guint n, guint flags,
+                       VmText done, gpointer user);
+void qemu_cpu_models(const char *arch, CpuNames done, gpointer user);
 /* Version of the default emulator, as major * 1000000 + minor * 1000 + micro. */
 typedef void (*QemuVersion)(guint64 version, const GError *err, gpointer user);
 void qemu_version(QemuVersion done, gpointer user);
