@@ -130,11 +130,27 @@ read_signed(const char *text, int base, gint64 *ret_n)
 }
 
 static gboolean
+read_wrapped(const char *text, guint64 *ret_n)
+{
+    char *end;
+
+    errno = 0;
+    *ret_n = g_ascii_strtoull(text, &end, 10);
+    return errno == 0 && end != text && !*end;
+}
+
+static gboolean
 u32_parse(const Field *f, const char *text, gpointer at, GError **err)
 {
     const NumSpec *spec = num_spec(f, &any_u32);
     guint64 n;
 
+    if (spec->wrap) {
+        if (!read_wrapped(text, &n) || (n > G_MAXUINT32 && -n > G_MAXUINT32))
+            return FALSE;
+        *(guint32 *)at = n;
+        return TRUE;
+    }
     if (!read_unsigned(text, num_base(spec), &n) || n > spec->max || (gint64)n < spec->min ||
         n > G_MAXUINT32)
         return FALSE;
@@ -148,6 +164,8 @@ u64_parse(const Field *f, const char *text, gpointer at, GError **err)
     const NumSpec *spec = num_spec(f, &any_u64);
     guint64 n;
 
+    if (spec->wrap)
+        return read_wrapped(text, at);
     if (!read_unsigned(text, num_base(spec), &n) || n > spec->max || n < (guint64)spec->min)
         return FALSE;
     *(guint64 *)at = n;
@@ -321,6 +339,19 @@ size_unit_find(const char *unit, guint64 *ret_bytes)
     return TRUE;
 }
 
+const char *
+size_unit_of(const SizeSpec *spec, guint64 *n)
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    gsize i = 0;
+
+    if (!spec->unit || *spec->unit)
+        return spec->unit;
+    for (*n *= spec->stored; *n > 0 && *n % 1024 == 0 && i + 1 < G_N_ELEMENTS(units); i++)
+        *n /= 1024;
+    return units[i];
+}
+
 static gboolean
 size_parse(const Field *f, const char *text, gpointer at, GError **err)
 {
@@ -330,7 +361,10 @@ size_parse(const Field *f, const char *text, gpointer at, GError **err)
 static void
 size_format(const Field *f, gconstpointer at, GString *out)
 {
-    unsigned_format(NULL, *(const guint64 *)at, out);
+    guint64 n = *(const guint64 *)at;
+
+    size_unit_of(f->arg, &n);
+    unsigned_format(NULL, n, out);
 }
 
 static gboolean

@@ -73,6 +73,14 @@ typedef enum FieldFlags {
     F_ONCE = 1 << 9,     /* a second such element is an error */
     F_STATE = 1 << 10,   /* does not count when definitions are compared */
     F_FILLED = 1 << 11,  /* of F_PTR: no element is written when nothing would be in it */
+    /* Of several elements of a name the first counts, but lists are gathered from all of them in
+     * the document's root and, going down, where F_JOINED says so: of F_STRUCT and F_PTR, in all
+     * such elements; of lists, in all elements that hold items. F_NEAR, there and of F_ONCE: no, in
+     * the first alone; with F_JOINED: in the first of each. */
+    F_JOINED = 1 << 12,
+    F_NEAR = 1 << 14,
+    F_HELD = 1 << 15, /* of an attribute with F_REQUIRED: where its element is there */
+    F_TEXT = 1 << 13, /* an element that is there has a text: an empty one is a wrong value */
 } FieldFlags;
 
 /* The error code of a wrong value (else ERR_XML), and of a missing one (else ERR_XML; implies
@@ -98,6 +106,8 @@ struct Schema {
     /* Rules inside this struct, run when its rows have been read; may complete the struct. The
      * engine adds the line to its error. */
     gboolean (*settle)(gpointer def, GError **err);
+    /* What no row knows is an error even without XML_VALIDATE; "feature": how it names that. */
+    const char *closed;
 };
 
 #define ROW(type, path, kind, member, flags, arg, doc)                                             \
@@ -141,10 +151,12 @@ typedef struct NumSpec {
     gint64 min;
     guint64 max;
     const char
-        *format; /* NULL: decimal; else for a guint64, such as "0x%04" G_GINT64_MODIFIER "x" */
-    int base;    /* of what is read; 0: as the format says */
+        *format;   /* NULL: decimal; else for a guint64, such as "0x%04" G_GINT64_MODIFIER "x" */
+    int base;      /* of what is read; 0: as the format says */
+    gboolean wrap; /* -1 is the largest one, as C reads it */
 } NumSpec;
 #define RANGE(lo, hi)  (&(const NumSpec){ lo, hi, NULL })
+#define WRAPS          (&(const NumSpec){ 0, G_MAXUINT64, NULL, 10, TRUE })
 #define HEX(width, hi) (&(const NumSpec){ 0, hi, "0x%0" #width G_GINT64_MODIFIER "x" })
 #define HEX_BARE(hi)   (&(const NumSpec){ 0, hi, "0x%" G_GINT64_MODIFIER "x" })
 /* Hexadecimal with and without 0x. */
@@ -153,7 +165,7 @@ typedef struct NumSpec {
 typedef struct SizeSpec {
     guint64 bare;     /* bytes in 1 of a number without unit */
     guint64 stored;   /* bytes in 1 of the struct's number; what is read is rounded up */
-    const char *unit; /* written; NULL: none */
+    const char *unit; /* written; NULL: none; "": the largest that fits */
     guint64 max;      /* in stored units; 0: none */
 } SizeSpec;
 extern const SizeSpec size_kib;   /* KiB in, KiB stored, KiB out: memory */
@@ -198,9 +210,11 @@ const FieldType *field_type(const Field *f); /* NULL for kinds that hold structs
 gboolean field_present(const Field *f, gconstpointer def);
 /* Whether the rows after this F_WHEN row hold for def. */
 gboolean when_holds(const Field *when, gconstpointer def);
+/* The unit that *n, in stored units, is written with; *n becomes a number of these. */
+const char *size_unit_of(const SizeSpec *spec, guint64 *n);
 gboolean size_unit_find(const char *unit, guint64 *ret_bytes); /* "KiB", "MB", "G", "bytes" */
 
-/* ---- XML (xml.c) ------------------------------------------------------------------------- */
+/* ---- XML (xml.c, xml_write.c) ------------------------------------------------------------ */
 
 typedef enum XmlFlags {
     XML_SECURE = 1 << 0,   /* write secrets */
@@ -220,7 +234,7 @@ typedef struct XmlNamespace {
 gpointer xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gssize len,
                    guint flags, GError **err);
 /* Of an element's text: without those of its children that have no namespace, or one that an
- * earlier child has. NULL: nothing was to be left out. Caller frees. */
+ * earlier child has. NULL: nothing was to be left out; "": nothing is left. Caller frees. */
 char *xml_one_per_namespace(const char *text);
 /* Name of the root element, for documents that may be of several kinds. Caller frees. */
 char *xml_root_name(const char *text, gssize len, GError **err);

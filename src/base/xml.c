@@ -1,6 +1,5 @@
-/* Rows to and from XML. Reading goes row by row over a libxml2 tree and marks what a row knows
- * (node->_private); what is left unmarked at the end is unknown: warned of, or refused. Writing
- * goes over the same rows and opens elements when the first row below them has something to say. */
+/* XML by rows. Reading goes row by row over a libxml2 tree and marks what a row knows
+ * (node->_private); what is left unmarked at the end is unknown: warned of, or refused. */
 #include "base.h"
 
 #include <libxml/parser.h>
@@ -28,6 +27,7 @@ typedef struct Place {
 typedef struct Finder {
     Reader *r;
     xmlNode *base;
+    const GPtrArray *bases; /* of xmlNode: joined elements, base the first of them; or NULL */
     const char *prefix;
     gsize len;
     xmlNode *el;
@@ -35,7 +35,7 @@ typedef struct Finder {
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 
-static gboolean read_fields(Reader *r, const Schema *s, xmlNode *el, gpointer def, guint *found,
+static gboolean read_fields(Finder *finder, const Schema *s, gpointer def, guint *found,
                             GError **err);
 
 static gboolean fail_line(GError **err, Err code, const xmlNode *at, const char *fmt, ...)
@@ -178,6 +178,58 @@ find_place(Finder *f, const char *path, Place *ret)
     return el != NULL;
 }
 
+/* Calls visit for the element that path[0..len) leads to below el, or for all such elements, until
+ * it returns FALSE. */
+typedef gboolean (*ElementVisit)(Reader *r, xmlNode *el, gpointer user);
+
+static gboolean
+each_below(Reader *r, xmlNode *el, const char *path, gsize len, gboolean all, ElementVisit visit,
+           gpointer user)
+{
+    const char *slash = memchr(path, '/', len);
+    gsize n = slash ? (gsize)(slash - path) : len, next = slash ? n + 1 : n;
+
+    if (len == 0)
+        return visit(r, el, user);
+    for (xmlNode *c = child_element(r, el, path, n); c; c = next_named(r, c->next, path, n)) {
+        if (!each_below(r, c, path + next, len - next, all, visit, user))
+            return FALSE;
+        if (!all)
+            break;
+    }
+    return TRUE;
+}
+
+/* The elements that a row gathers from. */
+static gboolean
+each_element(const Finder *f, const Field *row, gsize len, ElementVisit visit, gpointer user)
+{
+    gboolean near = row->flags & F_NEAR, joined = row->flags & F_JOINED;
+
+    if (!f->bases || (near && !joined))
+        return each_below(f->r, f->base, row->path, len, joined && !near, visit, user);
+    for (guint i = 0; i < f->bases->len; i++)
+        if (!each_below(f->r, f->bases->pdata[i], row->path, len, !near, visit, user))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean
+add_element(Reader *r, xmlNode *el, gpointer list)
+{
+    g_ptr_array_add(list, el);
+    return TRUE;
+}
+
+static GPtrArray *
+all_elements(const Finder *f, const Field *row)
+{
+    GPtrArray *all = g_ptr_array_new();
+
+    each_element(f, row, strlen(row->path), add_element, all);
+    return all;
+}
+
 static xmlNode *
 last_same(const Reader *r, xmlNode *el)
 {
@@ -224,7 +276,7 @@ wrong_value(const Field *f, const Place *p, const char *text, GError **err)
 }
 
 static gboolean
-missing(const Field *f, const xmlNode *el, GError **err)
+fail_missing(const Field *f, const xmlNode *el, GError **err)
 {
     const char *name = strrchr(f->path, '/');
     Err code = code_of(f->flags >> 16);
@@ -235,6 +287,18 @@ missing(const Field *f, const xmlNode *el, GError **err)
                          el->name);
     return fail_line(err, code, el, "Missing required element '%s' in element '%s'", f->path,
                      el->name);
+}
+
+static gboolean
+missing(Finder *finder, const Field *f, GError **err)
+{
+    const char *last = strrchr(f->path, '/');
+    const xmlNode *el;
+
+    if (!(f->flags & F_HELD))
+        return fail_missing(f, finder->base, err);
+    el = find_element(finder, f->path, last ? (gsize)(last - f->path) : 0);
+    return !el || fail_missing(f, el, err);
 }
 
 /* The number is read; its unit stands beside it. */
@@ -275,7 +339,8 @@ read_value(const Field *f, const Place *p, gpointer def, guint *found, GError **
     else
         text = place_text(p, &own);
     if (!*text && (!p->attr || (f->flags & F_NONEMPTY)) && f->kind != F_FLAG)
-        return !(f->flags & F_REQUIRED) || missing(f, p->el, err);
+        return f->flags & F_TEXT ? wrong_value(f, p, text, err)
+                                 : !(f->flags & F_REQUIRED) || fail_missing(f, p->el, err);
     if (!t->parse(f, text, at, err))
         return err && *err ? add_line(err, p->el) : wrong_value(f, p, text, err);
     if (f->kind == F_SIZE && !read_unit(f, p, at, err))
@@ -287,24 +352,27 @@ read_value(const Field *f, const Place *p, gpointer def, guint *found, GError **
 }
 
 static gboolean
-read_struct(Reader *r, const Schema *s, xmlNode *el, gpointer def, GError **err)
+read_struct(Reader *r, const Schema *s, xmlNode *el, const GPtrArray *bases, gpointer def,
+            GError **err)
 {
+    Finder finder = { .r = r, .base = el, .bases = bases };
     guint found = 0;
 
-    return read_fields(r, s, el, def, &found, err);
+    return read_fields(&finder, s, def, &found, err);
 }
 
 /* Rows spliced into this element. A pointer's struct comes to be when one of them is there. */
 static gboolean
-read_spliced(Reader *r, const Field *f, xmlNode *el, gpointer at, guint *found, GError **err)
+read_spliced(const Finder *outer, const Field *f, gpointer at, guint *found, GError **err)
 {
+    Finder finder = { .r = outer->r, .base = outer->base, .bases = outer->bases };
     guint inner = 0;
     gpointer def;
 
     if (f->kind == F_STRUCT)
-        return read_fields(r, f->arg, el, at, found, err);
+        return read_fields(&finder, f->arg, at, found, err);
     def = schema_new(f->arg);
-    if (!read_fields(r, f->arg, el, def, &inner, err) || inner == 0) {
+    if (!read_fields(&finder, f->arg, def, &inner, err) || inner == 0) {
         schema_free(f->arg, def);
         return inner == 0 && !(err && *err);
     }
@@ -315,15 +383,17 @@ read_spliced(Reader *r, const Field *f, xmlNode *el, gpointer at, guint *found, 
 }
 
 static gboolean
-read_inner(Reader *r, const Field *f, xmlNode *el, gpointer at, guint *found, GError **err)
+read_inner(const Finder *outer, const Field *f, xmlNode *el, gpointer at, guint *found,
+           GError **err)
 {
+    g_autoptr(GPtrArray) bases = f->flags & F_JOINED ? all_elements(outer, f) : NULL;
     gpointer def;
 
     *found += 1;
     if (f->kind == F_STRUCT)
-        return read_struct(r, f->arg, el, at, err);
+        return read_struct(outer->r, f->arg, el, bases, at, err);
     def = schema_new(f->arg);
-    if (!read_struct(r, f->arg, el, def, err)) {
+    if (!read_struct(outer->r, f->arg, el, bases, def, err)) {
         schema_free(f->arg, def);
         return FALSE;
     }
@@ -357,7 +427,7 @@ read_item(Reader *r, const Field *f, xmlNode *n, gpointer at, GError **err)
     GPtrArray **list = at;
     gpointer item = schema_new(f->arg);
 
-    if (!read_struct(r, f->arg, n, item, err)) {
+    if (!read_struct(r, f->arg, n, NULL, item, err)) {
         schema_free(f->arg, item);
         return FALSE;
     }
@@ -367,38 +437,71 @@ read_item(Reader *r, const Field *f, xmlNode *n, gpointer at, GError **err)
     return TRUE;
 }
 
-static gboolean
-read_list(Finder *finder, const Field *f, gpointer at, guint *found, GError **err)
-{
-    const char *last = strrchr(f->path, '/');
-    const char *name = last ? last + 1 : f->path;
-    xmlNode *holder = find_element(finder, f->path, last ? (gsize)(last - f->path) : 0);
-    g_autoptr(GPtrArray) texts = NULL;
+typedef struct ListRead {
+    const Field *f;
+    const char *name; /* of the items */
+    gpointer at;
+    guint *found;
+    GPtrArray *texts; /* of F_STRINGS */
+    GError **err;
+} ListRead;
 
-    for (xmlNode *n = holder ? holder->children : NULL; n; n = n->next) {
-        if (!list_takes(finder->r, f, name, n))
+static gboolean
+read_items(Reader *r, xmlNode *holder, gpointer user)
+{
+    ListRead *l = user;
+
+    for (xmlNode *n = holder->children; n; n = n->next) {
+        xmlChar *text;
+
+        if (!list_takes(r, l->f, l->name, n))
             continue;
         mark(&n->_private, seen);
-        *found += 1;
-        if (f->kind == F_LIST) {
-            if (!read_item(finder->r, f, n, at, err))
+        *l->found += 1;
+        if (l->f->kind == F_LIST) {
+            if (!read_item(r, l->f, n, l->at, l->err))
                 return FALSE;
             continue;
         }
-        if (!texts)
-            texts = g_ptr_array_new();
-        {
-            xmlChar *text = xmlNodeGetContent(n);
-
-            g_ptr_array_add(texts, g_strdup((const char *)text));
-            xmlFree(text);
-        }
-    }
-    if (texts) {
-        g_ptr_array_add(texts, NULL);
-        *(char ***)at = (char **)g_ptr_array_free(g_steal_pointer(&texts), FALSE);
+        if (!l->texts)
+            l->texts = g_ptr_array_new();
+        text = xmlNodeGetContent(n);
+        g_ptr_array_add(l->texts, g_strdup((const char *)text));
+        xmlFree(text);
     }
     return TRUE;
+}
+
+/* The items of all elements that hold some. */
+static gboolean
+read_list(const Finder *finder, const Field *f, gpointer at, guint *found, GError **err)
+{
+    const char *last = strrchr(f->path, '/');
+    ListRead l = { f, last ? last + 1 : f->path, at, found, NULL, err };
+
+    if (!each_element(finder, f, last ? (gsize)(last - f->path) : 0, read_items, &l))
+        return FALSE;
+    if (l.texts) {
+        g_ptr_array_add(l.texts, NULL);
+        *(char ***)at = (char **)g_ptr_array_free(l.texts, FALSE);
+    }
+    return TRUE;
+}
+
+/* Of a row that takes one element: the second, or NULL. */
+static const xmlNode *
+second_element(const Finder *finder, const Field *f, xmlNode *first)
+{
+    const char *last = strrchr(f->path, '/');
+    gsize len = last && last[1] == '@' ? (gsize)(last - f->path) : strlen(f->path);
+    g_autoptr(GPtrArray) all = NULL;
+
+    if (!finder->bases || (f->flags & F_NEAR))
+        return next_named(finder->r, first->next, (const char *)first->name,
+                          strlen((const char *)first->name));
+    all = g_ptr_array_new();
+    each_element(finder, f, len, add_element, all);
+    return all->len > 1 ? all->pdata[1] : NULL;
 }
 
 /* A copy carries the namespaces that were declared further up. Without elements there is nothing to
@@ -428,17 +531,18 @@ read_field(Finder *finder, const Field *f, gpointer def, guint *found, GError **
 {
     gpointer at = G_STRUCT_MEMBER_P(def, f->offset);
     Reader *r = finder->r;
+    const xmlNode *second;
     Place p;
 
     if ((f->kind == F_STRUCT || f->kind == F_PTR) && !*f->path)
-        return read_spliced(r, f, finder->base, at, found, err);
+        return read_spliced(finder, f, at, found, err);
     if (f->kind == F_LIST || f->kind == F_STRINGS)
         return read_list(finder, f, at, found, err);
     if (!find_place(finder, f->path, &p))
-        return !(f->flags & F_REQUIRED) || missing(f, finder->base, err);
-    if ((f->flags & F_ONCE) && last_same(r, p.el) != p.el)
-        return fail_line(err, code_of(f->flags >> 24), last_same(r, p.el),
-                         "only one '%s' element is allowed", p.el->name);
+        return !(f->flags & F_REQUIRED) || missing(finder, f, err);
+    if ((f->flags & F_ONCE) && (second = second_element(finder, f, p.el)))
+        return fail_line(err, code_of(f->flags >> 24), second, "only one '%s' element is allowed",
+                         p.el->name);
     if ((f->flags & F_LAST) && p.el != finder->base)
         p.el = last_same(r, p.el);
     if (f->kind == F_IGNORED || (f->flags & F_WRITE) ||
@@ -454,24 +558,34 @@ read_field(Finder *finder, const Field *f, gpointer def, guint *found, GError **
     if (f->kind == F_XML)
         return read_raw(&p, at, found);
     if (f->kind == F_STRUCT || f->kind == F_PTR)
-        return read_inner(r, f, p.el, at, found, err);
+        return read_inner(finder, f, p.el, at, found, err);
     return read_value(f, &p, def, found, err);
 }
 
 static gboolean
-read_fields(Reader *r, const Schema *s, xmlNode *el, gpointer def, guint *found, GError **err)
+all_known(const Schema *s, const xmlNode *el, GError **err)
 {
-    Finder finder = { .r = r, .base = el };
+    for (const xmlNode *n = el->children; n; n = n->next)
+        if (n->type == XML_ELEMENT_NODE && !n->_private)
+            return fail_line(err, ERR_CONFIG_UNSUPPORTED, n, "'%s' is no %s", n->name, s->closed);
+    return TRUE;
+}
+
+static gboolean
+read_fields(Finder *finder, const Schema *s, gpointer def, guint *found, GError **err)
+{
     gboolean holds = TRUE;
 
     for (const Field *f = s->fields; f->kind != F_END; f++) {
         if (f->kind == F_WHEN)
             holds = when_holds(f, def);
-        else if (holds && !read_field(&finder, f, def, found, err))
+        else if (holds && !read_field(finder, f, def, found, err))
             return FALSE;
     }
+    if (s->closed && !all_known(s, finder->base, err))
+        return FALSE;
     if (s->settle && !s->settle(def, err))
-        return add_line(err, el);
+        return add_line(err, finder->base);
     return TRUE;
 }
 
@@ -543,6 +657,7 @@ xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gss
 {
     g_autoptr(xmlDoc) doc = read_document(s->name, text, len < 0 ? strlen(text) : (gsize)len, err);
     Reader r = { namespaces, flags, 0 };
+    g_autoptr(GPtrArray) roots = g_ptr_array_new();
     g_autoptr(GError) why = NULL;
     xmlNode *root;
     gpointer def;
@@ -559,8 +674,9 @@ xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gss
              root ? (const char *)root->name : "", s->name);
         return NULL;
     }
+    g_ptr_array_add(roots, root);
     def = schema_new(s);
-    if (read_struct(&r, s, root, def, &why) && report_unknown(&r, root, &why))
+    if (read_struct(&r, s, root, roots, def, &why) && report_unknown(&r, root, &why))
         return def;
     g_propagate_error(err, g_steal_pointer(&why));
     schema_free(s, def);
@@ -608,6 +724,8 @@ xml_one_per_namespace(const char *text)
     }
     if (!dropped)
         return NULL;
+    if (!xmlFirstElementChild(root))
+        return g_strdup("");
     buf = xmlBufferCreate();
     xmlNodeDump(buf, doc, root, 0, 0);
     rest = g_strdup((const char *)xmlBufferContent(buf));
@@ -621,339 +739,4 @@ xml_root_name(const char *text, gssize len, GError **err)
     g_autoptr(xmlDoc) doc = read_document("device", text, len < 0 ? strlen(text) : (gsize)len, err);
 
     return doc ? g_strdup((const char *)xmlDocGetRootElement(doc)->name) : NULL;
-}
-
-/* ---- writing */
-
-typedef enum TagState { TAG_WANTED, TAG_OPEN, TAG_CHILDREN, TAG_TEXT } TagState;
-
-typedef struct Tag {
-    const char *name;
-    gsize len;
-    TagState state;
-} Tag;
-
-typedef struct Writer {
-    GString *out;
-    GArray *tags; /* of Tag: the path to where we are; the last ones may be only wanted */
-    guint flags;
-    const XmlNamespace *namespaces;
-    guint used;     /* bit n: a tag of namespaces[n] was written */
-    gsize root_end; /* offset in out, after the attributes of the root */
-} Writer;
-
-static void write_rows(Writer *w, guint base, const Schema *s, gconstpointer def);
-
-static Tag *
-tag_at(Writer *w, guint i)
-{
-    return &g_array_index(w->tags, Tag, i);
-}
-
-static void
-write_indent(Writer *w, guint depth)
-{
-    for (guint i = 0; i < 2 * depth; i++)
-        g_string_append_c(w->out, ' ');
-}
-
-static void
-write_escaped(Writer *w, const char *text)
-{
-    for (const char *p = text; *p; p++) {
-        switch (*p) {
-        case '<':
-            g_string_append(w->out, "&lt;");
-            break;
-        case '>':
-            g_string_append(w->out, "&gt;");
-            break;
-        case '&':
-            g_string_append(w->out, "&amp;");
-            break;
-        case '"':
-            g_string_append(w->out, "&quot;");
-            break;
-        case '\'':
-            g_string_append(w->out, "&apos;");
-            break;
-        default:
-            g_string_append_c(w->out, *p);
-        }
-    }
-}
-
-static void
-note_namespace(Writer *w, const Tag *t)
-{
-    const char *colon = memchr(t->name, ':', t->len);
-
-    for (guint i = 0; colon && w->namespaces && w->namespaces[i].prefix; i++)
-        if (strncmp(t->name, w->namespaces[i].prefix, colon - t->name) == 0)
-            w->used |= 1u << i;
-}
-
-/* Opens what is wanted. */
-static void
-write_open(Writer *w)
-{
-    for (guint i = 0; i < w->tags->len; i++) {
-        Tag *t = tag_at(w, i);
-
-        if (t->state != TAG_WANTED)
-            continue;
-        if (i > 0 && tag_at(w, i - 1)->state == TAG_OPEN) {
-            if (i == 1)
-                w->root_end = w->out->len;
-            g_string_append(w->out, ">\n");
-            tag_at(w, i - 1)->state = TAG_CHILDREN;
-        }
-        write_indent(w, i);
-        g_string_append_c(w->out, '<');
-        g_string_append_len(w->out, t->name, t->len);
-        note_namespace(w, t);
-        t->state = TAG_OPEN;
-    }
-}
-
-static void
-write_close(Writer *w, guint depth)
-{
-    while (w->tags->len > depth) {
-        Tag *t = tag_at(w, w->tags->len - 1);
-
-        if (t->state == TAG_CHILDREN)
-            write_indent(w, w->tags->len - 1);
-        if (t->state == TAG_OPEN && w->tags->len == 1)
-            w->root_end = w->out->len;
-        if (t->state == TAG_OPEN) {
-            g_string_append(w->out, "/>\n");
-        } else if (t->state != TAG_WANTED) {
-            g_string_append(w->out, "</");
-            g_string_append_len(w->out, t->name, t->len);
-            g_string_append(w->out, ">\n");
-        }
-        g_array_set_size(w->tags, w->tags->len - 1);
-    }
-}
-
-static void
-write_push(Writer *w, const char *name, gsize len)
-{
-    Tag t = { name, len, TAG_WANTED };
-
-    g_array_append_val(w->tags, t);
-}
-
-/* Goes to the element path[0..len) below depth `base`, through elements that are open already. */
-static void
-write_goto(Writer *w, guint base, const char *path, gsize len)
-{
-    guint depth = base;
-    gsize at = 0;
-
-    while (at < len) {
-        const char *slash = memchr(path + at, '/', len - at);
-        gsize n = slash ? (gsize)(slash - path) - at : len - at;
-
-        if (depth < w->tags->len) {
-            const Tag *t = tag_at(w, depth);
-
-            if (t->len != n || strncmp(t->name, path + at, n) != 0)
-                write_close(w, depth);
-        }
-        if (depth >= w->tags->len)
-            write_push(w, path + at, n);
-        depth++;
-        at += n + 1;
-    }
-    write_close(w, depth);
-}
-
-static void
-write_attr(Writer *w, const char *name, const char *value)
-{
-    write_open(w);
-    g_warn_if_fail(tag_at(w, w->tags->len - 1)->state == TAG_OPEN);
-    g_string_append_printf(w->out, " %s='", name);
-    write_escaped(w, value);
-    g_string_append_c(w->out, '\'');
-}
-
-static void
-write_text(Writer *w, const char *value)
-{
-    Tag *t;
-
-    write_open(w);
-    t = tag_at(w, w->tags->len - 1);
-    g_warn_if_fail(t->state == TAG_OPEN);
-    if (w->tags->len == 1)
-        w->root_end = w->out->len;
-    g_string_append_c(w->out, '>');
-    write_escaped(w, value);
-    t->state = TAG_TEXT;
-}
-
-static void
-write_raw(Writer *w, const char *xml)
-{
-    Tag *t;
-
-    write_open(w);
-    if (w->tags->len > 0 && (t = tag_at(w, w->tags->len - 1))->state == TAG_OPEN) {
-        if (w->tags->len == 1)
-            w->root_end = w->out->len;
-        g_string_append(w->out, ">\n");
-        t->state = TAG_CHILDREN;
-    }
-    write_indent(w, w->tags->len);
-    g_string_append(w->out, xml);
-    g_string_append_c(w->out, '\n');
-}
-
-static void
-write_value(Writer *w, guint base, const Field *f, gconstpointer at)
-{
-    const FieldType *t = field_type(f);
-    const SizeSpec *size = f->kind == F_SIZE ? f->arg : NULL;
-    const char *last = strrchr(f->path, '/');
-    const char *name = last ? last + 1 : f->path;
-    gboolean attr = *name == '@', own_text = strcmp(name, ".") == 0;
-    g_autoptr(GString) text = g_string_new(NULL);
-
-    write_goto(w, base, f->path,
-               attr || own_text ? (last ? (gsize)(last - f->path) : 0) : strlen(f->path));
-    t->format(f, at, text);
-    if (attr)
-        write_attr(w, name + 1, text->str);
-    if (size && size->unit)
-        write_attr(w, "unit", size->unit);
-    if (f->kind == F_FLAG)
-        write_open(w);
-    else if (!attr)
-        write_text(w, text->str);
-}
-
-static void
-write_item(Writer *w, guint parent, const char *name, const Schema *s, gconstpointer item)
-{
-    const Field *first = s->fields;
-
-    write_close(w, parent);
-    if (*name == '*') {
-        name = word_of(first->arg, G_STRUCT_MEMBER(int, item, first->offset));
-        g_return_if_fail(name);
-    }
-    write_push(w, name, strlen(name));
-    write_open(w);
-    write_rows(w, parent + 1, s, item);
-}
-
-static void
-write_list(Writer *w, guint base, const Field *f, gconstpointer at)
-{
-    const char *last = strrchr(f->path, '/');
-    const char *name = last ? last + 1 : f->path;
-    guint parent;
-
-    write_goto(w, base, f->path, last ? (gsize)(last - f->path) : 0);
-    parent = w->tags->len;
-    if (f->kind == F_LIST) {
-        const GPtrArray *list = *(GPtrArray *const *)at;
-
-        for (guint i = 0; list && i < list->len; i++)
-            write_item(w, parent, name, f->arg, list->pdata[i]);
-        write_close(w, parent);
-        return;
-    }
-    for (char *const *texts = *(char *const *const *)at; texts && *texts; texts++) {
-        write_close(w, parent);
-        write_push(w, name, strlen(name));
-        write_text(w, *texts);
-    }
-    write_close(w, parent);
-}
-
-static gboolean
-is_written(const Writer *w, const Field *f, gconstpointer def)
-{
-    if (f->kind == F_REFUSED || f->kind == F_IGNORED || (f->flags & F_READ) ||
-        strcmp(f->path, "#") == 0 || ((f->flags & F_SECRET) && !(w->flags & XML_SECURE)) ||
-        ((f->flags & F_LIVE) && !(w->flags & XML_LIVE)))
-        return FALSE;
-    return (f->flags & F_ALWAYS) || field_present(f, def);
-}
-
-static void
-write_field(Writer *w, guint base, const Field *f, gconstpointer def)
-{
-    gconstpointer at = G_STRUCT_MEMBER_P(def, f->offset);
-
-    if (f->kind == F_LIST || f->kind == F_STRINGS) {
-        write_list(w, base, f, at);
-        return;
-    }
-    if (f->kind != F_STRUCT && f->kind != F_PTR && f->kind != F_XML) {
-        write_value(w, base, f, at);
-        return;
-    }
-    if (f->kind == F_XML) {
-        const char *last = strrchr(f->path, '/');
-
-        write_goto(w, base, f->path, last ? (gsize)(last - f->path) : 0);
-        write_raw(w, *(char *const *)at);
-        return;
-    }
-    if (*f->path)
-        write_goto(w, base, f->path, strlen(f->path));
-    if (*f->path && !(f->flags & F_FILLED) && (f->kind == F_PTR || (f->flags & F_ALWAYS)))
-        write_open(w);
-    if (f->kind == F_PTR)
-        at = *(gconstpointer const *)at;
-    if (!at)
-        return;
-    write_rows(w, *f->path ? w->tags->len : base, f->arg, at);
-}
-
-static void
-write_rows(Writer *w, guint base, const Schema *s, gconstpointer def)
-{
-    gboolean holds = TRUE;
-
-    for (const Field *f = s->fields; f->kind != F_END; f++) {
-        if (f->kind == F_WHEN)
-            holds = when_holds(f, def);
-        else if (holds && is_written(w, f, def))
-            write_field(w, base, f, def);
-    }
-}
-
-static void
-write_namespaces(Writer *w)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-
-    for (guint i = 0; w->namespaces && w->namespaces[i].prefix; i++)
-        if (w->used & (1u << i))
-            g_string_append_printf(text, " xmlns:%s='%s'", w->namespaces[i].prefix,
-                                   w->namespaces[i].uri);
-    g_string_insert(w->out, w->root_end, text->str);
-}
-
-char *
-xml_format(const Schema *s, const XmlNamespace *namespaces, gconstpointer def, guint flags)
-{
-    Writer w = { .out = g_string_sized_new(4096),
-                 .tags = g_array_new(FALSE, FALSE, sizeof(Tag)),
-                 .flags = flags,
-                 .namespaces = namespaces };
-
-    write_push(&w, s->name, strlen(s->name));
-    write_open(&w);
-    write_rows(&w, 1, s, def);
-    write_close(&w, 0);
-    write_namespaces(&w);
-    g_array_unref(w.tags);
-    return g_string_free(w.out, FALSE);
 }

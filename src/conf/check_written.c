@@ -132,6 +132,8 @@ check_disks_written(const DomainDef *def, const EmulatorCaps *caps, GError **err
 static gboolean
 check_vcpus_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
+    if (def->has_vcpus && def->vcpus == 0)
+        return fail(err, ERR_INTERNAL, "vcpu: a domain has at least one");
     return def->vcpus_current <= MAX(def->vcpus, 1) ||
            fail(err, ERR_CONFIG_UNSUPPORTED, "vcpu: 'current' is %u, above the maximum of %u",
                 def->vcpus_current, MAX(def->vcpus, 1));

@@ -474,6 +474,7 @@ typedef struct DomainDef {
     MemoryBacking *backing;
 
     guint32 vcpus;         /* maximum */
+    guint8 has_vcpus;
     guint32 vcpus_current; /* 0: all */
     int vcpu_placement;    /* static 1, auto 2 */
     Bitmap *cpuset;

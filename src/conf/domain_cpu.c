@@ -119,10 +119,10 @@ static const Field cpu_fields[] = {
     ROW(CpuDef, "model", F_STRING, model, 0, NULL, "Model."),
     ROW(CpuDef, "vendor", F_STRING, vendor, 0, NULL, "Vendor that the host must have."),
     ROW(CpuDef, "topology", F_PTR, topology, 0, &topology_schema, "Sockets, cores, threads."),
-    ROW(CpuDef, "cache", F_PTR, cache, F_ONCE, &cpu_cache_schema, "Cache."),
+    ROW(CpuDef, "cache", F_PTR, cache, F_ONCE | F_NEAR, &cpu_cache_schema, "Cache."),
     ROW(CpuDef, "maxphysaddr", F_PTR, maxphysaddr, 0, &maxphysaddr_schema, "Physical addresses."),
-    ROW(CpuDef, "feature", F_LIST, features, 0, &feature_schema, "Features."),
-    ROW(CpuDef, "numa", F_PTR, numa, 0, &numa_schema, "NUMA cells of the guest."),
+    ROW(CpuDef, "feature", F_LIST, features, F_NEAR, &feature_schema, "Features."),
+    ROW(CpuDef, "numa", F_PTR, numa, F_JOINED | F_NEAR, &numa_schema, "NUMA cells of the guest."),
     ROW_END
 };
 const Schema cpu_schema = { "cpu", sizeof(CpuDef), cpu_fields };

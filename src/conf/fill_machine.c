@@ -32,7 +32,7 @@ fill_boot(DomainDef *def)
 static void
 fill_identity(DomainDef *def)
 {
-    char *metadata = def->metadata ? xml_one_per_namespace(def->metadata) : NULL;
+    g_autofree char *metadata = def->metadata ? xml_one_per_namespace(def->metadata) : NULL;
 
     if (uuid_is_zero(def->uuid))
         uuid_make(def->uuid);
@@ -40,7 +40,7 @@ fill_identity(DomainDef *def)
         uuid_make(def->genid_uuid);
     if (metadata) {
         g_free(def->metadata);
-        def->metadata = metadata;
+        def->metadata = *metadata ? g_steal_pointer(&metadata) : NULL;
     }
 }
 
@@ -205,7 +205,7 @@ fill_memory(Fill *f, GError **err G_GNUC_UNUSED)
     guint64 cells;
 
     if (def->vcpus == 0)
-        def->vcpus = 1;
+        def->vcpus = def->has_vcpus = 1;
     if (def->max_memory && cells_memory(def) == 0)
         add_only_cell(def);
     fill_cells(def);

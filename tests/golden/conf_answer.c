@@ -6,6 +6,7 @@
  * CODE is the wire's. Arguments: the JSON files with what is known of the emulators. */
 #include "conf/conf.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ find_caps(const char *path, const char *arch, int virt_type, gpointer user, GErr
             return caps;
     }
     if (path)
-        fail(err, ERR_INVALID_ARG, "Cannot check QEMU binary %s: No such file or directory", path);
+        fail_errno(err, ENOENT, "Cannot check QEMU binary %s", path);
     else
         fail(err, ERR_CONFIG_UNSUPPORTED, "no emulator for arch '%s'", arch);
     return NULL;

@@ -1,0 +1,338 @@
+/* XML from rows: goes over the rows that also read (xml.c), and opens elements when the first row
+ * below them has something to say. */
+#include "base.h"
+
+#include <string.h>
+
+typedef enum TagState { TAG_WANTED, TAG_OPEN, TAG_CHILDREN, TAG_TEXT } TagState;
+
+typedef struct Tag {
+    const char *name;
+    gsize len;
+    TagState state;
+} Tag;
+
+typedef struct Writer {
+    GString *out;
+    GArray *tags; /* of Tag: the path to where we are; the last ones may be only wanted */
+    guint flags;
+    const XmlNamespace *namespaces;
+    guint used;     /* bit n: a tag of namespaces[n] was written */
+    gsize root_end; /* offset in out, after the attributes of the root */
+} Writer;
+
+static void write_rows(Writer *w, guint base, const Schema *s, gconstpointer def);
+
+static Tag *
+tag_at(Writer *w, guint i)
+{
+    return &g_array_index(w->tags, Tag, i);
+}
+
+static void
+write_indent(Writer *w, guint depth)
+{
+    for (guint i = 0; i < 2 * depth; i++)
+        g_string_append_c(w->out, ' ');
+}
+
+static void
+write_escaped(Writer *w, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        switch (*p) {
+        case '<':
+            g_string_append(w->out, "&lt;");
+            break;
+        case '>':
+            g_string_append(w->out, "&gt;");
+            break;
+        case '&':
+            g_string_append(w->out, "&amp;");
+            break;
+        case '"':
+            g_string_append(w->out, "&quot;");
+            break;
+        case '\'':
+            g_string_append(w->out, "&apos;");
+            break;
+        default:
+            g_string_append_c(w->out, *p);
+        }
+    }
+}
+
+static void
+note_namespace(Writer *w, const Tag *t)
+{
+    const char *colon = memchr(t->name, ':', t->len);
+
+    for (guint i = 0; colon && w->namespaces && w->namespaces[i].prefix; i++)
+        if (strncmp(t->name, w->namespaces[i].prefix, colon - t->name) == 0)
+            w->used |= 1u << i;
+}
+
+/* Opens what is wanted. */
+static void
+write_open(Writer *w)
+{
+    for (guint i = 0; i < w->tags->len; i++) {
+        Tag *t = tag_at(w, i);
+
+        if (t->state != TAG_WANTED)
+            continue;
+        if (i > 0 && tag_at(w, i - 1)->state == TAG_OPEN) {
+            if (i == 1)
+                w->root_end = w->out->len;
+            g_string_append(w->out, ">\n");
+            tag_at(w, i - 1)->state = TAG_CHILDREN;
+        }
+        write_indent(w, i);
+        g_string_append_c(w->out, '<');
+        g_string_append_len(w->out, t->name, t->len);
+        note_namespace(w, t);
+        t->state = TAG_OPEN;
+    }
+}
+
+static void
+write_close(Writer *w, guint depth)
+{
+    while (w->tags->len > depth) {
+        Tag *t = tag_at(w, w->tags->len - 1);
+
+        if (t->state == TAG_CHILDREN)
+            write_indent(w, w->tags->len - 1);
+        if (t->state == TAG_OPEN && w->tags->len == 1)
+            w->root_end = w->out->len;
+        if (t->state == TAG_OPEN) {
+            g_string_append(w->out, "/>\n");
+        } else if (t->state != TAG_WANTED) {
+            g_string_append(w->out, "</");
+            g_string_append_len(w->out, t->name, t->len);
+            g_string_append(w->out, ">\n");
+        }
+        g_array_set_size(w->tags, w->tags->len - 1);
+    }
+}
+
+static void
+write_push(Writer *w, const char *name, gsize len)
+{
+    Tag t = { name, len, TAG_WANTED };
+
+    g_array_append_val(w->tags, t);
+}
+
+/* Goes to the element path[0..len) below depth `base`, through elements that are open already. */
+static void
+write_goto(Writer *w, guint base, const char *path, gsize len)
+{
+    guint depth = base;
+    gsize at = 0;
+
+    while (at < len) {
+        const char *slash = memchr(path + at, '/', len - at);
+        gsize n = slash ? (gsize)(slash - path) - at : len - at;
+
+        if (depth < w->tags->len) {
+            const Tag *t = tag_at(w, depth);
+
+            if (t->len != n || strncmp(t->name, path + at, n) != 0)
+                write_close(w, depth);
+        }
+        if (depth >= w->tags->len)
+            write_push(w, path + at, n);
+        depth++;
+        at += n + 1;
+    }
+    write_close(w, depth);
+}
+
+static void
+write_attr(Writer *w, const char *name, const char *value)
+{
+    write_open(w);
+    g_warn_if_fail(tag_at(w, w->tags->len - 1)->state == TAG_OPEN);
+    g_string_append_printf(w->out, " %s='", name);
+    write_escaped(w, value);
+    g_string_append_c(w->out, '\'');
+}
+
+static void
+write_text(Writer *w, const char *value)
+{
+    Tag *t;
+
+    write_open(w);
+    t = tag_at(w, w->tags->len - 1);
+    g_warn_if_fail(t->state == TAG_OPEN);
+    if (w->tags->len == 1)
+        w->root_end = w->out->len;
+    g_string_append_c(w->out, '>');
+    write_escaped(w, value);
+    t->state = TAG_TEXT;
+}
+
+static void
+write_raw(Writer *w, const char *xml)
+{
+    Tag *t;
+
+    write_open(w);
+    if (w->tags->len > 0 && (t = tag_at(w, w->tags->len - 1))->state == TAG_OPEN) {
+        if (w->tags->len == 1)
+            w->root_end = w->out->len;
+        g_string_append(w->out, ">\n");
+        t->state = TAG_CHILDREN;
+    }
+    write_indent(w, w->tags->len);
+    g_string_append(w->out, xml);
+    g_string_append_c(w->out, '\n');
+}
+
+static void
+write_value(Writer *w, guint base, const Field *f, gconstpointer at)
+{
+    const FieldType *t = field_type(f);
+    const SizeSpec *size = f->kind == F_SIZE ? f->arg : NULL;
+    const char *last = strrchr(f->path, '/');
+    const char *name = last ? last + 1 : f->path;
+    gboolean attr = *name == '@', own_text = strcmp(name, ".") == 0;
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    write_goto(w, base, f->path,
+               attr || own_text ? (last ? (gsize)(last - f->path) : 0) : strlen(f->path));
+    t->format(f, at, text);
+    if (attr)
+        write_attr(w, name + 1, text->str);
+    if (size && size->unit)
+        write_attr(w, "unit", size_unit_of(size, &(guint64){ *(const guint64 *)at }));
+    if (f->kind == F_FLAG)
+        write_open(w);
+    else if (!attr)
+        write_text(w, text->str);
+}
+
+static void
+write_item(Writer *w, guint parent, const char *name, const Schema *s, gconstpointer item)
+{
+    const Field *first = s->fields;
+
+    write_close(w, parent);
+    if (*name == '*') {
+        name = word_of(first->arg, G_STRUCT_MEMBER(int, item, first->offset));
+        g_return_if_fail(name);
+    }
+    write_push(w, name, strlen(name));
+    write_open(w);
+    write_rows(w, parent + 1, s, item);
+}
+
+static void
+write_list(Writer *w, guint base, const Field *f, gconstpointer at)
+{
+    const char *last = strrchr(f->path, '/');
+    const char *name = last ? last + 1 : f->path;
+    guint parent;
+
+    write_goto(w, base, f->path, last ? (gsize)(last - f->path) : 0);
+    parent = w->tags->len;
+    if (f->kind == F_LIST) {
+        const GPtrArray *list = *(GPtrArray *const *)at;
+
+        for (guint i = 0; list && i < list->len; i++)
+            write_item(w, parent, name, f->arg, list->pdata[i]);
+        write_close(w, parent);
+        return;
+    }
+    for (char *const *texts = *(char *const *const *)at; texts && *texts; texts++) {
+        write_close(w, parent);
+        write_push(w, name, strlen(name));
+        write_text(w, *texts);
+    }
+    write_close(w, parent);
+}
+
+static gboolean
+is_written(const Writer *w, const Field *f, gconstpointer def)
+{
+    if (f->kind == F_REFUSED || f->kind == F_IGNORED || (f->flags & F_READ) ||
+        strcmp(f->path, "#") == 0 || ((f->flags & F_SECRET) && !(w->flags & XML_SECURE)) ||
+        ((f->flags & F_LIVE) && !(w->flags & XML_LIVE)))
+        return FALSE;
+    return (f->flags & F_ALWAYS) || field_present(f, def);
+}
+
+static void
+write_field(Writer *w, guint base, const Field *f, gconstpointer def)
+{
+    gconstpointer at = G_STRUCT_MEMBER_P(def, f->offset);
+
+    if (f->kind == F_LIST || f->kind == F_STRINGS) {
+        write_list(w, base, f, at);
+        return;
+    }
+    if (f->kind != F_STRUCT && f->kind != F_PTR && f->kind != F_XML) {
+        write_value(w, base, f, at);
+        return;
+    }
+    if (f->kind == F_XML) {
+        const char *last = strrchr(f->path, '/');
+
+        write_goto(w, base, f->path, last ? (gsize)(last - f->path) : 0);
+        write_raw(w, *(char *const *)at);
+        return;
+    }
+    if (*f->path)
+        write_goto(w, base, f->path, strlen(f->path));
+    if (*f->path && !(f->flags & F_FILLED) && (f->kind == F_PTR || (f->flags & F_ALWAYS)))
+        write_open(w);
+    if (f->kind == F_PTR)
+        at = *(gconstpointer const *)at;
+    if (!at)
+        return;
+    write_rows(w, *f->path ? w->tags->len : base, f->arg, at);
+}
+
+static void
+write_rows(Writer *w, guint base, const Schema *s, gconstpointer def)
+{
+    gboolean holds = TRUE;
+
+    for (const Field *f = s->fields; f->kind != F_END; f++) {
+        if (f->kind == F_WHEN)
+            holds = when_holds(f, def);
+        else if (holds && is_written(w, f, def))
+            write_field(w, base, f, def);
+    }
+}
+
+static void
+write_namespaces(Writer *w)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; w->namespaces && w->namespaces[i].prefix; i++)
+        if (w->used & (1u << i))
+            g_string_append_printf(text, " xmlns:%s='%s'", w->namespaces[i].prefix,
+                                   w->namespaces[i].uri);
+    g_string_insert(w->out, w->root_end, text->str);
+}
+
+char *
+xml_format(const Schema *s, const XmlNamespace *namespaces, gconstpointer def, guint flags)
+{
+    Writer w = { .out = g_string_sized_new(4096),
+                 .tags = g_array_new(FALSE, FALSE, sizeof(Tag)),
+                 .flags = flags,
+                 .namespaces = namespaces };
+
+    write_push(&w, s->name, strlen(s->name));
+    write_open(&w);
+    write_rows(&w, 1, s, def);
+    write_close(&w, 0);
+    write_namespaces(&w);
+    g_array_unref(w.tags);
+    return g_string_free(w.out, FALSE);
+}
