@@ -7,7 +7,7 @@ static const Rule *const tables[] = {
     char_rules,   net_rules,      display_rules, device_rules, address_rules,
 };
 
-static const Rule *const written_tables[] = { written_rules, tune_written_rules,
+static const Rule *const written_tables[] = { written_rules, cpu_written_rules, tune_written_rules,
                                               controller_written_rules };
 
 static gboolean
@@ -66,5 +66,5 @@ domain_has_iothread(const DomainDef *def, guint32 id)
     EACH (IothreadDef, t, def->iothread_ids)
         if (t->id == id)
             return TRUE;
-    return list_length(def->iothread_ids) == 0 && id <= def->iothreads;
+    return list_length(def->iothread_ids) == 0 && id > 0 && id <= def->iothreads;
 }

@@ -18,6 +18,7 @@ typedef struct Rule {
 gboolean domain_check_written(const DomainDef *def, GError **err);
 
 extern const Rule written_rules[]; /* check_written.c */
+extern const Rule cpu_written_rules[];
 extern const Rule tune_written_rules[];
 extern const Rule controller_written_rules[];
 extern const Rule domain_rules[];     /* check_domain.c */

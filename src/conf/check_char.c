@@ -188,6 +188,9 @@ check_sources(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         !check_sources_of(def, d->consoles, "console", err) ||
         !check_sources_of(def, d->channels, "channel", err))
         return FALSE;
+    if (list_length(d->smartcards) > 1)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "QEMU has one smartcard reader, not %u",
+                    list_length(d->smartcards));
     EACH (SmartcardDef, card, d->smartcards)
         if (card->mode == SMARTCARD_PASSTHROUGH &&
             !check_whole_source(def, &card->source, "smartcard", err))

@@ -32,7 +32,9 @@ static gboolean
 check_model(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     EACH (ControllerDef, c, def->devices.controllers) {
-        guint64 models = models_of_type[c->type].models;
+        guint64 models = c->type < (int)G_N_ELEMENTS(models_of_type)
+                             ? models_of_type[c->type].models
+                             : 0;
 
         if (c->model && !(models & BIT(c->model)))
             return fail(err, ERR_CONFIG_UNSUPPORTED, "controller: model '%s' is not of type '%s'",
@@ -432,13 +434,13 @@ check_controllers(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 }
 
 const Rule controller_written_rules[] = {
+    { "controller/@model", check_model },
     { "controller of USB", check_usb_controllers },
     { "controller of PCI", check_pci_written },
     { NULL },
 };
 
 const Rule controller_rules[] = {
-    { "controller/@model", check_model },
     { "controller/@index", check_indexes },
     { "controller", check_controllers },
     { NULL },

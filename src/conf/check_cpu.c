@@ -276,7 +276,6 @@ check_interconnects(const DomainDef *def, const EmulatorCaps *caps, GError **err
 
 const Rule cpu_rules[] = {
     { "vcpu", check_vcpus },
-    { "cpu/numa/cell/@id", check_cell_ids },
     { "cpu/numa/cell/@cpus", check_cell_cpus },
     { "vcpus", check_vcpu_slots },
     { "cpu/model", check_model },
@@ -287,5 +286,10 @@ const Rule cpu_rules[] = {
     { "cpu/numa/cell/cache", check_cell_caches },
     { "cpu/numa/interconnects", check_interconnects },
     { "cpu/topology", check_topology },
+    { NULL },
+};
+
+const Rule cpu_written_rules[] = {
+    { "cpu/numa/cell/@id", check_cell_ids },
     { NULL },
 };

@@ -65,6 +65,10 @@ check_panics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "panic model 'pseries' is of pSeries guests");
         if (p->model == PANIC_S390 && !is_arch(def, "s390"))
             return fail(err, ERR_CONFIG_UNSUPPORTED, "panic model 's390' is of S390 guests");
+        if (p->model == PANIC_HYPERV && p->info.address.type)
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "panic model 'hyperv' has no address");
+        if (p->model == PANIC_ISA && p->info.address.type && p->info.address.type != ADDRESS_ISA)
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "panic model 'isa' needs an ISA address");
         if (p->model == PANIC_PVPANIC && p->info.address.type &&
             p->info.address.type != ADDRESS_PCI)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "panic model 'pvpanic' needs a PCI address");

@@ -4,26 +4,30 @@
 /* ---- graphics */
 
 static gboolean
-check_graphics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
-{
-    EACH (GraphicsDef, g, def->devices.graphics) {
-        if (!caps_has(caps, graphics_types[g->type]))
-            return fail(err, ERR_CONFIG_UNSUPPORTED, "graphics of type '%s' is not supported by %s",
-                        graphics_types[g->type], caps->path);
-        if (g->type == GRAPHICS_VNC && g->connected && g->connected != CONNECTED_KEEP)
-            return fail(err, ERR_CONFIG_UNSUPPORTED,
-                        "graphics 'vnc' supports connected='keep' only");
-    }
-    return TRUE;
-}
-
-static gboolean
 has_graphics(const DomainDef *def, guint64 types)
 {
     EACH (GraphicsDef, g, def->devices.graphics)
         if (types & BIT(g->type))
             return TRUE;
     return FALSE;
+}
+
+static gboolean
+check_graphics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    EACH (GraphicsDef, g, def->devices.graphics) {
+        if (!caps_has(caps, graphics_types[g->type]))
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "graphics of type '%s' is not supported by %s",
+                        graphics_types[g->type], caps->path);
+        if (g->type == GRAPHICS_EGL_HEADLESS && list_length(def->devices.graphics) > 1 &&
+            !has_graphics(def, BIT(GRAPHICS_VNC) | BIT(GRAPHICS_SPICE)))
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "graphics of type 'egl-headless' goes with 'vnc' and 'spice' only");
+        if (g->type == GRAPHICS_VNC && g->connected && g->connected != CONNECTED_KEEP)
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "graphics 'vnc' supports connected='keep' only");
+    }
+    return TRUE;
 }
 
 /* ---- video */
@@ -34,6 +38,7 @@ static const char *const video_devices[] = {
     [VIDEO_RAMFB] = "ramfb",
 };
 #define SEVERAL_HEADS (BIT(VIDEO_QXL) | BIT(VIDEO_VIRTIO))
+#define MIN_VRAM      1024
 #define SECONDARY     (BIT(VIDEO_QXL) | BIT(VIDEO_VIRTIO))
 
 static gboolean
@@ -53,6 +58,9 @@ check_video_options(const VideoDef *v, GError **err)
     const VirtioOptions *o = &v->virtio;
     const char *type = video_types[v->type];
 
+    if (v->vram && v->vram < MIN_VRAM && v->type == VIDEO_VGA)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "'vram' of a video device is at least %d KiB",
+                    MIN_VRAM);
     if (v->heads > 1 && !(SEVERAL_HEADS & BIT(v->type)))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "video model '%s' has one head", type);
     if ((v->ram || v->vram64 || v->vgamem) && v->type != VIDEO_QXL)

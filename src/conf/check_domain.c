@@ -215,6 +215,8 @@ check_features(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 
     if (!f)
         return TRUE;
+    if (f->has_tseg && f->tseg % 1048576 != 0)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "smm: the size of <tseg> is in MiB");
     if (f->smm == ON && f->has_tseg && !domain_is_q35(def))
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "feature 'smm': machine '%s' has no TSEG, only q35 machines do",

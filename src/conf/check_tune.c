@@ -319,6 +319,7 @@ check_memnodes(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 
 const Rule tune_written_rules[] = {
     { "cputune: schedulers", check_schedulers },
+    { "numatune/memnode", check_memnodes },
     { NULL },
 };
 
@@ -327,6 +328,5 @@ const Rule tune_rules[] = {
     { "cputune: pins", check_pins },
     { "cputune: periods and quotas", check_periods },
     { "cputune/cachetune, cputune/memorytune", check_resource_control },
-    { "numatune/memnode", check_memnodes },
     { NULL },
 };

@@ -193,6 +193,8 @@ check_seclabel(const SeclabelDef *l, guint n, GError **err)
 {
     const char *model = l->model ? l->model : "";
 
+    if (g_strcmp0(l->model, "none") == 0)
+        return TRUE;
     if (n > 1 && !l->model)
         return fail(err, ERR_XML, "seclabel: of several labels each must name its 'model'");
     if (l->type == SECLABEL_STATIC && !(l->label && *l->label))

@@ -116,9 +116,10 @@ typedef struct ReservationsDef {
 extern const Schema reservations_schema;
 
 typedef struct NvmeSource {
-    int type;    /* pci 1 */
-    guint32 ns;  /* namespace */
-    int managed; /* YES, NO */
+    int type; /* pci 1 */
+    guint32 ns;
+    guint8 has_ns; /* namespace */
+    int managed;   /* YES, NO */
     PciAddress address;
 } NvmeSource;
 

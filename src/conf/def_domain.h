@@ -281,6 +281,11 @@ typedef struct KvmFeatures {
     guint32 dirty_ring_size;
 } KvmFeatures;
 
+typedef struct XenFeatures {
+    int e820_host, passthrough; /* ON, OFF */
+    int passthrough_mode;       /* sync_pt 1, share_pt 2 */
+} XenFeatures;
+
 typedef struct FeaturesDef {
     gboolean pae, acpi, apic, viridian, privnet;
     int apic_eoi; /* ON, OFF */
@@ -296,6 +301,8 @@ typedef struct FeaturesDef {
     guint64 tb_cache; /* KiB */
     HypervFeatures *hyperv;
     KvmFeatures *kvm;
+    XenFeatures *xen;
+    int unknown_msrs; /* ignore 1, fault 2 */
 } FeaturesDef;
 extern const Schema features_schema;
 
@@ -473,7 +480,7 @@ typedef struct DomainDef {
     MemtuneDef *memtune;
     MemoryBacking *backing;
 
-    guint32 vcpus;         /* maximum */
+    guint32 vcpus; /* maximum */
     guint8 has_vcpus;
     guint32 vcpus_current; /* 0: all */
     int vcpu_placement;    /* static 1, auto 2 */

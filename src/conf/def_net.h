@@ -47,6 +47,7 @@ extern const Schema vlan_schema;
 
 typedef struct BandwidthRate {
     guint64 average, peak, floor, burst; /* KiB/s, burst KiB */
+    guint8 has_average;
 } BandwidthRate;
 
 typedef struct BandwidthDef {

@@ -158,12 +158,14 @@ static const Field input_fields[] = {
     ROW(InputDef, "@model", F_ENUM, model, UNSUPPORTED, virtio_models, "Model of a virtio input."),
     VIRTIO(InputDef),
     WHEN(InputDef, type, BIT(INPUT_EVDEV)),
-    ROW(InputDef, "source/@dev", F_STRING, evdev, F_REQUIRED, NULL, "Event device of the host."),
+    ROW(InputDef, "source/@dev", F_STRING, evdev, F_REQUIRED | F_HELD, NULL,
+        "Event device of the host."),
     ROW(InputDef, "source/@grab", F_ENUM, grab, 0, grabs, "Grab all input devices together."),
     ROW(InputDef, "source/@grabToggle", F_ENUM, grab_toggle, 0, grab_toggles, "Key to let go."),
     ROW(InputDef, "source/@repeat", F_ENUM, repeat, 0, on_off, "Repeat keys."),
     WHEN(InputDef, type, BIT(INPUT_PASSTHROUGH)),
-    ROW(InputDef, "source/@evdev", F_STRING, evdev, F_REQUIRED, NULL, "Event device of the host."),
+    ROW(InputDef, "source/@evdev", F_STRING, evdev, F_REQUIRED | F_HELD, NULL,
+        "Event device of the host."),
     WHEN_END,
     INFO(InputDef),
     ROW_END
@@ -173,7 +175,13 @@ static gboolean
 input_settle(gpointer def, GError **err)
 {
     InputDef *input = def;
+    gboolean passthrough = input->type == INPUT_PASSTHROUGH;
 
+    if (input->bus == INPUT_PS2 && (passthrough || input->type == INPUT_EVDEV))
+        return fail(err, ERR_INTERNAL, "bus 'ps2' has no input of type '%s'",
+                    input_types[input->type]);
+    if (passthrough && input->bus && input->bus != INPUT_VIRTIO)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "input of type 'passthrough' needs bus 'virtio'");
     if (input->type == INPUT_EVDEV && input->bus && input->bus != INPUT_NO_BUS)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "input of type 'evdev' has no bus");
     if (!input->bus && input->type == INPUT_EVDEV)
@@ -185,8 +193,9 @@ input_settle(gpointer def, GError **err)
 
 const Schema input_schema = { "input", sizeof(InputDef), input_fields, input_settle };
 
-static const Field hub_fields[] = { ROW(HubDef, "@type", F_ENUM, type, F_REQUIRED | UNSUPPORTED,
-                                        hub_types, "Bus; usb."),
+static const Field hub_fields[] = { ROW(HubDef, "@type", F_ENUM, type,
+                                        UNSUPPORTED | F_MISSING(ERR_INTERNAL), hub_types,
+                                        "Bus; usb."),
                                     INFO(HubDef), ROW_END };
 const Schema hub_schema = { "hub", sizeof(HubDef), hub_fields };
 
@@ -366,9 +375,9 @@ static const Field devices_fields[] = {
     DEVICES("panic", panics, panic_schema),
     DEVICES("shmem", shmems, shmem_schema),
     DEVICES("memory", memories, memory_schema),
+    DEVICES("crypto", cryptos, crypto_schema),
     DEVICES("iommu", iommus, iommu_schema),
     ROW(Devices, "vsock", F_PTR, vsock, F_ONCE, &vsock_schema, NULL),
-    DEVICES("crypto", cryptos, crypto_schema),
     ROW(Devices, "pstore", F_PTR, pstore, F_ONCE, &pstore_schema, NULL),
     ROW_END
 };

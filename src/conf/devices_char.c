@@ -2,6 +2,7 @@
  * ports, consoles, channels, smartcards and redirected USB devices. */
 #include "rows.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 /* ---- character sources */
@@ -332,16 +333,17 @@ static gboolean
 channel_settle(gpointer def, GError **err)
 {
     const CharDef *c = def;
-    g_autoptr(GInetAddress) address = NULL;
+    struct in_addr ipv4;
 
     if (c->target_type != CHANNEL_GUESTFWD)
         return TRUE;
     if (!g_ascii_string_to_unsigned(c->guest_port, 10, 0, G_MAXUINT32, NULL, NULL))
         return fail(err, ERR_XML, "Invalid value for attribute 'port' in element 'target': '%s'",
                     c->guest_port);
-    if (!(address = g_inet_address_new_from_string(c->address)))
-        return fail(err, ERR_SYSTEM, "'%s' is no address for a guestfwd channel", c->address);
-    return TRUE;
+    if (g_hostname_is_ip_address(c->address) && strchr(c->address, ':'))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "guestfwd: '%s' is no IPv4 address", c->address);
+    return inet_aton(c->address, &ipv4) ||
+           fail(err, ERR_SYSTEM, "'%s' is no address for a guestfwd channel", c->address);
 }
 
 const Schema channel_schema = { "channel", sizeof(CharDef), channel_fields, channel_settle };

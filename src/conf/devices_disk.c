@@ -61,7 +61,7 @@ const Schema secret_ref_schema = { "secret", sizeof(SecretRef), secret_ref_field
                                    secret_ref_settle };
 
 static const Field auth_fields[] = {
-    ROW(AuthDef, "@username", F_STRING, username, 0, NULL, "Name to log in with."),
+    ROW(AuthDef, "@username", F_STRING, username, F_NONEMPTY, NULL, "Name to log in with."),
     ROW(AuthDef, "@type", F_STRING, type, F_READ, NULL, "Older spelling of secret/@type."),
     ROW(AuthDef, "secret", F_PTR, secret, 0, &secret_ref_schema, "Where the password is."), ROW_END
 };
@@ -79,8 +79,8 @@ auth_settle(gpointer def, GError **err)
 const Schema auth_schema = { "auth", sizeof(AuthDef), auth_fields, auth_settle };
 
 static const Field encryption_fields[] = {
-    ROW(EncryptionDef, "@format", F_ENUM, format, F_REQUIRED | UNSUPPORTED, encryption_formats,
-        "Format of the encryption."),
+    ROW(EncryptionDef, "@format", F_ENUM, format, F_REQUIRED | F_NONEMPTY | UNSUPPORTED,
+        encryption_formats, "Format of the encryption."),
     ROW(EncryptionDef, "@engine", F_ENUM, engine, 0, encryption_engines, "Who decrypts."),
     ROW(EncryptionDef, "secret", F_LIST, secrets, 0, &secret_ref_schema, "Its passphrases."),
     ROW(EncryptionDef, "cipher/@name", F_STRING, cipher_name, 0, NULL, "Cipher, such as aes."),
@@ -98,7 +98,7 @@ encryption_settle(gpointer def, GError **err)
     const EncryptionDef *e = def;
 
     EACH (SecretRef, s, e->secrets) {
-        if (!s->type)
+        if (!s->type || !*s->type)
             return fail(err, ERR_XML, "encryption: the 'type' of its secret is missing");
         if (strcmp(s->type, "passphrase") != 0)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
@@ -115,30 +115,33 @@ const Schema encryption_schema = { "encryption", sizeof(EncryptionDef), encrypti
 static const Field source_host_fields[] = {
     ROW(SourceHost, "@transport", F_ENUM, transport, 0, transports, "How it is reached."),
     ROW(SourceHost, "@name", F_STRING, name, 0, NULL, "Host name or address."),
-    ROW(SourceHost, "@port", F_STRING, port, F_NONEMPTY, NULL, "Port."),
+    ROW(SourceHost, "@port", F_STRING, port, 0, NULL, "Port."),
     ROW(SourceHost, "@socket", F_STRING, socket, 0, NULL, "Path of a UNIX socket."), ROW_END
 };
 
 static gboolean
 source_host_settle(gpointer def, GError **err)
 {
-    const SourceHost *h = def;
+    SourceHost *h = def;
     gboolean socket = h->transport == TRANSPORT_UNIX;
 
     if (socket != (h->socket != NULL))
         return fail(err, ERR_XML, "host: 'socket' is of transport 'unix', and that alone");
     if (!socket && !h->name)
         return fail(err, ERR_XML, "host: its 'name' is missing");
-    return !h->port || (strlen(h->port) < 10 && strspn(h->port, "0123456789") == strlen(h->port)) ||
-           fail(err, ERR_INVALID_ARG, "host: port '%s' is no number", h->port);
+    if (h->port && (!*h->port || strlen(h->port) > 9 || h->port[strspn(h->port, "0123456789")]))
+        return fail(err, ERR_INVALID_ARG, "host: port '%s' is no number", h->port);
+    if (h->port && strspn(h->port, "0") == strlen(h->port))
+        g_clear_pointer(&h->port, g_free);
+    return TRUE;
 }
 
 const Schema source_host_schema = { "host", sizeof(SourceHost), source_host_fields,
                                     source_host_settle };
 
 static const Field cookie_fields[] = {
-    ROW(CookieDef, "@name", F_STRING, name, F_REQUIRED, NULL, "Name of the cookie."),
-    ROW(CookieDef, ".", F_STRING, value, F_SECRET, NULL, "Its value."), ROW_END
+    ROW(CookieDef, "@name", F_STRING, name, F_REQUIRED | F_NONEMPTY, NULL, "Name of the cookie."),
+    ROW(CookieDef, ".", F_STRING, value, F_SECRET | F_REQUIRED, NULL, "Its value."), ROW_END
 };
 static const Schema cookie_schema = { "cookie", sizeof(CookieDef), cookie_fields };
 
@@ -162,6 +165,8 @@ reservations_settle(gpointer def, GError **err)
 {
     const ReservationsDef *r = def;
 
+    if ((r->path || r->mode) && !r->type)
+        return fail(err, ERR_XML, "reservations: the 'type' of <source> is missing");
     if (r->managed == NO && (!r->type || !r->path))
         return fail(err, ERR_XML, "reservations: those of another's helper need its <source>");
     return !r->mode || strcmp(r->mode, "client") == 0 ||
@@ -174,7 +179,7 @@ const Schema reservations_schema = { "reservations", sizeof(ReservationsDef), re
 static const Field nvme_fields[] = {
     ROW(NvmeSource, "@type", F_ENUM, type, F_REQUIRED, nvme_types, "How the device is found."),
     ROW(NvmeSource, "@managed", F_ENUM, managed, 0, yes_no, "Detach it; the default."),
-    ROW(NvmeSource, "@namespace", F_U32, ns, F_REQUIRED, RANGE(1, G_MAXUINT32), "Namespace."),
+    ROW_HAS(NvmeSource, "@namespace", F_U32, ns, F_REQUIRED, NULL, "Namespace."),
     ROW(NvmeSource, "address", F_STRUCT, address, F_REQUIRED, &pci_address_schema, "The device."),
     ROW_END
 };
@@ -186,7 +191,7 @@ nvme_settle(gpointer def, GError **err)
 
     if (!nvme->managed)
         nvme->managed = YES;
-    return TRUE;
+    return nvme->ns || fail(err, ERR_CONFIG_UNSUPPORTED, "nvme: namespaces begin with 1");
 }
 
 static const Schema nvme_schema = { "source", sizeof(NvmeSource), nvme_fields, nvme_settle };
@@ -202,7 +207,7 @@ volume_settle(gpointer def, GError **err)
 {
     const VolumeSource *v = def;
 
-    return (v->pool && v->volume) ||
+    return !v->pool == !v->volume ||
            fail(err, ERR_XML, "source: a volume needs both 'pool' and 'volume'");
 }
 
@@ -220,7 +225,11 @@ static const Field network_source_fields[] = {
         "Snapshot of the image."),
     ROW(NetworkSource, "config/@file", F_STRING, config, F_NONEMPTY, NULL, "Configuration file."),
     ROW(NetworkSource, "initiator/iqn/@name", F_STRING, initiator, 0, NULL, "Our iSCSI name."),
+    WHEN(NetworkSource, protocol, BIT(PROTOCOL_HTTPS) | BIT(PROTOCOL_FTPS)),
     ROW(NetworkSource, "ssl/@verify", F_ENUM, ssl_verify, 0, yes_no, "Verify the certificate."),
+    WHEN(NetworkSource, protocol, ~(BIT(PROTOCOL_HTTPS) | BIT(PROTOCOL_FTPS))),
+    ROW_IGNORED("ssl"),
+    WHEN_END,
     ROW(NetworkSource, "cookies/cookie", F_LIST, cookies, F_SECRET, &cookie_schema,
         "HTTP cookies."),
     ROW(NetworkSource, "readahead/@size", F_U64, readahead, 0, NULL, "Bytes to read ahead."),
@@ -228,8 +237,10 @@ static const Field network_source_fields[] = {
     ROW(NetworkSource, "reconnect/@delay", F_U32, reconnect_delay, 0, NULL,
         "Seconds to hold requests while nbd connects again."),
     WHEN(NetworkSource, protocol, BIT(PROTOCOL_SSH)),
-    ROW(NetworkSource, "knownHosts/@path", F_STRING, known_hosts, 0, NULL, "Known hosts file."),
-    ROW(NetworkSource, "identity/@username", F_STRING, ssh_user, 0, NULL, "Name to log in with."),
+    ROW(NetworkSource, "knownHosts/@path", F_STRING, known_hosts, F_REQUIRED | F_HELD, NULL,
+        "Known hosts file."),
+    ROW(NetworkSource, "identity/@username", F_STRING, ssh_user, F_REQUIRED | F_HELD, NULL,
+        "Name to log in with."),
     ROW(NetworkSource, "identity/@keyfile", F_STRING, keyfile, 0, NULL, "Key."),
     ROW(NetworkSource, "identity/@agentsock", F_STRING, agentsock, 0, NULL, "Socket of an agent."),
     WHEN(NetworkSource, protocol, BIT(PROTOCOL_NFS)),

@@ -362,12 +362,27 @@ static const Field memballoon_fields[] = {
     ROW(BalloonDef, "@autodeflate", F_ENUM, autodeflate, 0, on_off, "Give back under pressure."),
     ROW(BalloonDef, "@freePageReporting", F_ENUM, free_page_reporting, 0, on_off,
         "Tell the host what is free."),
-    ROW(BalloonDef, "stats/@period", F_U32, stats_period, 0, NULL, "Seconds between figures."),
+    ROW(BalloonDef, "stats/@period", F_I32, stats_period, 0, NULL, "Seconds between figures."),
     INFO(BalloonDef),
     VIRTIO(BalloonDef),
     ROW_END
 };
-const Schema memballoon_schema = { "memballoon", sizeof(BalloonDef), memballoon_fields };
+
+/* A period below 0 is none; what is not there is nowhere. */
+static gboolean
+memballoon_settle(gpointer def, GError **err)
+{
+    BalloonDef *balloon = def;
+
+    if ((gint32)balloon->stats_period < 0)
+        balloon->stats_period = 0;
+    if (balloon->model == BALLOON_NONE)
+        balloon->info.address.type = ADDRESS_NONE;
+    return TRUE;
+}
+
+const Schema memballoon_schema = { "memballoon", sizeof(BalloonDef), memballoon_fields,
+                                   memballoon_settle };
 
 static const char *const rng_backends[] = { NULL, "random", "egd", "builtin", NULL };
 
@@ -556,7 +571,9 @@ static const Field memory_fields[] = {
     ROW(MemoryDevice, "@access", F_ENUM, access, 0, accesses, "Shared with the host or not."),
     ROW(MemoryDevice, "@discard", F_ENUM, discard, 0, yes_no, "Throw contents away at the end."),
     ROW(MemoryDevice, "uuid", F_UUID, uuid, F_ERR(ERR_INTERNAL), NULL, "UUID of an NVDIMM."),
+    WHEN(MemoryDevice, model, BIT(MEMORY_NVDIMM) | BIT(MEMORY_VIRTIO_PMEM)),
     ROW(MemoryDevice, "source/path", F_STRING, path, 0, NULL, "File behind it."),
+    WHEN_END,
     ROW(MemoryDevice, "source/alignsize", F_SIZE, align_size, 0, &size_kib, "Its alignment."),
     ROW(MemoryDevice, "source/pmem", F_FLAG, pmem, 0, NULL, "The file is persistent memory."),
     ROW(MemoryDevice, "source/nodemask", F_BITMAP, source_nodes, 0, NULL, "Nodes of the host."),

@@ -41,7 +41,35 @@ static const Field virtual_port_fields[] = {
         "Port profile."),
     ROW_END
 };
-const Schema virtual_port_schema = { "virtualport", sizeof(VirtualPort), virtual_port_fields };
+
+/* Which parameters a kind of switch takes; what it needs is asked later (check_net.c). */
+static gboolean
+virtual_port_settle(gpointer def, GError **err)
+{
+    const VirtualPort *v = def;
+    const guint64 qbg = BIT(VPORT_8021QBG), qbh = BIT(VPORT_8021QBH), ovs = BIT(VPORT_OPENVSWITCH);
+    const struct {
+        const char *name;
+        gboolean set;
+        guint64 types;
+    } rows[] = {
+        { "managerid", v->has_managerid, qbg },
+        { "typeid", v->has_typeid, qbg },
+        { "typeidversion", v->has_typeidversion, qbg },
+        { "instanceid", !uuid_is_zero(v->instanceid), qbg },
+        { "profileid", v->profileid != NULL, qbh | ovs },
+        { "interfaceid", !uuid_is_zero(v->interfaceid), ovs | BIT(VPORT_MIDONET) },
+    };
+
+    for (gsize i = 0; v->type && i < G_N_ELEMENTS(rows); i++)
+        if (rows[i].set && !(rows[i].types & BIT(v->type)))
+            return fail(err, ERR_XML, "virtualport of type '%s' takes no '%s'",
+                        virtual_port_types[v->type], rows[i].name);
+    return TRUE;
+}
+
+const Schema virtual_port_schema = { "virtualport", sizeof(VirtualPort), virtual_port_fields,
+                                     virtual_port_settle };
 
 static const Field vlan_tag_fields[] = {
     ROW(VlanTag, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, RANGE(0, 4095), "VLAN id."),
@@ -79,7 +107,7 @@ vlan_settle(gpointer def, GError **err)
 const Schema vlan_schema = { "vlan", sizeof(VlanDef), vlan_fields, vlan_settle };
 
 static const Field rate_fields[] = {
-    ROW(BandwidthRate, "@average", F_U64, average, 0, NULL, "KiB a second."),
+    ROW_HAS(BandwidthRate, "@average", F_U64, average, 0, NULL, "KiB a second."),
     ROW(BandwidthRate, "@peak", F_U64, peak, 0, NULL, "KiB a second in a burst."),
     ROW(BandwidthRate, "@floor", F_U64, floor, 0, NULL, "KiB a second that are promised."),
     ROW(BandwidthRate, "@burst", F_U64, burst, 0, NULL, "KiB of a burst."), ROW_END
@@ -94,7 +122,7 @@ static const Field bandwidth_fields[] = {
 static gboolean
 rate_check(const BandwidthRate *r, const char *name, GError **err)
 {
-    if (!r || r->average)
+    if (!r || r->has_average)
         return TRUE;
     if (r->peak || r->burst)
         return fail(err, r->floor ? ERR_CONFIG_UNSUPPORTED : ERR_XML_DETAIL,
@@ -507,7 +535,6 @@ static const Field net_fields[] = {
     ROW(NetDef, "target/@dev", F_OWN, ifname, 0, &chosen_ifname, "Name of the tap."),
     ROW(NetDef, "target/@dev", F_STRING, ifname, F_LIVE | F_READ, NULL, NULL),
     ROW(NetDef, "target/@managed", F_ENUM, target_managed, 0, yes_no, "Whether we make it."),
-    ROW(NetDef, "guest/@dev", F_STRING, guest_dev, 0, NULL, "Name in a container."),
     ROW(NetDef, "vlan", F_PTR, vlan, 0, &vlan_schema, "VLAN tags."),
     ROW(NetDef, "virtualport", F_PTR, vport, 0, &virtual_port_schema, "Port of a switch."),
     ROW(NetDef, "ip", F_LIST, ips, 0, &ip_schema, "Addresses of the guest's end."),
@@ -515,6 +542,7 @@ static const Field net_fields[] = {
     ROW(NetDef, "portForward", F_LIST, forwards, 0, &forward_schema, "Ports handed to the guest."),
     ROW(NetDef, "bandwidth", F_PTR, bandwidth, 0, &bandwidth_schema, "Limits."),
     ROW(NetDef, "port/@isolated", F_ENUM, port_isolated, 0, yes_no, "Sees no other isolated port."),
+    ROW(NetDef, "guest/@dev", F_STRING, guest_dev, 0, NULL, "Name in a container."),
     ROW(NetDef, "model/@type", F_STRING, model, F_NONEMPTY, NULL, "Model."),
     WHEN(NetDef, source.net_type, ~BIT(NET_HOSTDEV)),
     ROW(NetDef, "", F_STRUCT, driver, 0, &net_driver_schema, NULL),

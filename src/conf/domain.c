@@ -24,11 +24,13 @@ static const Field backing_fields[] = {
     ROW(MemoryBacking, "hugepages/page", F_LIST, pages, 0, &page_schema, "Of which size."),
     ROW(MemoryBacking, "nosharepages", F_FLAG, nosharepages, 0, NULL, "No merging."),
     ROW(MemoryBacking, "locked", F_FLAG, locked, 0, NULL, "No swapping."),
-    ROW(MemoryBacking, "source/@type", F_ENUM, source, UNSUPPORTED, memory_sources,
+    ROW(MemoryBacking, "source/@type", F_ENUM, source, UNSUPPORTED | F_NONEMPTY, memory_sources,
         "What holds it."),
-    ROW(MemoryBacking, "access/@mode", F_ENUM, access, UNSUPPORTED, accesses, "Shared or not."),
-    ROW(MemoryBacking, "allocation/@mode", F_ENUM, allocation, UNSUPPORTED, allocations, "When."),
-    ROW(MemoryBacking, "allocation/@threads", F_U32, alloc_threads, 0, NULL,
+    ROW(MemoryBacking, "access/@mode", F_ENUM, access, UNSUPPORTED | F_NONEMPTY, accesses,
+        "Shared or not."),
+    ROW(MemoryBacking, "allocation/@mode", F_ENUM, allocation, UNSUPPORTED | F_NONEMPTY,
+        allocations, "When."),
+    ROW(MemoryBacking, "allocation/@threads", F_U32, alloc_threads, F_NONEMPTY, NULL,
         "Threads that allocate."),
     ROW(MemoryBacking, "discard", F_FLAG, discard, 0, NULL, "Throw contents away at the end."),
     ROW_END
@@ -46,19 +48,47 @@ static const Schema memtune_schema = { "memtune", sizeof(MemtuneDef), memtune_fi
 static const Field blkio_device_fields[] = {
     ROW(BlkioDevice, "path", F_STRING, path, F_MISSING(ERR_CONFIG_UNSUPPORTED), NULL,
         "Device of the host."),
-    ROW(BlkioDevice, "weight", F_U32, weight, 0, NULL, "Weight."),
-    ROW(BlkioDevice, "read_iops_sec", F_U32, read_iops, UNSUPPORTED, NULL, "Reads a second."),
-    ROW(BlkioDevice, "write_iops_sec", F_U32, write_iops, UNSUPPORTED, NULL, "Writes a second."),
-    ROW(BlkioDevice, "read_bytes_sec", F_U64, read_bytes, UNSUPPORTED, NULL,
+    ROW(BlkioDevice, "weight", F_U32, weight, UNSUPPORTED, WRAPS, "Weight."),
+    ROW(BlkioDevice, "read_iops_sec", F_U32, read_iops, UNSUPPORTED, WRAPS, "Reads a second."),
+    ROW(BlkioDevice, "write_iops_sec", F_U32, write_iops, UNSUPPORTED, WRAPS, "Writes a second."),
+    ROW(BlkioDevice, "read_bytes_sec", F_U64, read_bytes, UNSUPPORTED, WRAPS,
         "Bytes read a second."),
-    ROW(BlkioDevice, "write_bytes_sec", F_U64, write_bytes, UNSUPPORTED, NULL,
+    ROW(BlkioDevice, "write_bytes_sec", F_U64, write_bytes, UNSUPPORTED, WRAPS,
         "Bytes written a second."),
     ROW_END
 };
 static const Schema blkio_device_schema = { "device", sizeof(BlkioDevice), blkio_device_fields };
 
+/* What is no number says nothing. */
+static gboolean
+weight_parse(const Field *f, const char *text, gpointer at, GError **err)
+{
+    char *end;
+    guint64 n = g_ascii_strtoull(text, &end, 10);
+
+    if (g_ascii_isdigit(*text) && !*end && n <= G_MAXUINT32)
+        *(guint32 *)at = n;
+    return TRUE;
+}
+
+static void
+weight_format(const Field *f, gconstpointer at, GString *out)
+{
+    g_string_append_printf(out, "%u", *(const guint32 *)at);
+}
+
+static const FieldType weight_type = { "non-negative integer",
+                                       NULL,
+                                       sizeof(guint32),
+                                       weight_parse,
+                                       weight_format,
+                                       NULL,
+                                       NULL,
+                                       NULL,
+                                       NULL };
+
 static const Field blkiotune_fields[] = {
-    ROW(BlkiotuneDef, "weight", F_U32, weight, 0, NULL, "Weight."),
+    ROW(BlkiotuneDef, "weight", F_OWN, weight, 0, &weight_type, "Weight."),
     ROW(BlkiotuneDef, "device", F_LIST, devices, 0, &blkio_device_schema, "Of one device."), ROW_END
 };
 static const Schema blkiotune_schema = { "blkiotune", sizeof(BlkiotuneDef), blkiotune_fields };
@@ -129,7 +159,7 @@ static const Schema acpi_table_schema = { "table", sizeof(AcpiTable), acpi_table
 
 static const Field os_fields[] = {
     ROW(OsDef, "@firmware", F_ENUM, firmware, 0, firmwares, "Choose the firmware."),
-    ROW(OsDef, "type/@arch", F_STRING, arch, 0, NULL, "Architecture."),
+    ROW(OsDef, "type/@arch", F_STRING, arch, F_NONEMPTY, NULL, "Architecture."),
     ROW(OsDef, "type/@machine", F_STRING, machine, F_NONEMPTY, NULL, "Machine type."),
     ROW(OsDef, "type", F_STRING, type, F_MISSING(ERR_XML), NULL, "hvm."),
     ROW_IGNORED("init"),
@@ -146,7 +176,7 @@ static const Field os_fields[] = {
     ROW(OsDef, "dtb", F_STRING, dtb, 0, NULL, "Device tree."),
     ROW(OsDef, "acpi/table", F_LIST, acpi_tables, 0, &acpi_table_schema, "ACPI tables."),
     ROW(OsDef, "boot", F_LIST, boots, 0, &boot_schema, "Boot order by kind."),
-    ROW(OsDef, "bootmenu/@enable", F_ENUM, bootmenu, F_NONEMPTY, yes_no, "A menu at boot."),
+    ROW(OsDef, "bootmenu/@enable", F_ENUM, bootmenu, 0, yes_no, "A menu at boot."),
     WHEN(OsDef, bootmenu, BIT(YES) | BIT(NO)),
     ROW_HAS(OsDef, "bootmenu/@timeout", F_U32, bootmenu_timeout, 0, NULL, "Milliseconds it stays."),
     WHEN_END,
@@ -249,7 +279,7 @@ hyperv_settle(gpointer def, GError **err)
 }
 
 static const Schema hyperv_schema = { "hyperv", sizeof(HypervFeatures), hyperv_fields,
-                                      hyperv_settle };
+                                      hyperv_settle, "feature of Hyper-V" };
 
 static const Field kvm_fields[] = {
     STATE(KvmFeatures, "hidden", hidden, "Hide KVM."),
@@ -263,7 +293,22 @@ static const Field kvm_fields[] = {
     WHEN_END,
     ROW_END
 };
-static const Schema kvm_schema = { "kvm", sizeof(KvmFeatures), kvm_fields };
+static const Schema kvm_schema = { "kvm", sizeof(KvmFeatures), kvm_fields, NULL, "feature of KVM" };
+
+static const char *const passthrough_modes[] = { NULL, "sync_pt", "share_pt", NULL };
+
+static const Field xen_fields[] = {
+    STATE(XenFeatures, "e820_host", e820_host, "The host's memory map."),
+    STATE(XenFeatures, "passthrough", passthrough, "Mappings of passed-through devices."),
+    WHEN(XenFeatures, passthrough, BIT(ON)),
+    ROW(XenFeatures, "passthrough/@mode", F_ENUM, passthrough_mode, 0, passthrough_modes,
+        "How they are kept."),
+    WHEN_END,
+    ROW_END
+};
+static const Schema xen_schema = { "xen", sizeof(XenFeatures), xen_fields, NULL, "feature of Xen" };
+
+static const char *const unknown_msrs[] = { NULL, "ignore", "fault", NULL };
 
 static const Field teardown_fields[] = {
     ROW(State, "@enabled", F_ENUM, state, 0, yes_no, "Yes, the default, or no."), ROW_END
@@ -282,7 +327,7 @@ teardown_settle(gpointer def, GError **err)
 static const Schema teardown_schema = { "async-teardown", sizeof(State), teardown_fields,
                                         teardown_settle };
 
-static const SizeSpec tseg_size = { 1048576, 1048576, "MiB", 0 };
+static const SizeSpec tseg_size = { 1048576, 1, "", 0 };
 
 static const Field features_fields[] = {
     ROW(FeaturesDef, "acpi", F_FLAG, acpi, 0, NULL, "ACPI."),
@@ -291,6 +336,7 @@ static const Field features_fields[] = {
     ROW(FeaturesDef, "pae", F_FLAG, pae, 0, NULL, "PAE."),
     SWITCH(FeaturesDef, "hap", hap, "Hardware assisted paging."),
     ROW(FeaturesDef, "viridian", F_FLAG, viridian, 0, NULL, "Of Xen."),
+    ROW(FeaturesDef, "privnet", F_FLAG, privnet, 0, NULL, "Of containers."),
     ROW(FeaturesDef, "hyperv", F_PTR, hyperv, 0, &hyperv_schema, "Hyper-V's features."),
     ROW(FeaturesDef, "kvm", F_PTR, kvm, 0, &kvm_schema, "KVM's features."),
     SWITCH(FeaturesDef, "pvspinlock", pvspinlock, "Paravirtual spinlocks."),
@@ -308,15 +354,15 @@ static const Field features_fields[] = {
     SWITCH(FeaturesDef, "vmcoreinfo", vmcoreinfo, "Debug information."),
     STATE(FeaturesDef, "htm", htm, "Of pSeries."),
     STATE(FeaturesDef, "nested-hv", nested_hv, "Of pSeries."),
+    ROW(FeaturesDef, "msrs/@unknown", F_ENUM, unknown_msrs, F_REQUIRED | F_HELD, unknown_msrs,
+        "Of bhyve; nothing to QEMU."),
     STATE(FeaturesDef, "ccf-assist", ccf_assist, "Of pSeries."),
+    ROW(FeaturesDef, "xen", F_PTR, xen, 0, &xen_schema, "Of Xen; nothing to QEMU."),
     ROW(FeaturesDef, "tcg/tb-cache", F_SIZE, tb_cache, 0, &size_kib, "TCG's cache."),
     ROW(FeaturesDef, "async-teardown", F_STRUCT, async_teardown, 0, &teardown_schema,
         "Give memory back after the end."),
     STATE(FeaturesDef, "ras", ras, "Of Arm."),
     STATE(FeaturesDef, "ps2", ps2, "PS/2 controller."),
-    ROW(FeaturesDef, "privnet", F_FLAG, privnet, 0, NULL, "Of containers."),
-    ROW_REFUSED("xen", "Features of Xen."),
-    ROW_REFUSED("msrs", "Unknown MSRs."),
     ROW_REFUSED("cfpc", "Of pSeries."),
     ROW_REFUSED("sbbc", "Of pSeries."),
     ROW_REFUSED("ibs", "Of pSeries."),
@@ -324,7 +370,8 @@ static const Field features_fields[] = {
     ROW_REFUSED("aia", "Of RISC-V."),
     ROW_END
 };
-const Schema features_schema = { "features", sizeof(FeaturesDef), features_fields };
+const Schema features_schema = { "features", sizeof(FeaturesDef), features_fields, NULL,
+                                 "feature" };
 
 /* ---- clock */
 
@@ -358,13 +405,14 @@ static const Field timer_fields[] = {
 static const Schema timer_schema = { "timer", sizeof(TimerDef), timer_fields };
 
 static const Field clock_fields[] = {
-    ROW(ClockDef, "@offset", F_ENUM, offset, UNSUPPORTED, clock_offsets, "What it shows at start."),
+    ROW(ClockDef, "@offset", F_ENUM, offset, UNSUPPORTED | F_NONEMPTY, clock_offsets,
+        "What it shows at start."),
     WHEN(ClockDef, offset, ~(BIT(CLOCK_TIMEZONE) | BIT(CLOCK_ABSOLUTE))),
     ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, F_READ, NULL, "Seconds, or reset."),
     WHEN(ClockDef, offset, BIT(CLOCK_VARIABLE)),
     ROW_HAS(ClockDef, "@adjustment", F_I64, adjustment, F_WRITE, NULL, "Seconds."),
     ROW(ClockDef, "@basis", F_ENUM, basis, 0, clock_bases, "Seconds from what."),
-    WHEN(ClockDef, offset, BIT(CLOCK_UTC) | BIT(CLOCK_LOCALTIME)),
+    WHEN(ClockDef, offset, BIT(0) | BIT(CLOCK_UTC) | BIT(CLOCK_LOCALTIME)),
     ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, F_WRITE, NULL, "reset."),
     WHEN(ClockDef, offset, BIT(CLOCK_TIMEZONE)),
     ROW(ClockDef, "@timezone", F_STRING, timezone, F_NONEMPTY | F_MISSING(ERR_INTERNAL), NULL,
@@ -541,8 +589,8 @@ static const Schema qemu_property_schema = { "qemu:property", sizeof(QemuPropert
 
 static const Field qemu_override_fields[] = {
     ROW(QemuOverride, "@alias", F_STRING, alias, F_REQUIRED, NULL, "Device."),
-    ROW(QemuOverride, "qemu:frontend/qemu:property", F_LIST, properties, F_JOINED, &qemu_property_schema,
-        "Properties."),
+    ROW(QemuOverride, "qemu:frontend/qemu:property", F_LIST, properties, F_JOINED,
+        &qemu_property_schema, "Properties."),
     ROW_END
 };
 static const Schema qemu_override_schema = { "qemu:device", sizeof(QemuOverride),
@@ -559,8 +607,8 @@ static const Field qemu_fields[] = {
         "Capabilities not to use."),
     ROW(QemuNamespace, "qemu:override/qemu:device", F_LIST, overrides, 0, &qemu_override_schema,
         "Properties of devices."),
-    ROW(QemuNamespace, "qemu:deprecation/@behavior", F_STRING, deprecation_behavior, 0, NULL,
-        "What QEMU does to deprecated input."),
+    ROW(QemuNamespace, "qemu:deprecation/@behavior", F_STRING, deprecation_behavior, F_NONEMPTY,
+        NULL, "What QEMU does to deprecated input."),
     ROW_END
 };
 static const Schema qemu_schema = { "qemu", sizeof(QemuNamespace), qemu_fields };
@@ -568,8 +616,8 @@ static const Schema qemu_schema = { "qemu", sizeof(QemuNamespace), qemu_fields }
 /* ---- the domain */
 
 static const Field domain_fields[] = {
-    ROW(DomainDef, "@type", F_ENUM, virt_type, UNSUPPORTED | F_MISSING(ERR_INTERNAL), virt_types,
-        "Accelerator."),
+    ROW(DomainDef, "@type", F_ENUM, virt_type, UNSUPPORTED | F_NONEMPTY | F_MISSING(ERR_INTERNAL),
+        virt_types, "Accelerator."),
     ROW(DomainDef, "@id", F_U32, id, F_LIVE | F_STATE, NULL, "Number while it runs."),
     ROW(DomainDef, "name", F_STRING, name, F_MISSING(ERR_NO_NAME), NULL, "Name."),
     ROW(DomainDef, "uuid", F_UUID, uuid, F_ERR(ERR_INTERNAL), NULL, "UUID."),
@@ -583,7 +631,8 @@ static const Field domain_fields[] = {
     ROW(DomainDef, "memory/@dumpCore", F_ENUM, dump_core, 0, on_off, "In core dumps."),
     ROW(DomainDef, "memory", F_SIZE, memory, 0, &size_kib, "Memory at boot."),
     ROW(DomainDef, "currentMemory", F_SIZE, current_memory, 0, &size_kib, "With the balloon."),
-    ROW(DomainDef, "blkiotune", F_PTR, blkiotune, F_FILLED | F_JOINED, &blkiotune_schema, "Block I/O."),
+    ROW(DomainDef, "blkiotune", F_PTR, blkiotune, F_FILLED | F_JOINED, &blkiotune_schema,
+        "Block I/O."),
     ROW(DomainDef, "memtune", F_PTR, memtune, F_FILLED, &memtune_schema, "Memory limits."),
     ROW(DomainDef, "memoryBacking", F_PTR, backing, F_FILLED | F_JOINED, &backing_schema,
         "What memory is made of."),
@@ -599,9 +648,12 @@ static const Field domain_fields[] = {
         "Main."),
     ROW(DomainDef, "throttlegroups/throttlegroup", F_LIST, throttle_groups, 0,
         &throttle_group_schema, "Limits shared by disks."),
-    ROW(DomainDef, "cputune", F_PTR, cputune, F_FILLED | F_JOINED, &cputune_schema, "Pinning and shares."),
-    ROW(DomainDef, "numatune", F_PTR, numatune, F_FILLED | F_ONCE, &numatune_schema, "Nodes of the host."),
-    ROW(DomainDef, "resource", F_PTR, resource, F_FILLED | F_ONCE, &resource_schema, "Control group."),
+    ROW(DomainDef, "cputune", F_PTR, cputune, F_FILLED | F_JOINED, &cputune_schema,
+        "Pinning and shares."),
+    ROW(DomainDef, "numatune", F_PTR, numatune, F_FILLED | F_ONCE, &numatune_schema,
+        "Nodes of the host."),
+    ROW(DomainDef, "resource", F_PTR, resource, F_FILLED | F_ONCE, &resource_schema,
+        "Control group."),
     ROW(DomainDef, "sysinfo", F_LIST, sysinfos, 0, &sysinfo_schema, "SMBIOS and fw_cfg."),
     ROW(DomainDef, "bootloader", F_STRING, bootloader, 0, NULL, "Of Xen."),
     ROW(DomainDef, "bootloader_args", F_STRING, bootloader_args, 0, NULL, "Of Xen."),

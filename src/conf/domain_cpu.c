@@ -114,7 +114,8 @@ static const Field cpu_fields[] = {
     ROW(CpuDef, "@check", F_ENUM, check, 0, cpu_checks, "What is checked at start."),
     ROW(CpuDef, "@migratable", F_ENUM, migratable, 0, on_off, "Only what can migrate."),
     ROW(CpuDef, "@deprecated_features", F_ENUM, deprecated_features, 0, on_off, "Of s390x."),
-    ROW(CpuDef, "model/@fallback", F_ENUM, fallback, UNSUPPORTED, fallbacks, "Whether another may stand in."),
+    ROW(CpuDef, "model/@fallback", F_ENUM, fallback, UNSUPPORTED, fallbacks,
+        "Whether another may stand in."),
     ROW(CpuDef, "model/@vendor_id", F_STRING, vendor_id, 0, NULL, "Vendor that the guest sees."),
     ROW(CpuDef, "model", F_STRING, model, 0, NULL, "Model."),
     ROW(CpuDef, "vendor", F_STRING, vendor, 0, NULL, "Vendor that the host must have."),
@@ -138,16 +139,21 @@ static const Field vcpu_slot_fields[] = {
 const Schema vcpu_slot_schema = { "vcpu", sizeof(VcpuSlot), vcpu_slot_fields };
 
 static const Field default_iothread_fields[] = {
-    ROW_HAS(IothreadDef, "@thread_pool_min", F_I32, pool_min, 0, RANGE(0, G_MAXINT32), "Workers kept."),
-    ROW_HAS(IothreadDef, "@thread_pool_max", F_I32, pool_max, 0, RANGE(0, G_MAXINT32), "Workers at most."), ROW_END
+    ROW_HAS(IothreadDef, "@thread_pool_min", F_I32, pool_min, 0, RANGE(0, G_MAXINT32),
+            "Workers kept."),
+    ROW_HAS(IothreadDef, "@thread_pool_max", F_I32, pool_max, 0, RANGE(0, G_MAXINT32),
+            "Workers at most."),
+    ROW_END
 };
 const Schema default_iothread_schema = { "defaultiothread", sizeof(IothreadDef),
                                          default_iothread_fields };
 
 static const Field iothread_fields[] = {
     ROW(IothreadDef, "@id", F_U32, id, F_REQUIRED, RANGE(1, G_MAXUINT32), "Number."),
-    ROW_HAS(IothreadDef, "@thread_pool_min", F_I32, pool_min, 0, RANGE(0, G_MAXINT32), "Workers kept."),
-    ROW_HAS(IothreadDef, "@thread_pool_max", F_I32, pool_max, 0, RANGE(0, G_MAXINT32), "Workers at most."),
+    ROW_HAS(IothreadDef, "@thread_pool_min", F_I32, pool_min, 0, RANGE(0, G_MAXINT32),
+            "Workers kept."),
+    ROW_HAS(IothreadDef, "@thread_pool_max", F_I32, pool_max, 0, RANGE(0, G_MAXINT32),
+            "Workers at most."),
     ROW_HAS(IothreadDef, "poll/@max", F_U64, poll_max, 0, NULL, "Nanoseconds to poll."),
     ROW_HAS(IothreadDef, "poll/@grow", F_U64, poll_grow, 0, NULL, "Factor up."),
     ROW_HAS(IothreadDef, "poll/@shrink", F_U64, poll_shrink, 0, NULL, "Factor down."),
@@ -159,13 +165,15 @@ const Schema iothread_schema = { "iothread", sizeof(IothreadDef), iothread_field
 
 static const Field vcpupin_fields[] = {
     ROW(VcpuPin, "@vcpu", F_U32, id, F_ALWAYS | F_REQUIRED, NULL, "Vcpu."),
-    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_MISSING(ERR_INTERNAL), NULL, "CPUs of the host."), ROW_END
+    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_MISSING(ERR_INTERNAL), NULL, "CPUs of the host."),
+    ROW_END
 };
 static const Schema vcpupin_schema = { "vcpupin", sizeof(VcpuPin), vcpupin_fields };
 
 static const Field iothreadpin_fields[] = {
     ROW(VcpuPin, "@iothread", F_U32, id, F_REQUIRED, RANGE(1, G_MAXUINT32), "Iothread."),
-    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_MISSING(ERR_INTERNAL), NULL, "CPUs of the host."), ROW_END
+    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_MISSING(ERR_INTERNAL), NULL, "CPUs of the host."),
+    ROW_END
 };
 static const Schema iothreadpin_schema = { "iothreadpin", sizeof(VcpuPin), iothreadpin_fields };
 
@@ -261,7 +269,8 @@ static const Field numatune_fields[] = {
     ROW(NumatuneDef, "memory", F_FLAG, has_memory, 0, NULL, "All memory."),
     ROW(NumatuneDef, "memory/@mode", F_ENUM, mode, UNSUPPORTED, numa_modes, "Policy."),
     ROW(NumatuneDef, "memory/@nodeset", F_BITMAP, nodes, 0, NULL, "Nodes of the host."),
-    ROW(NumatuneDef, "memory/@placement", F_ENUM, placement, UNSUPPORTED, placements, "Who chooses."),
+    ROW(NumatuneDef, "memory/@placement", F_ENUM, placement, UNSUPPORTED, placements,
+        "Who chooses."),
     ROW(NumatuneDef, "memnode", F_LIST, memnodes, 0, &memnode_schema, "Memory of one cell."),
     ROW_END
 };

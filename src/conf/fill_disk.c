@@ -134,14 +134,14 @@ fill_sources(DiskDef *disk)
         disk->encryption->engine = 1;
 }
 
-/* A drive without a medium is of no kind but file. */
+/* A drive without a medium is of no kind but file, unless it says something of it. */
 static void
 fill_source_type(DiskDef *disk)
 {
     DiskSource *s = &disk->source;
-    gboolean empty = disk_is_empty(disk) || (s->net && !s->net->name && !s->net->hosts);
+    gboolean told = s->startup_policy || s->seclabels;
 
-    if (!s->type || (empty && s->type != SOURCE_BLOCK))
+    if (!s->type || (disk_is_empty(disk) && !(s->type == SOURCE_BLOCK && told)))
         s->type = SOURCE_FILE;
 }
 

@@ -274,6 +274,8 @@ fill_host_cpu(const Fill *f, CpuDef *cpu)
         if (cpu->mode == CPU_HOST_PASSTHROUGH && f->x86)
             default_int(&cpu->migratable, strcmp(f->caps->arch, "x86_64") == 0 ? ON : OFF);
     }
+    if (cpu->mode == CPU_HOST_PASSTHROUGH || cpu->mode == CPU_MAXIMUM)
+        g_clear_pointer(&cpu->model, g_free); /* the host's has no name */
     if (!cpu->model)
         cpu->fallback = 0;
 }
@@ -430,6 +432,12 @@ fill_seclabel(SeclabelDef *label)
         label->type = SECLABEL_NONE;
         label->relabel = 0;
     }
+    if (g_strcmp0(label->model, "none") == 0) {
+        label->type = SECLABEL_NONE;
+        label->relabel = 0;
+        g_clear_pointer(&label->label, g_free);
+        g_clear_pointer(&label->baselabel, g_free);
+    }
     if (label->type == SECLABEL_NONE && label->relabel == NO)
         label->relabel = 0;
     else if (label->type != SECLABEL_NONE)
@@ -447,7 +455,7 @@ fill_seclabels(Fill *f, GError **err)
     for (guint i = list_length(*labels); i-- > 0;) {
         SeclabelDef *label = (*labels)->pdata[i];
 
-        if (label->type) {
+        if (label->type || g_strcmp0(label->model, "none") == 0) {
             fill_seclabel(label);
             continue;
         }

@@ -200,6 +200,19 @@ fill_numatune(DomainDef *def)
 
 /* ---- disks' shares */
 
+/* As much as can be said is no limit. */
+#define UNLIMITED G_GUINT64_CONSTANT(9007199254740991)
+
+static void
+fill_memtune(MemtuneDef *tune)
+{
+    guint64 *const limits[] = { &tune->hard_limit, &tune->soft_limit, &tune->swap_hard_limit };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(limits); i++)
+        if (*limits[i] >= UNLIMITED)
+            *limits[i] = 0;
+}
+
 static void
 fill_blkiotune(BlkiotuneDef *tune)
 {
@@ -221,6 +234,8 @@ fill_tuning(Fill *f, GError **err G_GNUC_UNUSED)
     fill_iothreads(f->def);
     fill_cputune(f->def->cputune, f->def->vcpus);
     fill_numatune(f->def);
+    if (f->def->memtune)
+        fill_memtune(f->def->memtune);
     fill_blkiotune(f->def->blkiotune);
     return TRUE;
 }

@@ -271,7 +271,7 @@ args_put_pm(Args *a, GError **err)
         put_sleep(a, chip, "s4", a->def->pm->suspend_to_disk);
     }
     if (f != NULL && f->has_tseg)
-        args_pairf(a, "-global", "mch.extended-tseg-mbytes=%" G_GUINT64_FORMAT, f->tseg);
+        args_pairf(a, "-global", "mch.extended-tseg-mbytes=%" G_GUINT64_FORMAT, f->tseg >> 20);
     if (loader != NULL && loader->secure == YES)
         args_pair(a, "-global", "driver=cfi.pflash01,property=secure,value=on");
     put_pci_hole(a);

@@ -109,6 +109,34 @@ try_cases(const char *machine, const Case *cases, gsize n)
 
 #define UNSUPPORTED ERR_CONFIG_UNSUPPORTED
 
+/* Elements said twice, and what is none of the elements that a closed one takes. */
+static void
+test_twice(void **state)
+{
+    static const Case cases[] = {
+        { ERR_XML, "numatune", "<numatune/><numatune/>" },
+        { ERR_XML, "resource", "<resource/><resource/>" },
+        { ERR_INTERNAL, "vcpupin 0",
+          "<cputune><vcpupin vcpu='0' cpuset='0'/></cputune><cputune><vcpupin vcpu='0' "
+          "cpuset='0'/></cputune>" },
+        { ERR_XML, "cell 0 is there twice",
+          "<cpu><numa><cell id='0' cpus='0' memory='1024'/></numa></cpu>"
+          "<cpu><numa><cell id='0' cpus='1' memory='1024'/></numa></cpu>" },
+        { FINE, "",
+          "<cpu><numa><cell id='0' cpus='0' memory='1024'/></numa><numa><cell id='0' cpus='1' "
+          "memory='1024'/></numa></cpu>" },
+        { UNSUPPORTED, "'warp' is no feature (line 1)", "<features><warp/></features>" },
+        { UNSUPPORTED, "Hyper-V", "<features><hyperv><warp state='on'/></hyperv></features>" },
+        { UNSUPPORTED, "KVM", "<features><kvm><warp state='on'/></kvm></features>" },
+        { ERR_XML, "unknown", "<features><msrs/></features>" },
+        { ERR_INTERNAL, "at least one", "<vcpu>0</vcpu>" },
+        { ERR_XML, "'vcpu'", "<vcpu/>" },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
 static void
 test_domain(void **state)
 {
@@ -401,10 +429,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_domain),      cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_processors),  cmocka_unit_test(test_tuning),
-        cmocka_unit_test(test_disks),       cmocka_unit_test(test_servers),
-        cmocka_unit_test(test_controllers), cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_twice),   cmocka_unit_test(test_domain),
+        cmocka_unit_test(test_clock),   cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_tuning),  cmocka_unit_test(test_disks),
+        cmocka_unit_test(test_servers), cmocka_unit_test(test_controllers),
+        cmocka_unit_test(test_devices),
     };
 
     return cmocka_run_group_tests(tests, make_caps, drop_caps);
