@@ -149,6 +149,8 @@ check_iommu(const DomainDef *def, const IommuDef *i, GError **err)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "'eim' of an iommu needs intremap='on'");
     if (i->model != IOMMU_VIRTIO)
         return TRUE;
+    if (!(def->features && def->features->acpi))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "iommu model 'virtio' needs the feature 'acpi'");
     if (!domain_is_q35(def) && !is_arm_virt(def))
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "iommu model 'virtio' is of q35 and ARM virt machines");

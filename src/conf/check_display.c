@@ -194,7 +194,7 @@ check_inputs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         if (i->model && i->bus != INPUT_VIRTIO)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "input model '%s' needs bus 'virtio'",
                         virtio_models[i->model]);
-        if (i->model > VIRTIO_MODEL_VIRTIO && i->type != INPUT_PASSTHROUGH)
+        if (i->model > VIRTIO_MODEL_VIRTIO)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "input of type '%s' has no model '%s'",
                         input_types[i->type], virtio_models[i->model]);
     }

@@ -286,10 +286,6 @@ source_seclabels_settle(GPtrArray **list, GError **err)
     for (guint i = 0; *list && i < (*list)->len;) {
         SeclabelDef *s = (*list)->pdata[i];
 
-        for (guint k = 0; k < i; k++)
-            if (g_strcmp0(((SeclabelDef *)(*list)->pdata[k])->model, s->model) == 0)
-                return fail(err, ERR_XML_DETAIL, "second seclabel of model '%s'",
-                            s->model ? s->model : "");
         if (s->relabel || s->labelskip) {
             i++;
             continue;

@@ -315,12 +315,12 @@ const Schema disk_source_schema = { "source", sizeof(DiskSource), disk_source_fi
 static const Field data_store_fields[] = {
     ROW(DataStore, "@type", F_ENUM, source.type, F_REQUIRED, source_types, "Kind of source."),
     ROW(DataStore, "format/@type", F_ENUM, format, F_REQUIRED, disk_formats, "Format; raw."),
-    ROW(DataStore, "source", F_STRUCT, source, F_REQUIRED, &disk_source_schema, "Where it is."),
-    ROW_END
+    ROW(DataStore, "source", F_STRUCT, source, 0, &disk_source_schema, "Where it is."), ROW_END
 };
 const Schema data_store_schema = { "dataStore", sizeof(DataStore), data_store_fields };
 
-/* An empty element ends the chain. */
+/* An empty element ends the chain. A source that says nothing is not written, so it may be missing.
+ */
 static const Field backing_store_fields[] = {
     ROW(BackingStore, "@type", F_ENUM, source.type, 0, source_types, "Kind of source."),
     ROW(BackingStore, "@index", F_U32, index, F_LIVE, NULL, "Number of the image in the chain."),
@@ -328,7 +328,7 @@ static const Field backing_store_fields[] = {
     ROW(BackingStore, "format/@type", F_ENUM, format, 0, disk_formats, "Format of the image."),
     ROW(BackingStore, "format/metadata_cache/max_size", F_SIZE, metadata_cache, 0, &size_bytes,
         "Size of its metadata cache."),
-    ROW(BackingStore, "source", F_STRUCT, source, F_REQUIRED, &disk_source_schema, "Where it is."),
+    ROW(BackingStore, "source", F_STRUCT, source, 0, &disk_source_schema, "Where it is."),
     ROW(BackingStore, "backingStore", F_PTR, backing, 0, &backing_store_schema, "The next one."),
     WHEN_END,
     ROW_END

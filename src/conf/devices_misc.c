@@ -388,7 +388,7 @@ static const char *const rng_backends[] = { NULL, "random", "egd", "builtin", NU
 
 static const Field rng_fields[] = {
     ROW(RngDef, "@model", F_ENUM, model, F_REQUIRED, virtio_models, "Model."),
-    ROW(RngDef, "rate/@bytes", F_U32, rate_bytes, 0, RANGE(1, G_MAXUINT32), "Bytes of a period."),
+    ROW(RngDef, "rate/@bytes", F_U32, rate_bytes, 0, NULL, "Bytes of a period."),
     ROW(RngDef, "rate/@period", F_U32, rate_period, 0, NULL, "Milliseconds."),
     ROW(RngDef, "backend/@model", F_ENUM, backend, F_REQUIRED | F_ONCE, rng_backends,
         "Where it comes from."),
@@ -627,11 +627,13 @@ const Schema iommu_schema = { "iommu", sizeof(IommuDef), iommu_fields };
 static const Field vsock_fields[] = {
     ROW(VsockDef, "@model", F_ENUM, model, F_DEFAULT, virtio_models, "Model."),
     ROW(VsockDef, "cid/@auto", F_ENUM, auto_cid, 0, yes_no, "Pick a free CID."),
-    ROW(VsockDef, "cid/@address", F_U32, cid, 0, RANGE(3, G_MAXUINT32), "Fixed CID."),
+    ROW(VsockDef, "cid/@address", F_U32, cid, 0, NULL, "Fixed CID."),
     INFO(VsockDef),
     VIRTIO(VsockDef),
     ROW_END
 };
+
+#define FIRST_CID 3
 
 static gboolean
 vsock_settle(gpointer def, GError **err)
@@ -642,7 +644,8 @@ vsock_settle(gpointer def, GError **err)
         v->model = VIRTIO_MODEL_VIRTIO;
     if (!v->auto_cid)
         v->auto_cid = v->cid ? NO : YES;
-    return TRUE;
+    return !v->cid || v->cid >= FIRST_CID ||
+           fail(err, ERR_CONFIG_UNSUPPORTED, "vsock: the CIDs of guests begin with %d", FIRST_CID);
 }
 
 const Schema vsock_schema = { "vsock", sizeof(VsockDef), vsock_fields, vsock_settle };
@@ -668,7 +671,7 @@ static const char *const pstore_backends[] = { NULL, "acpi-erst", NULL };
 static const Field pstore_fields[] = {
     ROW(PstoreDef, "@backend", F_ENUM, backend, F_REQUIRED, pstore_backends, "Backend."),
     ROW(PstoreDef, "path", F_STRING, path, 0, NULL, "File behind it."),
-    ROW(PstoreDef, "size", F_SIZE, size, 0, &size_kib, "Size."), INFO(PstoreDef), ROW_END
+    ROW(PstoreDef, "size", F_SIZE, size, F_REQUIRED, &size_kib, "Size."), INFO(PstoreDef), ROW_END
 };
 const Schema pstore_schema = { "pstore", sizeof(PstoreDef), pstore_fields };
 

@@ -128,7 +128,8 @@ static const Field nvram_fields[] = {
     WHEN(NvramDef, source.type, BIT(SOURCE_NONE)),
     ROW(NvramDef, ".", F_STRING, path, 0, NULL, "Path."),
     WHEN(NvramDef, source.type, ~BIT(SOURCE_NONE)),
-    ROW(NvramDef, "source", F_STRUCT, source, F_REQUIRED, &disk_source_schema, "Where it is."),
+    ROW(NvramDef, "source", F_STRUCT, source, F_REQUIRED | F_ALWAYS, &disk_source_schema,
+        "Where it is."),
     WHEN_END,
     ROW_END
 };

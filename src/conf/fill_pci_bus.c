@@ -157,6 +157,9 @@ pci_topology_reach(PciTopology *t, guint number, guint connect, GError **err)
 
     if (number >= MOST)
         return fail(err, ERR_XML, "Invalid PCI bus %u", number);
+    if (number > 0 && (connect & PCI_INTEGRATED))
+        return fail(err, ERR_XML, "PCI bus %u: the device is part of the machine, on bus 0",
+                    number);
     while (t->buses->len <= number)
         if (!grow(t, connect, err))
             return FALSE;
