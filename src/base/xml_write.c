@@ -254,6 +254,13 @@ write_list(Writer *w, guint base, const Field *f, gconstpointer at)
     write_close(w, parent);
 }
 
+/* An element that must be there when it is read is written when nothing is in it. */
+static gboolean
+is_needed(const Field *f)
+{
+    return (f->flags & F_ALWAYS) || (f->kind == F_STRUCT && (f->flags & F_REQUIRED));
+}
+
 static gboolean
 is_written(const Writer *w, const Field *f, gconstpointer def)
 {
@@ -261,7 +268,7 @@ is_written(const Writer *w, const Field *f, gconstpointer def)
         strcmp(f->path, "#") == 0 || ((f->flags & F_SECRET) && !(w->flags & XML_SECURE)) ||
         ((f->flags & F_LIVE) && !(w->flags & XML_LIVE)))
         return FALSE;
-    return (f->flags & F_ALWAYS) || field_present(f, def);
+    return is_needed(f) || field_present(f, def);
 }
 
 static void
@@ -286,7 +293,7 @@ write_field(Writer *w, guint base, const Field *f, gconstpointer def)
     }
     if (*f->path)
         write_goto(w, base, f->path, strlen(f->path));
-    if (*f->path && !(f->flags & F_FILLED) && (f->kind == F_PTR || (f->flags & F_ALWAYS)))
+    if (*f->path && !(f->flags & F_FILLED) && (f->kind == F_PTR || is_needed(f)))
         write_open(w);
     if (f->kind == F_PTR)
         at = *(gconstpointer const *)at;

@@ -258,6 +258,10 @@ check_memory_place(const DomainDef *def, const MemoryDevice *m, GError **err)
     if (numa && numa->cells && !m->has_node && (with_node & BIT(m->model)))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "memory device '%s' needs a NUMA 'node'",
                     memory_models[m->model]);
+    if (m->has_node && m->node >= list_length(numa ? numa->cells : NULL) &&
+        (with_node & BIT(m->model)))
+        return fail(err, ERR_XML_DETAIL, "memory device '%s' of NUMA node %u: the guest has %u",
+                    memory_models[m->model], m->node, list_length(numa ? numa->cells : NULL));
     return a->type != ADDRESS_DIMM || a->dimm.slot < def->max_memory_slots ||
            fail(err, ERR_CONFIG_UNSUPPORTED, "slot %u of a memory device: there are %u",
                 a->dimm.slot, def->max_memory_slots);

@@ -96,6 +96,7 @@ typedef struct CacheTune {
     GPtrArray *caches;   /* CacheAllocation */
     GPtrArray *monitors; /* CacheMonitor */
 } CacheTune;
+extern const Schema cachetune_schema;
 
 typedef struct MemoryBandwidth {
     guint32 id, bandwidth;

@@ -195,7 +195,7 @@ static const Field iothreadsched_fields[] = {
 static const Schema iothreadsched_schema = { "iothreadsched", sizeof(SchedDef),
                                              iothreadsched_fields };
 
-static const SizeSpec allocation_size = { 1024, 1024, "KiB", 0 };
+static const SizeSpec allocation_size = { 1024, 1, "", 0 };
 
 static const Field allocation_fields[] = {
     ROW(CacheAllocation, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, NULL, "Cache of the host."),
@@ -217,7 +217,7 @@ static const Field cachetune_fields[] = {
     ROW(CacheTune, "cache", F_LIST, caches, 0, &allocation_schema, "Allocations."),
     ROW(CacheTune, "monitor", F_LIST, monitors, 0, &monitor_schema, "Monitors."), ROW_END
 };
-static const Schema cachetune_schema = { "cachetune", sizeof(CacheTune), cachetune_fields };
+const Schema cachetune_schema = { "cachetune", sizeof(CacheTune), cachetune_fields };
 
 static const Field memory_node_fields[] = {
     ROW(MemoryBandwidth, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, NULL, "Node of the host."),

@@ -101,6 +101,8 @@ add_only_cell(DomainDef *def)
         def->cpu->numa = g_new0(CpuNuma, 1);
     cell->has_id = TRUE;
     cell->memory = def->memory;
+    EACH (MemoryDevice, device, def->devices.memories)
+        cell->memory -= MIN(device->size, cell->memory);
     cell->cpus = bitmap_new();
     for (guint i = 0; i < MAX(def->vcpus, 1); i++)
         bitmap_set(cell->cpus, i);

@@ -151,6 +151,22 @@ fill_priority(SchedDef *sched)
         sched->has_priority = FALSE;
 }
 
+/* Groups of vcpus that there are, and that share something. */
+static void
+fill_cachetunes(GPtrArray **list, guint vcpus)
+{
+    for (guint i = list_length(*list); i-- > 0;) {
+        CacheTune *tune = (*list)->pdata[i];
+
+        for (int n = bitmap_last(tune->vcpus); n >= (int)vcpus; n = bitmap_last(tune->vcpus))
+            bitmap_unset(tune->vcpus, (guint)n);
+        if (bitmap_count(tune->vcpus) > 0 && (tune->caches || tune->monitors))
+            continue;
+        schema_free(&cachetune_schema, tune);
+        list_remove(list, i);
+    }
+}
+
 static void
 fill_cputune(CputuneDef *tune, guint vcpus)
 {
@@ -161,6 +177,7 @@ fill_cputune(CputuneDef *tune, guint vcpus)
     fill_pins(tune->iothread_pins);
     fill_scheds(&tune->vcpu_scheds);
     fill_scheds(&tune->iothread_scheds);
+    fill_cachetunes(&tune->cachetunes, vcpus);
     fill_priority(tune->emulator_sched);
     EACH (SchedDef, sched, tune->vcpu_scheds)
         fill_priority(sched);
