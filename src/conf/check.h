@@ -42,4 +42,6 @@ gboolean domain_has_iothread(const DomainDef *def, guint32 id);
 /* <iothreads> of a driver; queues 0: not said. */
 gboolean iothread_maps_check(const DomainDef *def, const GPtrArray *maps, guint32 queues,
                              GError **err);
+/* Whether it may stand beside the one that the firmware writes to. */
+gboolean video_is_secondary(const VideoDef *v);
 gboolean domain_is_x86(const DomainDef *def);

@@ -41,6 +41,12 @@ static const char *const video_devices[] = {
 #define MIN_VRAM      1024
 #define SECONDARY     (BIT(VIDEO_QXL) | BIT(VIDEO_VIRTIO))
 
+gboolean
+video_is_secondary(const VideoDef *v)
+{
+    return v->type == VIDEO_NONE || (SECONDARY & BIT(v->type));
+}
+
 static gboolean
 check_video_type(const VideoDef *v, const EmulatorCaps *caps, GError **err)
 {
@@ -109,7 +115,7 @@ check_videos(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         if (v->type == VIDEO_NONE && list_length(videos) > 1)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "video model 'none' goes with no other video device");
-        if (v->primary != YES && v->type != VIDEO_NONE && !(SECONDARY & BIT(v->type)))
+        if (v->primary != YES && !video_is_secondary(v))
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "video model '%s' can only be the primary video device",
                         video_types[v->type]);

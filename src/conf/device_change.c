@@ -1,5 +1,6 @@
 /* A definition with one device more, less, or changed. Clients know the error codes of each kind of
  * device: that is what the table is about. */
+#include "check.h"
 #include "device.h"
 
 #include <string.h>
@@ -335,7 +336,15 @@ refuse(DomainDef *def, const Kind *kind, Device *device, const char *what,
 {
     Place place = place_of(def, device->schema);
 
-    if (kind && kind->can & JUDGED && !(place.single && place_count(place) > 0)) {
+    if (device->schema == &video_schema && kind) {
+        const VideoDef *video = device->def;
+
+        if (video->primary != YES && !video_is_secondary(video)) {
+            fail(err, ERR_CONFIG_UNSUPPORTED, "video model '%s' can only be the primary video device",
+                 video_types[video->type]);
+            return NULL;
+        }
+    } else if (kind && kind->can & JUDGED && !(place.single && place_count(place) > 0)) {
         add_device(def, device);
         if (!domain_settle(def, context, err))
             return NULL;
