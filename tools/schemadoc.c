@@ -1,6 +1,6 @@
-/* Writes the reference page of domain definitions, their RELAX NG grammar or a dictionary for the
- * fuzzer, from the rows that read and write them:
- *     schemadoc reference | rng | words */
+/* Writes the reference page of domain definitions, their RELAX NG grammar a dictionary for the
+ * fuzzer or the paths that are refused, from the rows that read and write them:
+ *     schemadoc reference | rng | words | refused */
 #include "schemadoc.h"
 
 #include <stdio.h>
@@ -200,10 +200,31 @@ words_write(const GPtrArray *sections, GString *out)
     }
 }
 
+/* ---- refused */
+
+static void
+refused_write(const GPtrArray *sections, GString *out)
+{
+    for (guint i = 0; i < sections->len; i++) {
+        const Section *section = sections->pdata[i];
+
+        for (guint k = 0; k < section->rows->len; k++) {
+            const Row *row = section->rows->pdata[k];
+
+            if (row->field->kind == F_REFUSED)
+                g_string_append_printf(out, "%s/%s\t%s\n", (const char *)section->paths->pdata[0],
+                                       row->field->path, row->where ? row->where : "");
+        }
+    }
+}
+
 static const struct {
     const char *name;
     void (*write)(const GPtrArray *sections, GString *out);
-} writers[] = { { "reference", reference_write }, { "rng", rng_write }, { "words", words_write } };
+} writers[] = { { "reference", reference_write },
+                { "rng", rng_write },
+                { "words", words_write },
+                { "refused", refused_write } };
 
 int
 main(int argc, char **argv)
@@ -217,6 +238,6 @@ main(int argc, char **argv)
             return fwrite(out->str, 1, out->len, stdout) == out->len ? 0 : 1;
         }
     }
-    fprintf(stderr, "usage: schemadoc reference|rng|words\n");
+    fprintf(stderr, "usage: schemadoc reference|rng|words|refused\n");
     return 2;
 }

@@ -38,6 +38,7 @@ static const Field address_fields[] = {
     ROW(Address, "@type", F_ENUM, type, F_REQUIRED, address_types, "How the device is attached."),
     WHEN(Address, type, BIT(ADDRESS_PCI)),
     PCI_ROWS(Address, pci, F_ALWAYS),
+    ROW_REFUSED("zpci", "Of s390x."),
     WHEN(Address, type, BIT(ADDRESS_DRIVE)),
     ROW(Address, "@controller", F_U32, drive.controller, F_ALWAYS, NULL,
         "Index of its controller."),

@@ -301,6 +301,8 @@ static const Field filesystem_fields[] = {
     WHEN_END,
     ROW(FsDef, "target/@dir", F_STRING, target, F_NONEMPTY, NULL, "Tag in the guest."),
     ROW(FsDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write."),
+    ROW_REFUSED("space_hard_limit", "Of containers."),
+    ROW_REFUSED("space_soft_limit", "Of containers."),
     INFO(FsDef),
     ROW_END
 };
