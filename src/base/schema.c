@@ -509,11 +509,24 @@ field_clear(const Field *f, gpointer at)
     }
 }
 
-/* Rows that say nothing of what a struct owns: pseudo rows and second spellings. */
+/* Rows without a member. */
 static gboolean
-owns_nothing(const Field *f)
+is_pseudo(const Field *f)
 {
-    return f->kind == F_REFUSED || f->kind == F_IGNORED || (f->flags & F_READ);
+    return f->kind == F_REFUSED || f->kind == F_IGNORED;
+}
+
+/* Whether f is a second spelling of a member that another row stands for. */
+static gboolean
+is_second(const Schema *s, const Field *f)
+{
+    if (!(f->flags & F_READ))
+        return FALSE;
+    for (const Field *other = s->fields; other->kind != F_END; other++)
+        if (other->offset == f->offset && !is_pseudo(other) && other->kind != F_WHEN &&
+            !(other->flags & F_READ))
+            return TRUE;
+    return FALSE;
 }
 
 void
@@ -524,7 +537,7 @@ schema_done(const Schema *s, gpointer def)
     for (const Field *f = s->fields; f->kind != F_END; f++) {
         if (f->kind == F_WHEN)
             holds = when_holds(f, def);
-        else if (holds && !owns_nothing(f))
+        else if (holds && !is_pseudo(f))
             field_clear(f, G_STRUCT_MEMBER_P(def, f->offset));
     }
 }
@@ -577,7 +590,7 @@ own_contents(const Schema *s, gpointer copy)
     for (const Field *f = s->fields; f->kind != F_END; f++) {
         if (f->kind == F_WHEN)
             holds = when_holds(f, copy);
-        else if (holds && !owns_nothing(f))
+        else if (holds && !is_pseudo(f) && !is_second(s, f))
             field_own(f, G_STRUCT_MEMBER_P(copy, f->offset));
     }
 }
@@ -657,7 +670,7 @@ compare_structs(Compare *c, const Schema *s, gconstpointer a, gconstpointer b)
     for (const Field *f = s->fields; f->kind != F_END && !c->stop; f++) {
         if (f->kind == F_WHEN) {
             holds = when_holds(f, a) && when_holds(f, b);
-        } else if (holds && !owns_nothing(f) && !(f->flags & F_STATE)) {
+        } else if (holds && !is_pseudo(f) && !(f->flags & (F_READ | F_STATE))) {
             if (c->visit)
                 g_string_append_printf(c->path, "%s%s", len && *f->path ? "/" : "", f->path);
             compare_field(c, f, a, b);
