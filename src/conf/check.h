@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "conf.h"
+#include "board.h"
 #include "lists.h"
 
 typedef struct Rule {

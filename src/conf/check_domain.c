@@ -24,7 +24,7 @@ check_os_type(const DomainDef *def, const EmulatorCaps *caps, GError **err)
                     def->bootloader);
     if (g_strcmp0(def->os.machine, "none") == 0)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "os: machine 'none' runs no guest");
-    if (!domain_is_x86(def) && g_strcmp0(def->os.arch, caps->arch) != 0)
+    if (!arch_runs(caps->arch, def->os.arch))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "os: architecture '%s', emulator '%s' has '%s'",
                     def->os.arch, caps->path, caps->arch);
     return g_strcmp0(def->os.type, "hvm") == 0 ||

@@ -278,7 +278,17 @@ check_numatune_nodes(const DomainDef *def, const EmulatorCaps *caps, GError **er
                 "numatune: <memnode> does not go with placement 'auto'");
 }
 
+/* ---- machine */
+
+static gboolean
+check_arch(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    return !def->os.arch || arch_is_known(def->os.arch) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED, "os: there is no architecture '%s'", def->os.arch);
+}
+
 const Rule written_rules[] = {
+    { "os/type/@arch", check_arch },
     { "name, title", check_name },
     { "sysinfo/system/entry 'uuid'", check_sysinfo_uuid },
     { "cpu", check_cpu_written },

@@ -18,6 +18,13 @@ const char *const address_types[] = { NULL,         "pci",         "drive",     
         ROW(type, "@multifunction", F_ENUM, at.multifunction, 0, on_off,                           \
             "Whether more functions of this slot are in use.")
 
+static const Field zpci_fields[] = {
+    ROW_HAS(ZpciAddress, "@uid", F_U32, uid, 0, HEX(4, 0xffff), "Number of the user's own."),
+    ROW_HAS(ZpciAddress, "@fid", F_U32, fid, 0, HEX(8, G_MAXUINT32), "Number of the function."),
+    ROW_END
+};
+static const Schema zpci_schema = { "zpci", sizeof(ZpciAddress), zpci_fields };
+
 typedef struct BarePci {
     PciAddress pci;
 } BarePci;
@@ -38,7 +45,7 @@ static const Field address_fields[] = {
     ROW(Address, "@type", F_ENUM, type, F_REQUIRED, address_types, "How the device is attached."),
     WHEN(Address, type, BIT(ADDRESS_PCI)),
     PCI_ROWS(Address, pci, F_ALWAYS),
-    ROW_REFUSED("zpci", "Of s390x."),
+    ROW(Address, "zpci", F_STRUCT, pci.zpci, 0, &zpci_schema, "Of s390x."),
     WHEN(Address, type, BIT(ADDRESS_DRIVE)),
     ROW(Address, "@controller", F_U32, drive.controller, F_ALWAYS, NULL,
         "Index of its controller."),

@@ -21,9 +21,15 @@ typedef enum AddressType {
     ADDRESS_UNASSIGNED,
 } AddressType;
 
+typedef struct ZpciAddress {
+    guint32 uid, fid;
+    guint8 has_uid, has_fid;
+} ZpciAddress;
+
 typedef struct PciAddress {
     guint32 domain, bus, slot, function;
     int multifunction; /* ON, OFF */
+    ZpciAddress zpci;  /* of s390x */
 } PciAddress;
 
 typedef struct DriveAddress {

@@ -187,6 +187,8 @@ typedef struct CpuMaxphysaddr {
 } CpuMaxphysaddr;
 enum { PHYSADDR_EMULATE = 1, PHYSADDR_PASSTHROUGH };
 
+enum { GIC_2 = 1, GIC_3, GIC_HOST };
+
 typedef enum CpuMode { CPU_CUSTOM = 1, CPU_HOST_MODEL, CPU_HOST_PASSTHROUGH, CPU_MAXIMUM } CpuMode;
 enum { CPU_MATCH_MINIMUM = 1, CPU_MATCH_EXACT, CPU_MATCH_STRICT };
 enum { CPU_CHECK_NONE = 1, CPU_CHECK_PARTIAL, CPU_CHECK_FULL };
@@ -294,7 +296,7 @@ typedef struct FeaturesDef {
         async_teardown, ras;
     guint64 tseg; /* bytes */
     guint8 has_tseg;
-    int gic_version; /* word: 2, 3, host */
+    int gic_version; /* GIC_2 ... */
     gboolean gic;
     int ioapic; /* qemu 1, kvm 2 */
     int hpt_resizing;

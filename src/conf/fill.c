@@ -31,8 +31,11 @@ static const FillPass passes[] = {
     /* controllers for those that have none, and where they all sit */
     fill_needed_controllers,
     fill_serial_addresses,
+    fill_spapr_addresses,
+    fill_virtio_addresses,
     fill_usb_addresses,
     fill_pci_addresses,
+    fill_zpci_numbers,
 };
 
 gboolean

@@ -1,7 +1,7 @@
 /* The passes of domain_fill. Inside conf only, included by fill*.c. */
 #pragma once
 
-#include "conf.h"
+#include "board.h"
 #include "lists.h"
 
 typedef struct Fill {
@@ -9,6 +9,7 @@ typedef struct Fill {
     const EmulatorCaps *caps;
     const ConfContext *context;
     /* Of the machine, once fill_machine has named it. */
+    const Board *board;
     gboolean x86, i440fx, q35, isapc;
 } Fill;
 
@@ -78,8 +79,17 @@ gboolean controller_is_companion(const ControllerDef *c); /* not its first part 
 gboolean fill_drive_addresses(Fill *f, GError **err);
 gboolean fill_serial_addresses(Fill *f, GError **err); /* virtio-serial, CCID, memory slots */
 
+/* fill_spapr.c */
+gboolean fill_spapr_addresses(Fill *f, GError **err);
+
+/* fill_virtio.c */
+gboolean fill_virtio_addresses(Fill *f, GError **err); /* but those on PCI */
+
 /* fill_usb.c */
 gboolean fill_usb_addresses(Fill *f, GError **err);
 
 /* fill_pci.c */
 gboolean fill_pci_addresses(Fill *f, GError **err);
+
+/* fill_zpci.c */
+gboolean fill_zpci_numbers(Fill *f, GError **err);

@@ -20,16 +20,19 @@ number_ports(GPtrArray *list)
 }
 
 static const char *const target_models[] = {
-    [SERIAL_ISA] = "isa-serial",         [SERIAL_USB] = "usb-serial", [SERIAL_PCI] = "pci-serial",
-    [SERIAL_SPAPR_VIO] = "spapr-vty",    [SERIAL_SYSTEM] = "pl011",   [SERIAL_SCLP] = "sclpconsole",
-    [SERIAL_ISA_DEBUG] = "isa-debugcon",
+    [SERIAL_ISA] = "isa-serial",   [SERIAL_USB] = "usb-serial",
+    [SERIAL_PCI] = "pci-serial",   [SERIAL_SPAPR_VIO] = "spapr-vty",
+    [SERIAL_SCLP] = "sclpconsole", [SERIAL_ISA_DEBUG] = "isa-debugcon",
 };
 
 static void
 fill_serial_target(const Fill *f, CharDef *serial)
 {
-    default_int(&serial->target_type, f->x86 ? SERIAL_ISA : SERIAL_SYSTEM);
-    if (!serial->target_model && (gsize)serial->target_type < G_N_ELEMENTS(target_models))
+    default_int(&serial->target_type, f->board->serial);
+    if (serial->target_type == SERIAL_SYSTEM)
+        default_int(&serial->target_model, f->board->serial_model);
+    if (!serial->target_model && serial->target_type &&
+        (gsize)serial->target_type < G_N_ELEMENTS(target_models))
         serial->target_model = word_find(serial_models, target_models[serial->target_type]);
 }
 
@@ -61,8 +64,9 @@ copy_source(CharDef *to, const CharDef *from, const Schema *schema)
 static gboolean
 is_board_serial(const CharDef *serial)
 {
-    return serial->target_type == SERIAL_ISA || serial->target_type == SERIAL_SPAPR_VIO ||
-           serial->target_type == SERIAL_SYSTEM || serial->target_type == SERIAL_SCLP;
+    return !serial->target_type || serial->target_type == SERIAL_ISA ||
+           serial->target_type == SERIAL_SPAPR_VIO || serial->target_type == SERIAL_SYSTEM ||
+           serial->target_type == SERIAL_SCLP;
 }
 
 /* The first console and the first serial port are one device, said twice. */

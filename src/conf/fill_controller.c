@@ -103,9 +103,9 @@ static gboolean
 check_root(const Fill *f, GError **err)
 {
     const ControllerDef *root = controller_find(f->def, CONTROLLER_PCI, 0);
-    int model = f->q35 ? MODEL_PCIE_ROOT : MODEL_PCI_ROOT;
+    int model = f->board->root;
 
-    if (!root || !(f->q35 || f->i440fx) || root->model == model)
+    if (!root || !model || root->model == model)
         return TRUE;
     return fail(err, ERR_XML,
                 "The PCI controller with index='0' must be model='%s' for this machine type, "
@@ -157,16 +157,21 @@ fill_controller_numbers(Fill *f, GError **err)
 static int
 default_usb_model(const Fill *f)
 {
-    if (f->x86 && caps_has_device(f->caps, "piix3-usb-uhci"))
-        return MODEL_PIIX3_UHCI;
+    const int model = f->board->usb_model;
+
+    if (model != MODEL_QEMU_XHCI &&
+        (model != MODEL_PIIX3_UHCI || caps_has_device(f->caps, "piix3-usb-uhci")))
+        return model;
     return caps_has_device(f->caps, "qemu-xhci") ? MODEL_QEMU_XHCI : MODEL_NEC_XHCI;
 }
 
 static int
 default_scsi_model(const Fill *f)
 {
-    if (f->x86 && caps_has_device(f->caps, "lsi53c895a"))
-        return MODEL_LSILOGIC;
+    const int model = f->board->scsi_model;
+
+    if (model != MODEL_LSILOGIC || caps_has_device(f->caps, "lsi53c895a"))
+        return model;
     return MODEL_VIRTIO_SCSI;
 }
 
@@ -207,41 +212,55 @@ fill_controllers(Fill *f, GError **err)
 
 /* ---- of the machine */
 
-/* What a machine has on it. One that is not here has no PCI. */
-static const struct {
-    const char *name; /* begins so */
-    int root, usb;    /* usb 0: none; MODEL_AUTO: the common one */
-} boards[] = {
-    { "pc-q35-", MODEL_PCIE_ROOT, MODEL_QEMU_XHCI },
-    { "pc-", MODEL_PCI_ROOT, MODEL_AUTO },
-    { "pseries", MODEL_PCI_ROOT, MODEL_AUTO },
-    { "virt", MODEL_PCIE_ROOT, 0 },
-};
-
 static void
 add_default_usb(Fill *f, int model)
 {
     if (controller_find(f->def, CONTROLLER_USB, 0))
         return;
-    if (model != MODEL_QEMU_XHCI || !caps_has_device(f->caps, "qemu-xhci"))
+    if (model == MODEL_PIIX3_UHCI ||
+        (model == MODEL_QEMU_XHCI && !caps_has_device(f->caps, "qemu-xhci")))
         model = default_usb_model(f);
     controller_add(f->def, CONTROLLER_USB, 0, model);
+}
+
+/* Several roots are told apart by the number of the host bridge; the first is 0. */
+static void
+fill_roots(Fill *f)
+{
+    g_autoptr(Bitmap) taken = bitmap_new();
+    guint32 next = 1;
+
+    EACH (ControllerDef, c, f->def->devices.controllers)
+        if (c->type == CONTROLLER_PCI && c->pci && c->pci->has_index)
+            bitmap_set(taken, c->pci->index);
+    EACH (ControllerDef, root, f->def->devices.controllers) {
+        if (root->type != CONTROLLER_PCI || root->model != MODEL_PCI_ROOT)
+            continue;
+        if (!root->pci)
+            root->pci = g_new0(ControllerPci, 1);
+        if (!root->pci->model_name)
+            root->pci->model_name = word_find(pci_model_names, "spapr-pci-host-bridge");
+        if (root->pci->has_index)
+            continue;
+        while (root->index > 0 && bitmap_test(taken, next))
+            next++;
+        root->pci->index = root->index > 0 ? next : 0;
+        root->pci->has_index = TRUE;
+        bitmap_set(taken, root->pci->index);
+    }
 }
 
 gboolean
 fill_machine_controllers(Fill *f, GError **err G_GNUC_UNUSED)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(boards); i++) {
-        if (!g_str_has_prefix(f->def->os.machine, boards[i].name))
-            continue;
-        if (boards[i].usb)
-            add_default_usb(f, boards[i].usb);
-        if (f->q35 && !controller_find(f->def, CONTROLLER_SATA, 0))
-            controller_add(f->def, CONTROLLER_SATA, 0, 0);
-        if (!controller_find(f->def, CONTROLLER_PCI, 0))
-            controller_add(f->def, CONTROLLER_PCI, 0, boards[i].root);
-        return TRUE;
-    }
+    if (f->board->usb)
+        add_default_usb(f, f->board->usb);
+    if (f->q35 && !controller_find(f->def, CONTROLLER_SATA, 0))
+        controller_add(f->def, CONTROLLER_SATA, 0, 0);
+    if (f->board->root && !controller_find(f->def, CONTROLLER_PCI, 0))
+        controller_add(f->def, CONTROLLER_PCI, 0, f->board->root);
+    if (board_has(f->board, BOARD_SPAPR))
+        fill_roots(f);
     return TRUE;
 }
 

@@ -15,26 +15,35 @@ has_input(const Fill *f, int type, int bus)
     return FALSE;
 }
 
+/* Those of a bus that nobody wrote down. */
+static void
+add_inputs(Fill *f, int bus)
+{
+    static const int ps2[] = { INPUT_MOUSE, INPUT_KEYBOARD };
+    static const int usb[] = { INPUT_KEYBOARD, INPUT_MOUSE };
+    const int *types = bus == INPUT_PS2 ? ps2 : usb;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(ps2); i++) {
+        InputDef *input;
+
+        if (has_input(f, types[i], bus))
+            continue;
+        input = list_grow(&f->def->devices.inputs, &input_schema);
+        input->type = types[i];
+        input->bus = bus;
+    }
+}
+
 /* The keyboard controller is part of a PC, unless <ps2 state='off'/> leaves it out. */
 static void
 add_ps2_inputs(Fill *f)
 {
-    static const int types[] = { INPUT_MOUSE, INPUT_KEYBOARD };
     const FeaturesDef *features = f->def->features;
 
     if (!f->i440fx && !f->q35 && !f->isapc)
         return;
-    if (features && features->ps2 == OFF)
-        return;
-    for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
-        InputDef *input;
-
-        if (has_input(f, types[i], INPUT_PS2))
-            continue;
-        input = list_grow(&f->def->devices.inputs, &input_schema);
-        input->type = types[i];
-        input->bus = INPUT_PS2;
-    }
+    if (!features || features->ps2 != OFF)
+        add_inputs(f, INPUT_PS2);
 }
 
 static int
@@ -43,9 +52,9 @@ default_input_bus(const Fill *f, const InputDef *input)
     switch (input->type) {
     case INPUT_MOUSE:
     case INPUT_KEYBOARD:
-        return f->x86 ? INPUT_PS2 : INPUT_USB;
+        return f->board->input_bus;
     case INPUT_TABLET:
-        return INPUT_USB;
+        return f->board->input_bus == INPUT_PS2 ? INPUT_USB : f->board->input_bus;
     case INPUT_PASSTHROUGH:
         return INPUT_VIRTIO;
     }
@@ -57,6 +66,8 @@ static void
 fill_inputs(Fill *f)
 {
     add_ps2_inputs(f);
+    if (board_has(f->board, BOARD_USB_INPUT) && f->def->devices.graphics)
+        add_inputs(f, INPUT_USB);
     EACH (InputDef, input, f->def->devices.inputs)
         default_int(&input->bus, default_input_bus(f, input));
 }
@@ -87,9 +98,10 @@ default_net_model(const Fill *f, const NetDef *net)
     case NET_VDS:
         break;
     }
-    if (!f->x86)
-        return "virtio";
-    return caps_has_device(f->caps, "rtl8139") ? "rtl8139" : "e1000";
+    if (f->board->nic && strcmp(f->board->nic, "rtl8139") == 0 &&
+        !caps_has_device(f->caps, "rtl8139"))
+        return "e1000";
+    return f->board->nic;
 }
 
 static void
@@ -122,11 +134,11 @@ fill_net(Fill *f, NetDef *net)
 /* ---- what people write down */
 
 static void
-fill_tpm(TpmDef *tpm)
+fill_tpm(const Fill *f, TpmDef *tpm)
 {
-    default_int(&tpm->model, TPM_TIS);
+    default_int(&tpm->model, f->board->tpm ? f->board->tpm : TPM_TIS);
     if (tpm->backend == TPM_EMULATOR && !tpm->version)
-        tpm->version = tpm->model == TPM_TIS ? TPM_1_2 : TPM_2_0;
+        tpm->version = tpm->model == TPM_TIS && f->x86 ? TPM_1_2 : TPM_2_0;
 }
 
 static void
@@ -150,10 +162,9 @@ fill_devices(Fill *f, GError **err G_GNUC_UNUSED)
     EACH (NetDef, net, d->nets)
         fill_net(f, net);
     EACH (TpmDef, tpm, d->tpms)
-        fill_tpm(tpm);
+        fill_tpm(f, tpm);
     EACH (PanicDef, panic, d->panics)
-        if (!panic->model && f->x86)
-            panic->model = PANIC_ISA;
+        default_int(&panic->model, f->board->panic);
     EACH (ShmemDef, shmem, d->shmems)
         fill_shmem(shmem);
     if (d->pstore && !d->pstore->path)
@@ -168,9 +179,18 @@ add_balloon(Fill *f)
 {
     Devices *d = &f->def->devices;
 
+    if (!d->balloon && !board_has(f->board, BOARD_BALLOON))
+        return;
     if (!d->balloon)
         d->balloon = schema_new(&memballoon_schema);
     default_int(&d->balloon->model, BALLOON_VIRTIO);
+}
+
+static void
+add_panic(Fill *f)
+{
+    if (board_has(f->board, BOARD_PANIC) && list_length(f->def->devices.panics) == 0)
+        ((PanicDef *)list_grow(&f->def->devices.panics, &panic_schema))->model = f->board->panic;
 }
 
 /* The chipset's watchdog does what the others do. */
@@ -219,6 +239,7 @@ fill_implicit_devices(Fill *f, GError **err G_GNUC_UNUSED)
     fill_inputs(f);
     add_balloon(f);
     add_watchdog(f);
+    add_panic(f);
     add_iommu(f);
     return TRUE;
 }

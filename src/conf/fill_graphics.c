@@ -26,7 +26,7 @@ fill_qxl(VideoDef *video)
 static void
 fill_video(Fill *f, VideoDef *video)
 {
-    default_int(&video->type, f->x86 ? VIDEO_CIRRUS : VIDEO_VIRTIO);
+    default_int(&video->type, f->board->video);
     if (video->type == VIDEO_NONE) {
         video->primary = 0;
         return;

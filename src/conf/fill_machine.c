@@ -59,6 +59,7 @@ fill_machine(Fill *f, GError **err)
         def->os.arch = g_strdup(f->caps->arch);
     if (!def->devices.emulator)
         def->devices.emulator = g_strdup(f->caps->path);
+    f->board = board_of(def);
     f->x86 = strcmp(def->os.arch, "x86_64") == 0 || strcmp(def->os.arch, "i686") == 0;
     f->i440fx = domain_is_i440fx(def);
     f->q35 = domain_is_q35(def);
@@ -242,18 +243,27 @@ cpu_is_described(const CpuDef *cpu)
     return cpu->model || (cpu->mode && cpu->mode != CPU_CUSTOM);
 }
 
-static void
-fill_default_model(Fill *f, CpuDef *cpu)
+/* NULL: the machine's own has no name that documents know. */
+static const char *
+default_model(const Fill *f)
 {
     const MachineCaps *m = caps_machine(f->caps, f->def->os.machine);
 
-    if (!m || !m->default_cpu)
+    return m && board_has(f->board, BOARD_CPU) ? m->default_cpu : NULL;
+}
+
+static void
+fill_default_model(Fill *f, CpuDef *cpu)
+{
+    const char *model = default_model(f);
+
+    if (!model)
         return;
     cpu->mode = CPU_CUSTOM;
     cpu->match = CPU_MATCH_EXACT;
     cpu->check = CPU_CHECK_NONE;
     cpu->fallback = CPU_FALLBACK_FORBID;
-    cpu->model = g_strdup(m->default_cpu);
+    cpu->model = g_strdup(model);
 }
 
 static void
@@ -296,6 +306,8 @@ fill_cpu(Fill *f, GError **err G_GNUC_UNUSED)
 {
     CpuDef *cpu = f->def->cpu;
 
+    if (!cpu && !default_model(f))
+        return TRUE;
     if (!cpu)
         cpu = f->def->cpu = schema_new(&cpu_schema);
     if (!cpu_is_described(cpu)) {
@@ -315,12 +327,27 @@ fill_cpu(Fill *f, GError **err G_GNUC_UNUSED)
 
 /* ---- features, clock, lifecycle */
 
+/* Of the versions that the accelerator has, the older one: every guest knows it. */
+static void
+fill_gic(Fill *f)
+{
+    FeaturesDef *features = f->def->features;
+    gboolean only_3 = caps_has(f->caps, "gic-3") && !caps_has(f->caps, "gic-2");
+
+    if (!features)
+        features = f->def->features = schema_new(&features_schema);
+    features->gic = TRUE;
+    default_int(&features->gic_version, only_3 ? GIC_3 : GIC_2);
+}
+
 gboolean
 fill_features(Fill *f, GError **err G_GNUC_UNUSED)
 {
     DomainDef *def = f->def;
     enum { IOAPIC_QEMU = 1 };
 
+    if (board_has(f->board, BOARD_GIC))
+        fill_gic(f);
     EACH (IommuDef, iommu, def->devices.iommus) {
         if (iommu->model == IOMMU_INTEL && iommu->intremap == ON) {
             if (!def->features)

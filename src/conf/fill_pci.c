@@ -26,7 +26,10 @@ is_homeless(const DeviceInfo *info)
 static void
 settle_at(Placing *p, DeviceInfo *info, PciAddress at)
 {
-    at.multifunction = info->address.type == ADDRESS_PCI ? info->address.pci.multifunction : 0;
+    if (info->address.type == ADDRESS_PCI) {
+        at.multifunction = info->address.pci.multifunction;
+        at.zpci = info->address.pci.zpci;
+    }
     info->address.type = ADDRESS_PCI;
     info->address.pci = at;
     g_ptr_array_add(p->placed, &info->address);
@@ -265,8 +268,13 @@ topology_of(const Fill *f, gboolean grows)
 static void
 take_back(GPtrArray *placed)
 {
-    for (guint i = 0; i < placed->len; i++)
-        *(Address *)placed->pdata[i] = (Address){ 0 };
+    for (guint i = 0; i < placed->len; i++) {
+        Address *a = placed->pdata[i];
+        const ZpciAddress zpci = a->pci.zpci;
+
+        *a = (Address){ .type = zpci.has_uid || zpci.has_fid ? ADDRESS_PCI : ADDRESS_NONE };
+        a->pci.zpci = zpci;
+    }
     g_ptr_array_set_size(placed, 0);
 }
 
@@ -425,7 +433,7 @@ fill_pci_addresses(Fill *f, GError **err)
     Placing placing = { f, NULL, placed };
 
     if (!controller_find(f->def, CONTROLLER_PCI, 0))
-        return !f->isapc || pci_each(f, refuse, NULL, err);
+        return board_has(f->board, BOARD_LOOSE) || pci_each(f, refuse, NULL, err);
     if (!add_buses(f, placed, err))
         return FALSE;
     placing.topology = t = topology_of(f, FALSE);

@@ -347,11 +347,9 @@ lookup_caps(const char *path, const char *arch, int virt_type, gpointer user, GE
     e = entry_now(path, err);
     if (e == NULL)
         return NULL;
-    caps = emulator_caps(e, virt_type == VIRT_KVM);
-    if (caps == NULL)
-        fail(err, ERR_INVALID_ARG, "Emulator '%s' does not support virt type '%s'", path,
-             word_of(virt_types, virt_type));
-    return caps;
+    /* without KVM the rules say so, after what is wrong with the document itself */
+    caps = virt_type == VIRT_KVM ? emulator_caps(e, TRUE) : NULL;
+    return caps != NULL ? caps : emulator_caps(e, FALSE);
 }
 
 const ConfContext *

@@ -1,0 +1,137 @@
+/* The virtual bus of POWER guests (spapr-vio): every kind of device begins at its own register and
+ * takes the next free one. */
+#include "fill.h"
+
+enum { SPAPR_STEP = 0x1000 };
+
+static gboolean
+always(gconstpointer device G_GNUC_UNUSED)
+{
+    return TRUE;
+}
+
+static gboolean
+net_is_vio(gconstpointer device)
+{
+    return g_strcmp0(((const NetDef *)device)->model, "spapr-vlan") == 0;
+}
+
+static gboolean
+controller_is_vio(gconstpointer device)
+{
+    const ControllerDef *c = device;
+
+    return c->type == CONTROLLER_SCSI && c->model == MODEL_IBMVSCSI;
+}
+
+static gboolean
+serial_is_vio(gconstpointer device)
+{
+    return ((const CharDef *)device)->target_type == SERIAL_SPAPR_VIO;
+}
+
+static gboolean
+tpm_is_vio(gconstpointer device)
+{
+    return ((const TpmDef *)device)->model == TPM_SPAPR;
+}
+
+static const struct {
+    gsize list, info;
+    guint64 first;
+    gboolean single;
+    gboolean (*wants)(gconstpointer device);
+} kinds[] = {
+#define LIST(list, type, first, wants)                                                             \
+    {                                                                                              \
+        G_STRUCT_OFFSET(Devices, list), G_STRUCT_OFFSET(type, info), first, FALSE, wants           \
+    }
+    LIST(nets, NetDef, 0x1000, net_is_vio),
+    LIST(controllers, ControllerDef, 0x2000, controller_is_vio),
+    LIST(serials, CharDef, 0x30000000, serial_is_vio),
+    { G_STRUCT_OFFSET(Devices, nvram), G_STRUCT_OFFSET(NvramDevice, info), 0x3000, TRUE, always },
+    LIST(tpms, TpmDef, 0x4000, tpm_is_vio),
+#undef LIST
+};
+
+typedef struct Search {
+    guint64 reg;
+    const DeviceInfo *but; /* itself */
+    gboolean taken;
+} Search;
+
+static gboolean
+look(DeviceInfo *info, const Schema *schema, gpointer device G_GNUC_UNUSED, gpointer user)
+{
+    Search *s = user;
+
+    /* the console is the serial port once more */
+    if (info != s->but && schema != &console_schema && info->address.type == ADDRESS_SPAPR_VIO &&
+        info->address.spapr.reg == s->reg)
+        s->taken = TRUE;
+    return !s->taken;
+}
+
+static gboolean
+is_taken(Fill *f, guint64 reg, const DeviceInfo *but)
+{
+    Search search = { reg, but, FALSE };
+
+    domain_each_device(f->def, look, &search);
+    return search.taken;
+}
+
+static gboolean
+assign(Fill *f, DeviceInfo *info, guint64 first, GError **err)
+{
+    Address *a = &info->address;
+    guint64 reg = first;
+
+    if (a->type != ADDRESS_NONE && a->type != ADDRESS_SPAPR_VIO)
+        return TRUE;
+    if (a->type == ADDRESS_SPAPR_VIO && a->spapr.reg) {
+        if (!is_taken(f, a->spapr.reg, info))
+            return TRUE;
+        return fail(err, ERR_XML, "spapr-vio address %#" G_GINT64_MODIFIER "x already in use",
+                    a->spapr.reg);
+    }
+    while (is_taken(f, reg, info))
+        reg += SPAPR_STEP;
+    a->type = ADDRESS_SPAPR_VIO;
+    a->spapr.reg = reg;
+    return TRUE;
+}
+
+/* What is told of the first serial port is told of the console too. */
+static void
+mirror_console(Fill *f)
+{
+    const CharDef *serial = list_item(f->def->devices.serials, 0);
+    CharDef *console = list_item(f->def->devices.consoles, 0);
+
+    if (serial && console && console->target_type == CONSOLE_SERIAL &&
+        serial->info.address.type == ADDRESS_SPAPR_VIO)
+        console->info.address = serial->info.address;
+}
+
+gboolean
+fill_spapr_addresses(Fill *f, GError **err)
+{
+    if (!board_has(f->board, BOARD_SPAPR))
+        return TRUE;
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        gpointer at = G_STRUCT_MEMBER(gpointer, &f->def->devices, kinds[i].list);
+
+        if (at && kinds[i].single) {
+            if (!assign(f, G_STRUCT_MEMBER_P(at, kinds[i].info), kinds[i].first, err))
+                return FALSE;
+            continue;
+        }
+        EACH (void, device, (GPtrArray *)at)
+            if (kinds[i].wants(device) &&
+                !assign(f, G_STRUCT_MEMBER_P(device, kinds[i].info), kinds[i].first, err))
+                return FALSE;
+    }
+    mirror_console(f);
+    return TRUE;
+}

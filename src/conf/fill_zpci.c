@@ -1,0 +1,72 @@
+/* PCI devices of s390x have two numbers more, by which the guest's operating system finds them. */
+#include "fill_pci.h"
+
+enum { UID_FIRST = 1, UID_LAST = 0xffff };
+
+typedef struct Numbers {
+    GHashTable *uids, *fids;
+    guint32 next_uid, next_fid;
+} Numbers;
+
+static gboolean
+reserve(GHashTable *taken, const char *what, guint32 number, GError **err)
+{
+    return g_hash_table_add(taken, GUINT_TO_POINTER(number)) ||
+           fail(err, ERR_INTERNAL, "zPCI %s %u is already reserved", what, number);
+}
+
+static gboolean
+note_written(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNUSED,
+             gpointer user, GError **err)
+{
+    Numbers *n = user;
+    const ZpciAddress *z = &info->address.pci.zpci;
+
+    if (info->address.type != ADDRESS_PCI)
+        return TRUE;
+    if (z->has_uid && z->uid >= UID_FIRST && !reserve(n->uids, "uid", z->uid, err))
+        return FALSE;
+    return !z->has_fid || reserve(n->fids, "fid", z->fid, err);
+}
+
+static guint32
+take_next(GHashTable *taken, guint32 *next)
+{
+    while (!g_hash_table_add(taken, GUINT_TO_POINTER(*next)))
+        ++*next;
+    return *next;
+}
+
+static gboolean
+number(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNUSED, gpointer user,
+       GError **err)
+{
+    Numbers *n = user;
+    ZpciAddress *z = &info->address.pci.zpci;
+
+    if (info->address.type != ADDRESS_PCI)
+        return TRUE;
+    if (!z->has_uid) {
+        z->uid = take_next(n->uids, &n->next_uid);
+        z->has_uid = TRUE;
+        if (z->uid > UID_LAST)
+            return fail(err, ERR_INTERNAL, "There are no more free zPCI uids.");
+    }
+    if (!z->has_fid) {
+        z->fid = take_next(n->fids, &n->next_fid);
+        z->has_fid = TRUE;
+    }
+    return TRUE;
+}
+
+gboolean
+fill_zpci_numbers(Fill *f, GError **err)
+{
+    g_autoptr(GHashTable) uids = g_hash_table_new(NULL, NULL);
+    g_autoptr(GHashTable) fids = g_hash_table_new(NULL, NULL);
+    Numbers numbers = { uids, fids, UID_FIRST, 0 };
+
+    if (!board_has(f->board, BOARD_ZPCI))
+        return TRUE;
+    return pci_each(f, note_written, &numbers, err) && pci_each(f, number, &numbers, err);
+}
