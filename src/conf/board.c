@@ -22,11 +22,11 @@
     .video = VIDEO_CIRRUS, .input_bus = INPUT_USB, .serial_model = SERIAL_MODEL_PL011,             \
     .tpm = TPM_TIS
 #define ARM_FLAGS (BOARD_LOOSE | BOARD_MMIO | BOARD_CPU)
-#define OF_ARM_VIRT(usb_default)                                                                   \
+#define OF_ARM_VIRT(usb_default, more)                                                             \
     .root = MODEL_PCIE_ROOT, .usb_model = usb_default, .scsi_model = MODEL_LSILOGIC,               \
     .nic = "virtio", .video = VIDEO_VIRTIO, .input_bus = INPUT_USB, .serial = SERIAL_SYSTEM,       \
     .serial_model = SERIAL_MODEL_PL011, .panic = PANIC_PVPANIC, .tpm = TPM_TIS,                    \
-    .virtio = ADDRESS_PCI, .flags = ARM_FLAGS | BOARD_GIC
+    .virtio = ADDRESS_PCI, .flags = ARM_FLAGS | BOARD_GIC | more
 #define OF_OTHERS(scsi)                                                                            \
     .usb_model = MODEL_PIIX3_UHCI, .scsi_model = scsi, .nic = "rtl8139", .video = VIDEO_CIRRUS,    \
     .input_bus = INPUT_USB, .serial_model = SERIAL_MODEL_16550A, .tpm = TPM_TIS
@@ -45,10 +45,10 @@ static const Board boards[] = {
     { X86, "pc-", .root = MODEL_PCI_ROOT, .usb = MODEL_PIIX3_UHCI, OF_X86, .virtio = ADDRESS_PCI,
       .flags = X86_FLAGS | BOARD_IDE },
     { X86, "isapc", OF_X86, .flags = X86_FLAGS | BOARD_IDE },
-    { X86, NULL, OF_X86, .flags = X86_FLAGS | BOARD_LOOSE | BOARD_IDE },
+    { X86, NULL, OF_X86, .flags = X86_FLAGS | BOARD_LOOSE },
 
-    { "aarch64", "virt", OF_ARM_VIRT(MODEL_QEMU_XHCI) },
-    { ARM32, "virt", OF_ARM_VIRT(MODEL_PIIX3_UHCI) },
+    { "aarch64", "virt", OF_ARM_VIRT(MODEL_QEMU_XHCI, BOARD_ACPI_UEFI | BOARD_SVE) },
+    { ARM32, "virt", OF_ARM_VIRT(MODEL_PIIX3_UHCI, 0) },
     { "aarch64", "vexpress-", OF_ARM("lan9118", MODEL_QEMU_XHCI), .virtio = ADDRESS_VIRTIO_MMIO,
       .flags = ARM_FLAGS },
     { ARM32, "vexpress-", OF_ARM("lan9118", MODEL_PIIX3_UHCI), .virtio = ADDRESS_VIRTIO_MMIO,
@@ -79,14 +79,15 @@ static const Board boards[] = {
       .tpm = TPM_TIS, .virtio = ADDRESS_PCI, .flags = BOARD_CPU },
 
     { POWER, "pseries", OF_POWER, .scsi_model = MODEL_IBMVSCSI, .serial = SERIAL_SPAPR_VIO,
-      .panic = PANIC_PSERIES, .flags = POWER_FLAGS | BOARD_PANIC | BOARD_SPAPR | BOARD_NO_LEGACY },
+      .panic = PANIC_PSERIES,
+      .flags = POWER_FLAGS | BOARD_PANIC | BOARD_SPAPR | BOARD_NO_PARALLEL },
     { POWER, "g3beige", OF_POWER, .scsi_model = MODEL_LSILOGIC, .flags = POWER_FLAGS | BOARD_IDE },
     { POWER, NULL, OF_POWER, .scsi_model = MODEL_LSILOGIC, .flags = POWER_FLAGS },
 
     { "s390x", NULL, .root = MODEL_PCI_ROOT, .usb_model = MODEL_NONE,
       .scsi_model = MODEL_VIRTIO_SCSI, .nic = "virtio", .video = VIDEO_VIRTIO,
       .input_bus = INPUT_VIRTIO, .serial = SERIAL_SCLP, .panic = PANIC_S390, .virtio = ADDRESS_CCW,
-      .flags = BOARD_BALLOON | BOARD_PANIC | BOARD_ZPCI | BOARD_CPU | BOARD_NO_LEGACY },
+      .flags = BOARD_BALLOON | BOARD_PANIC | BOARD_ZPCI | BOARD_CPU | BOARD_NO_PARALLEL },
 
     { "ppc", "g3beige", WITH_PCI, .flags = BOARD_BALLOON | BOARD_IDE },
     { "sparc64", "sun4u", WITH_PCI, .flags = BOARD_BALLOON | BOARD_IDE },
@@ -108,6 +109,12 @@ is_among(const char *words, const char *word)
         if ((p == words || p[-1] == ' ') && (p[length] == ' ' || !p[length]))
             return TRUE;
     return FALSE;
+}
+
+const char *
+arch_machine(const char *arch)
+{
+    return is_among(ARM " " RISCV " loongarch64", arch) ? "virt" : NULL;
 }
 
 const Board *

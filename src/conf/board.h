@@ -4,17 +4,19 @@
 #include "conf.h"
 
 typedef enum BoardFlags {
-    BOARD_BALLOON = 1 << 0,    /* every guest has one */
-    BOARD_PANIC = 1 << 1,      /* the panic device is a part of the machine */
-    BOARD_GIC = 1 << 2,        /* Arm's interrupt controller, of some version */
-    BOARD_IDE = 1 << 3,        /* disks of bus 'ide' have a controller */
-    BOARD_USB_INPUT = 1 << 4,  /* who has a display has a keyboard and a mouse on USB */
-    BOARD_LOOSE = 1 << 5,      /* without PCI its devices just have no address */
-    BOARD_MMIO = 1 << 6,       /* has virtio transports at fixed places of memory */
-    BOARD_SPAPR = 1 << 7,      /* several PCI roots, told apart by a target, and a virtual bus */
-    BOARD_ZPCI = 1 << 8,       /* a PCI device has two numbers more */
-    BOARD_CPU = 1 << 9,        /* models of its processors have names that documents know */
-    BOARD_NO_LEGACY = 1 << 10, /* neither parallel ports nor SATA */
+    BOARD_BALLOON = 1 << 0,   /* every guest has one */
+    BOARD_PANIC = 1 << 1,     /* the panic device is a part of the machine */
+    BOARD_GIC = 1 << 2,       /* Arm's interrupt controller, of some version */
+    BOARD_IDE = 1 << 3,       /* disks of bus 'ide' have a controller */
+    BOARD_USB_INPUT = 1 << 4, /* who has a display has a keyboard and a mouse on USB */
+    BOARD_LOOSE = 1 << 5,     /* without PCI its devices just have no address */
+    BOARD_MMIO = 1 << 6,      /* has virtio transports at fixed places of memory */
+    BOARD_SPAPR = 1 << 7,     /* several PCI roots, told apart by a target, and a virtual bus */
+    BOARD_ZPCI = 1 << 8,      /* a PCI device has two numbers more */
+    BOARD_CPU = 1 << 9,       /* models of its processors have names that documents know */
+    BOARD_NO_PARALLEL = 1 << 10,
+    BOARD_ACPI_UEFI = 1 << 11, /* ACPI comes with UEFI only */
+    BOARD_SVE = 1 << 12,       /* vectors of several widths */
 } BoardFlags;
 
 /* A zero stands for "none". */
@@ -35,6 +37,8 @@ typedef struct Board {
     guint flags;              /* BoardFlags */
 } Board;
 
+/* The machine that is meant where none is named; NULL: QEMU knows. */
+const char *arch_machine(const char *arch);
 /* The machine's row; never NULL. */
 const Board *board_of(const DomainDef *def);
 

@@ -90,9 +90,6 @@ check_info(DeviceInfo *info, const Schema *schema, gpointer device, gpointer use
     if (info->acpi_index && type && type != ADDRESS_PCI)
         return fail(w->err, ERR_CONFIG_UNSUPPORTED, "%s: an ACPI index is of PCI devices only",
                     schema->name);
-    if (type == ADDRESS_CCW && domain_is_x86(w->def))
-        return fail(w->err, ERR_CONFIG_UNSUPPORTED, "%s: machine '%s' has no 'ccw' addresses",
-                    schema->name, w->def->os.machine);
     if (type == ADDRESS_UNASSIGNED && schema != &hostdev_schema)
         return fail(w->err, ERR_CONFIG_UNSUPPORTED,
                     "%s: an address of type 'unassigned' is of hostdev only", schema->name);

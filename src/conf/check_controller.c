@@ -79,12 +79,7 @@ check_ide(const DomainDef *def, const ControllerDef *c, GError **err)
 {
     gboolean isa = g_strcmp0(def->os.machine, "isapc") == 0;
 
-    if (!domain_is_x86(def))
-        return TRUE;
-    if (!domain_is_i440fx(def) && !isa)
-        return fail(err, ERR_CONFIG_UNSUPPORTED, "controller: machine '%s' has no IDE, use 'sata'",
-                    def->os.machine);
-    return c->index == 0 || isa ||
+    return c->index == 0 || isa || !domain_is_x86(def) ||
            fail(err, ERR_CONFIG_UNSUPPORTED,
                 "controller: IDE with index %u, machine '%s' has index 0 only", c->index,
                 def->os.machine);
@@ -288,12 +283,13 @@ check_pci_options(const ControllerDef *c, GError **err)
 }
 
 static gboolean
-check_pci_name(const ControllerDef *c, GError **err)
+check_pci_name(const DomainDef *def, const ControllerDef *c, GError **err)
 {
     const char *const *names = pci_models[c->model].names;
     const char *name = c->pci ? word_of(pci_model_names, c->pci->model_name) : NULL;
 
-    if (!name)
+    if (!name || (c->model == MODEL_PCI_ROOT && board_has(board_of(def), BOARD_SPAPR) &&
+                  strcmp(name, "spapr-pci-host-bridge") == 0))
         return TRUE;
     for (guint i = 0; i < G_N_ELEMENTS(pci_models[0].names); i++)
         if (g_strcmp0(names[i], name) == 0)
@@ -381,7 +377,7 @@ check_pci(const DomainDef *def, const ControllerDef *c, GError **err)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "controller: PCI %u sits on bus %u, whose index must be smaller", c->index,
                     a->pci.bus);
-    return check_pci_options(c, err) && check_pci_name(c, err) && check_pci_node(def, c, err);
+    return check_pci_options(c, err) && check_pci_name(def, c, err) && check_pci_node(def, c, err);
 }
 
 /* ---- devices of the board, which cannot be elsewhere */

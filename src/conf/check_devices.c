@@ -13,7 +13,7 @@ is_arch(const DomainDef *def, const char *prefix)
 static gboolean
 is_arm_virt(const DomainDef *def)
 {
-    return is_arch(def, "aarch64") && def->os.machine && g_str_has_prefix(def->os.machine, "virt");
+    return board_has(board_of(def), BOARD_GIC);
 }
 
 /* ---- watchdog, panic, nvram, rng */
@@ -178,8 +178,10 @@ check_tpms(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 
     EACH (TpmDef, t, def->devices.tpms) {
         const char *model = tpm_models[t->model];
+        /* the same, where there is no ISA bus */
+        gboolean alike = t->model == TPM_TIS && caps_has_device(caps, "tpm-tis-device");
 
-        if (!caps_has_device(caps, model))
+        if (!alike && !caps_has_device(caps, model))
             return fail(err, ERR_CONFIG_UNSUPPORTED, "TPM model '%s' is not supported by %s", model,
                         caps->path);
         if (t->backend == TPM_EMULATOR && !caps_has(caps, "swtpm"))

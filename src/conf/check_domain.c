@@ -177,15 +177,13 @@ has_ras(const FeaturesDef *f)
 static gboolean
 is_pseries(const DomainDef *def)
 {
-    return def->os.machine && g_str_has_prefix(def->os.machine, "pseries");
+    return board_has(board_of(def), BOARD_SPAPR);
 }
 
 static gboolean
 is_arm_virt(const DomainDef *def)
 {
-    return def->os.arch &&
-           (g_str_has_prefix(def->os.arch, "aarch64") || g_str_has_prefix(def->os.arch, "armv")) &&
-           def->os.machine && g_str_has_prefix(def->os.machine, "virt");
+    return board_has(board_of(def), BOARD_GIC);
 }
 
 static gboolean

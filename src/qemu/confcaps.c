@@ -5,19 +5,6 @@
 
 #include "emulator.h"
 
-/* "qemu32-i386-cpu" is the type, "qemu32" the model. */
-static char *
-without_suffix(const char *cpu_type)
-{
-    char *name = g_strdup(cpu_type);
-    char *dash;
-
-    for (int i = 0; name != NULL && i < 2; i++)
-        if ((dash = strrchr(name, '-')) != NULL)
-            *dash = 0;
-    return name;
-}
-
 static MachineCaps *
 machine_caps(const Machine *m)
 {
@@ -25,7 +12,7 @@ machine_caps(const Machine *m)
 
     c->name = g_strdup(m->name);
     c->alias = g_strdup(m->alias);
-    c->default_cpu = without_suffix(m->cpu);
+    c->default_cpu = g_strdup(m->cpu);
     c->max_cpus = m->max_cpus;
     c->is_default = m->is_default;
     c->hotplug_cpus = m->hotplug_cpus;
@@ -81,6 +68,11 @@ add_features(EmulatorCaps *caps, const Emulator *e)
     add_feature(caps, "sgx", emulator_able(e, ABLE_SGX));
     for (guint i = 0; i < e->tpm_types->len; i++) {
         g_autofree char *name = g_strconcat("tpm-", e->tpm_types->pdata[i], NULL);
+
+        add_feature(caps, name, TRUE);
+    }
+    for (guint i = 0; i < e->gics->len; i++) {
+        g_autofree char *name = g_strconcat("gic-", e->gics->pdata[i], NULL);
 
         add_feature(caps, name, TRUE);
     }

@@ -14,8 +14,9 @@ typedef struct FeatureSet {
 
 typedef struct Machine {
     const char *name;
-    const char *alias; /* "pc"; NULL */
-    const char *cpu;   /* type of its default CPU */
+    const char *alias;    /* "pc"; NULL */
+    const char *cpu;      /* model of its default CPU; NULL: it has no name */
+    const char *cpu_type; /* QEMU's type of that; only while it is probed */
     const char *ram_id;
     guint max_cpus;
     gboolean is_default, deprecated, hotplug_cpus, numa_mem, acpi;

@@ -47,7 +47,7 @@ read_machines(const Answer *a)
         json_object *o = json_object_array_get_idx(a->ret, i);
         Machine m = { .name = emulator_keep(e, json_str(o, "name")),
                       .alias = emulator_keep(e, json_str(o, "alias")),
-                      .cpu = emulator_keep(e, json_str(o, "default-cpu-type")),
+                      .cpu_type = emulator_keep(e, json_str(o, "default-cpu-type")),
                       .ram_id = emulator_keep(e, json_str(o, "default-ram-id")),
                       .max_cpus = (guint)json_int(o, "cpu-max", 1),
                       .is_default = json_flag(o, "is-default"),
@@ -231,15 +231,40 @@ read_sgx(const Answer *a)
         become_able(a->emulator, ABLE_SGX);
 }
 
+/* POWER's generations are written in capitals; QEMU takes them either way. */
+static char *
+model_name(const Emulator *e, const char *name)
+{
+    const char *digits = name + strlen("power");
+
+    if (g_strcmp0(e->arch, "ppc64") != 0 || !g_str_has_prefix(name, "power") ||
+        strspn(digits, "0123456789") != strlen(digits))
+        return g_strdup(name);
+    return g_ascii_strup(name, -1);
+}
+
+/* A type may go by several names; the first in QEMU's list is the machine's model. */
+static void
+name_defaults(Emulator *e, const char *type, const char *model)
+{
+    for (guint i = 0; i < e->machines->len; i++) {
+        Machine *m = &g_array_index(e->machines, Machine, i);
+
+        if (m->cpu == NULL && g_strcmp0(m->cpu_type, type) == 0)
+            m->cpu = emulator_keep(e, model);
+    }
+}
+
 static CpuModel *
 model_take(Emulator *e, json_object *o)
 {
-    const char *name = json_str(o, "name");
+    g_autofree char *name = model_name(e, json_str(o, "name"));
     CpuModel *known = emulator_model(e, name);
     CpuModel m = { .name = emulator_keep(e, name),
                    .alias_of = emulator_keep(e, json_str(o, "alias-of")),
                    .deprecated = json_flag(o, "deprecated") };
 
+    name_defaults(e, json_str(o, "typename"), name);
     if (known != NULL)
         return known;
     g_array_append_val(e->models, m);
