@@ -34,7 +34,7 @@
     .root = MODEL_PCI_ROOT, .usb = MODEL_QEMU_XHCI, .usb_model = MODEL_QEMU_XHCI,                  \
     .nic = "rtl8139", .video = VIDEO_VGA, .input_bus = INPUT_USB, .tpm = TPM_SPAPR,                \
     .virtio = ADDRESS_PCI
-#define POWER_FLAGS (BOARD_BALLOON | BOARD_USB_INPUT | BOARD_CPU)
+#define POWER_FLAGS (BOARD_BALLOON | BOARD_USB_INPUT | BOARD_CPU | BOARD_BIG_DIMMS)
 #define WITH_PCI                                                                                   \
     .root = MODEL_PCI_ROOT, .usb = MODEL_PIIX3_UHCI, .virtio = ADDRESS_PCI,                        \
     OF_OTHERS(MODEL_LSILOGIC)
@@ -63,11 +63,11 @@ static const Board boards[] = {
     { "riscv64", "virt", .root = MODEL_PCIE_ROOT, .usb_model = MODEL_PIIX3_UHCI,
       .scsi_model = MODEL_LSILOGIC, .nic = "virtio", .video = VIDEO_VIRTIO, .input_bus = INPUT_USB,
       .serial = SERIAL_SYSTEM, .serial_model = SERIAL_MODEL_16550A, .tpm = TPM_TIS,
-      .virtio = ADDRESS_PCI, .flags = BOARD_BALLOON | BOARD_MMIO | BOARD_CPU },
+      .virtio = ADDRESS_PCI, .flags = BOARD_BALLOON | BOARD_MMIO | BOARD_CPU | BOARD_AIA },
     { "riscv32", "virt", .root = MODEL_PCIE_ROOT, .usb_model = MODEL_PIIX3_UHCI,
       .scsi_model = MODEL_LSILOGIC, .nic = "virtio", .video = VIDEO_VIRTIO, .input_bus = INPUT_USB,
       .serial = SERIAL_SYSTEM, .serial_model = SERIAL_MODEL_16550A, .tpm = TPM_TIS,
-      .virtio = ADDRESS_PCI, .flags = BOARD_BALLOON | BOARD_MMIO },
+      .virtio = ADDRESS_PCI, .flags = BOARD_BALLOON | BOARD_MMIO | BOARD_AIA },
     { "riscv64", NULL, OF_OTHERS(MODEL_LSILOGIC),
       .flags = BOARD_BALLOON | BOARD_LOOSE | BOARD_MMIO | BOARD_CPU },
     { "riscv32", NULL, OF_OTHERS(MODEL_LSILOGIC),

@@ -16,6 +16,8 @@ typedef enum BoardFlags {
     BOARD_CPU = 1 << 9,       /* models of its processors have names that documents know */
     BOARD_NO_PARALLEL = 1 << 10,
     BOARD_ACPI_UEFI = 1 << 11, /* ACPI comes with UEFI only */
+    BOARD_AIA = 1 << 13,       /* RISC-V's newer interrupt controllers */
+    BOARD_BIG_DIMMS = 1 << 14, /* memory is plugged in by 256 MiB */
     BOARD_SVE = 1 << 12,       /* vectors of several widths */
 } BoardFlags;
 

@@ -92,7 +92,7 @@ check_scsi(const DomainDef *def, const ControllerDef *c, const EmulatorCaps *cap
         int model;
         const char *device; /* NULL: QEMU has none that could be plugged */
     } rows[] = {
-        { MODEL_BUSLOGIC, NULL },         { MODEL_NCR53C90, NULL },
+        { MODEL_BUSLOGIC, NULL },         { MODEL_NCR53C90, "esp" },
         { MODEL_LSILOGIC, "lsi53c895a" }, { MODEL_LSISAS1068, "mptsas1068" },
         { MODEL_LSISAS1078, "megasas" },  { MODEL_VMPVSCSI, "pvscsi" },
         { MODEL_DC390, "dc390" },         { MODEL_AM53C974, "am53c974" },

@@ -83,7 +83,7 @@ check_panics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 static gboolean
 check_nvram(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
-    return !def->devices.nvram || is_arch(def, "ppc64") ||
+    return !def->devices.nvram || board_has(board_of(def), BOARD_SPAPR) ||
            fail(err, ERR_CONFIG_UNSUPPORTED, "device 'nvram' is of PPC64 guests");
 }
 
@@ -154,6 +154,8 @@ check_iommu(const DomainDef *def, const IommuDef *i, GError **err)
     if (!domain_is_q35(def) && !is_arm_virt(def))
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "iommu model 'virtio' is of q35 and ARM virt machines");
+    if (!domain_is_x86(def) && !(def->features && def->features->acpi))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "iommu model 'virtio' needs the feature 'acpi'");
     if (has_iommu_driver(i))
         return fail(err, ERR_XML, "iommu model 'virtio' has no 'driver' settings");
     return i->info.address.type == ADDRESS_PCI ||
@@ -184,6 +186,9 @@ check_tpms(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         if (!alike && !caps_has_device(caps, model))
             return fail(err, ERR_CONFIG_UNSUPPORTED, "TPM model '%s' is not supported by %s", model,
                         caps->path);
+        if (t->version == TPM_1_2 && !domain_is_x86(def))
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "TPM 1.2 is of x86, not of '%s'",
+                        def->os.arch);
         if (t->backend == TPM_EMULATOR && !caps_has(caps, "swtpm"))
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "TPM backend 'emulator' needs the program swtpm, which this host lacks");

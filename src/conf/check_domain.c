@@ -175,6 +175,23 @@ has_ras(const FeaturesDef *f)
 }
 
 static gboolean
+has_mitigation(const FeaturesDef *f)
+{
+    return f->cfpc || f->sbbc || f->ibs;
+}
+static gboolean
+has_aia(const FeaturesDef *f)
+{
+    return f->aia;
+}
+
+static gboolean
+is_riscv_virt(const DomainDef *def)
+{
+    return board_has(board_of(def), BOARD_AIA);
+}
+
+static gboolean
 is_pseries(const DomainDef *def)
 {
     return board_has(board_of(def), BOARD_SPAPR);
@@ -194,6 +211,8 @@ check_arch_features(const DomainDef *def, const EmulatorCaps *caps, GError **err
         { "htm", "pseries", has_htm, is_pseries },
         { "nested-hv", "pseries", has_nested_hv, is_pseries },
         { "ccf-assist", "pseries", has_ccf_assist, is_pseries },
+        { "cfpc, sbbc, ibs", "pseries", has_mitigation, is_pseries },
+        { "aia", "RISC-V virt", has_aia, is_riscv_virt },
         { "gic", "Arm virt", has_gic, is_arm_virt },
         { "ras", "Arm virt", has_ras, is_arm_virt },
     };

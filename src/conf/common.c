@@ -25,6 +25,13 @@ static const Field zpci_fields[] = {
 };
 static const Schema zpci_schema = { "zpci", sizeof(ZpciAddress), zpci_fields };
 
+static const Field ccw_fields[] = {
+    ROW_HAS(CcwAddress, "@cssid", F_U32, cssid, 0, HEX_BARE(0xfe), "Channel subsystem."),
+    ROW_HAS(CcwAddress, "@ssid", F_U32, ssid, 0, HEX_BARE(3), "Subchannel set."),
+    ROW_HAS(CcwAddress, "@devno", F_U32, devno, 0, HEX(4, 0xffff), "Device number."), ROW_END
+};
+static const Schema ccw_schema = { "address", sizeof(CcwAddress), ccw_fields };
+
 typedef struct BarePci {
     PciAddress pci;
 } BarePci;
@@ -67,9 +74,7 @@ static const Field address_fields[] = {
     WHEN(Address, type, BIT(ADDRESS_SPAPR_VIO)),
     ROW(Address, "@reg", F_U64, spapr.reg, 0, HEX(8, G_MAXUINT64), "Register."),
     WHEN(Address, type, BIT(ADDRESS_CCW)),
-    ROW(Address, "@cssid", F_U32, ccw.cssid, F_ALWAYS, HEX_BARE(0xfe), "Channel subsystem."),
-    ROW(Address, "@ssid", F_U32, ccw.ssid, F_ALWAYS, HEX_BARE(3), "Subchannel set."),
-    ROW(Address, "@devno", F_U32, ccw.devno, F_ALWAYS, HEX(4, 0xffff), "Device number."),
+    ROW(Address, "", F_STRUCT, ccw, 0, &ccw_schema, "Of s390x."),
     WHEN(Address, type, BIT(ADDRESS_ISA)),
     ROW(Address, "@iobase", F_U32, isa.iobase, 0, HEX_ONLY(G_MAXUINT32), "I/O port."),
     ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_ONLY(G_MAXUINT32), "Interrupt."),

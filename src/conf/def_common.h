@@ -36,6 +36,11 @@ typedef struct DriveAddress {
     guint32 controller, bus, target, unit;
 } DriveAddress;
 
+typedef struct CcwAddress {
+    guint32 cssid, ssid, devno;
+    guint8 has_cssid, has_ssid, has_devno; /* all or none, once filled all */
+} CcwAddress;
+
 typedef struct Address {
     int type; /* AddressType */
     union {
@@ -54,9 +59,7 @@ typedef struct Address {
         struct {
             guint64 reg;
         } spapr;
-        struct {
-            guint32 cssid, ssid, devno;
-        } ccw;
+        CcwAddress ccw;
         struct {
             guint32 iobase, irq;
         } isa;

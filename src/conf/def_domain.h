@@ -296,7 +296,9 @@ typedef struct FeaturesDef {
         async_teardown, ras;
     guint64 tseg; /* bytes */
     guint8 has_tseg;
-    int gic_version; /* GIC_2 ... */
+    int cfpc, sbbc, ibs; /* words of mitigations, branch_mitigations */
+    int aia;             /* word of aia_modes */
+    int gic_version;     /* GIC_2 ... */
     gboolean gic;
     int ioapic; /* qemu 1, kvm 2 */
     int hpt_resizing;
@@ -307,6 +309,7 @@ typedef struct FeaturesDef {
     XenFeatures *xen;
     int unknown_msrs; /* ignore 1, fault 2 */
 } FeaturesDef;
+extern const char *const mitigations[], *const branch_mitigations[], *const aia_modes[];
 extern const Schema features_schema;
 
 /* ---- clock, power, lifecycle */

@@ -330,6 +330,11 @@ static const Schema teardown_schema = { "async-teardown", sizeof(State), teardow
 
 static const SizeSpec tseg_size = { 1048576, 1, "", 0 };
 
+const char *const mitigations[] = { NULL, "broken", "workaround", "fixed", NULL };
+const char *const branch_mitigations[] = { NULL,        "broken",   "workaround", "fixed-ibs",
+                                           "fixed-ccd", "fixed-na", NULL };
+const char *const aia_modes[] = { NULL, "none", "aplic", "aplic-imsic", NULL };
+
 static const Field features_fields[] = {
     ROW(FeaturesDef, "acpi", F_FLAG, acpi, 0, NULL, "ACPI."),
     ROW(FeaturesDef, "apic", F_FLAG, apic, 0, NULL, "APIC."),
@@ -359,16 +364,18 @@ static const Field features_fields[] = {
         "Of bhyve; nothing to QEMU."),
     STATE(FeaturesDef, "ccf-assist", ccf_assist, "Of pSeries."),
     ROW(FeaturesDef, "xen", F_PTR, xen, 0, &xen_schema, "Of Xen; nothing to QEMU."),
+    ROW(FeaturesDef, "cfpc/@value", F_ENUM, cfpc, 0, mitigations, "Of pSeries: cache flush."),
+    ROW(FeaturesDef, "sbbc/@value", F_ENUM, sbbc, 0, mitigations, "Of pSeries: bounds checks."),
+    ROW(FeaturesDef, "ibs/@value", F_ENUM, ibs, 0, branch_mitigations,
+        "Of pSeries: indirect branches."),
     ROW(FeaturesDef, "tcg/tb-cache", F_SIZE, tb_cache, 0, &size_kib, "TCG's cache."),
     ROW(FeaturesDef, "async-teardown", F_STRUCT, async_teardown, 0, &teardown_schema,
         "Give memory back after the end."),
     STATE(FeaturesDef, "ras", ras, "Of Arm."),
     STATE(FeaturesDef, "ps2", ps2, "PS/2 controller."),
-    ROW_REFUSED("cfpc", "Of pSeries."),
-    ROW_REFUSED("sbbc", "Of pSeries."),
-    ROW_REFUSED("ibs", "Of pSeries."),
+    ROW(FeaturesDef, "aia/@value", F_ENUM, aia, 0, aia_modes, "Interrupts of RISC-V."),
+    ROW(FeaturesDef, "privnet", F_FLAG, privnet, 0, NULL, "Of containers."),
     ROW_REFUSED("capabilities", "Of containers."),
-    ROW_REFUSED("aia", "Of RISC-V."),
     ROW_END
 };
 const Schema features_schema = { "features", sizeof(FeaturesDef), features_fields, NULL,

@@ -29,6 +29,11 @@ static void
 fill_serial_target(const Fill *f, CharDef *serial)
 {
     default_int(&serial->target_type, f->board->serial);
+    /* how it was once written there */
+    if (serial->target_type == SERIAL_ISA && f->board->serial == SERIAL_SPAPR_VIO) {
+        serial->target_type = SERIAL_SPAPR_VIO;
+        serial->target_model = 0;
+    }
     if (serial->target_type == SERIAL_SYSTEM)
         default_int(&serial->target_model, f->board->serial_model);
     if (!serial->target_model && serial->target_type &&

@@ -224,12 +224,14 @@ add_default_usb(Fill *f, int model)
 }
 
 /* Several roots are told apart by the number of the host bridge; the first is 0. */
-static void
-fill_roots(Fill *f)
+void
+fill_pci_roots(Fill *f)
 {
     g_autoptr(Bitmap) taken = bitmap_new();
     guint32 next = 1;
 
+    if (!board_has(f->board, BOARD_SPAPR))
+        return;
     EACH (ControllerDef, c, f->def->devices.controllers)
         if (c->type == CONTROLLER_PCI && c->pci && c->pci->has_index)
             bitmap_set(taken, c->pci->index);
@@ -259,8 +261,7 @@ fill_machine_controllers(Fill *f, GError **err G_GNUC_UNUSED)
         controller_add(f->def, CONTROLLER_SATA, 0, 0);
     if (f->board->root && !controller_find(f->def, CONTROLLER_PCI, 0))
         controller_add(f->def, CONTROLLER_PCI, 0, f->board->root);
-    if (board_has(f->board, BOARD_SPAPR))
-        fill_roots(f);
+    fill_pci_roots(f);
     return TRUE;
 }
 

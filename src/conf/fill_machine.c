@@ -217,11 +217,15 @@ fill_cells(DomainDef *def)
 gboolean
 fill_memory(Fill *f, GError **err G_GNUC_UNUSED)
 {
+    enum { BIG_DIMM = 256 * 1024 }; /* KiB */
     DomainDef *def = f->def;
     guint64 cells;
 
     if (def->vcpus == 0)
         def->vcpus = def->has_vcpus = 1;
+    if (board_has(f->board, BOARD_BIG_DIMMS))
+        EACH (MemoryDevice, dimm, def->devices.memories)
+            dimm->size = (dimm->size + BIG_DIMM - 1) / BIG_DIMM * BIG_DIMM;
     if (def->max_memory && cells_memory(def) == 0)
         add_only_cell(def);
     fill_cells(def);

@@ -256,10 +256,14 @@ topology_of(const Fill *f, gboolean grows)
     EACH (ControllerDef, c, f->def->devices.controllers)
         if (c->type == CONTROLLER_PCI && c->index < 256)
             pci_topology_set(t, c->index, c->model);
+    t->many_roots = board_has(f->board, BOARD_SPAPR);
     for (guint i = 0; i < t->buses->len; i++) {
         if (pci_bus(t, i))
             continue;
-        pci_topology_set(t, i, t->express ? MODEL_PCIE_ROOT_PORT : MODEL_PCI_BRIDGE);
+        pci_topology_set(t, i,
+                         t->express      ? MODEL_PCIE_ROOT_PORT
+                         : t->many_roots ? MODEL_PCI_ROOT
+                                         : MODEL_PCI_BRIDGE);
         pci_bus(t, i)->added = TRUE;
     }
     return g_steal_pointer(&t);
@@ -436,6 +440,7 @@ fill_pci_addresses(Fill *f, GError **err)
         return board_has(f->board, BOARD_LOOSE) || pci_each(f, refuse, NULL, err);
     if (!add_buses(f, placed, err))
         return FALSE;
+    fill_pci_roots(f);
     placing.topology = t = topology_of(f, FALSE);
     if (!place_all(&placing, err))
         return FALSE;

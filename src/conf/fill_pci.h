@@ -43,9 +43,10 @@ typedef struct PciBus {
 } PciBus;
 
 typedef struct PciTopology {
-    GPtrArray *buses; /* PciBus by number */
-    gboolean express; /* the root is PCI Express */
-    gboolean grows;   /* buses may be added */
+    GPtrArray *buses;    /* PciBus by number */
+    gboolean express;    /* the root is PCI Express */
+    gboolean many_roots; /* a new bus is a new root */
+    gboolean grows;      /* buses may be added */
     gboolean grown;
 } PciTopology;
 

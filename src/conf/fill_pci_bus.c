@@ -125,7 +125,7 @@ static gboolean
 grow(PciTopology *t, guint connect, GError **err)
 {
     if (t->grows && !t->express && (connect & PCI_LEGACY)) {
-        add_bus(t, MODEL_PCI_BRIDGE);
+        add_bus(t, t->many_roots ? MODEL_PCI_ROOT : MODEL_PCI_BRIDGE);
     } else if (t->grows && t->express && (connect & (PCI_LEGACY | PCI_BRIDGE))) {
         if (has_legacy_bus(t)) {
             add_bus(t, MODEL_PCI_BRIDGE);

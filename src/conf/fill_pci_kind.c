@@ -185,7 +185,7 @@ video(const Fill *f G_GNUC_UNUSED, gconstpointer device)
 
     if (type == VIDEO_NONE || type == VIDEO_RAMFB)
         return 0;
-    return type == VIDEO_VIRTIO ? PCI_EXPRESS : PCI_LEGACY;
+    return type == VIDEO_VIRTIO || type == VIDEO_BOCHS ? PCI_EXPRESS : PCI_LEGACY;
 }
 
 static guint

@@ -62,6 +62,12 @@ input_is_virtio(gconstpointer device)
 }
 
 static gboolean
+sound_is_virtio(gconstpointer device)
+{
+    return ((const SoundDef *)device)->model == SOUND_VIRTIO;
+}
+
+static gboolean
 video_is_virtio(gconstpointer device)
 {
     return ((const VideoDef *)device)->type == VIDEO_VIRTIO;
@@ -115,12 +121,13 @@ static const Seeker seekers[] = {
     SEEK(controllers, ControllerDef, controller_is_virtio, controller_is_mapped),
     SEEK(filesystems, FsDef, filesystem_is_virtio, NULL),
     SEEK(inputs, InputDef, input_is_virtio, NULL),
-    SEEK(videos, VideoDef, video_is_virtio, NULL),
+    SEEK(sounds, SoundDef, sound_is_virtio, sound_is_virtio),
+    SEEK(videos, VideoDef, video_is_virtio, video_is_virtio),
     SEEK_ONE(balloon, BalloonDef, balloon_is_virtio, balloon_is_virtio),
     SEEK(rngs, RngDef, always, always),
     SEEK_ONE(vsock, VsockDef, always, NULL),
     SEEK(memories, MemoryDevice, memory_is_virtio, NULL),
-    SEEK(cryptos, CryptoDef, always, NULL),
+    SEEK(cryptos, CryptoDef, always, always),
 };
 
 typedef void (*SeekVisit)(DeviceInfo *info, gpointer user);
@@ -173,7 +180,7 @@ typedef struct Channels {
 static gboolean
 ccw_is_open(const DeviceInfo *info)
 {
-    return info->address.type == ADDRESS_CCW && !info->address.ccw.cssid;
+    return info->address.type == ADDRESS_CCW && !info->address.ccw.has_cssid;
 }
 
 static gboolean
@@ -212,9 +219,7 @@ assign(DeviceInfo *info, gpointer user)
     }
     bitmap_set(c->taken, devno);
     info->address.type = ADDRESS_CCW;
-    info->address.ccw.cssid = CCW_CSSID;
-    info->address.ccw.ssid = 0;
-    info->address.ccw.devno = devno;
+    info->address.ccw = (CcwAddress){ CCW_CSSID, 0, devno, TRUE, TRUE, TRUE };
 }
 
 gboolean
@@ -232,7 +237,7 @@ fill_virtio_addresses(Fill *f, GError **err)
         return !channels.failed;
     }
     /* one that is there by request draws the others */
-    if (board_has(f->board, BOARD_MMIO))
+    if (board_has(f->board, BOARD_MMIO) && f->board->root)
         each(f, ADDRESS_VIRTIO_MMIO, note_mapped, &mapped);
     if (mapped)
         each(f, ADDRESS_VIRTIO_MMIO, map, NULL);

@@ -84,6 +84,36 @@ put_feature_options(const Args *a, GString *s)
 }
 
 static void
+put_word(GString *s, const char *name, const char *word)
+{
+    if (word != NULL)
+        g_string_append_printf(s, ",%s=%s", name, word);
+}
+
+/* What only machines of POWER and RISC-V have. */
+static void
+put_arch_options(const Args *a, GString *s)
+{
+    static const char *const resizings[] = { NULL, "enabled", "disabled", "required" };
+    const FeaturesDef *f = a->def->features;
+
+    if (f == NULL)
+        return;
+    if (f->hpt_resizing > 0 && f->hpt_resizing < (int)G_N_ELEMENTS(resizings))
+        put_word(s, "resize-hpt", resizings[f->hpt_resizing]);
+    if (f->hpt_maxpagesize != 0)
+        g_string_append_printf(s, ",cap-hpt-max-page-size=%" G_GUINT64_FORMAT "k",
+                               f->hpt_maxpagesize);
+    put_switch(s, "cap-htm", f->htm);
+    put_switch(s, "cap-nested-hv", f->nested_hv);
+    put_switch(s, "cap-ccf-assist", f->ccf_assist);
+    put_word(s, "cap-cfpc", word_of(mitigations, f->cfpc));
+    put_word(s, "cap-sbbc", word_of(mitigations, f->sbbc));
+    put_word(s, "cap-ibs", word_of(branch_mitigations, f->ibs));
+    put_word(s, "aia", word_of(aia_modes, f->aia));
+}
+
+static void
 put_gic(const Args *a, GString *s)
 {
     static const char *const versions[] = { NULL, "2", "3", "host" };
@@ -134,6 +164,7 @@ args_put_machine(Args *a, GError **err)
     g_string_append(s, ",usb=off");
     put_feature_options(a, s);
     put_gic(a, s);
+    put_arch_options(a, s);
     put_memory_options(a, s);
     put_firmware_options(a, s);
     put_speaker(a, s);

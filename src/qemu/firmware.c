@@ -166,13 +166,20 @@ firmware_list(void)
     return list;
 }
 
+/* Descriptors name architectures as QEMU does. */
+static const char *
+firmware_arch(const char *arch)
+{
+    return g_str_has_prefix(arch, "armv") ? "arm" : g_strcmp0(arch, "i686") == 0 ? "i386" : arch;
+}
+
 gboolean
 firmware_fits(const Firmware *f, const char *arch, const char *machine)
 {
     for (guint i = 0; i < f->targets->len; i++) {
         const FirmwareTarget *t = f->targets->pdata[i];
 
-        if (g_strcmp0(t->arch, arch) != 0)
+        if (g_strcmp0(t->arch, firmware_arch(arch)) != 0)
             continue;
         for (guint m = 0; t->machines[m] != NULL; m++)
             if (g_pattern_match_simple(t->machines[m], machine))
