@@ -16,12 +16,12 @@
     .usb_model = MODEL_PIIX3_UHCI, .scsi_model = MODEL_LSILOGIC, .nic = "rtl8139",                 \
     .video = VIDEO_CIRRUS, .input_bus = INPUT_PS2, .serial = SERIAL_ISA, .panic = PANIC_ISA,       \
     .tpm = TPM_TIS
-#define X86_FLAGS (BOARD_BALLOON | BOARD_CPU)
+#define X86_FLAGS (BOARD_BALLOON | BOARD_CPU | BOARD_HYPERV)
 #define OF_ARM(nic_model, usb_default)                                                             \
     .usb_model = usb_default, .scsi_model = MODEL_LSILOGIC, .nic = nic_model,                      \
     .video = VIDEO_CIRRUS, .input_bus = INPUT_USB, .serial_model = SERIAL_MODEL_PL011,             \
     .tpm = TPM_TIS
-#define ARM_FLAGS (BOARD_LOOSE | BOARD_MMIO | BOARD_CPU)
+#define ARM_FLAGS (BOARD_LOOSE | BOARD_MMIO | BOARD_CPU | BOARD_HYPERV)
 #define OF_ARM_VIRT(usb_default, more)                                                             \
     .root = MODEL_PCIE_ROOT, .usb_model = usb_default, .scsi_model = MODEL_LSILOGIC,               \
     .nic = "virtio", .video = VIDEO_VIRTIO, .input_bus = INPUT_USB, .serial = SERIAL_SYSTEM,       \
@@ -34,7 +34,7 @@
     .root = MODEL_PCI_ROOT, .usb = MODEL_QEMU_XHCI, .usb_model = MODEL_QEMU_XHCI,                  \
     .nic = "rtl8139", .video = VIDEO_VGA, .input_bus = INPUT_USB, .tpm = TPM_SPAPR,                \
     .virtio = ADDRESS_PCI
-#define POWER_FLAGS (BOARD_BALLOON | BOARD_USB_INPUT | BOARD_CPU | BOARD_BIG_DIMMS)
+#define POWER_FLAGS (BOARD_BALLOON | BOARD_USB_INPUT | BOARD_CPU | BOARD_POWER)
 #define WITH_PCI                                                                                   \
     .root = MODEL_PCI_ROOT, .usb = MODEL_PIIX3_UHCI, .virtio = ADDRESS_PCI,                        \
     OF_OTHERS(MODEL_LSILOGIC)
@@ -47,7 +47,7 @@ static const Board boards[] = {
     { X86, "isapc", OF_X86, .flags = X86_FLAGS | BOARD_IDE },
     { X86, NULL, OF_X86, .flags = X86_FLAGS | BOARD_LOOSE },
 
-    { "aarch64", "virt", OF_ARM_VIRT(MODEL_QEMU_XHCI, BOARD_ACPI_UEFI | BOARD_SVE) },
+    { "aarch64", "virt", OF_ARM_VIRT(MODEL_QEMU_XHCI, BOARD_ACPI_UEFI) },
     { ARM32, "virt", OF_ARM_VIRT(MODEL_PIIX3_UHCI, 0) },
     { "aarch64", "vexpress-", OF_ARM("lan9118", MODEL_QEMU_XHCI), .virtio = ADDRESS_VIRTIO_MMIO,
       .flags = ARM_FLAGS },
@@ -84,7 +84,7 @@ static const Board boards[] = {
     { POWER, "g3beige", OF_POWER, .scsi_model = MODEL_LSILOGIC, .flags = POWER_FLAGS | BOARD_IDE },
     { POWER, NULL, OF_POWER, .scsi_model = MODEL_LSILOGIC, .flags = POWER_FLAGS },
 
-    { "s390x", NULL, .root = MODEL_PCI_ROOT, .usb_model = MODEL_NONE,
+    { "s390x", NULL, .root = MODEL_PCI_ROOT, .usb_model = MODEL_NONE_GIVEN,
       .scsi_model = MODEL_VIRTIO_SCSI, .nic = "virtio", .video = VIDEO_VIRTIO,
       .input_bus = INPUT_VIRTIO, .serial = SERIAL_SCLP, .panic = PANIC_S390, .virtio = ADDRESS_CCW,
       .flags = BOARD_BALLOON | BOARD_PANIC | BOARD_ZPCI | BOARD_CPU | BOARD_NO_PARALLEL },

@@ -17,8 +17,8 @@ typedef enum BoardFlags {
     BOARD_NO_PARALLEL = 1 << 10,
     BOARD_ACPI_UEFI = 1 << 11, /* ACPI comes with UEFI only */
     BOARD_AIA = 1 << 13,       /* RISC-V's newer interrupt controllers */
-    BOARD_BIG_DIMMS = 1 << 14, /* memory is plugged in by 256 MiB */
-    BOARD_SVE = 1 << 12,       /* vectors of several widths */
+    BOARD_POWER = 1 << 12,     /* memory is plugged in by 256 MiB, counters are always on */
+    BOARD_HYPERV = 1 << 14,    /* Windows can be told of its host */
 } BoardFlags;
 
 /* A zero stands for "none". */

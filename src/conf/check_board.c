@@ -84,7 +84,7 @@ check_seat(DeviceInfo *info, const Schema *schema, gpointer device G_GNUC_UNUSED
                fail(s->err, ERR_CONFIG_UNSUPPORTED, "%s: machine '%s' has no 'ccw' addresses",
                     schema->name, machine);
     case ADDRESS_VIRTIO_MMIO:
-        return board_has(s->board, BOARD_MMIO) ||
+        return schema != &disk_schema || board_has(s->board, BOARD_MMIO) ||
                fail(s->err, ERR_CONFIG_UNSUPPORTED,
                     "%s: machine '%s' has no 'virtio-mmio' addresses", schema->name, machine);
     case ADDRESS_SPAPR_VIO:
@@ -162,7 +162,7 @@ check_panics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 }
 
 static gboolean
-check_mdevs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+check_mdev(const HostdevDef *h, const EmulatorCaps *caps, GError **err)
 {
     static const struct {
         int model;
@@ -173,18 +173,112 @@ check_mdevs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         { HOSTDEV_MODEL_VFIO_CCW, "vfio-ccw", TRUE },
     };
 
-    EACH (HostdevDef, h, def->devices.hostdevs)
-        for (gsize i = 0; i < G_N_ELEMENTS(models); i++) {
-            if (h->source.type != HOSTDEV_MDEV || h->model != models[i].model)
-                continue;
-            if (!caps_has_device(caps, models[i].device))
-                return fail(err, ERR_CONFIG_UNSUPPORTED,
-                            "hostdev: model '%s' needs an emulator of s390x, not %s",
-                            models[i].device, caps->path);
-            if (h->info.boot_order && !models[i].boots)
-                return fail(err, ERR_CONFIG_UNSUPPORTED,
-                            "hostdev: nothing boots from a device of model '%s'", models[i].device);
-        }
+    for (gsize i = 0; i < G_N_ELEMENTS(models); i++) {
+        if (h->model != models[i].model)
+            continue;
+        if (!caps_has_device(caps, models[i].device))
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "hostdev: model '%s' needs an emulator of s390x, not %s", models[i].device,
+                        caps->path);
+        if (h->info.boot_order && !models[i].boots)
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "hostdev: nothing boots from a device of model '%s'", models[i].device);
+    }
+    return TRUE;
+}
+
+static gboolean
+check_mdevs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    guint cards = 0;
+
+    EACH (HostdevDef, h, def->devices.hostdevs) {
+        if (h->source.type != HOSTDEV_MDEV)
+            continue;
+        if (!check_mdev(h, caps, err))
+            return FALSE;
+        if (h->model == HOSTDEV_MODEL_VFIO_AP && ++cards > 1)
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "hostdev: only one of model 'vfio-ap' is supported");
+    }
+    return TRUE;
+}
+
+/* Devices that some emulators lack. */
+typedef struct Need {
+    gsize list, model;
+    int which;
+    const char *what, *device, *other; /* other: does as well; NULL: none */
+} Need;
+
+static const Need needs[] = {
+#define NEED(list, type, which, what, device, other)                                               \
+    {                                                                                              \
+        G_STRUCT_OFFSET(Devices, list), G_STRUCT_OFFSET(type, model), which, what, device, other   \
+    }
+    NEED(panics, PanicDef, PANIC_ISA, "panic model 'isa'", "pvpanic", NULL),
+    NEED(panics, PanicDef, PANIC_PVPANIC, "panic model 'pvpanic'", "pvpanic-pci", NULL),
+    NEED(sounds, SoundDef, SOUND_ICH9, "sound model 'ich9'", "ich9-intel-hda", NULL),
+    NEED(sounds, SoundDef, SOUND_USB, "sound model 'usb'", "usb-audio", NULL),
+    NEED(shmems, ShmemDef, SHMEM_PLAIN, "shmem model 'ivshmem-plain'", "ivshmem-plain", NULL),
+    NEED(shmems, ShmemDef, SHMEM_DOORBELL, "shmem model 'ivshmem-doorbell'", "ivshmem-doorbell",
+         NULL),
+    NEED(memories, MemoryDevice, MEMORY_DIMM, "memory model 'dimm'", "pc-dimm", NULL),
+    NEED(memories, MemoryDevice, MEMORY_NVDIMM, "memory model 'nvdimm'", "nvdimm", NULL),
+    NEED(memories, MemoryDevice, MEMORY_VIRTIO_MEM, "memory model 'virtio-mem'", "virtio-mem-pci",
+         "virtio-mem-ccw"),
+    NEED(memories, MemoryDevice, MEMORY_VIRTIO_PMEM, "memory model 'virtio-pmem'",
+         "virtio-pmem-pci", NULL),
+#undef NEED
+};
+
+static gboolean
+check_needs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(needs); i++) {
+        const Need *n = &needs[i];
+
+        if (caps_has_device(caps, n->device) || (n->other && caps_has_device(caps, n->other)))
+            continue;
+        EACH (void, device, G_STRUCT_MEMBER(GPtrArray *, &def->devices, n->list))
+            if (G_STRUCT_MEMBER(int, device, n->model) == n->which)
+                return fail(err, ERR_CONFIG_UNSUPPORTED, "%s is not supported by %s", n->what,
+                            caps->path);
+    }
+    return TRUE;
+}
+
+static gboolean
+check_genid(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    return !def->genid || caps_has_device(caps, "vmgenid") ||
+           fail(err, ERR_CONFIG_UNSUPPORTED, "genid is not supported by %s", caps->path);
+}
+
+/* ---- what only PCs have */
+
+static gboolean
+check_pc_features(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    const FeaturesDef *f = def->features;
+    const Board *board = board_of(def);
+    const struct {
+        const char *name;
+        gboolean said, has;
+    } rows[] = {
+        { "features/ps2", f && f->ps2, domain_is_x86(def) },
+        { "features/vmport", f && f->vmport, domain_is_x86(def) },
+        { "features/hyperv", f && f->hyperv, board_has(board, BOARD_HYPERV) },
+        { "features/pmu", f && f->pmu, !board_has(board, BOARD_POWER) },
+        { "pm/suspend-to-mem", def->pm && def->pm->suspend_to_mem, domain_is_x86(def) },
+        { "pm/suspend-to-disk", def->pm && def->pm->suspend_to_disk, domain_is_x86(def) },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (rows[i].said && !rows[i].has)
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "%s: architecture '%s' with machine '%s' gives no choice", rows[i].name,
+                        def->os.arch, def->os.machine);
     return TRUE;
 }
 
@@ -194,6 +288,7 @@ static gboolean
 check_slots(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     return !def->max_memory || caps_has_device(caps, "pc-dimm") ||
+           caps_has_device(caps, "virtio-mem-ccw") ||
            fail(err, ERR_CONFIG_UNSUPPORTED, "maxMemory: %s cannot have memory plugged in",
                 caps->path);
 }
@@ -255,7 +350,7 @@ check_sve(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     gboolean off = FALSE, widths = FALSE;
 
-    if (!def->cpu || !board_has(board_of(def), BOARD_SVE))
+    if (!def->cpu)
         return TRUE;
     EACH (CpuFeature, feature, def->cpu->features) {
         gboolean wanted = feature->policy == POLICY_REQUIRE || feature->policy == POLICY_FORCE;
@@ -270,11 +365,21 @@ check_sve(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 }
 
 const Rule board_rules[] = {
-    { "features/acpi", check_acpi },        { "vcpu/@current of pSeries", check_granularity },
-    { "cpu/feature 'sve'", check_sve },     { "cpu/@mode 'maximum'", check_maximum_cpu },
-    { "maxMemory", check_slots },           { "controller of IDE", check_ide },
-    { "controller of SATA", check_sata },   { "controller of PCI, host bridges", check_bridges },
-    { "parallel", check_parallels },        { "input of PS/2", check_ps2 },
-    { "panic/@model", check_panics },       { "hostdev of s390x", check_mdevs },
-    { "address, by machine", check_seats }, { NULL },
+    { "features/acpi", check_acpi },
+    { "vcpu/@current of pSeries", check_granularity },
+    { "cpu/feature 'sve'", check_sve },
+    { "cpu/@mode 'maximum'", check_maximum_cpu },
+    { "maxMemory", check_slots },
+    { "controller of IDE", check_ide },
+    { "controller of SATA", check_sata },
+    { "controller of PCI, host bridges", check_bridges },
+    { "parallel", check_parallels },
+    { "input of PS/2", check_ps2 },
+    { "panic/@model", check_panics },
+    { "hostdev of s390x", check_mdevs },
+    { "panic, sound, shmem, memory of some emulators", check_needs },
+    { "genid", check_genid },
+    { "features, pm of PCs", check_pc_features },
+    { "address, by machine", check_seats },
+    { NULL },
 };

@@ -45,6 +45,10 @@ check_serial(const DomainDef *def, const CharDef *serial, GError **err)
     if (target && type && serial_rules[target].address && type != serial_rules[target].address)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "serial target type '%s' needs address type '%s'",
                     serial_targets[target], serial_rules[target].address_name);
+    if (target == SERIAL_SYSTEM && serial->target_model &&
+        (board_of(def)->serial != target || board_of(def)->serial_model != serial->target_model))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "serial model '%s' is not that of machine '%s'",
+                    serial_models[serial->target_model], def->os.machine);
     return !arch || g_str_has_prefix(def->os.arch, arch) ||
            fail(err, ERR_CONFIG_UNSUPPORTED, "serial target type '%s' is of architecture %s",
                 serial_targets[target], arch);

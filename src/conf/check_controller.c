@@ -304,7 +304,7 @@ check_pci_root(const DomainDef *def, const ControllerDef *c, GError **err)
     const char *want = domain_is_q35(def) ? "pcie-root" : "pci-root";
     gboolean root = c->model == MODEL_PCI_ROOT || c->model == MODEL_PCIE_ROOT;
 
-    if (root && c->index != 0 && domain_is_x86(def))
+    if (root && c->index != 0 && def->os.machine && !board_has(board_of(def), BOARD_SPAPR))
         return fail(err, ERR_XML, "controller: PCI root '%s' has index %u, it must be 0",
                     model_of(c), c->index);
     if (c->index == 0 && (domain_is_q35(def) || domain_is_i440fx(def)) &&
@@ -336,6 +336,11 @@ check_pci_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "controller: model 'pci-expander-bus' needs an i440fx machine, not '%s'",
                         def->os.machine);
+        if (c->model == MODEL_PCIE_EXPANDER_BUS && def->os.arch && !domain_is_x86(def) &&
+            !board_has(board_of(def), BOARD_GIC))
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "controller: model 'pcie-expander-bus' is not for architecture '%s'",
+                        def->os.arch);
         if (c->model == MODEL_PCIE_EXPANDER_BUS && domain_is_i440fx(def))
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "controller: model 'pcie-expander-bus' needs a q35 machine, not '%s'",

@@ -294,16 +294,22 @@ never(const DomainDef *def)
     return FALSE;
 }
 
+static gboolean
+is_arm_virt_kvm(const DomainDef *def)
+{
+    return is_arm_virt(def) && def->virt_type == VIRT_KVM;
+}
+
 static const TimerRule timer_rules[] = {
     [TIMER_PLATFORM] = { "platform", ANY_POLICY, 0, never },
-    [TIMER_PIT] = { "pit", ANY_POLICY & ~BIT(TICK_MERGE), 0, domain_is_x86 },
+    [TIMER_PIT] = { "pit", ANY_POLICY & ~BIT(TICK_MERGE), 0, NULL },
     [TIMER_RTC] = { "rtc", BIT(TICK_DELAY) | BIT(TICK_CATCHUP),
                     BIT(TRACK_GUEST) | BIT(TRACK_WALL) | BIT(TRACK_REALTIME), NULL },
     [TIMER_HPET] = { "hpet", ANY_POLICY, 0, NULL },
     [TIMER_TSC] = { "tsc", ANY_POLICY, 0, domain_is_x86 },
     [TIMER_KVMCLOCK] = { "kvmclock", 0, 0, domain_is_x86 },
     [TIMER_HYPERVCLOCK] = { "hypervclock", 0, 0, domain_is_x86 },
-    [TIMER_ARMVTIMER] = { "armvtimer", ANY_POLICY, 0, is_arm_virt },
+    [TIMER_ARMVTIMER] = { "armvtimer", ANY_POLICY, 0, is_arm_virt_kvm },
 };
 
 static gboolean

@@ -19,16 +19,16 @@ const char *const address_types[] = { NULL,         "pci",         "drive",     
             "Whether more functions of this slot are in use.")
 
 static const Field zpci_fields[] = {
-    ROW_HAS(ZpciAddress, "@uid", F_U32, uid, 0, HEX(4, 0xffff), "Number of the user's own."),
+    ROW_HAS(ZpciAddress, "@uid", F_U32, uid, 0, HEX(4, G_MAXUINT32), "Number of the user's own."),
     ROW_HAS(ZpciAddress, "@fid", F_U32, fid, 0, HEX(8, G_MAXUINT32), "Number of the function."),
     ROW_END
 };
 static const Schema zpci_schema = { "zpci", sizeof(ZpciAddress), zpci_fields };
 
 static const Field ccw_fields[] = {
-    ROW_HAS(CcwAddress, "@cssid", F_U32, cssid, 0, HEX_BARE(0xfe), "Channel subsystem."),
-    ROW_HAS(CcwAddress, "@ssid", F_U32, ssid, 0, HEX_BARE(3), "Subchannel set."),
-    ROW_HAS(CcwAddress, "@devno", F_U32, devno, 0, HEX(4, 0xffff), "Device number."), ROW_END
+    ROW_HAS(CcwAddress, "@cssid", F_U32, cssid, 0, HEX_BARE(G_MAXUINT32), "Channel subsystem."),
+    ROW_HAS(CcwAddress, "@ssid", F_U32, ssid, 0, HEX_BARE(G_MAXUINT32), "Subchannel set."),
+    ROW_HAS(CcwAddress, "@devno", F_U32, devno, 0, HEX(4, G_MAXUINT32), "Device number."), ROW_END
 };
 static const Schema ccw_schema = { "address", sizeof(CcwAddress), ccw_fields };
 
@@ -85,12 +85,27 @@ static const Field address_fields[] = {
     ROW_END
 };
 
+static gboolean
+ccw_settle(const CcwAddress *a, GError **err)
+{
+    if (!a->has_cssid && !a->has_ssid && !a->has_devno)
+        return TRUE;
+    if (!a->has_cssid || !a->has_ssid || !a->has_devno)
+        return fail(err, ERR_INTERNAL,
+                    "<address> of type 'ccw' needs all of 'cssid', 'ssid' and 'devno', or none");
+    return (a->cssid <= 0xfe && a->ssid <= 3 && a->devno <= 0xffff) ||
+           fail(err, ERR_INTERNAL,
+                "<address> of type 'ccw': 'cssid' is up to 0xfe, 'ssid' to 3, 'devno' to 0xffff");
+}
+
 /* A USB port is numbers between dots. */
 static gboolean
 address_settle(gpointer def, GError **err)
 {
     Address *a = def;
 
+    if (a->type == ADDRESS_CCW)
+        return ccw_settle(&a->ccw, err);
     if (a->type != ADDRESS_USB || !a->usb.port)
         return TRUE;
     if (!*a->usb.port)

@@ -374,7 +374,6 @@ static const Field features_fields[] = {
     STATE(FeaturesDef, "ras", ras, "Of Arm."),
     STATE(FeaturesDef, "ps2", ps2, "PS/2 controller."),
     ROW(FeaturesDef, "aia/@value", F_ENUM, aia, 0, aia_modes, "Interrupts of RISC-V."),
-    ROW(FeaturesDef, "privnet", F_FLAG, privnet, 0, NULL, "Of containers."),
     ROW_REFUSED("capabilities", "Of containers."),
     ROW_END
 };

@@ -34,6 +34,7 @@ static const FillPass passes[] = {
     fill_spapr_addresses,
     fill_virtio_addresses,
     fill_usb_addresses,
+    fill_zpci_named,
     fill_pci_addresses,
     fill_zpci_numbers,
 };

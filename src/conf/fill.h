@@ -93,4 +93,5 @@ gboolean fill_usb_addresses(Fill *f, GError **err);
 gboolean fill_pci_addresses(Fill *f, GError **err);
 
 /* fill_zpci.c */
+gboolean fill_zpci_named(Fill *f, GError **err); /* whose seats are written */
 gboolean fill_zpci_numbers(Fill *f, GError **err);

@@ -29,15 +29,15 @@ static void
 fill_serial_target(const Fill *f, CharDef *serial)
 {
     default_int(&serial->target_type, f->board->serial);
-    /* how it was once written there */
-    if (serial->target_type == SERIAL_ISA && f->board->serial == SERIAL_SPAPR_VIO) {
-        serial->target_type = SERIAL_SPAPR_VIO;
+    /* how any port was once written */
+    if (serial->target_type == SERIAL_ISA && f->board->serial != SERIAL_ISA) {
+        serial->target_type = f->board->serial;
         serial->target_model = 0;
     }
-    if (serial->target_type == SERIAL_SYSTEM)
+    if (serial->target_type == SERIAL_SYSTEM && f->board->serial == SERIAL_SYSTEM)
         default_int(&serial->target_model, f->board->serial_model);
-    if (!serial->target_model && serial->target_type &&
-        (gsize)serial->target_type < G_N_ELEMENTS(target_models))
+    if (!serial->target_model && (gsize)serial->target_type < G_N_ELEMENTS(target_models) &&
+        target_models[serial->target_type])
         serial->target_model = word_find(serial_models, target_models[serial->target_type]);
 }
 

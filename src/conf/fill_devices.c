@@ -167,6 +167,9 @@ fill_devices(Fill *f, GError **err G_GNUC_UNUSED)
         default_int(&panic->model, f->board->panic);
     EACH (ShmemDef, shmem, d->shmems)
         fill_shmem(shmem);
+    EACH (HostdevDef, hostdev, d->hostdevs)
+        if (hostdev->source.type == HOSTDEV_MDEV && hostdev->model == HOSTDEV_MODEL_VFIO_AP)
+            hostdev->info.address = (Address){ 0 }; /* it sits nowhere */
     if (d->pstore && !d->pstore->path)
         d->pstore->path = g_strdup_printf("%s/%s_PSTORE.raw", f->context->nvram_dir, f->def->name);
     return TRUE;
@@ -189,8 +192,12 @@ add_balloon(Fill *f)
 static void
 add_panic(Fill *f)
 {
-    if (board_has(f->board, BOARD_PANIC) && list_length(f->def->devices.panics) == 0)
-        ((PanicDef *)list_grow(&f->def->devices.panics, &panic_schema))->model = f->board->panic;
+    if (!board_has(f->board, BOARD_PANIC))
+        return;
+    EACH (PanicDef, panic, f->def->devices.panics)
+        if (panic->model == f->board->panic)
+            return;
+    ((PanicDef *)list_grow(&f->def->devices.panics, &panic_schema))->model = f->board->panic;
 }
 
 /* The chipset's watchdog does what the others do. */

@@ -214,18 +214,30 @@ fill_cells(DomainDef *def)
     fill_distances(cells);
 }
 
+/* POWER plugs memory in by 256 MiB. What is stored behind a file cannot grow, and its label comes
+ * on top. */
+static void
+align_memory(MemoryDevice *memory)
+{
+    const guint64 block = 256 * 1024; /* KiB */
+
+    if (memory->model == MEMORY_DIMM)
+        memory->size = (memory->size + block - 1) / block * block;
+    else if (memory->model == MEMORY_NVDIMM && memory->size > memory->label_size)
+        memory->size = (memory->size - memory->label_size) / block * block + memory->label_size;
+}
+
 gboolean
 fill_memory(Fill *f, GError **err G_GNUC_UNUSED)
 {
-    enum { BIG_DIMM = 256 * 1024 }; /* KiB */
     DomainDef *def = f->def;
     guint64 cells;
 
     if (def->vcpus == 0)
         def->vcpus = def->has_vcpus = 1;
-    if (board_has(f->board, BOARD_BIG_DIMMS))
-        EACH (MemoryDevice, dimm, def->devices.memories)
-            dimm->size = (dimm->size + BIG_DIMM - 1) / BIG_DIMM * BIG_DIMM;
+    if (board_has(f->board, BOARD_POWER))
+        EACH (MemoryDevice, memory, def->devices.memories)
+            align_memory(memory);
     if (def->max_memory && cells_memory(def) == 0)
         add_only_cell(def);
     fill_cells(def);
@@ -307,6 +319,8 @@ fill_host_cpu(const Fill *f, CpuDef *cpu)
         g_clear_pointer(&cpu->model, g_free); /* the host's has no name */
     if (!cpu->model)
         cpu->fallback = 0;
+    else if (cpu->mode == CPU_HOST_MODEL)
+        default_int(&cpu->fallback, CPU_FALLBACK_ALLOW);
 }
 
 static void

@@ -47,7 +47,7 @@ pci_controller(const Fill *f G_GNUC_UNUSED, gconstpointer device)
 static guint
 usb_controller(const ControllerDef *c)
 {
-    if (c->model == MODEL_NONE || c->model == MODEL_QUSB1 || c->model == MODEL_QUSB2)
+    if (!c->model || c->model == MODEL_NONE || c->model == MODEL_QUSB1 || c->model == MODEL_QUSB2)
         return 0;
     if (controller_is_ich9(c))
         return PCI_LEGACY | PCI_PART;

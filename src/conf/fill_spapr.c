@@ -27,7 +27,10 @@ controller_is_vio(gconstpointer device)
 static gboolean
 serial_is_vio(gconstpointer device)
 {
-    return ((const CharDef *)device)->target_type == SERIAL_SPAPR_VIO;
+    const CharDef *serial = device;
+
+    return serial->target_type == SERIAL_SPAPR_VIO ||
+           serial->info.address.type == ADDRESS_SPAPR_VIO;
 }
 
 static gboolean
@@ -87,7 +90,8 @@ assign(Fill *f, DeviceInfo *info, guint64 first, GError **err)
     Address *a = &info->address;
     guint64 reg = first;
 
-    if (a->type != ADDRESS_NONE && a->type != ADDRESS_SPAPR_VIO)
+    if (a->type != ADDRESS_SPAPR_VIO &&
+        (a->type != ADDRESS_NONE || !board_has(f->board, BOARD_SPAPR)))
         return TRUE;
     if (a->type == ADDRESS_SPAPR_VIO && a->spapr.reg) {
         if (!is_taken(f, a->spapr.reg, info))
@@ -117,8 +121,6 @@ mirror_console(Fill *f)
 gboolean
 fill_spapr_addresses(Fill *f, GError **err)
 {
-    if (!board_has(f->board, BOARD_SPAPR))
-        return TRUE;
     for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
         gpointer at = G_STRUCT_MEMBER(gpointer, &f->def->devices, kinds[i].list);
 

@@ -286,7 +286,7 @@ check_usb_is_there(const Fill *f, guint devices, GError **err)
 {
     const ControllerDef *c = controller_find(f->def, CONTROLLER_USB, 0);
 
-    if (devices == 0 || (c && c->model != MODEL_NONE))
+    if (devices == 0 || (c && c->model && c->model != MODEL_NONE))
         return TRUE;
     return fail(err, ERR_CONFIG_UNSUPPORTED,
                 "USB is disabled for this domain, but USB devices are present in the domain XML");

@@ -117,12 +117,12 @@ typedef struct Seeker {
 static const Seeker seekers[] = {
     SEEK(disks, DiskDef, disk_is_virtio, disk_is_virtio),
     SEEK(nets, NetDef, net_is_virtio, net_is_virtio),
+    SEEK(videos, VideoDef, video_is_virtio, video_is_virtio),
     SEEK(hostdevs, HostdevDef, hostdev_is_channel, NULL),
     SEEK(controllers, ControllerDef, controller_is_virtio, controller_is_mapped),
+    SEEK(inputs, InputDef, input_is_virtio, input_is_virtio),
     SEEK(filesystems, FsDef, filesystem_is_virtio, NULL),
-    SEEK(inputs, InputDef, input_is_virtio, NULL),
     SEEK(sounds, SoundDef, sound_is_virtio, sound_is_virtio),
-    SEEK(videos, VideoDef, video_is_virtio, video_is_virtio),
     SEEK_ONE(balloon, BalloonDef, balloon_is_virtio, balloon_is_virtio),
     SEEK(rngs, RngDef, always, always),
     SEEK_ONE(vsock, VsockDef, always, NULL),
@@ -194,8 +194,8 @@ reserve(DeviceInfo *info, const Schema *schema, gpointer device G_GNUC_UNUSED, g
     if (info->address.ccw.cssid == CCW_CSSID && info->address.ccw.ssid == 0) {
         if (bitmap_test(c->taken, devno)) {
             c->failed = TRUE;
-            fail(c->err, ERR_INTERNAL, "%s: the CCW devno '%x.%x.%04x' is in use already",
-                 schema->name, info->address.ccw.cssid, info->address.ccw.ssid, devno);
+            fail(c->err, ERR_XML, "%s: the CCW devno '%x.%x.%04x' is in use already", schema->name,
+                 info->address.ccw.cssid, info->address.ccw.ssid, devno);
         }
         bitmap_set(c->taken, devno);
     }

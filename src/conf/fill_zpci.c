@@ -44,7 +44,7 @@ number(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNU
     Numbers *n = user;
     ZpciAddress *z = &info->address.pci.zpci;
 
-    if (info->address.type != ADDRESS_PCI)
+    if (info->address.type != ADDRESS_PCI || pci_address_is_empty(&info->address.pci))
         return TRUE;
     if (!z->has_uid) {
         z->uid = take_next(n->uids, &n->next_uid);
@@ -59,8 +59,10 @@ number(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNU
     return TRUE;
 }
 
-gboolean
-fill_zpci_numbers(Fill *f, GError **err)
+/* Devices that have a seat, in the order in which seats are given out. */
+static gboolean
+number_all(Fill *f, gboolean (*each)(Fill *f, PciVisit visit, gpointer user, GError **err),
+           GError **err)
 {
     g_autoptr(GHashTable) uids = g_hash_table_new(NULL, NULL);
     g_autoptr(GHashTable) fids = g_hash_table_new(NULL, NULL);
@@ -68,5 +70,17 @@ fill_zpci_numbers(Fill *f, GError **err)
 
     if (!board_has(f->board, BOARD_ZPCI))
         return TRUE;
-    return pci_each(f, note_written, &numbers, err) && pci_each(f, number, &numbers, err);
+    return pci_each(f, note_written, &numbers, err) && each(f, number, &numbers, err);
+}
+
+gboolean
+fill_zpci_named(Fill *f, GError **err)
+{
+    return number_all(f, pci_each_named, err);
+}
+
+gboolean
+fill_zpci_numbers(Fill *f, GError **err)
+{
+    return number_all(f, pci_each, err);
 }
