@@ -163,6 +163,7 @@ args_device(Args *a, json_object *props)
     for (guint i = 0; id != NULL && i < LIST_LEN(overrides); i++)
         if (g_strcmp0(LIST_AT(QemuOverride, overrides, i)->alias, id) == 0)
             override_device(LIST_AT(QemuOverride, overrides, i), props);
+    args_put_zpci(a, id);
     args_json(a, "-device", props);
 }
 
@@ -212,6 +213,8 @@ put_end(Args *a, GError **err)
 {
     args_pair(a, "-sandbox",
               "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    if (!args_put_teardown(a, err))
+        return FALSE;
     args_pair(a, "-msg", "timestamp=on");
     return TRUE;
 }
@@ -294,6 +297,7 @@ static const struct {
     { "balloon", args_put_balloon },
     { "rngs", args_put_rngs },
     { "small devices", args_put_small },
+    { "nvram", args_put_nvram },
     { "panics", args_put_panics },
     { "shmems", args_put_shmems },
     { "vsock", args_put_vsock },

@@ -77,6 +77,16 @@ gboolean guest_is_pc(const DomainDef *def); /* i440fx or q35 */
 
 const TimerDef *args_timer(const DomainDef *def, int name); /* NULL: not in the definition */
 
+/* ---- of other machines than PCs (args_arch.c) */
+
+gboolean guest_is_pseries(const DomainDef *def);
+void args_put_zpci(Args *a, const char *alias); /* before the device it is about */
+json_object *spapr_bridge(const ControllerDef *c);
+gboolean args_put_nvram(Args *a, GError **err);
+guint64 args_memory_block(const DomainDef *def); /* KiB: memory comes by so much */
+gboolean nic_is_onboard(const DomainDef *def, const NetDef *net);
+gboolean args_put_teardown(Args *a, GError **err);
+
 /* ---- sections, by file */
 
 gboolean args_put_machine(Args *a, GError **err); /* args_machine.c */

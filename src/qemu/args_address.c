@@ -53,10 +53,15 @@ pci_props(const Args *a, json_object *o, const DeviceInfo *info, GError **err)
     const PciAddress *p = &info->address.pci;
     g_autofree char *addr = p->function != 0 ? g_strdup_printf("0x%x.0x%x", p->slot, p->function)
                                              : g_strdup_printf("0x%x", p->slot);
+    const ControllerDef *c = args_controller(a->def, CONTROLLER_PCI, p->bus);
+    g_autofree char *below = NULL;
     const char *bus;
 
     if (!controller_alias(a->def, CONTROLLER_PCI, p->bus, &bus, err))
         return FALSE;
+    /* a host bridge is one thing, its bus another */
+    if (p->bus > 0 && c->model == MODEL_PCI_ROOT)
+        bus = below = g_strconcat(bus, ".0", NULL);
     props_add(o, "s:bus", bus, "B:multifunction", p->multifunction, "s:addr", addr, "n:acpi-index",
               info->acpi_index, NULL);
     return TRUE;

@@ -242,7 +242,7 @@ args_put_monitor(Args *a, GError **err)
 static gboolean
 serial_is_onboard(const CharDef *c)
 {
-    return c->target_type == SERIAL_SYSTEM;
+    return c->target_type == SERIAL_SYSTEM || c->target_type == 0;
 }
 
 static const char *

@@ -41,8 +41,11 @@ pci_device(const ControllerDef *c)
     static const ControllerPci none;
     const ControllerPci *p = c->pci != NULL ? c->pci : &none;
     const char *driver = pci_driver(c);
-    json_object *o = driver != NULL ? props_new(driver) : NULL;
+    json_object *o;
 
+    if (c->model == MODEL_PCI_ROOT)
+        return spapr_bridge(c);
+    o = driver != NULL ? props_new(driver) : NULL;
     if (o == NULL)
         return NULL;
     if (p->has_chassis_nr)
@@ -67,7 +70,6 @@ typedef struct UsbRow {
 } UsbRow;
 
 static const UsbRow usb_rows[] = {
-    { MODEL_NONE_GIVEN, "piix3-usb-uhci" },
     { MODEL_PIIX3_UHCI, "piix3-usb-uhci" },
     { MODEL_PIIX4_UHCI, "piix4-usb-uhci" },
     { MODEL_EHCI, "usb-ehci" },
@@ -217,18 +219,19 @@ is_builtin(const Args *a, const ControllerDef *c)
 {
     switch ((ControllerType)c->type) {
     case CONTROLLER_PCI:
-        return c->model == MODEL_PCI_ROOT || c->model == MODEL_PCIE_ROOT;
+        return c->model == MODEL_PCIE_ROOT || (c->model == MODEL_PCI_ROOT && c->index == 0);
     case CONTROLLER_SATA:
         return c->index == 0 && domain_is_q35(a->def);
     case CONTROLLER_IDE:
         return c->index == 0;
     case CONTROLLER_USB:
-        return c->model == MODEL_NONE;
+        return c->model == MODEL_NONE || c->model == MODEL_NONE_GIVEN;
     case CONTROLLER_FDC:
     case CONTROLLER_ISA:
     case CONTROLLER_XENBUS:
         return TRUE;
     case CONTROLLER_SCSI:
+        return c->model == MODEL_NCR53C90;
     case CONTROLLER_VIRTIO_SERIAL:
     case CONTROLLER_CCID:
     case CONTROLLER_NVME:

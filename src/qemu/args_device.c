@@ -227,6 +227,13 @@ put_tpm(Args *a, const TpmDef *tpm, GError **err)
     g_autofree char *id = g_strconcat("tpm-", alias, NULL);
     json_object *o;
 
+    if (tpm->model == TPM_SPAPR_PROXY) {
+        o = props_new(driver);
+        props_add(o, "s:id", alias, "s:host-path",
+                  args_fd_path(a, tpm->device != NULL ? tpm->device : "/dev/tpmrm0", "TPM"), NULL);
+        args_device(a, o);
+        return TRUE;
+    }
     if (tpm->backend == PASSTHROUGH) {
         const char *path = tpm->device != NULL ? tpm->device : "/dev/tpm0";
 
@@ -237,7 +244,7 @@ put_tpm(Args *a, const TpmDef *tpm, GError **err)
             return FALSE;
         args_pairf(a, "-tpmdev", "emulator,id=%s,chardev=chrtpm", id);
     }
-    if (tpm->model == 1 && g_strcmp0(a->def->os.arch, "aarch64") == 0)
+    if (tpm->model == TPM_TIS && !emulator_has_type(a->e, "tpm-tis"))
         driver = "tpm-tis-device";
     o = props_new(driver);
     props_add(o, "s:tpmdev", id, "s:id", alias, NULL);

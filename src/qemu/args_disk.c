@@ -61,9 +61,10 @@ place_scsi(Args *a, const DiskDef *disk, json_object *o, GError **err)
     if (c == NULL || c->info.alias == NULL)
         return fail(err, ERR_INTERNAL, "disk '%s' needs scsi controller %u", disk->target,
                     d->controller);
-    bus = g_strconcat(c->info.alias, ".0", NULL);
+    /* that of the board has QEMU's name */
+    bus = g_strconcat(c->model == MODEL_NCR53C90 ? "scsi" : c->info.alias, ".0", NULL);
     props_add(o, "s:driver", disk_driver_name(disk, "scsi"), "s:bus", bus, NULL);
-    if (c->model == MODEL_LSILOGIC || c->model == MODEL_NONE_GIVEN)
+    if (c->model == MODEL_LSILOGIC || c->model == MODEL_NONE_GIVEN || c->model == MODEL_NCR53C90)
         props_add(o, "i:scsi-id", (int)d->unit, NULL);
     else
         props_add(o, "i:channel", (int)d->bus, "i:scsi-id", (int)d->target, "i:lun", (int)d->unit,

@@ -404,7 +404,7 @@ static const struct {
     { SOUND_ICH6, "intel-hda", FALSE },
     { SOUND_ICH9, "ich9-intel-hda", FALSE },
     { SOUND_USB, "usb-audio", TRUE },
-    { SOUND_VIRTIO, "virtio-sound-pci", TRUE },
+    { SOUND_VIRTIO, "virtio-sound", TRUE },
 };
 
 static void
@@ -432,7 +432,10 @@ static gboolean
 put_sound_device(Args *a, const SoundDef *sound, const char *driver, gboolean plays, GError **err)
 {
     g_autofree char *audio = audio_name(a, sound->audio_id);
-    json_object *o = props_new(driver);
+    g_autofree char *virtio = sound->model == SOUND_VIRTIO
+                                  ? virtio_driver(&sound->info, driver, VIRTIO_MODEL_DEFAULT)
+                                  : NULL;
+    json_object *o = props_new(virtio != NULL ? virtio : driver);
 
     if (sound->model == SOUND_VIRTIO)
         virtio_props(o, &sound->virtio);

@@ -80,7 +80,6 @@ put_feature_options(const Args *a, GString *s)
     put_switch(s, "i8042", f->ps2 == OFF ? OFF : 0);
     if (f->ioapic > 0 && f->ioapic < (int)G_N_ELEMENTS(irqchips))
         g_string_append_printf(s, ",kernel_irqchip=%s", irqchips[f->ioapic]);
-    put_switch(s, "ras", f->ras);
 }
 
 static void
@@ -111,6 +110,16 @@ put_arch_options(const Args *a, GString *s)
     put_word(s, "cap-sbbc", word_of(mitigations, f->sbbc));
     put_word(s, "cap-ibs", word_of(branch_mitigations, f->ibs));
     put_word(s, "aia", word_of(aia_modes, f->aia));
+    put_switch(s, "ras", f->ras);
+}
+
+/* Arm's is a part of the machine. */
+static void
+put_iommu(const Args *a, GString *s)
+{
+    for (guint i = 0; i < LIST_LEN(a->def->devices.iommus); i++)
+        if (LIST_AT(IommuDef, a->def->devices.iommus, i)->model == IOMMU_SMMUV3)
+            put_word(s, "iommu", "smmuv3");
 }
 
 static void
@@ -120,7 +129,7 @@ put_gic(const Args *a, GString *s)
     const FeaturesDef *f = a->def->features;
     int version = f != NULL ? f->gic_version : 0;
 
-    if (version > 0 && version < (int)G_N_ELEMENTS(versions))
+    if (a->e->gics->len > 0 && version > 0 && version < (int)G_N_ELEMENTS(versions))
         g_string_append_printf(s, ",gic-version=%s", versions[version]);
 }
 
@@ -165,6 +174,7 @@ args_put_machine(Args *a, GError **err)
     put_feature_options(a, s);
     put_gic(a, s);
     put_arch_options(a, s);
+    put_iommu(a, s);
     put_memory_options(a, s);
     put_firmware_options(a, s);
     put_speaker(a, s);

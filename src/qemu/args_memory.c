@@ -15,9 +15,11 @@ static const char *const numa_modes[] = { NULL, "bind", "preferred", "interleave
 
 /* QEMU's own granularity; what is less would be refused. */
 static guint64
-aligned(guint64 kib)
+aligned(const DomainDef *def, guint64 kib)
 {
-    return (kib + MIB_IN_KIB - 1) / MIB_IN_KIB * MIB_IN_KIB;
+    const guint64 block = args_memory_block(def);
+
+    return (kib + block - 1) / block * block;
 }
 
 static const GPtrArray *
@@ -34,12 +36,12 @@ initial_memory(const DomainDef *def)
     guint64 sum = 0;
 
     for (guint i = 0; i < LIST_LEN(cells); i++)
-        sum += aligned(LIST_AT(NumaCell, cells, i)->memory);
+        sum += aligned(def, LIST_AT(NumaCell, cells, i)->memory);
     if (LIST_LEN(cells) > 0)
         return sum;
     for (guint i = 0; i < LIST_LEN(devices); i++)
         sum += LIST_AT(MemoryDevice, devices, i)->size;
-    return aligned(def->memory > sum ? def->memory - sum : 0);
+    return aligned(def, def->memory > sum ? def->memory - sum : 0);
 }
 
 /* ---- huge pages */
@@ -275,7 +277,7 @@ args_put_memory(Args *a, GError **err)
 
     if (def->max_memory != 0)
         args_pairf(a, "-m", "size=%" G_GUINT64_FORMAT "k,slots=%u,maxmem=%" G_GUINT64_FORMAT "k",
-                   kib, def->max_memory_slots, aligned(def->max_memory));
+                   kib, def->max_memory_slots, aligned(def, def->max_memory));
     else
         args_pairf(a, "-m", "size=%" G_GUINT64_FORMAT "k", kib);
     if (LIST_LEN(numa_cells(def)) == 0 && ram != NULL && *ram != 0 && !put_backend(a, &b, err))
@@ -355,8 +357,7 @@ args_put_smp(Args *a, GError **err)
         g_string_append_printf(s, ",sockets=%u,cores=1,threads=1", def->vcpus);
     } else {
         g_string_append_printf(s, ",sockets=%u", t->sockets);
-        if (guest_is_x86(def))
-            g_string_append_printf(s, ",dies=%u", MAX(t->dies, 1));
+        g_string_append_printf(s, ",dies=%u", MAX(t->dies, 1));
         if (emulator_able(a->e, ABLE_SMP_CLUSTERS))
             g_string_append_printf(s, ",clusters=%u", MAX(t->clusters, 1));
         g_string_append_printf(s, ",cores=%u,threads=%u", t->cores, t->threads);
@@ -397,7 +398,7 @@ put_cell(Args *a, const NumaCell *cell, guint id, gboolean plain, GError **err)
     g_autofree char *name = g_strdup_printf("ram-node%u", id);
     g_autoptr(GString) s = g_string_new(NULL);
     Backend b = { .id = name,
-                  .kib = aligned(cell->memory),
+                  .kib = aligned(a->def, cell->memory),
                   .cell = (int)id,
                   .access = cell->access,
                   .discard = cell->discard,
@@ -507,13 +508,19 @@ args_put_numa(Args *a, GError **err)
 
 /* ---- memory devices */
 
-static const char *const device_drivers[] = { NULL, "pc-dimm", "nvdimm", "virtio-pmem-pci",
-                                              "virtio-mem-pci" };
+static const struct {
+    const char *name;
+    gboolean virtio;
+} device_drivers[] = {
+    { NULL }, { "pc-dimm" }, { "nvdimm" }, { "virtio-pmem", TRUE }, { "virtio-mem", TRUE }
+};
 
 static gboolean
 put_memory_device(Args *a, const MemoryDevice *m, GError **err)
 {
     g_autofree char *id = g_strconcat("mem", m->info.alias, NULL);
+    g_autofree char *virtio = NULL;
+    char uuid[UUID_TEXT_LEN] = "";
     json_object *o;
     Backend b = { .id = id,
                   .kib = m->size,
@@ -528,16 +535,23 @@ put_memory_device(Args *a, const MemoryDevice *m, GError **err)
 
     if (m->source_nodes != NULL)
         b.mode = 1;
-    b.kib = (b.kib + MODULE_KIB - 1) / MODULE_KIB * MODULE_KIB;
+    /* POWER's are in whole blocks already, with their labels on top */
+    if (!guest_is_pseries(a->def))
+        b.kib = (b.kib + MODULE_KIB - 1) / MODULE_KIB * MODULE_KIB;
     if (m->model >= MEMORY_SGX_EPC)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "memory device model '%s' is not supported",
                     "sgx-epc");
     if (!put_backend(a, &b, err))
         return FALSE;
-    o = props_new(device_drivers[m->model]);
+    if (device_drivers[m->model].virtio)
+        virtio = virtio_driver(&m->info, device_drivers[m->model].name, VIRTIO_MODEL_DEFAULT);
+    o = props_new(virtio != NULL ? virtio : device_drivers[m->model].name);
     if (m->has_node)
         props_add(o, "i:node", (int)m->node, NULL);
-    props_add(o, "u:label-size", m->label_size << 10, "u:block-size", m->block << 10, NULL);
+    if (guest_is_pseries(a->def) && !uuid_is_zero(m->uuid))
+        uuid_format(m->uuid, uuid);
+    props_add(o, "u:label-size", m->label_size << 10, "s:uuid", *uuid ? uuid : NULL, "u:block-size",
+              m->block << 10, NULL);
     if (m->has_requested)
         props_add(o, "U:requested-size", m->requested << 10, NULL);
     if (m->readonly)

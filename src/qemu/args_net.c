@@ -207,6 +207,14 @@ virtio_net_props(Args *a, json_object *o, const Nic *nic)
         props_add(o, "b:failover", TRUE, NULL);
 }
 
+/* Not a device of its own: the board's, found by its model. */
+static void
+put_onboard_nic(Args *a, const Nic *nic, const char *mac)
+{
+    args_pairf(a, "-net", "nic,macaddr=%s,netdev=%s,model=%s,id=%s", mac, nic->id, nic->net->model,
+               nic->info.alias);
+}
+
 static gboolean
 put_nic_device(Args *a, const Nic *nic, GError **err)
 {
@@ -217,10 +225,13 @@ put_nic_device(Args *a, const Nic *nic, GError **err)
     g_autofree char *mac = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", net->mac[0],
                                            net->mac[1], net->mac[2], net->mac[3], net->mac[4],
                                            net->mac[5]);
-    json_object *o = props_new(virtio != NULL       ? virtio
-                               : net->model != NULL ? net->model
-                                                    : "rtl8139");
+    json_object *o;
 
+    if (nic_is_onboard(a->def, net)) {
+        put_onboard_nic(a, nic, mac);
+        return TRUE;
+    }
+    o = props_new(virtio != NULL ? virtio : net->model != NULL ? net->model : "rtl8139");
     if (virtio != NULL && !args_is_native(a))
         virtio_net_props(a, o, nic);
     props_add(o, "s:netdev", nic->id, "s:id", nic->info.alias, "s:mac", mac, "n:bootindex",
