@@ -6,6 +6,7 @@ enum { UID_FIRST = 1, UID_LAST = 0xffff };
 typedef struct Numbers {
     GHashTable *uids, *fids;
     guint32 next_uid, next_fid;
+    gboolean only_partial; /* those of which one number is written */
 } Numbers;
 
 static gboolean
@@ -44,7 +45,9 @@ number(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNU
     Numbers *n = user;
     ZpciAddress *z = &info->address.pci.zpci;
 
-    if (info->address.type != ADDRESS_PCI || pci_address_is_empty(&info->address.pci))
+    if (info->address.type != ADDRESS_PCI)
+        return TRUE;
+    if (n->only_partial ? z->has_uid == z->has_fid : pci_address_is_empty(&info->address.pci))
         return TRUE;
     if (!z->has_uid) {
         z->uid = take_next(n->uids, &n->next_uid);
@@ -59,18 +62,21 @@ number(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNU
     return TRUE;
 }
 
-/* Devices that have a seat, in the order in which seats are given out. */
+/* Those of whom half is known first; then devices that have a seat. */
 static gboolean
 number_all(Fill *f, gboolean (*each)(Fill *f, PciVisit visit, gpointer user, GError **err),
            GError **err)
 {
     g_autoptr(GHashTable) uids = g_hash_table_new(NULL, NULL);
     g_autoptr(GHashTable) fids = g_hash_table_new(NULL, NULL);
-    Numbers numbers = { uids, fids, UID_FIRST, 0 };
+    Numbers numbers = { uids, fids, UID_FIRST, 0, TRUE };
 
     if (!board_has(f->board, BOARD_ZPCI))
         return TRUE;
-    return pci_each(f, note_written, &numbers, err) && each(f, number, &numbers, err);
+    if (!pci_each(f, note_written, &numbers, err) || !each(f, number, &numbers, err))
+        return FALSE;
+    numbers.only_partial = FALSE;
+    return each(f, number, &numbers, err);
 }
 
 gboolean

@@ -279,6 +279,7 @@ static const struct {
     { "iommus", args_put_iommus },
     { "memory devices", args_put_memory_devices },
     { "controllers", args_put_controllers },
+    { "virtio memory", args_put_virtio_memory },
     { "hubs", args_put_hubs },
     { "disks", args_put_disks },
     { "filesystems", args_put_filesystems },

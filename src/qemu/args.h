@@ -80,6 +80,8 @@ const TimerDef *args_timer(const DomainDef *def, int name); /* NULL: not in the 
 /* ---- of other machines than PCs (args_arch.c) */
 
 gboolean guest_is_pseries(const DomainDef *def);
+gboolean guest_chooses_acpi(const DomainDef *def);
+const char *args_root_bus(const DomainDef *def, const ControllerDef *root);
 void args_put_zpci(Args *a, const char *alias); /* before the device it is about */
 json_object *spapr_bridge(const ControllerDef *c);
 gboolean args_put_nvram(Args *a, GError **err);
@@ -100,8 +102,9 @@ gboolean args_put_memory(Args *a, GError **err); /* args_memory.c */
 gboolean args_put_smp(Args *a, GError **err);
 gboolean args_put_numa(Args *a, GError **err);
 gboolean args_put_memory_devices(Args *a, GError **err);
-gboolean args_put_controllers(Args *a, GError **err); /* args_controller.c */
-gboolean args_put_firmware(Args *a, GError **err);    /* args_disk.c */
+gboolean args_put_virtio_memory(Args *a, GError **err); /* once there are buses */
+gboolean args_put_controllers(Args *a, GError **err);   /* args_controller.c */
+gboolean args_put_firmware(Args *a, GError **err);      /* args_disk.c */
 gboolean args_put_disks(Args *a, GError **err);
 gboolean args_put_nets(Args *a, GError **err);    /* args_net.c */
 gboolean args_put_serials(Args *a, GError **err); /* args_char.c */

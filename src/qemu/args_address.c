@@ -36,7 +36,7 @@ controller_alias(const DomainDef *def, int type, guint32 index, const char **ret
     const ControllerDef *c = args_controller(def, type, index);
 
     if (c != NULL && type == CONTROLLER_PCI && index == 0) {
-        *ret_alias = c->model == MODEL_PCIE_ROOT ? "pcie.0" : "pci.0";
+        *ret_alias = args_root_bus(def, c);
         return TRUE;
     }
     if (c == NULL || c->info.alias == NULL)

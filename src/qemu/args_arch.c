@@ -17,6 +17,39 @@ guest_is_arm(const DomainDef *def)
     return g_str_has_prefix(arch, "aarch64") || g_str_has_prefix(arch, "armv");
 }
 
+/* ---- words that differ */
+
+static gboolean
+is_among(const char *word, const char *const *words)
+{
+    while (*words != NULL && g_strcmp0(word, *words) != 0)
+        words++;
+    return *words != NULL;
+}
+
+/* How QEMU calls the bus of the first PCI root. */
+const char *
+args_root_bus(const DomainDef *def, const ControllerDef *root)
+{
+    static const char *const numbered[] = { "x86_64",  "i686",  "ppc", "ppc64",
+                                            "ppc64le", "s390x", NULL };
+
+    if (root->model == MODEL_PCIE_ROOT)
+        return "pcie.0";
+    return is_among(def->os.arch, numbered) ? "pci.0" : "pci";
+}
+
+/* Machines that have ACPI tables or leave them out. */
+gboolean
+guest_chooses_acpi(const DomainDef *def)
+{
+    static const char *const with_virt[] = { "aarch64", "armv7l",      "armv6l", "riscv64",
+                                             "riscv32", "loongarch64", NULL };
+
+    return guest_is_x86(def) ||
+           (g_str_has_prefix(def->os.machine, "virt") && is_among(def->os.arch, with_virt));
+}
+
 /* ---- zPCI: a device beside each PCI device */
 
 typedef struct ZpciSearch {

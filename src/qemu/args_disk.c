@@ -249,7 +249,8 @@ put_disk_device(Args *a, const DiskDef *disk, const char *node, guint bootindex,
     if (disk->shareable)
         props_add(o, "b:share-rw", TRUE, NULL);
     props_add(o, disk->source.type == SOURCE_VHOST_USER ? "s:chardev" : "s:drive", node, "s:id",
-              disk->info.alias, "n:bootindex", disk->bus == DISK_BUS_FDC ? 0 : bootindex, NULL);
+              disk->info.alias, "n:bootindex", disk->bus == DISK_BUS_FDC ? 0 : bootindex,
+              "s:loadparm", disk->info.loadparm, NULL);
     geometry_props(disk, o);
     identity_props(disk, o);
     if (disk->bus == DISK_BUS_USB || disk->removable != 0)

@@ -182,7 +182,7 @@ args_put_machine(Args *a, GError **err)
         put_switch(s, "hpet", hpet->present == YES ? ON : OFF);
     if (a->def->launch_security != NULL)
         g_string_append(s, ",confidential-guest-support=lsec0");
-    if (guest_is_x86(a->def) || g_str_has_prefix(a->def->os.machine, "virt"))
+    if (guest_chooses_acpi(a->def))
         put_switch(s, "acpi", acpi ? ON : OFF);
     args_pair(a, "-machine", s->str);
     return put_accel(a, err);

@@ -235,7 +235,7 @@ put_nic_device(Args *a, const Nic *nic, GError **err)
     if (virtio != NULL && !args_is_native(a))
         virtio_net_props(a, o, nic);
     props_add(o, "s:netdev", nic->id, "s:id", nic->info.alias, "s:mac", mac, "n:bootindex",
-              boot_index(a, &nic->info, BOOT_NETWORK), NULL);
+              boot_index(a, &nic->info, BOOT_NETWORK), "s:loadparm", nic->info.loadparm, NULL);
     if (!address_props(a, o, &nic->info, err)) {
         json_object_put(o);
         return FALSE;
