@@ -117,8 +117,8 @@ typedef struct Seeker {
 static const Seeker seekers[] = {
     SEEK(disks, DiskDef, disk_is_virtio, disk_is_virtio),
     SEEK(nets, NetDef, net_is_virtio, net_is_virtio),
-    SEEK(videos, VideoDef, video_is_virtio, video_is_virtio),
     SEEK(hostdevs, HostdevDef, hostdev_is_channel, NULL),
+    SEEK(videos, VideoDef, video_is_virtio, video_is_virtio),
     SEEK(controllers, ControllerDef, controller_is_virtio, controller_is_mapped),
     SEEK(inputs, InputDef, input_is_virtio, input_is_virtio),
     SEEK(filesystems, FsDef, filesystem_is_virtio, NULL),

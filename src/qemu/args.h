@@ -102,9 +102,8 @@ gboolean args_put_memory(Args *a, GError **err); /* args_memory.c */
 gboolean args_put_smp(Args *a, GError **err);
 gboolean args_put_numa(Args *a, GError **err);
 gboolean args_put_memory_devices(Args *a, GError **err);
-gboolean args_put_virtio_memory(Args *a, GError **err); /* once there are buses */
-gboolean args_put_controllers(Args *a, GError **err);   /* args_controller.c */
-gboolean args_put_firmware(Args *a, GError **err);      /* args_disk.c */
+gboolean args_put_controllers(Args *a, GError **err); /* args_controller.c */
+gboolean args_put_firmware(Args *a, GError **err);    /* args_disk.c */
 gboolean args_put_disks(Args *a, GError **err);
 gboolean args_put_nets(Args *a, GError **err);    /* args_net.c */
 gboolean args_put_serials(Args *a, GError **err); /* args_char.c */

@@ -113,6 +113,23 @@ put_arch_options(const Args *a, GString *s)
     put_switch(s, "ras", f->ras);
 }
 
+static gboolean
+put_keywrap(const Args *a, GString *s, GError **err)
+{
+    static const char *const options[] = { NULL, "aes-key-wrap", "dea-key-wrap" };
+    const GPtrArray *list = a->def->keywrap;
+
+    if (LIST_LEN(list) > 0 && g_strcmp0(a->def->os.arch, "s390x") != 0)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "keywrap: architecture '%s' does not have it",
+                    a->def->os.arch);
+    for (guint i = 0; i < LIST_LEN(list); i++) {
+        const KeywrapCipher *c = LIST_AT(KeywrapCipher, list, i);
+
+        put_switch(s, options[CLAMP(c->name, 0, 2)], c->state);
+    }
+    return TRUE;
+}
+
 /* Arm's is a part of the machine. */
 static void
 put_iommu(const Args *a, GString *s)
@@ -171,6 +188,8 @@ args_put_machine(Args *a, GError **err)
     gboolean acpi = a->def->features != NULL && a->def->features->acpi;
 
     g_string_append(s, ",usb=off");
+    if (!put_keywrap(a, s, err))
+        return FALSE;
     put_feature_options(a, s);
     put_gic(a, s);
     put_arch_options(a, s);

@@ -568,29 +568,13 @@ put_memory_device(Args *a, const MemoryDevice *m, GError **err)
     return TRUE;
 }
 
-static gboolean
-put_memory_kind(Args *a, gboolean virtio, GError **err)
-{
-    const GPtrArray *list = a->def->devices.memories;
-
-    for (guint i = 0; i < LIST_LEN(list); i++) {
-        const MemoryDevice *m = LIST_AT(MemoryDevice, list, i);
-        gboolean is_virtio = m->model == MEMORY_VIRTIO_MEM || m->model == MEMORY_VIRTIO_PMEM;
-
-        if (is_virtio == virtio && !put_memory_device(a, m, err))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 gboolean
 args_put_memory_devices(Args *a, GError **err)
 {
-    return put_memory_kind(a, FALSE, err);
-}
+    const GPtrArray *list = a->def->devices.memories;
 
-gboolean
-args_put_virtio_memory(Args *a, GError **err)
-{
-    return put_memory_kind(a, TRUE, err);
+    for (guint i = 0; i < LIST_LEN(list); i++)
+        if (!put_memory_device(a, LIST_AT(MemoryDevice, list, i), err))
+            return FALSE;
+    return TRUE;
 }

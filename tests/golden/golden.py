@@ -17,7 +17,8 @@ PAGES = {"reference": TOP / "docs/domain-reference.md", "rng": TOP / "docs/domai
 
 class Answerer:
     def __init__(self, program):
-        self.p = subprocess.Popen([program, HERE / "caps/qemu-10.0-x86_64.json"],
+        caps = sorted((HERE / "caps").glob("*.json"), reverse=True)  # x86_64 first
+        self.p = subprocess.Popen([program, *caps],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, kind, xml):

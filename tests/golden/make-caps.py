@@ -6,6 +6,7 @@
 The snapshots in caps/ let the golden tests run where no QEMU is installed.
 """
 import json
+import re
 import subprocess
 import sys
 
@@ -37,6 +38,15 @@ class Qmp:
         self.p.wait()
 
 
+# QEMU's words for what the world calls otherwise; those of src/qemu/probe_read.c.
+ARCHES = {"i386": "i686", "arm": "armv7l"}
+
+
+def model_name(target, name):
+    power = target == "ppc64" and re.fullmatch(r"power[0-9]+", name)
+    return name.upper() if power else name
+
+
 def main():
     path = sys.argv[1]
     q = Qmp(path, "-machine", "none")
@@ -45,19 +55,22 @@ def main():
     version = v["major"] * 1000000 + v["minor"] * 1000 + v["micro"]
     devices = sorted(t["name"] for t in q("qom-list-types", implements="device", abstract=False))
     usable_devices = [d for d in devices if q("device-list-properties", typename=d) is not None]
+    definitions = q("query-cpu-definitions") or []
+    # a type may go by several names: the first is the machine's model
+    names = {}
+    for m in definitions:
+        names.setdefault(m["typename"], model_name(target, m["name"]))
     machines = []
     for m in q("query-machines"):
-        suffix = f"-{target}-cpu"
-        cpu = m.get("default-cpu-type", "")
         machines.append({"name": m["name"], "alias": m.get("alias"),
-                         "default-cpu": cpu[:-len(suffix)] if cpu.endswith(suffix) else cpu or None,
+                         "default-cpu": names.get(m.get("default-cpu-type")),
                          "max-cpus": m["cpu-max"], "default": int(m.get("is-default", False)),
                          "hotplug-cpus": int(m["hotpluggable-cpus"]),
                          "deprecated": int(m["deprecated"]),
                          "numa-mem": int(m["numa-mem-supported"]), "acpi": int(m.get("acpi", False))})
-    models = [{"name": m["name"], "usable": 0 if "unavailable-features" not in m
+    models = [{"name": model_name(target, m["name"]), "usable": 0 if "unavailable-features" not in m
                else 2 if m["unavailable-features"] else 1, "deprecated": int(m["deprecated"])}
-              for m in q("query-cpu-definitions")]
+              for m in definitions]
     # The words are those of src/qemu/confcaps.c.
     schema = q("query-qmp-schema")
     commands = {e["name"] for e in schema if e["meta-type"] == "command"}
@@ -69,13 +82,14 @@ def main():
     features += ["spice"] if q("query-command-line-options", option="spice") else []
     features += [w for w in ("sdl", "egl-headless", "dbus") if w in displays]
     features += ["tpm-" + t for t in q("query-tpm-types") or []]
+    features += [f"gic-{g['version']}" for g in q("query-gic-capabilities") or [] if g["emulated"]]
     for spec in PROPERTIES:
         device, name = spec.split(".")
         if any(p["name"] == name for p in q("device-list-properties", typename=device) or []):
             features.append(spec)
     q.close()
-    json.dump({"path": path, "arch": {"i386": "i686"}.get(target, target), "version": version,
-               "kvm": 1, "tcg": 1, "devices": usable_devices, "features": sorted(set(features)),
+    json.dump({"path": path, "arch": ARCHES.get(target, target), "version": version,
+               "kvm": int(target in ("x86_64", "i386")), "tcg": 1, "devices": usable_devices, "features": sorted(set(features)),
                "machines": machines, "cpu-models": models}, sys.stdout, indent=0)
 
 
