@@ -111,12 +111,6 @@ is_among(const char *words, const char *word)
     return FALSE;
 }
 
-const char *
-arch_machine(const char *arch)
-{
-    return is_among(ARM " " RISCV " loongarch64", arch) ? "virt" : NULL;
-}
-
 const Board *
 board_of(const DomainDef *def)
 {

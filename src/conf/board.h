@@ -39,14 +39,10 @@ typedef struct Board {
     guint flags;              /* BoardFlags */
 } Board;
 
-/* The machine that is meant where none is named; NULL: QEMU knows. */
-const char *arch_machine(const char *arch);
 /* The machine's row; never NULL. */
 const Board *board_of(const DomainDef *def);
 
 gboolean arch_is_known(const char *arch);
-/* Whether an emulator of one architecture runs guests of the other. */
-gboolean arch_runs(const char *emulator, const char *guest);
 
 static inline gboolean
 board_has(const Board *board, BoardFlags flag)

@@ -128,8 +128,9 @@ void device_done(Device *device);
 char *device_format(const Device *device, guint flags);
 
 /* The definition with one device more, less, or changed: filled and, but for what is left after a
- * detach, checked; NULL and an error when that cannot be. attach and update take device->def. A device is found by what identifies its kind
- * (a disk's target, an interface's MAC address ...), and by its address where that is given. */
+ * detach, checked; NULL and an error when that cannot be. attach and update take device->def. A
+ * device is found by what identifies its kind (a disk's target, an interface's MAC address ...),
+ * and by its address where that is given. */
 DomainDef *domain_attach(const DomainDef *def, Device *device, const ConfContext *context,
                          GError **err);
 DomainDef *domain_detach(const DomainDef *def, const Device *device, const ConfContext *context,
@@ -144,6 +145,8 @@ DomainDef *domain_update(const DomainDef *def, Device *device, const ConfContext
 /* Where the disk's bytes come from, for messages: path, network name or target. Borrowed. */
 const char *disk_source_name(const DiskDef *disk);
 gboolean disk_is_empty(const DiskDef *disk); /* no source at all: an open tray */
+/* Whether an emulator of one architecture runs guests of the other. */
+gboolean arch_runs(const char *emulator, const char *guest);
 gboolean domain_is_q35(const DomainDef *def);
 gboolean domain_is_i440fx(const DomainDef *def);
 /* Every DeviceInfo of the domain in the order of the dump; visit returns FALSE to stop. schema and

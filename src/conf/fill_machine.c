@@ -44,25 +44,12 @@ fill_identity(DomainDef *def)
     }
 }
 
-/* Where not even QEMU has one that is usual it is the first of its list. */
-static const MachineCaps *
-default_machine(const Fill *f)
-{
-    const char *arch = f->def->os.arch ? f->def->os.arch : f->caps->arch;
-    const char *usual = arch_machine(arch);
-    const MachineCaps *m = usual ? caps_machine(f->caps, usual) : NULL;
-
-    if (!m)
-        m = caps_default_machine(f->caps);
-    return m ? m : list_item(f->caps->machines, 0);
-}
-
 gboolean
 fill_machine(Fill *f, GError **err)
 {
     DomainDef *def = f->def;
     const MachineCaps *m = def->os.machine ? caps_machine(f->caps, def->os.machine)
-                                           : default_machine(f);
+                                           : caps_default_machine(f->caps);
 
     if (!m)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support machine type '%s'",

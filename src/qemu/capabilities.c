@@ -10,7 +10,8 @@ typedef struct Gather {
     VmText done;
     gpointer user;
     guint next;
-    GPtrArray *emulators; /* const Emulator */
+    GArray *guests; /* of Guest */
+    Guest asked;    /* whose emulator is being found */
 } Gather;
 
 static void gather_next(Gather *g);
@@ -20,21 +21,12 @@ on_gathered(const Emulator *e, const GError *err, gpointer user)
 {
     Gather *g = user;
 
+    g->asked.emulator = e;
     if (e != NULL)
-        g_ptr_array_add(g->emulators, (gpointer)e);
+        g_array_append_val(g->guests, g->asked);
     else
         log_warning("%s", err->message);
     gather_next(g);
-}
-
-/* Two names of one binary (ppc64le) are one guest, under the name that QEMU gives itself. */
-static gboolean
-is_listed(const Gather *g, const char *path)
-{
-    for (guint i = 0; i < g->emulators->len; i++)
-        if (g_str_equal(((const Emulator *)g->emulators->pdata[i])->path, path))
-            return TRUE;
-    return FALSE;
 }
 
 static void
@@ -47,14 +39,15 @@ gather_next(Gather *g)
         const char *arch = emulator_arch(g->next++, &bits);
         g_autofree char *path = emulator_binary(arch, NULL);
 
-        if (path != NULL && !is_listed(g, path)) {
+        if (path != NULL) {
+            g->asked = (Guest){ arch, bits, NULL };
             emulator_get(path, on_gathered, g);
             return;
         }
     }
-    text = hostcaps_format(g->emulators);
+    text = hostcaps_format(g->guests);
     g->done(text, NULL, g->user);
-    g_ptr_array_unref(g->emulators);
+    g_array_unref(g->guests);
     g_free(g);
 }
 
@@ -65,7 +58,7 @@ qemu_capabilities(VmText done, gpointer user)
 
     g->done = done;
     g->user = user;
-    g->emulators = g_ptr_array_new();
+    g->guests = g_array_new(FALSE, FALSE, sizeof(Guest));
     gather_next(g);
 }
 
@@ -107,7 +100,7 @@ domcaps_target(const Emulator *e, const char *arch, const char *machine, const c
 {
     const Machine *m = machine != NULL ? emulator_machine(e, machine) : emulator_default_machine(e);
 
-    if (arch != NULL && g_strcmp0(arch, e->arch) != 0)
+    if (arch != NULL && !arch_runs(e->arch, arch))
         return fail(err, ERR_INVALID_ARG,
                     "architecture from emulator '%s' doesn't match given architecture '%s'",
                     e->arch, arch);
@@ -128,7 +121,7 @@ domain_answer(const DomainQuestion *q, const Emulator *e, GError **err)
 
     if (!domcaps_target(e, q->arch, q->machine, q->virttype, &m, &kvm, err))
         return NULL;
-    return domcaps_format(e, m, kvm);
+    return domcaps_format(e, q->arch != NULL ? q->arch : e->arch, m, kvm);
 }
 
 static void

@@ -56,19 +56,34 @@ typedef struct Arch {
     guint bits;
 } Arch;
 
+/* In the order in which clients are told of them. */
 static const Arch arches[] = {
-    { "aarch64", "aarch64", 64 },   { "alpha", "alpha", 64 },
-    { "armv6l", "arm", 32 },        { "armv7l", "arm", 32 },
-    { "i686", "i386", 32 },         { "loongarch64", "loongarch64", 64 },
-    { "m68k", "m68k", 32 },         { "microblaze", "microblaze", 32 },
-    { "mips", "mips", 32 },         { "mips64", "mips64", 64 },
-    { "mips64el", "mips64el", 64 }, { "mipsel", "mipsel", 32 },
-    { "ppc", "ppc", 32 },           { "ppc64", "ppc64", 64 },
-    { "ppc64le", "ppc64", 64 },     { "riscv32", "riscv32", 32 },
-    { "riscv64", "riscv64", 64 },   { "s390x", "s390x", 64 },
-    { "sh4", "sh4", 32 },           { "sparc", "sparc", 32 },
-    { "sparc64", "sparc64", 64 },   { "x86_64", "x86_64", 64 },
+    { "alpha", "alpha", 64 },
+    { "armv6l", "arm", 32 },
+    { "armv7l", "arm", 32 },
+    { "aarch64", "aarch64", 64 },
+    { "i686", "i386", 32 },
+    { "loongarch64", "loongarch64", 64 },
+    { "m68k", "m68k", 32 },
+    { "microblaze", "microblaze", 32 },
+    { "microblazeel", "microblazeel", 32 },
+    { "mips", "mips", 32 },
+    { "mipsel", "mipsel", 32 },
+    { "mips64", "mips64", 64 },
+    { "mips64el", "mips64el", 64 },
+    { "ppc", "ppc", 32 },
+    { "ppc64", "ppc64", 64 },
+    { "ppc64le", "ppc64le", 64 },
+    { "riscv32", "riscv32", 32 },
+    { "riscv64", "riscv64", 64 },
+    { "s390x", "s390x", 64 },
+    { "sh4", "sh4", 32 },
+    { "sh4eb", "sh4eb", 32 },
+    { "sparc", "sparc", 32 },
+    { "sparc64", "sparc64", 64 },
+    { "x86_64", "x86_64", 64 },
     { "xtensa", "xtensa", 32 },
+    { "xtensaeb", "xtensaeb", 32 },
 };
 
 static const Arch *

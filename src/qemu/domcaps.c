@@ -423,7 +423,7 @@ put_os(XmlOut *x, const Subject *s)
 }
 
 char *
-domcaps_format(const Emulator *e, const Machine *machine, gboolean kvm)
+domcaps_format(const Emulator *e, const char *arch, const Machine *machine, gboolean kvm)
 {
     XmlOut x = { g_string_new(NULL), 0 };
     Subject s = { e, machine, kvm ? ACCEL_KVM : ACCEL_TCG };
@@ -432,7 +432,7 @@ domcaps_format(const Emulator *e, const Machine *machine, gboolean kvm)
     xml_text(&x, "path", e->path, NULL);
     xml_text(&x, "domain", kvm ? "kvm" : "qemu", NULL);
     xml_text(&x, "machine", machine->name, NULL);
-    xml_text(&x, "arch", e->arch, NULL);
+    xml_text(&x, "arch", arch, NULL);
     xml_leaf(&x, "vcpu", "max", xml_number(machine->max_cpus), NULL);
     xml_leaf(&x, "iothreads", "supported", emulator_has_type(e, "iothread") ? "yes" : "no", NULL);
     put_os(&x, &s);

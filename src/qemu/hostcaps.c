@@ -479,19 +479,19 @@ put_machines(XmlOut *x, const Emulator *e)
 }
 
 static void
-put_guest_features(XmlOut *x, const Emulator *e)
+put_guest_features(XmlOut *x, const char *arch)
 {
-    gboolean x86 = g_str_equal(e->arch, "x86_64") || g_str_equal(e->arch, "i686");
+    gboolean x86 = g_str_equal(arch, "x86_64") || g_str_equal(arch, "i686");
 
     xml_open(x, "features", NULL);
-    if (g_str_equal(e->arch, "i686")) {
+    if (g_str_equal(arch, "i686")) {
         xml_leaf(x, "pae", NULL);
         xml_leaf(x, "nonpae", NULL);
     }
-    if (x86) {
+    if (x86 || g_str_equal(arch, "aarch64"))
         xml_leaf(x, "acpi", "default", "on", "toggle", "yes", NULL);
+    if (x86)
         xml_leaf(x, "apic", "default", "on", "toggle", "no", NULL);
-    }
     xml_leaf(x, "cpuselection", NULL);
     xml_leaf(x, "deviceboot", NULL);
     xml_leaf(x, "disksnapshot", "default", "on", "toggle", "no", NULL);
@@ -499,53 +499,44 @@ put_guest_features(XmlOut *x, const Emulator *e)
     xml_close(x, "features");
 }
 
-static guint
-arch_bits(const char *arch)
-{
-    guint bits = 0;
-
-    for (guint i = 0; i < emulator_arches(); i++)
-        if (g_str_equal(emulator_arch(i, &bits), arch))
-            return bits;
-    return 64;
-}
-
 static void
-put_guest(XmlOut *x, const Emulator *e)
+put_guest(XmlOut *x, const Guest *guest)
 {
+    const Emulator *e = guest->emulator;
+
     xml_open(x, "guest", NULL);
     xml_text(x, "os_type", "hvm", NULL);
-    xml_open(x, "arch", "name", e->arch, NULL);
-    xml_text(x, "wordsize", xml_number(arch_bits(e->arch)), NULL);
+    xml_open(x, "arch", "name", guest->arch, NULL);
+    xml_text(x, "wordsize", xml_number(guest->bits), NULL);
     xml_text(x, "emulator", e->path, NULL);
     put_machines(x, e);
     xml_leaf(x, "domain", "type", "qemu", NULL);
     if (e->kvm)
         xml_leaf(x, "domain", "type", "kvm", NULL);
     xml_close(x, "arch");
-    put_guest_features(x, e);
+    put_guest_features(x, guest->arch);
     xml_close(x, "guest");
     xml_blank(x);
 }
 
 char *
-hostcaps_format(const GPtrArray *emulators)
+hostcaps_format(const GArray *guests)
 {
     XmlOut x = { g_string_new(NULL), 0 };
     const Emulator *native = NULL;
 
-    for (guint i = 0; i < emulators->len; i++) {
-        const Emulator *e = emulators->pdata[i];
+    for (guint i = 0; i < guests->len; i++) {
+        const Guest *guest = &g_array_index(guests, Guest, i);
 
-        if (g_strcmp0(e->arch, emulator_host_arch()) == 0)
-            native = e;
+        if (g_strcmp0(guest->arch, emulator_host_arch()) == 0)
+            native = guest->emulator;
     }
     xml_open(&x, "capabilities", NULL);
     xml_blank(&x);
     put_host(&x, native);
     xml_blank(&x);
-    for (guint i = 0; i < emulators->len; i++)
-        put_guest(&x, emulators->pdata[i]);
+    for (guint i = 0; i < guests->len; i++)
+        put_guest(&x, &g_array_index(guests, Guest, i));
     xml_close(&x, "capabilities");
     return g_string_free(x.text, FALSE);
 }

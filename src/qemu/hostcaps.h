@@ -3,9 +3,15 @@
 
 #include "emulator.h"
 
-/* emulators: GPtrArray of const Emulator, one for each guest architecture, in order. */
-char *hostcaps_format(const GPtrArray *emulators);
-char *domcaps_format(const Emulator *e, const Machine *machine, gboolean kvm);
+/* A guest that this host can run. One emulator may be that of several. */
+typedef struct Guest {
+    const char *arch;
+    guint bits;
+    const Emulator *emulator;
+} Guest;
+
+char *hostcaps_format(const GArray *guests); /* of Guest, in the order of the document */
+char *domcaps_format(const Emulator *e, const char *arch, const Machine *machine, gboolean kvm);
 
 /* Which machine and accelerator a question means; each of the three strings may be NULL. */
 gboolean domcaps_target(const Emulator *e, const char *arch, const char *machine,

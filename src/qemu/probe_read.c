@@ -365,9 +365,36 @@ model_order(gconstpointer a, gconstpointer b)
     return strcmp(((const CpuModel *)a)->name, ((const CpuModel *)b)->name);
 }
 
+/* The machine that is meant where none is named: of some architectures it is not QEMU's choice;
+ * where QEMU has none either it is the first of its list. */
+static void
+choose_default(Emulator *e)
+{
+    static const char *const virt[] = { "aarch64", "armv7l", "riscv64", "riscv32", "loongarch64" };
+    const Machine *usual = NULL;
+    Machine chosen;
+    guint at;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(virt); i++)
+        if (g_strcmp0(e->arch, virt[i]) == 0)
+            usual = emulator_machine(e, "virt");
+    if (usual == NULL && e->machines->len > 0)
+        usual = &g_array_index(e->machines, Machine, 0);
+    if (usual == NULL)
+        return;
+    for (guint i = 0; i < e->machines->len; i++)
+        g_array_index(e->machines, Machine, i).is_default = FALSE;
+    at = (guint)(usual - &g_array_index(e->machines, Machine, 0));
+    chosen = *usual;
+    chosen.is_default = TRUE;
+    g_array_remove_index(e->machines, at);
+    g_array_prepend_val(e->machines, chosen);
+}
+
 void
 read_finish(Emulator *e)
 {
+    choose_default(e);
     /* What this host has and no model, or what TCG leaves off, nobody has told yet. */
     for (guint i = 0; i < cpuid_features(); i++)
         feature_add(e, cpuid_feature(i));

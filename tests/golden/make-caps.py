@@ -42,6 +42,10 @@ class Qmp:
 ARCHES = {"i386": "i686", "arm": "armv7l"}
 
 
+# Where "virt" is the machine that is meant when none is named.
+VIRT = ("aarch64", "arm", "riscv64", "riscv32", "loongarch64")
+
+
 def model_name(target, name):
     power = target == "ppc64" and re.fullmatch(r"power[0-9]+", name)
     return name.upper() if power else name
@@ -68,6 +72,9 @@ def main():
                          "hotplug-cpus": int(m["hotpluggable-cpus"]),
                          "deprecated": int(m["deprecated"]),
                          "numa-mem": int(m["numa-mem-supported"]), "acpi": int(m.get("acpi", False))})
+    if target in VIRT:
+        for m in machines:
+            m["default"] = int(m["alias"] == "virt" or m["name"] == "virt")
     models = [{"name": model_name(target, m["name"]), "usable": 0 if "unavailable-features" not in m
                else 2 if m["unavailable-features"] else 1, "deprecated": int(m["deprecated"])}
               for m in definitions]

@@ -53,7 +53,7 @@ test_cache(void **state)
     g_autofree char *folder = g_dir_make_tmp("emulator-XXXXXX", NULL);
     g_autofree char *file = g_build_filename(folder, "x.json", NULL);
     const Machine *m = emulator_default_machine(e);
-    g_autofree char *before = domcaps_format(e, m, FALSE), *after = NULL;
+    g_autofree char *before = domcaps_format(e, e->arch, m, FALSE), *after = NULL;
 
     e->identity = emulator_identity(binary, &err);
     assert_non_null(e->identity);
@@ -61,7 +61,7 @@ test_cache(void **state)
     assert_null(emucache_load(binary, "another identity", file));
     again = emucache_load(binary, e->identity, file);
     assert_non_null(again);
-    after = domcaps_format(again, emulator_default_machine(again), FALSE);
+    after = domcaps_format(again, again->arch, emulator_default_machine(again), FALSE);
     assert_string_equal(before, after);
     assert_true(file_write_volatile(file, "{\"path\":", -1, 0644, NULL));
     assert_null(emucache_load(binary, e->identity, file));
