@@ -367,16 +367,26 @@ put_blockers(XmlOut *x, const Emulator *e, const char *model, const FeatureSet *
     xml_close(x, "blockers");
 }
 
+/* Some QEMUs name what is missing of their models; where none lacks anything nothing is told. */
+static gboolean
+tells_usable(const Emulator *e, Accel accel)
+{
+    for (guint i = 0; i < e->models->len; i++)
+        if (!feature_set_empty(&g_array_index(e->models, CpuModel, i).on[accel].blockers))
+            return TRUE;
+    return FALSE;
+}
+
 static void
 put_model(XmlOut *x, const Emulator *e, const CpuModel *m, Accel accel)
 {
     gboolean usable = feature_set_empty(&m->on[accel].blockers);
+    const char *word = !usable ? "no" : tells_usable(e, accel) ? "yes" : "unknown";
     const CpuModel *version = cpu_version(e, m);
     const char *vendor = cpu_is_generic(m) ? NULL : cpu_vendor(version->vendor);
 
-    xml_text(x, "model", m->name, "usable", usable ? "yes" : "no", "deprecated",
-             m->deprecated ? "yes" : NULL, "vendor", vendor != NULL ? vendor : "unknown",
-             "canonical", m->alias_of, NULL);
+    xml_text(x, "model", m->name, "usable", word, "deprecated", m->deprecated ? "yes" : NULL,
+             "vendor", vendor != NULL ? vendor : "unknown", "canonical", m->alias_of, NULL);
     if (!usable)
         put_blockers(x, e, m->name, &m->on[accel].blockers);
 }
