@@ -34,7 +34,8 @@ add_machine(const char *name, const char *alias)
 static int
 make_caps(void **state)
 {
-    static const char *const devices[] = { "piix3-usb-uhci", "qemu-xhci", "lsi53c895a" };
+    static const char *const devices[] = { "piix3-usb-uhci", "qemu-xhci", "lsi53c895a",
+                                           "ich9-ahci" };
 
     (void)state;
     caps = caps_new();
