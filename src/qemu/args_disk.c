@@ -305,6 +305,9 @@ put_disk(Args *a, const DiskDef *disk, guint bootindex, GError **err)
     if (disk->transient && !args_is_native(a))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "disk '%s': transient disks are not supported",
                     disk->target);
+    if (disk->bus == DISK_BUS_FDC && guest_is_pseries(a->def))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "disk '%s': machine '%s' has no floppy drive",
+                    disk->target, a->def->os.machine);
     if (disk->bus == DISK_BUS_SD)
         return put_sd(a, disk, err);
     if (disk->source.type == SOURCE_VHOST_USER) {

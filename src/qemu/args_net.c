@@ -282,6 +282,7 @@ put_net(Args *a, guint i, GError **err)
     if (args_is_native(a)) {
         nic.info.alias = plain;
         nic.info.boot_order = nic.info.acpi_index = 0;
+        nic.info.loadparm = NULL;
     }
 
     if (net->source.net_type == NET_HOSTDEV && !args_is_native(a))
