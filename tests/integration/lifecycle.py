@@ -5,7 +5,6 @@ system."""
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -287,23 +286,6 @@ def two_cannot_write_one_image(d):
     shared = "<shareable/>"
     d.virsh("create", d.write("a.xml", xml(d, "a", disk_extra=shared)))
     d.virsh("create", d.write("b.xml", xml(d, "b", disk_extra=shared)))
-
-
-@test
-def what_is_no_image_is_named(d):
-    path = d.root / "none"
-    text = d.write("a.xml", xml(d, "a").replace("idle.img", "none"))
-    assert f"'{path}': No such file" in d.virsh("create", text, status=1)
-    os.mkfifo(path)
-    assert f"'{path}' is a pipe" in d.virsh("create", text, status=1)
-    path.unlink()
-    path.mkdir()
-    out = d.virsh("create", text, status=1)  # a folder does not open for writing at all
-    assert f"'{path}': Is a directory" in out, out
-    path.rmdir()
-    with socket.socket(socket.AF_UNIX) as s:
-        s.bind(str(path))
-        assert f"'{path}'" in d.virsh("create", text, status=1)
 
 
 @test
