@@ -36,29 +36,20 @@ write_indent(Writer *w, guint depth)
         g_string_append_c(w->out, ' ');
 }
 
-static void
-write_escaped(Writer *w, const char *text)
+void
+xml_escape(GString *out, const char *text)
 {
+    static const char *const words[128] = {
+        ['<'] = "&lt;", ['>'] = "&gt;", ['&'] = "&amp;", ['"'] = "&quot;", ['\''] = "&apos;",
+    };
+
     for (const char *p = text; *p; p++) {
-        switch (*p) {
-        case '<':
-            g_string_append(w->out, "&lt;");
-            break;
-        case '>':
-            g_string_append(w->out, "&gt;");
-            break;
-        case '&':
-            g_string_append(w->out, "&amp;");
-            break;
-        case '"':
-            g_string_append(w->out, "&quot;");
-            break;
-        case '\'':
-            g_string_append(w->out, "&apos;");
-            break;
-        default:
-            g_string_append_c(w->out, *p);
-        }
+        const char *word = (guchar)*p < G_N_ELEMENTS(words) ? words[(guchar)*p] : NULL;
+
+        if (word)
+            g_string_append(out, word);
+        else
+            g_string_append_c(out, *p);
     }
 }
 
@@ -155,7 +146,7 @@ write_attr(Writer *w, const char *name, const char *value)
     write_open(w);
     g_warn_if_fail(tag_at(w, w->tags->len - 1)->state == TAG_OPEN);
     g_string_append_printf(w->out, " %s='", name);
-    write_escaped(w, value);
+    xml_escape(w->out, value);
     g_string_append_c(w->out, '\'');
 }
 
@@ -170,7 +161,7 @@ write_text(Writer *w, const char *value)
     if (w->tags->len == 1)
         w->root_end = w->out->len;
     g_string_append_c(w->out, '>');
-    write_escaped(w, value);
+    xml_escape(w->out, value);
     t->state = TAG_TEXT;
 }
 

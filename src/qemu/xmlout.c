@@ -3,27 +3,7 @@
 
 #include <stdarg.h>
 
-static void
-put_escaped(XmlOut *x, const char *text)
-{
-    for (; *text != 0; text++)
-        switch (*text) {
-        case '<':
-            g_string_append(x->text, "&lt;");
-            break;
-        case '>':
-            g_string_append(x->text, "&gt;");
-            break;
-        case '&':
-            g_string_append(x->text, "&amp;");
-            break;
-        case '\'':
-            g_string_append(x->text, "&apos;");
-            break;
-        default:
-            g_string_append_c(x->text, *text);
-        }
-}
+#include "base/base.h"
 
 static void
 put_start(XmlOut *x, const char *name, va_list attributes)
@@ -37,7 +17,7 @@ put_start(XmlOut *x, const char *name, va_list attributes)
         if (value == NULL)
             continue;
         g_string_append_printf(x->text, " %s='", key);
-        put_escaped(x, value);
+        xml_escape(x->text, value);
         g_string_append_c(x->text, '\'');
     }
 }
@@ -76,7 +56,7 @@ xml_text(XmlOut *x, const char *name, const char *text, ...)
     put_start(x, name, ap);
     va_end(ap);
     g_string_append_c(x->text, '>');
-    put_escaped(x, text);
+    xml_escape(x->text, text);
     g_string_append_printf(x->text, "</%s>\n", name);
 }
 
