@@ -105,7 +105,7 @@ is_among(const char *words, const char *word)
 {
     gsize length = strlen(word);
 
-    for (const char *p = words; (p = strstr(p, word)); p += length)
+    for (const char *p = words; length && (p = strstr(p, word)); p += length)
         if ((p == words || p[-1] == ' ') && (p[length] == ' ' || !p[length]))
             return TRUE;
     return FALSE;

@@ -284,6 +284,21 @@ test_twice_is_once(void **state)
     }
 }
 
+/* Rules that ask the machine's row come before the architecture is filled in. */
+static void
+test_no_arch(void **state)
+{
+    static const char xml[] =
+        "<domain type='qemu'><name>t</name><memory>262144</memory>"
+        "<os><type machine='q35'>hvm</type></os>"
+        "<devices><controller type='pci' index='5' model='pcie-root'/></devices></domain>";
+    g_autoptr(GError) err = NULL;
+
+    (void)state;
+    assert_null(domain_parse(xml, -1, 0, &context, &err));
+    assert_non_null(strstr(err->message, "index 5"));
+}
+
 int
 main(void)
 {
@@ -291,6 +306,7 @@ main(void)
         cmocka_unit_test(test_seats),
         cmocka_unit_test(test_full_bus),
         cmocka_unit_test(test_twice_is_once),
+        cmocka_unit_test(test_no_arch),
     };
 
     return cmocka_run_group_tests(tests, make_caps, drop_caps);
