@@ -225,8 +225,8 @@ get_emulator_pin_info(Call *c)
 static void
 set_pin(Call *c, VmThread thread, guint id, const guint8 *map, guint32 len, guint32 flags)
 {
-    Vm *vm = call_vm(c);
     g_autoptr(Bitmap) cpus = bitmap_from_map(map, len);
+    Vm *vm = call_vm(c); /* where it fails, the map is gone */
     GError *err = NULL;
 
     if (vm && call_flags_ok(c, flags, LIVE | CONFIG))
