@@ -80,7 +80,7 @@ const TimerDef *args_timer(const DomainDef *def, int name); /* NULL: not in the 
 /* ---- of other machines than PCs (args_arch.c) */
 
 gboolean guest_is_pseries(const DomainDef *def);
-gboolean guest_chooses_acpi(const DomainDef *def);
+gboolean args_choose_acpi(const Args *a);
 const char *args_root_bus(const DomainDef *def, const ControllerDef *root);
 void args_put_zpci(Args *a, const char *alias); /* before the device it is about */
 json_object *spapr_bridge(const ControllerDef *c);

@@ -39,15 +39,21 @@ args_root_bus(const DomainDef *def, const ControllerDef *root)
     return is_among(def->os.arch, numbered) ? "pci.0" : "pci";
 }
 
-/* Machines that have ACPI tables or leave them out. */
+/* Machines that have ACPI tables or leave them out, and since which version of QEMU. */
 gboolean
-guest_chooses_acpi(const DomainDef *def)
+args_choose_acpi(const Args *a)
 {
-    static const char *const with_virt[] = { "aarch64", "armv7l",      "armv6l", "riscv64",
-                                             "riscv32", "loongarch64", NULL };
+    static const struct {
+        const char *arch;
+        guint64 since;
+    } with_virt[] = { { "aarch64", 0 },       { "armv7l", 0 },        { "armv6l", 0 },
+                      { "riscv64", 8000000 }, { "riscv32", 8000000 }, { "loongarch64", 7001000 } };
+    const OsDef *os = &a->def->os;
 
-    return guest_is_x86(def) ||
-           (g_str_has_prefix(def->os.machine, "virt") && is_among(def->os.arch, with_virt));
+    for (gsize i = 0; i < G_N_ELEMENTS(with_virt); i++)
+        if (g_strcmp0(os->arch, with_virt[i].arch) == 0)
+            return g_str_has_prefix(os->machine, "virt") && a->e->version >= with_virt[i].since;
+    return guest_is_x86(a->def);
 }
 
 /* ---- zPCI: a device beside each PCI device */

@@ -201,7 +201,7 @@ args_put_machine(Args *a, GError **err)
         put_switch(s, "hpet", hpet->present == YES ? ON : OFF);
     if (a->def->launch_security != NULL)
         g_string_append(s, ",confidential-guest-support=lsec0");
-    if (guest_chooses_acpi(a->def))
+    if (args_choose_acpi(a))
         put_switch(s, "acpi", acpi ? ON : OFF);
     args_pair(a, "-machine", s->str);
     return put_accel(a, err);
