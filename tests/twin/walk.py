@@ -5,6 +5,7 @@ is asked while it is off, while it runs, when nobody knows it, and over a read-o
 twin.py compares the lines of vmd with those of libvirtd."""
 import os
 import sys
+import tempfile
 
 import libvirt
 import libvirt_qemu
@@ -408,16 +409,12 @@ def walk(c, ro):
 
 def main():
     libvirt.registerErrorHandler(lambda *_: None, None)
-    image = "/var/tmp/vmd-walk.img"
-    with open(image, "wb") as f:
-        f.truncate(1 << 20)
-    os.chmod(image, 0o666)
     global DOMAIN, AGENT, OTHER
-    DOMAIN, AGENT, OTHER = (x.replace("IMAGE", image) for x in (DOMAIN, AGENT, OTHER))
-    try:
+    with tempfile.NamedTemporaryFile(dir="/var/tmp", prefix="vmd-walk-") as image:
+        image.truncate(1 << 20)
+        os.chmod(image.name, 0o666)
+        DOMAIN, AGENT, OTHER = (x.replace("IMAGE", image.name) for x in (DOMAIN, AGENT, OTHER))
         walk(libvirt.open(sys.argv[1]), libvirt.openReadOnly(sys.argv[2]))
-    finally:
-        os.unlink(image)
 
 
 main()
