@@ -12,11 +12,13 @@ RUN_PACKAGES=(qemu-system-x86 qemu-utils iproute2)
 # A guest to try it with.
 GUEST_PACKAGES=(busybox-static cpio)
 
-# What the tests ask besides: the sanitizers' other compiler, stock clients, helpers.
+# What the tests ask besides: the sanitizers' other compiler, stock clients, helpers, emulators of
+# machines that are no PCs.
 TEST_PACKAGES=(
     clang libclang-rt-14-dev llvm-14 universal-ctags tini util-linux procps
     libvirt-clients python3-libvirt virtinst swtpm ovmf socat dnsmasq-base nftables libvirt-dev
     libxml2-utils mmdebstrap e2fsprogs ca-certificates
+    qemu-system-arm qemu-system-misc qemu-system-ppc
 )
 
 # What the second Debian of the tests has (tests/peer/enter), and of which sources it takes the
