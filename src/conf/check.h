@@ -1,4 +1,5 @@
-/* Rules: what a definition may not say. Inside conf only, included by check*.c.
+/* Rules: what a definition may not say. Inside conf only, included by check*.c, and by cpu_doc.c
+ * for the rules of what can stand alone.
  *
  * A rule is a small pure function and a row of a table. Its errors name the element, what is wrong
  * with it and what would be allowed. Rules of one element alone (a number out of range, a word that
@@ -43,6 +44,8 @@ gboolean domain_has_iothread(const DomainDef *def, guint32 id);
 /* <iothreads> of a driver; queues 0: not said. */
 gboolean iothread_maps_check(const DomainDef *def, const GPtrArray *maps, guint32 queues,
                              GError **err);
+gboolean cpu_vendor_id_check(const CpuDef *cpu, GError **err);
+gboolean cpu_features_check(const CpuDef *cpu, GError **err);
 /* Whether it may stand beside the one that the firmware writes to. */
 gboolean video_is_secondary(const VideoDef *v);
 gboolean domain_is_x86(const DomainDef *def);

@@ -55,10 +55,10 @@ check_topology(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 
 /* ---- model */
 
-static gboolean
-check_model(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+gboolean
+cpu_vendor_id_check(const CpuDef *cpu, GError **err)
 {
-    const char *vendor = def->cpu ? def->cpu->vendor_id : NULL;
+    const char *vendor = cpu->vendor_id;
 
     if (!vendor || !*vendor)
         return TRUE;
@@ -69,17 +69,29 @@ check_model(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 }
 
 static gboolean
-check_cpu_features(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+check_model(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    return !def->cpu || cpu_vendor_id_check(def->cpu, err);
+}
+
+gboolean
+cpu_features_check(const CpuDef *cpu, GError **err)
 {
     g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
 
-    EACH (CpuFeature, f, def->cpu ? def->cpu->features : NULL) {
+    EACH (CpuFeature, f, cpu->features) {
         if (!f->name || !*f->name)
             return fail(err, ERR_XML, "cpu: a feature has no name");
         if (!g_hash_table_add(names, f->name))
             return fail(err, ERR_XML, "cpu: feature '%s' is there twice", f->name);
     }
     return TRUE;
+}
+
+static gboolean
+check_cpu_features(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    return !def->cpu || cpu_features_check(def->cpu, err);
 }
 
 static gboolean

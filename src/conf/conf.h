@@ -140,6 +140,23 @@ DomainDef *domain_detach_alias(const DomainDef *def, const char *alias, const Co
 DomainDef *domain_update(const DomainDef *def, Device *device, const ConfContext *context,
                          GError **err);
 
+/* ---- a <cpu> alone (cpu_doc.c) ------------------------------------------------------------ */
+
+typedef struct CpuDoc {
+    CpuDef cpu; /* a host's: each of its features is required */
+    char *arch; /* of a host; NULL: it is what a guest wants */
+    guint32 microcode;
+} CpuDoc;
+
+typedef enum CpuDocFlags {
+    CPU_DOC_VALIDATE = 1 << 0, /* refuse what is not known */
+    CPU_DOC_HOST = 1 << 1,     /* only a host's will do */
+} CpuDocFlags;
+
+CpuDoc *cpu_doc_parse(const char *xml, guint flags, GError **err);
+void cpu_doc_free(CpuDoc *doc);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CpuDoc, cpu_doc_free)
+
 /* ---- smaller questions -------------------------------------------------------------------- */
 
 /* Where the disk's bytes come from, for messages: path, network name or target. Borrowed. */
