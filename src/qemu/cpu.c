@@ -45,21 +45,29 @@ cpu_feature_from_qemu(const char *name)
     return name;
 }
 
+static const struct {
+    const char *cpuid, *name;
+} vendors[] = {
+    { "GenuineIntel", "Intel" },   { "AuthenticAMD", "AMD" },     { "HygonGenuine", "Hygon" },
+    { "CentaurHauls", "Centaur" }, { "  Shanghai  ", "Zhaoxin" },
+};
+
 const char *
 cpu_vendor(const char *cpuid)
 {
-    static const struct {
-        const char *cpuid, *name;
-    } vendors[] = { { "GenuineIntel", "Intel" },
-                    { "AuthenticAMD", "AMD" },
-                    { "HygonGenuine", "Hygon" },
-                    { "CentaurHauls", "Centaur" },
-                    { "  Shanghai  ", "Zhaoxin" } };
-
     for (guint i = 0; i < G_N_ELEMENTS(vendors); i++)
         if (g_strcmp0(vendors[i].cpuid, cpuid) == 0)
             return vendors[i].name;
     return NULL;
+}
+
+gboolean
+cpu_vendor_is_known(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(vendors); i++)
+        if (g_str_equal(vendors[i].name, name))
+            return TRUE;
+    return FALSE;
 }
 
 /* Models that imitate nobody's CPU: the vendor in their CPUID is only a default. */
@@ -138,7 +146,7 @@ model_distance(const Emulator *e, Accel accel, const CpuModel *m)
     return count_differences(e, accel, m) + (same ? 0 : FEATURE_WORDS * 128);
 }
 
-static guint
+guint
 cpu_count(const FeatureSet *set)
 {
     guint n = 0;

@@ -7,7 +7,8 @@
 const char *cpu_feature_to_qemu(const char *name);
 const char *cpu_feature_from_qemu(const char *name);
 const char *cpu_vendor(const char *cpuid); /* "Intel"; NULL: unknown */
-guint cpu_phys_bits(void);                 /* of this host; 0: not told */
+gboolean cpu_vendor_is_known(const char *name);
+guint cpu_phys_bits(void); /* of this host; 0: not told */
 
 typedef struct CpuPolicy {
     const char *name; /* as documents spell it */
@@ -64,6 +65,8 @@ typedef struct CpuOffer {
     const Emulator *emulator;
     FeatureSet features;
     const char *vendor; /* as CPUID spells it; NULL: not told */
+    gboolean to_guests; /* of accel */
+    Accel accel;
 } CpuOffer;
 
 CpuOffer cpu_offer_here(const Emulator *e); /* this machine itself */
@@ -71,7 +74,7 @@ CpuOffer cpu_offer_of(const Emulator *e, Accel accel);
 /* The features of the CPU that a document describes; unknown names are errors. */
 gboolean cpu_described(const CpuDef *cpu, const Emulator *e, FeatureSet *ret_set, GError **err);
 /* FALSE: the description is wrong. *ret_why tells what makes them incompatible. */
-gboolean cpu_compare(const CpuDef *cpu, const CpuOffer *offer, CpuMatch *ret_match,
+gboolean cpu_compare(const CpuDoc *doc, const CpuOffer *offer, CpuMatch *ret_match,
                      GError **ret_why, GError **err);
 /* Whether a domain's CPU may be started where the document wants that checked. */
 gboolean cpu_check_start(const DomainDef *def, const Emulator *e, GError **err);
@@ -79,13 +82,14 @@ FeatureSet cpu_both(const FeatureSet *a, const FeatureSet *b);
 FeatureSet cpu_less(const FeatureSet *set, const FeatureSet *less);
 void cpu_add(FeatureSet *set, const FeatureSet *more);
 void cpu_drop(FeatureSet *set, int bit);
+guint cpu_count(const FeatureSet *set);
 /* The names of a set as documents spell them, in CPUID's order. */
 char *cpu_names(const Emulator *e, const FeatureSet *set, const char *separator);
 
 /* ---- one CPU for several (cpu_baseline.c) */
 
 typedef struct CpuBaseline {
-    GPtrArray *cpus;     /* CpuDef, at least one */
+    GPtrArray *cpus;     /* CpuDoc, at least one */
     gboolean hypervisor; /* it is to run on accel */
     Accel accel;
     gboolean expand; /* every feature, not just what the name does not mean */

@@ -10,7 +10,7 @@ cpu_offer_of(const Emulator *e, Accel accel)
 {
     const HostCpu *host = &e->host[accel];
 
-    return (CpuOffer){ e, host->features, host->vendor };
+    return (CpuOffer){ e, host->features, host->vendor, TRUE, accel };
 }
 
 CpuOffer
@@ -133,14 +133,14 @@ cpu_described(const CpuDef *cpu, const Emulator *e, FeatureSet *ret_set, GError 
 }
 
 static FeatureSet
-forbidden(const CpuDef *cpu, const Emulator *e)
+of_policy(const CpuDef *cpu, const Emulator *e, int policy)
 {
     FeatureSet set = { { 0 } };
 
     for (guint i = 0; i < LIST_LEN(cpu->features); i++) {
         const CpuFeature *f = LIST_AT(CpuFeature, cpu->features, i);
 
-        if (f->policy == POLICY_FORBID)
+        if (f->policy == policy)
             feature_set(&set, feature_find(e, cpu_feature_to_qemu(f->name)));
     }
     return set;
@@ -149,48 +149,87 @@ forbidden(const CpuDef *cpu, const Emulator *e)
 /* ---- one beside the other */
 
 static gboolean
+lacks(GError **why, const CpuOffer *offer, const char *what, const FeatureSet *set)
+{
+    g_autofree char *names = cpu_names(offer->emulator, set, ", ");
+
+    return fail(why, ERR_CPU_INCOMPATIBLE, "Host CPU %s: %s", what, names);
+}
+
+/* What QEMU is made to give a guest it gives, whatever the host has. */
+static gboolean
 fits(const CpuDef *cpu, const FeatureSet *wanted, const CpuOffer *offer, GError **why)
 {
-    const Emulator *e = offer->emulator;
-    FeatureSet missing = cpu_less(wanted, &offer->features), never = forbidden(cpu, e);
+    FeatureSet forced = of_policy(cpu, offer->emulator, POLICY_FORCE);
+    FeatureSet never = of_policy(cpu, offer->emulator, POLICY_FORBID);
     FeatureSet wrong = cpu_both(&never, &offer->features);
+    FeatureSet missing = cpu_less(wanted, &offer->features);
     const char *vendor = cpu_vendor(offer->vendor);
-    g_autofree char *names = NULL;
 
+    missing = cpu_less(&missing, &forced);
     if (cpu->vendor != NULL && vendor != NULL && !g_str_equal(cpu->vendor, vendor))
         return fail(why, ERR_CPU_INCOMPATIBLE,
                     "Host CPU vendor does not match required CPU vendor %s", cpu->vendor);
-    if (!feature_set_empty(&wrong)) {
-        names = cpu_names(e, &wrong, ", ");
-        return fail(why, ERR_CPU_INCOMPATIBLE, "Host CPU provides forbidden features: %s", names);
+    if (!feature_set_empty(&wrong))
+        return lacks(why, offer, "provides forbidden features", &wrong);
+    return feature_set_empty(&missing) ||
+           lacks(why, offer, "does not provide required features", &missing);
+}
+
+static gboolean
+fits_strictly(const CpuDef *cpu, const FeatureSet *more, GError **why)
+{
+    return cpu->match != CPU_MATCH_STRICT || feature_set_empty(more) ||
+           fail(why, ERR_CPU_INCOMPATIBLE, "Host CPU does not strictly match guest CPU");
+}
+
+static gboolean
+asks_for_features(const CpuDef *cpu)
+{
+    for (guint i = 0; i < LIST_LEN(cpu->features); i++) {
+        int policy = LIST_AT(CpuFeature, cpu->features, i)->policy;
+
+        if (policy == 0 || policy == POLICY_REQUIRE || policy == POLICY_FORBID)
+            return TRUE;
     }
-    if (!feature_set_empty(&missing)) {
-        names = cpu_names(e, &missing, ", ");
-        return fail(why, ERR_CPU_INCOMPATIBLE, "Host CPU does not provide required features: %s",
-                    names);
-    }
-    return TRUE;
+    return FALSE;
+}
+
+/* A model that QEMU calls usable is so for who wants just that: QEMU knows best, also where a name
+ * means something to documents that the accelerator has not, and whose vendor it has. */
+static gboolean
+is_usable(const CpuDef *cpu, const CpuOffer *offer)
+{
+    const CpuModel *m = cpu->model != NULL ? emulator_model(offer->emulator, cpu->model) : NULL;
+
+    return m != NULL && offer->to_guests && m->on[offer->accel].known &&
+           feature_set_empty(&m->on[offer->accel].blockers) && !asks_for_features(cpu);
+}
+
+static gboolean
+same_arch(const CpuDoc *doc, const CpuOffer *offer, GError **why)
+{
+    return doc->arch == NULL || arch_runs(offer->emulator->arch, doc->arch) ||
+           fail(why, ERR_CPU_INCOMPATIBLE, "CPU arch %s does not match host arch", doc->arch);
 }
 
 gboolean
-cpu_compare(const CpuDef *cpu, const CpuOffer *offer, CpuMatch *ret_match, GError **ret_why,
+cpu_compare(const CpuDoc *doc, const CpuOffer *offer, CpuMatch *ret_match, GError **ret_why,
             GError **err)
 {
     FeatureSet wanted, more;
+    gboolean fit;
 
-    if (!cpu_described(cpu, offer->emulator, &wanted, err))
+    *ret_match = CPU_INCOMPATIBLE;
+    if (!same_arch(doc, offer, ret_why))
+        return TRUE;
+    if (!cpu_described(&doc->cpu, offer->emulator, &wanted, err))
         return FALSE;
     more = cpu_less(&offer->features, &wanted);
-    if (!fits(cpu, &wanted, offer, ret_why)) {
-        *ret_match = CPU_INCOMPATIBLE;
-    } else if (feature_set_empty(&more)) {
-        *ret_match = CPU_IDENTICAL;
-    } else if (cpu->match == CPU_MATCH_STRICT) {
-        fail(ret_why, ERR_CPU_INCOMPATIBLE, "Host CPU does not strictly match guest CPU");
-        *ret_match = CPU_INCOMPATIBLE;
-    } else {
-        *ret_match = CPU_SUPERSET;
-    }
+    fit = is_usable(&doc->cpu, offer) ||
+          (fits(&doc->cpu, &wanted, offer, ret_why) && fits_strictly(&doc->cpu, &more, ret_why));
+    if (fit)
+        *ret_match = feature_set_empty(&more) ? CPU_IDENTICAL : CPU_SUPERSET;
     return TRUE;
 }
 
@@ -220,5 +259,6 @@ cpu_check_start(const DomainDef *def, const Emulator *e, GError **err)
         cpu->check != CPU_CHECK_PARTIAL || !e->host[accel].known)
         return TRUE;
     offer = offer_to_guest(e, accel);
-    return cpu_described(cpu, e, &wanted, err) && fits(cpu, &wanted, &offer, err);
+    return cpu_described(cpu, e, &wanted, err) &&
+           (is_usable(cpu, &offer) || fits(cpu, &wanted, &offer, err));
 }

@@ -7,7 +7,7 @@
 
 typedef struct Question {
     CpuQuestion about; /* its strings are ours */
-    GPtrArray *texts;  /* char *: documents */
+    GPtrArray *docs;   /* CpuDoc */
     guint flags;
     CpuCompared compared;
     VmText text;
@@ -16,13 +16,19 @@ typedef struct Question {
 } Question;
 
 static void
+doc_free(gpointer doc)
+{
+    cpu_doc_free(doc);
+}
+
+static void
 question_free(Question *q)
 {
     g_free((char *)q->about.emulator);
     g_free((char *)q->about.arch);
     g_free((char *)q->about.machine);
     g_free((char *)q->about.virttype);
-    g_ptr_array_unref(q->texts);
+    g_ptr_array_unref(q->docs);
     g_free(q);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Question, question_free)
@@ -35,47 +41,10 @@ question_new(const CpuQuestion *about, guint flags, gpointer user)
     q->about = (CpuQuestion){ g_strdup(about->emulator), g_strdup(about->arch),
                               g_strdup(about->machine), g_strdup(about->virttype),
                               about->hypervisor };
-    q->texts = g_ptr_array_new_with_free_func(g_free);
+    q->docs = g_ptr_array_new_with_free_func(doc_free);
     q->flags = flags;
     q->user = user;
     return q;
-}
-
-/* ---- documents */
-
-static CpuDef *
-parse_cpu(const char *text, GError **err)
-{
-    g_autofree char *root = xml_root_name(text, -1, err);
-
-    if (root == NULL)
-        return NULL;
-    if (!g_str_equal(root, "cpu")) {
-        fail(err, ERR_XML, "XML does not contain expected 'cpu' element");
-        return NULL;
-    }
-    return xml_parse(&cpu_schema, NULL, text, -1, 0, err);
-}
-
-static void
-cpu_free(gpointer cpu)
-{
-    schema_free(&cpu_schema, cpu);
-}
-
-static GPtrArray *
-parse_cpus(const Question *q, GError **err)
-{
-    g_autoptr(GPtrArray) cpus = g_ptr_array_new_with_free_func(cpu_free);
-
-    for (guint i = 0; i < q->texts->len; i++) {
-        CpuDef *cpu = parse_cpu(q->texts->pdata[i], err);
-
-        if (cpu == NULL)
-            return NULL;
-        g_ptr_array_add(cpus, cpu);
-    }
-    return g_steal_pointer(&cpus);
 }
 
 /* ---- whom they are about */
@@ -102,7 +71,8 @@ take_offer(const Question *q, const Emulator *e, CpuOffer *ret_offer, Accel *ret
                 e->path);
 }
 
-static void
+/* The emulator that is meant; of a host, the one of its architecture. */
+static gboolean
 ask_emulator(Question *q, EmulatorFound answer, GError **err)
 {
     const char *arch = q->about.arch != NULL ? q->about.arch : emulator_host_arch();
@@ -111,6 +81,17 @@ ask_emulator(Question *q, EmulatorFound answer, GError **err)
 
     if (path != NULL)
         emulator_get(path, answer, q);
+    return path != NULL;
+}
+
+static gboolean
+take_doc(Question *q, const char *xml, guint flags, GError **err)
+{
+    CpuDoc *doc = cpu_doc_parse(xml, flags, err);
+
+    if (doc != NULL)
+        g_ptr_array_add(q->docs, doc);
+    return doc != NULL;
 }
 
 /* ---- compare */
@@ -118,13 +99,12 @@ ask_emulator(Question *q, EmulatorFound answer, GError **err)
 static gboolean
 compare(const Question *q, const Emulator *e, CpuMatch *ret_match, GError **err)
 {
-    g_autoptr(GPtrArray) cpus = parse_cpus(q, err);
     g_autoptr(GError) why = NULL;
     CpuOffer offer;
     Accel accel;
 
-    if (cpus == NULL || !take_offer(q, e, &offer, &accel, err) ||
-        !cpu_compare(cpus->pdata[0], &offer, ret_match, &why, err))
+    if (!take_offer(q, e, &offer, &accel, err) ||
+        !cpu_compare(q->docs->pdata[0], &offer, ret_match, &why, err))
         return FALSE;
     if (*ret_match != CPU_INCOMPATIBLE || !(q->flags & CPU_COMPARE_FAIL))
         return TRUE;
@@ -148,13 +128,12 @@ void
 qemu_cpu_compare(const CpuQuestion *about, const char *xml, guint flags, CpuCompared done,
                  gpointer user)
 {
+    guint how = (flags & CPU_COMPARE_VALIDATE) != 0 ? CPU_DOC_VALIDATE : 0;
     Question *q = question_new(about, flags, user);
     g_autoptr(GError) err = NULL;
 
     q->compared = done;
-    g_ptr_array_add(q->texts, g_strdup(xml));
-    ask_emulator(q, on_compare, &err);
-    if (err == NULL)
+    if (take_doc(q, xml, how, &err) && ask_emulator(q, on_compare, &err))
         return;
     done(0, err, user);
     question_free(q);
@@ -165,16 +144,13 @@ qemu_cpu_compare(const CpuQuestion *about, const char *xml, guint flags, CpuComp
 static char *
 baseline(const Question *q, const Emulator *e, GError **err)
 {
-    g_autoptr(GPtrArray) cpus = parse_cpus(q, err);
-    CpuBaseline in = { .cpus = cpus,
+    CpuBaseline in = { .cpus = q->docs,
+                       .hypervisor = q->about.hypervisor,
                        .expand = (q->flags & CPU_BASELINE_EXPAND) != 0,
                        .migratable = (q->flags & CPU_BASELINE_MIGRATABLE) != 0 };
     CpuOffer offer;
 
-    in.hypervisor = q->about.hypervisor;
-    if (cpus == NULL || !take_offer(q, e, &offer, &in.accel, err))
-        return NULL;
-    return cpu_baseline(&in, e, err);
+    return take_offer(q, e, &offer, &in.accel, err) ? cpu_baseline(&in, e, err) : NULL;
 }
 
 static void
@@ -187,6 +163,18 @@ on_baseline(const Emulator *e, const GError *failure, gpointer user)
     q->text(text, e != NULL ? err : failure, q->user);
 }
 
+/* Hosts are of the first one's architecture. */
+static gboolean
+take_docs(Question *q, const char *const *xmls, guint n, GError **err)
+{
+    for (guint i = 0; i < n; i++)
+        if (!take_doc(q, xmls[i], q->about.hypervisor ? 0 : CPU_DOC_HOST, err))
+            return FALSE;
+    if (n > 0 && !q->about.hypervisor)
+        q->about.arch = g_strdup(((const CpuDoc *)q->docs->pdata[0])->arch);
+    return TRUE;
+}
+
 void
 qemu_cpu_baseline(const CpuQuestion *about, const char *const *xmls, guint n, guint flags,
                   VmText done, gpointer user)
@@ -195,10 +183,7 @@ qemu_cpu_baseline(const CpuQuestion *about, const char *const *xmls, guint n, gu
     g_autoptr(GError) err = NULL;
 
     q->text = done;
-    for (guint i = 0; i < n; i++)
-        g_ptr_array_add(q->texts, g_strdup(xmls[i]));
-    ask_emulator(q, on_baseline, &err);
-    if (err == NULL)
+    if (take_docs(q, xmls, n, &err) && ask_emulator(q, on_baseline, &err))
         return;
     done(NULL, err, user);
     question_free(q);
@@ -246,8 +231,7 @@ qemu_cpu_models(const char *arch, CpuNames done, gpointer user)
     }
     q = question_new(&about, 0, user);
     q->names = done;
-    ask_emulator(q, on_models, &err);
-    if (err == NULL)
+    if (ask_emulator(q, on_models, &err))
         return;
     /* Nobody here could run any. */
     done(NULL, 0, NULL, user);

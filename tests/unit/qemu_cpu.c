@@ -20,14 +20,20 @@ probe_or_skip(void)
     return e;
 }
 
-static CpuDef *
+static CpuDoc *
 cpu_of(const char *text)
 {
     g_autoptr(GError) err = NULL;
-    CpuDef *cpu = xml_parse(&cpu_schema, NULL, text, -1, 0, &err);
+    CpuDoc *doc = cpu_doc_parse(text, 0, &err);
 
     assert_null(err);
-    return cpu;
+    return doc;
+}
+
+static void
+doc_free(gpointer doc)
+{
+    cpu_doc_free(doc);
 }
 
 /* ---- CPUID */
@@ -66,7 +72,7 @@ typedef struct Case {
 static void
 try_case(const CpuOffer *offer, const Case *c)
 {
-    CpuDef *cpu = cpu_of(c->cpu);
+    g_autoptr(CpuDoc) cpu = cpu_of(c->cpu);
     g_autoptr(GError) why = NULL, err = NULL;
     CpuMatch match;
     gboolean ok = cpu_compare(cpu, offer, &match, &why, &err);
@@ -76,7 +82,6 @@ try_case(const CpuOffer *offer, const Case *c)
     assert_int_equal(told != NULL, c->why != NULL);
     if (told != NULL)
         assert_non_null(strstr(told->message, c->why));
-    schema_free(&cpu_schema, cpu);
 }
 
 static void
@@ -84,7 +89,15 @@ test_compare(void **state)
 {
     static const Case cases[] = {
         { "<cpu><model>qemu64</model></cpu>", CPU_SUPERSET, NULL },
-        { "<cpu match='strict'><model>qemu64</model></cpu>", CPU_INCOMPATIBLE, "strictly" },
+        { "<cpu match='strict'><model>qemu64</model></cpu>", CPU_SUPERSET, NULL },
+        { "<cpu match='strict'><model>qemu64</model><feature name='sse2'/></cpu>", CPU_INCOMPATIBLE,
+          "strictly" },
+        { "<cpu><arch>ppc64</arch><model>qemu64</model></cpu>", CPU_INCOMPATIBLE, "arch ppc64" },
+        { "<cpu><model>qemu64</model><feature policy='force' name='pcid'/></cpu>", CPU_SUPERSET,
+          NULL },
+        { "<cpu><arch>x86_64</arch><model>qemu64</model>"
+          "<feature policy='optional' name='pcid'/></cpu>",
+          CPU_INCOMPATIBLE, "features: pcid" },
         { "<cpu><model>Haswell</model></cpu>", CPU_INCOMPATIBLE, "features: pcid, " },
         { "<cpu><model>qemu64</model><feature name='tsc-deadline'/><feature name='pcid'/></cpu>",
           CPU_INCOMPATIBLE, "features: pcid, tsc-deadline" },
@@ -96,8 +109,9 @@ test_compare(void **state)
           CPU_INCOMPATIBLE, "features: pcid" },
         { "<cpu><model>qemu64</model><feature name='pcid'/></cpu>", CPU_INCOMPATIBLE,
           "features: pcid" },
-        { "<cpu><model>qemu64</model><vendor>Zhaoxin</vendor></cpu>", CPU_INCOMPATIBLE,
-          "vendor Zhaoxin" },
+        { "<cpu><model>qemu64</model><vendor>Zhaoxin</vendor></cpu>", CPU_SUPERSET, NULL },
+        { "<cpu><model>qemu64</model><vendor>Zhaoxin</vendor><feature name='sse2'/></cpu>",
+          CPU_INCOMPATIBLE, "vendor Zhaoxin" },
         { "<cpu><model>nosuch</model></cpu>", -1, "Unknown CPU model nosuch" },
         { "<cpu><model>qemu64</model><feature name='nosuch'/></cpu>", -1,
           "Unknown CPU feature nosuch" },
@@ -138,13 +152,11 @@ baseline_of(const Emulator *e, CpuBaseline in, const char *const *texts)
     g_autoptr(GError) err = NULL;
     char *text;
 
-    in.cpus = g_ptr_array_new();
+    in.cpus = g_ptr_array_new_with_free_func(doc_free);
     for (guint i = 0; texts[i] != NULL; i++)
         g_ptr_array_add(in.cpus, cpu_of(texts[i]));
     text = cpu_baseline(&in, e, &err);
     assert_null(err);
-    for (guint i = 0; i < in.cpus->len; i++)
-        schema_free(&cpu_schema, in.cpus->pdata[i]);
     g_ptr_array_unref(in.cpus);
     return text;
 }
@@ -162,6 +174,9 @@ check_baseline(const Emulator *e, CpuBaseline in, const char *a, const char *b, 
     "<cpu mode='custom' match='exact'>\n  <model fallback='" fallback "'>" model "</model>\n" rest \
     "</cpu>\n"
 #define FEATURE(policy, name) "  <feature policy='" policy "' name='" name "'/>\n"
+
+#define LIMITED(bits)                                                                              \
+    "<cpu><model>Penryn</model><maxphysaddr mode='passthrough' limit='" bits "'/></cpu>"
 
 static void
 test_baseline(void **state)
@@ -185,6 +200,13 @@ test_baseline(void **state)
     check_baseline(e, migratable, never, NULL, CPU("forbid", "Penryn", ""));
     check_baseline(e, plain, "<cpu><model>Penryn</model><vendor>Intel</vendor></cpu>", NULL,
                    CPU("forbid", "Penryn", "  <vendor>Intel</vendor>\n"));
+    check_baseline(e, plain, "<cpu><model>Penryn</model><vendor>AMD</vendor></cpu>", NULL,
+                   CPU("allow", "kvm64",
+                       "  <vendor>AMD</vendor>\n" FEATURE("require", "ssse3")
+                           FEATURE("require", "sse4.1") FEATURE("require", "lahf_lm")));
+    check_baseline(e, here, LIMITED("40"), LIMITED("36"),
+                   CPU("forbid", "Penryn", "  <maxphysaddr mode='passthrough' limit='36'/>\n"));
+    check_baseline(e, here, LIMITED("40"), penryn, CPU("forbid", "Penryn", ""));
     check_baseline(e, here, "<cpu><model>Haswell</model></cpu>",
                    "<cpu><model>Westmere</model></cpu>", CPU("forbid", "Westmere", ""));
 }
@@ -203,22 +225,57 @@ test_baseline_in_full(void **state)
     assert_null(strstr(text, "disable"));
 }
 
+/* What is to run is told without what the accelerator lacks, also in full. */
+static void
+test_baseline_to_run(void **state)
+{
+    const char *const texts[] = { "<cpu><model>Haswell</model></cpu>", NULL };
+    g_autoptr(Emulator) e = probe_or_skip();
+    CpuBaseline brief = { .hypervisor = TRUE, .accel = ACCEL_TCG };
+    CpuBaseline full = { .hypervisor = TRUE, .accel = ACCEL_TCG, .expand = TRUE };
+    g_autofree char *in_brief = baseline_of(e, brief, texts);
+    g_autofree char *in_full = baseline_of(e, full, texts);
+
+    assert_non_null(strstr(in_brief, "Haswell</model>\n" FEATURE("disable", "pcid")));
+    assert_null(strstr(in_brief, "require"));
+    assert_non_null(strstr(in_full, FEATURE("disable", "pcid")));
+    assert_null(strstr(in_full, FEATURE("require", "pcid")));
+    assert_non_null(strstr(in_full, "Haswell</model>\n" FEATURE("require", "aes")));
+}
+
+static void
+refuse_baseline(const Emulator *e, const char *a, const char *b, int code, const char *words)
+{
+    g_autoptr(GPtrArray) cpus = g_ptr_array_new_with_free_func(doc_free);
+    g_autoptr(GError) err = NULL;
+    CpuBaseline in = { .cpus = cpus };
+
+    if (a != NULL)
+        g_ptr_array_add(cpus, cpu_of(a));
+    if (b != NULL)
+        g_ptr_array_add(cpus, cpu_of(b));
+    assert_null(cpu_baseline(&in, e, &err));
+    assert_int_equal(err->code, code);
+    assert_non_null(strstr(err->message, words));
+}
+
 static void
 test_baseline_refuses(void **state)
 {
+    static const char intel[] = "<cpu><model>Penryn</model><vendor>Intel</vendor></cpu>";
     g_autoptr(Emulator) e = probe_or_skip();
-    g_autoptr(GError) none = NULL, vendors = NULL;
-    g_autoptr(GPtrArray) cpus = g_ptr_array_new();
-    CpuBaseline in = { .cpus = cpus };
 
-    assert_null(cpu_baseline(&in, e, &none));
-    assert_int_equal(none->code, ERR_INVALID_ARG);
-    g_ptr_array_add(cpus, cpu_of("<cpu><model>Penryn</model><vendor>Intel</vendor></cpu>"));
-    g_ptr_array_add(cpus, cpu_of("<cpu><model>EPYC</model><vendor>AMD</vendor></cpu>"));
-    assert_null(cpu_baseline(&in, e, &vendors));
-    assert_non_null(strstr(vendors->message, "vendors do not match"));
-    for (guint i = 0; i < cpus->len; i++)
-        schema_free(&cpu_schema, cpus->pdata[i]);
+    refuse_baseline(e, NULL, NULL, ERR_INVALID_ARG, "no CPUs");
+    refuse_baseline(e, intel, "<cpu/>", ERR_INVALID_ARG, "index 1");
+    refuse_baseline(e, intel, "<cpu><model>nosuch</model></cpu>", ERR_INTERNAL, "nosuch");
+    refuse_baseline(e, intel, "<cpu><model>EPYC</model><vendor>AMD</vendor></cpu>",
+                    ERR_OPERATION_FAILED, "vendors do not match");
+    refuse_baseline(e, intel, "<cpu><model>EPYC</model><vendor>Intel</vendor></cpu>",
+                    ERR_OPERATION_FAILED, "AMD of model EPYC differs");
+    refuse_baseline(e, "<cpu><model>Penryn</model><vendor>Acme</vendor></cpu>", NULL,
+                    ERR_OPERATION_FAILED, "Unknown CPU vendor Acme");
+    e->arch = "ppc64";
+    refuse_baseline(e, intel, NULL, ERR_NO_SUPPORT, "of ppc64");
 }
 
 int
@@ -230,6 +287,7 @@ main(void)
         cmocka_unit_test(test_host_is_itself),
         cmocka_unit_test(test_baseline),
         cmocka_unit_test(test_baseline_in_full),
+        cmocka_unit_test(test_baseline_to_run),
         cmocka_unit_test(test_baseline_refuses),
     };
 
