@@ -160,6 +160,7 @@ save_hosts(const Emulator *e)
         json_object_array_add(row, json_object_new_int64(h->model));
         json_object_array_add(row, json_object_new_int64(h->stepping));
         json_object_array_add(row, save_set(&h->features));
+        json_object_array_add(row, save_set(&h->bound));
         json_object_array_add(array, row);
     }
     return array;
@@ -268,7 +269,8 @@ load_host(Emulator *e, json_object *row, guint accel)
                                 .family = number_at(row, 2),
                                 .model = number_at(row, 3),
                                 .stepping = number_at(row, 4),
-                                .features = load_set(json_object_array_get_idx(row, 5)) };
+                                .features = load_set(json_object_array_get_idx(row, 5)),
+                                .bound = load_set(json_object_array_get_idx(row, 6)) };
 }
 
 static void

@@ -41,6 +41,7 @@ typedef struct HostCpu {
     const char *vendor;
     guint family, model, stepping, phys_bits;
     FeatureSet features;
+    FeatureSet bound; /* more, which keep a guest from being migrated */
 } HostCpu;
 
 /* Things that QEMU has or has not; rows in probe_read.c say how each is found. */
@@ -143,6 +144,7 @@ void read_sev(const Answer *a);
 void read_sgx(const Answer *a);
 void read_models(const Answer *a);
 void read_host(const Answer *a);
+void read_bound(const Answer *a);
 void read_hyperv(const Answer *a);
 void read_expansion(const Answer *a);
 void read_finish(Emulator *e); /* sorts, after the last answer */

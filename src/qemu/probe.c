@@ -37,6 +37,8 @@ typedef struct Question {
 } Question;
 
 #define EXPAND(name) "{\"type\":\"static\",\"model\":{\"name\":\"" name "\"}}"
+#define EXPAND_BOUND                                                                               \
+    "{\"type\":\"static\",\"model\":{\"name\":\"host\",\"props\":{\"migratable\":false}}}"
 #define EXPAND_HYPERV                                                                              \
     "{\"type\":\"full\",\"model\":{\"name\":\"host\",\"props\":{\"hv-passthrough\":true}}}"
 
@@ -48,6 +50,7 @@ static const Question questions[] = {
     { "query-machines", NULL, PART_COMMON, read_machines },
     { "query-cpu-definitions", NULL, PART_ACCEL, read_models },
     { "query-cpu-model-expansion", EXPAND("host"), PART_KVM, read_host },
+    { "query-cpu-model-expansion", EXPAND_BOUND, PART_KVM, read_bound },
     { "query-cpu-model-expansion", EXPAND_HYPERV, PART_KVM, read_hyperv },
     { "query-cpu-model-expansion", EXPAND("max"), PART_TCG, read_host },
     { "qom-list-types", NULL, PART_COMMON, read_types },

@@ -318,6 +318,18 @@ read_host(const Answer *a)
     read_features(a->emulator, props, &host->features);
 }
 
+void
+read_bound(const Answer *a)
+{
+    json_object *props = json_at(a->ret, "model.props");
+    HostCpu *host = &a->emulator->host[a->accel];
+
+    if (props == NULL)
+        return;
+    read_features(a->emulator, props, &host->bound);
+    host->bound = cpu_less(&host->bound, &host->features);
+}
+
 /* "hv-relaxed" is what documents call "relaxed", "hv-tlbflush" so on; a dash is theirs. */
 void
 read_hyperv(const Answer *a)
