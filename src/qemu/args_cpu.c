@@ -19,28 +19,6 @@ args_accel(const Args *a)
     return a->def->virt_type == VIRT_KVM ? ACCEL_KVM : ACCEL_TCG;
 }
 
-static gboolean
-put_host_model(Args *a, GString *s, GError **err)
-{
-    g_autoptr(GArray) policies = NULL;
-    const char *name = cpu_host_model(a->e, args_accel(a), &policies);
-
-    if (name == NULL && args_accel(a) == ACCEL_KVM) {
-        g_string_append(s, "host");
-        return TRUE;
-    }
-    if (name == NULL)
-        return fail(err, ERR_CONFIG_UNSUPPORTED, "the host's CPU model is not known to emulator %s",
-                    a->e->path);
-    g_string_append(s, name);
-    for (guint i = 0; i < policies->len; i++) {
-        const CpuPolicy *p = &g_array_index(policies, CpuPolicy, i);
-
-        put_switch(s, cpu_feature_to_qemu(p->name), p->on ? ON : OFF);
-    }
-    return TRUE;
-}
-
 static const char *
 default_model(const Args *a)
 {
@@ -59,11 +37,13 @@ put_migratable(const Args *a, const CpuDef *cpu, GString *s)
 static gboolean
 put_model(Args *a, const CpuDef *cpu, GString *s, GError **err)
 {
-    if (cpu_takes_host_model(cpu) && guest_is_x86(a->def))
-        return put_host_model(a, s, err);
     switch ((CpuMode)cpu->mode) {
-    case CPU_HOST_MODEL:
-        return put_host_model(a, s, err);
+    case CPU_HOST_MODEL: /* still: it could not be spelled */
+        if (args_accel(a) != ACCEL_KVM)
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "the host's CPU model is not known to emulator %s", a->e->path);
+        g_string_append(s, "host");
+        return TRUE;
     case CPU_HOST_PASSTHROUGH:
         if (args_accel(a) != ACCEL_KVM)
             return fail(
@@ -274,11 +254,19 @@ put_panic(const Args *a, GString *s)
         }
 }
 
-gboolean
-args_put_cpu(Args *a, GError **err)
+static CpuDef *
+spelled_cpu(const Args *a)
 {
-    static const CpuDef plain = { .mode = CPU_CUSTOM };
-    const CpuDef *cpu = a->def->cpu != NULL ? a->def->cpu : &plain;
+    CpuDef *cpu = schema_copy(&cpu_schema, a->def->cpu);
+
+    if (cpu->mode == CPU_HOST_MODEL || guest_is_x86(a->def))
+        cpu_spell(cpu, a->e, args_accel(a));
+    return cpu;
+}
+
+static gboolean
+put_cpu(Args *a, const CpuDef *cpu, GError **err)
+{
     g_autoptr(GString) s = g_string_new(NULL), extra = g_string_new(NULL);
 
     if (!put_model(a, cpu, s, err))
@@ -299,4 +287,15 @@ args_put_cpu(Args *a, GError **err)
     g_string_append(s, extra->str);
     args_pair(a, "-cpu", s->str);
     return TRUE;
+}
+
+gboolean
+args_put_cpu(Args *a, GError **err)
+{
+    static const CpuDef plain = { .mode = CPU_CUSTOM };
+    CpuDef *cpu = a->def->cpu != NULL ? spelled_cpu(a) : NULL;
+    gboolean ok = put_cpu(a, cpu != NULL ? cpu : &plain, err);
+
+    schema_free(&cpu_schema, cpu);
+    return ok;
 }

@@ -109,13 +109,24 @@ is_paravirtual(const Emulator *e, guint bit)
     return g_str_has_prefix(name, "kvm") || g_str_has_prefix(name, "hv-");
 }
 
+FeatureSet
+cpu_real(const Emulator *e, const FeatureSet *set)
+{
+    FeatureSet real = *set;
+
+    for (guint bit = 0; bit < e->features->len; bit++)
+        if (is_paravirtual(e, bit))
+            cpu_drop(&real, (int)bit);
+    return real;
+}
+
 /* ---- the nearest model */
 
 /* What tells the host from a model: 1 it has more, -1 it has less, 0 neither. */
 static int
-differs(const HostCpu *host, const FeatureSet *meant, const FeatureSet *given, int bit)
+differs(const FeatureSet *has, const FeatureSet *meant, const FeatureSet *given, int bit)
 {
-    if (feature_in(&host->features, bit))
+    if (feature_in(has, bit))
         return feature_in(meant, bit) ? 0 : 1;
     return feature_in(meant, bit) || feature_in(given, bit) ? -1 : 0;
 }
@@ -127,7 +138,7 @@ count_differences(const Emulator *e, Accel accel, const CpuModel *m)
     guint n = 0;
 
     for (guint bit = 0; bit < e->features->len; bit++) {
-        int how = differs(&e->host[accel], &meant, &given, (int)bit);
+        int how = differs(&e->host[accel].features, &meant, &given, (int)bit);
 
         /* Something taken away from a model makes it less that model than something added. */
         if (!is_paravirtual(e, bit) && how != 0)
@@ -219,10 +230,10 @@ cpu_takes_host_model(const CpuDef *cpu)
 }
 
 const char *
-cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies)
+cpu_host_model(const Emulator *e, Accel accel, gboolean bound, GArray **ret_policies)
 {
     const CpuModel *m = cpu_nearest(e, accel);
-    FeatureSet meant, given;
+    FeatureSet has = e->host[accel].features, meant, given;
     GArray *policies;
 
     if (m == NULL)
@@ -230,8 +241,10 @@ cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies)
     policies = g_array_new(FALSE, FALSE, sizeof(CpuPolicy));
     meant = cpu_meaning(e, m);
     given = cpu_given(e, m, accel);
+    if (bound)
+        cpu_add(&has, &e->host[accel].bound);
     for (guint bit = 0; bit < e->features->len; bit++) {
-        int how = differs(&e->host[accel], &meant, &given, (int)bit);
+        int how = differs(&has, &meant, &given, (int)bit);
         CpuPolicy p = { cpu_feature_from_qemu(e->features->pdata[bit]), how > 0 };
 
         if (!is_paravirtual(e, bit) && how != 0)
@@ -334,7 +347,7 @@ static void
 put_host_model(XmlOut *x, const Emulator *e, Accel accel)
 {
     g_autoptr(GArray) policies = NULL;
-    const char *name = cpu_host_model(e, accel, &policies);
+    const char *name = cpu_host_model(e, accel, TRUE, &policies);
     guint bits = cpu_phys_bits();
 
     if (name == NULL) {

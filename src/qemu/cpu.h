@@ -23,12 +23,15 @@ const CpuModel *cpu_version(const Emulator *e, const CpuModel *m);
 /* What a document means by the name of a version; what QEMU gives who names it (cpu_meaning.c). */
 FeatureSet cpu_meaning(const Emulator *e, const CpuModel *version);
 FeatureSet cpu_given(const Emulator *e, const CpuModel *version, Accel accel);
+/* What a document gets its model without, as QEMU spells it; ends in NULL. */
+const char *const *cpu_given_up(const char *model);
 /* The named version that is nearest to what the accelerator gives; NULL: none is told. */
 const CpuModel *cpu_nearest(const Emulator *e, Accel accel);
 /* Whether a document leaves the model to the host: by mode, or as the least that it takes. */
 gboolean cpu_takes_host_model(const CpuDef *cpu);
-/* The same as a name, with the features (GArray of CpuPolicy) that make up the difference. */
-const char *cpu_host_model(const Emulator *e, Accel accel, GArray **ret_policies);
+/* The same as a name, with the features (GArray of CpuPolicy) that make up the difference; bound:
+ * also those that keep a guest from being migrated. */
+const char *cpu_host_model(const Emulator *e, Accel accel, gboolean bound, GArray **ret_policies);
 /* The nearest one that has nothing which this machine itself has not. */
 const char *cpu_here_model(const Emulator *e, GArray **ret_policies);
 /* The <cpu> of domain capabilities. */
@@ -52,6 +55,9 @@ gboolean cpuid_self(CpuSelf *ret_self);
 
 /* ---- the CPU that a guest got (cpu_guest.c) */
 
+/* Names all that QEMU is to be told of a CPU: a host's model becomes a named one. FALSE: nothing is
+ * known of the host's. */
+gboolean cpu_spell(CpuDef *cpu, const Emulator *e, Accel accel);
 /* Writes into a live definition what the guest's CPU is, as its "feature-words" tell. An error when
  * the document wants it checked in full and it is not what the document says. */
 gboolean cpu_guest_learn(DomainDef *live, const Emulator *e, json_object *words, GError **err);
@@ -83,6 +89,7 @@ FeatureSet cpu_less(const FeatureSet *set, const FeatureSet *less);
 void cpu_add(FeatureSet *set, const FeatureSet *more);
 void cpu_drop(FeatureSet *set, int bit);
 guint cpu_count(const FeatureSet *set);
+FeatureSet cpu_real(const Emulator *e, const FeatureSet *set); /* what a processor of silicon has */
 /* The names of a set as documents spell them, in CPUID's order. */
 char *cpu_names(const Emulator *e, const FeatureSet *set, const char *separator);
 

@@ -219,25 +219,24 @@ put_all(XmlOut *x, const Baseline *b, const FeatureSet *off)
     }
 }
 
-/* What some accelerators leave off is said, so that it is off with all. */
 static FeatureSet
-left_off(const Baseline *b)
+given_up(const Baseline *b, const FeatureSet *less)
 {
-    FeatureSet tcg = cpu_given(b->e, b->best, ACCEL_TCG);
-    FeatureSet kvm = cpu_given(b->e, b->best, ACCEL_KVM);
-    FeatureSet meant = cpu_meaning(b->e, b->best), off = cpu_less(&tcg, &kvm);
+    FeatureSet off = { { 0 } };
 
-    off = cpu_less(&off, &meant);
+    for (const char *const *name = cpu_given_up(b->name); *name != NULL; name++)
+        feature_set(&off, feature_find(b->e, *name));
+    off = cpu_less(&off, less);
     return cpu_less(&off, &b->common);
 }
 
 static void
 put_policies(XmlOut *x, const Baseline *b)
 {
-    FeatureSet more, less, off = left_off(b);
+    FeatureSet more, less, off;
 
     differences(b, b->best, &more, &less);
-    off = cpu_less(&off, &less);
+    off = given_up(b, &less);
     if (b->in->expand) {
         cpu_add(&off, &less);
         put_all(x, b, &off);
@@ -245,7 +244,9 @@ put_policies(XmlOut *x, const Baseline *b)
     }
     put_features(x, b, &more, "require");
     put_features(x, b, &less, "disable");
-    put_features(x, b, &off, "disable");
+    for (const char *const *name = cpu_given_up(b->name); *name != NULL; name++)
+        if (feature_in(&off, feature_find(b->e, *name)))
+            xml_leaf(x, "feature", "policy", "disable", "name", *name, NULL);
 }
 
 /* A guest's addresses end where the least of these hosts' do. */

@@ -10,7 +10,10 @@ cpu_offer_of(const Emulator *e, Accel accel)
 {
     const HostCpu *host = &e->host[accel];
 
-    return (CpuOffer){ e, host->features, host->vendor, TRUE, accel };
+    CpuOffer offer = { e, host->features, host->vendor, TRUE, accel };
+
+    cpu_add(&offer.features, &host->bound);
+    return offer;
 }
 
 CpuOffer
@@ -226,6 +229,7 @@ cpu_compare(const CpuDoc *doc, const CpuOffer *offer, CpuMatch *ret_match, GErro
     if (!cpu_described(&doc->cpu, offer->emulator, &wanted, err))
         return FALSE;
     more = cpu_less(&offer->features, &wanted);
+    more = cpu_real(offer->emulator, &more);
     fit = is_usable(&doc->cpu, offer) ||
           (fits(&doc->cpu, &wanted, offer, ret_why) && fits_strictly(&doc->cpu, &more, ret_why));
     if (fit)
@@ -247,18 +251,89 @@ offer_to_guest(const Emulator *e, Accel accel)
     return offer;
 }
 
+/* ---- whether it may be started */
+
+static gboolean
+is_asked_for(const CpuFeature *f)
+{
+    return f->policy == 0 || f->policy == POLICY_REQUIRE || f->policy == POLICY_FORCE;
+}
+
+static gboolean
+check_names(const CpuDef *cpu, const Emulator *e, GError **err)
+{
+    for (guint i = 0; i < LIST_LEN(cpu->features); i++) {
+        const char *name = LIST_AT(CpuFeature, cpu->features, i)->name;
+
+        if (feature_find(e, cpu_feature_to_qemu(name)) < 0)
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "unknown CPU feature: %s", name);
+    }
+    return TRUE;
+}
+
+/* QEMU would leave it off and say nothing. */
+static gboolean
+check_invtsc(const CpuDef *cpu, const CpuOffer *offer, GError **err)
+{
+    gboolean has = feature_in(&offer->features, feature_find(offer->emulator, "invtsc"));
+
+    for (guint i = 0; i < LIST_LEN(cpu->features); i++) {
+        const CpuFeature *f = LIST_AT(CpuFeature, cpu->features, i);
+
+        if (!has && is_asked_for(f) && g_str_equal(f->name, "invtsc"))
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "host doesn't support invariant TSC");
+    }
+    return TRUE;
+}
+
+static gboolean
+check_forbidden(const CpuDef *cpu, const Emulator *e, Accel accel, GError **err)
+{
+    FeatureSet never = of_policy(cpu, e, POLICY_FORBID);
+    CpuOffer offer = cpu_offer_of(e, accel);
+    FeatureSet wrong = cpu_both(&never, &offer.features);
+
+    return feature_set_empty(&wrong) || lacks(err, &offer, "provides forbidden features", &wrong);
+}
+
+/* Where it is emulated, any CPU is as near as another. */
+static gboolean
+check_partially(const CpuDef *cpu, const CpuOffer *offer, GError **err)
+{
+    FeatureSet wanted, more;
+
+    if (!cpu_described(cpu, offer->emulator, &wanted, err))
+        return FALSE;
+    more = cpu_less(&offer->features, &wanted);
+    more = cpu_real(offer->emulator, &more);
+    return is_usable(cpu, offer) || (fits(cpu, &wanted, offer, err) &&
+                                     (offer->accel == ACCEL_TCG || fits_strictly(cpu, &more, err)));
+}
+
+/* Where it is emulated, what is off is off: who has the guest's CPU checked in full finds out. */
+static gboolean
+check_as_asked(const CpuDef *cpu, const CpuOffer *offer, GError **err)
+{
+    gboolean fully = cpu->check == CPU_CHECK_FULL;
+
+    if (cpu->check == CPU_CHECK_NONE || (cpu->mode != CPU_CUSTOM && cpu->mode != CPU_HOST_MODEL))
+        return TRUE;
+    if (!(fully && offer->accel == ACCEL_TCG) &&
+        !check_forbidden(cpu, offer->emulator, offer->accel, err))
+        return FALSE;
+    return fully || cpu->mode == CPU_HOST_MODEL || check_partially(cpu, offer, err);
+}
+
 gboolean
 cpu_check_start(const DomainDef *def, const Emulator *e, GError **err)
 {
     Accel accel = def->virt_type == VIRT_KVM ? ACCEL_KVM : ACCEL_TCG;
     const CpuDef *cpu = def->cpu;
     CpuOffer offer;
-    FeatureSet wanted;
 
-    if (cpu == NULL || !guest_is_x86(def) || cpu->mode != CPU_CUSTOM ||
-        cpu->check != CPU_CHECK_PARTIAL || !e->host[accel].known)
+    if (cpu == NULL || !guest_is_x86(def) || !e->host[accel].known)
         return TRUE;
     offer = offer_to_guest(e, accel);
-    return cpu_described(cpu, e, &wanted, err) &&
-           (is_usable(cpu, &offer) || fits(cpu, &wanted, &offer, err));
+    return check_names(cpu, e, err) && check_as_asked(cpu, &offer, err) &&
+           check_invtsc(cpu, &offer, err);
 }

@@ -21,6 +21,17 @@ find_feature(const CpuDef *cpu, const char *name)
     return NULL;
 }
 
+static gboolean
+find_said(const GPtrArray *said, const char *name, guint *ret_at)
+{
+    for (guint i = 0; i < said->len; i++)
+        if (g_str_equal(((const CpuFeature *)said->pdata[i])->name, name)) {
+            *ret_at = i;
+            return TRUE;
+        }
+    return FALSE;
+}
+
 static void
 add_feature(CpuDef *cpu, const char *name, int policy)
 {
@@ -33,12 +44,14 @@ add_feature(CpuDef *cpu, const char *name, int policy)
     g_ptr_array_add(cpu->features, f);
 }
 
-/* A host's model is the nearest one with the differences; what the document says goes before. */
+/* A host's model is the nearest one with the differences. What the document says of one of these
+ * counts there, what else it says comes after them. */
 static gboolean
-spell_out(CpuDef *cpu, const Emulator *e, Accel accel)
+spell_host_model(CpuDef *cpu, const Emulator *e, Accel accel)
 {
     g_autoptr(GArray) policies = NULL;
-    const char *name = cpu_host_model(e, accel, &policies);
+    g_autoptr(GPtrArray) said = NULL;
+    const char *name = cpu_host_model(e, accel, FALSE, &policies);
 
     if (name == NULL)
         return FALSE;
@@ -49,12 +62,30 @@ spell_out(CpuDef *cpu, const Emulator *e, Accel accel)
         cpu->vendor = g_strdup(cpu_vendor(e->host[accel].vendor));
     }
     cpu->mode = CPU_CUSTOM;
+    said = cpu->features != NULL ? cpu->features : g_ptr_array_new();
+    cpu->features = g_ptr_array_new();
     for (guint i = 0; i < policies->len; i++) {
         const CpuPolicy *p = &g_array_index(policies, CpuPolicy, i);
+        guint at;
 
-        if (find_feature(cpu, cpu_feature_to_qemu(p->name)) == NULL)
+        if (find_said(said, p->name, &at))
+            g_ptr_array_add(cpu->features, g_ptr_array_remove_index(said, at));
+        else
             add_feature(cpu, cpu_feature_to_qemu(p->name), p->on ? POLICY_REQUIRE : POLICY_DISABLE);
     }
+    g_ptr_array_extend(cpu->features, said, NULL, NULL);
+    return TRUE;
+}
+
+gboolean
+cpu_spell(CpuDef *cpu, const Emulator *e, Accel accel)
+{
+    if (cpu_takes_host_model(cpu))
+        return spell_host_model(cpu, e, accel);
+    if (cpu->mode == CPU_CUSTOM)
+        for (const char *const *name = cpu_given_up(cpu->model); *name != NULL; name++)
+            if (find_feature(cpu, *name) == NULL)
+                add_feature(cpu, *name, POLICY_DISABLE);
     return TRUE;
 }
 
@@ -143,7 +174,7 @@ cpu_guest_learn(DomainDef *live, const Emulator *e, json_object *words, GError *
 
     if (cpu == NULL || !guest_is_x86(live) || !json_object_is_type(words, json_type_array))
         return TRUE;
-    if (cpu_takes_host_model(cpu) && !spell_out(cpu, e, accel))
+    if (!cpu_spell(cpu, e, accel))
         return TRUE;
     if (cpu->mode != CPU_CUSTOM || cpu->model == NULL || emulator_model(e, cpu->model) == NULL)
         return TRUE;

@@ -144,6 +144,90 @@ test_host_is_itself(void **state)
     try_case(&here, &c);
 }
 
+/* ---- what is started */
+
+static void
+test_start(void **state)
+{
+    static const Case cases[] = {
+        { "<cpu mode='custom' check='partial'><model>qemu64</model></cpu>", 0, NULL },
+        { "<cpu mode='custom' check='partial' match='strict'><model>qemu64</model></cpu>", 0,
+          NULL },
+        { "<cpu mode='custom' check='partial'><model>Haswell</model></cpu>", ERR_CPU_INCOMPATIBLE,
+          "features: pcid, " },
+        { "<cpu mode='custom' check='none'><model>Haswell</model></cpu>", 0, NULL },
+        { "<cpu mode='custom' check='none'><model>qemu64</model><feature name='nosuch'/></cpu>",
+          ERR_CONFIG_UNSUPPORTED, "unknown CPU feature: nosuch" },
+        { "<cpu mode='custom' check='none'><model>qemu64</model><feature name='invtsc'/></cpu>",
+          ERR_CONFIG_UNSUPPORTED, "invariant TSC" },
+        { "<cpu mode='custom' check='none'><model>qemu64</model>"
+          "<feature policy='optional' name='invtsc'/></cpu>",
+          0, NULL },
+        { "<cpu mode='host-model' check='partial'><feature policy='forbid' name='sse2'/></cpu>",
+          ERR_CPU_INCOMPATIBLE, "forbidden features: sse2" },
+        { "<cpu mode='custom' check='full'><model>qemu64</model>"
+          "<feature policy='forbid' name='sse2'/></cpu>",
+          0, NULL },
+        { "<cpu mode='custom' check='partial'><model>qemu64</model>"
+          "<feature policy='forbid' name='sse2'/></cpu>",
+          ERR_CPU_INCOMPATIBLE, "forbidden features: sse2" },
+        { "<cpu mode='custom' check='none'><model>qemu64</model>"
+          "<feature policy='forbid' name='sse2'/></cpu>",
+          0, NULL },
+    };
+    g_autoptr(Emulator) e = probe_or_skip();
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(CpuDoc) doc = cpu_of(cases[i].cpu);
+        g_autoptr(GError) err = NULL;
+        DomainDef def = { .virt_type = VIRT_QEMU, .cpu = &doc->cpu };
+
+        def.os.arch = (char *)"x86_64";
+        assert_int_equal(cpu_check_start(&def, e, &err), cases[i].match == 0);
+        assert_int_equal(err != NULL ? err->code : 0, cases[i].match);
+        if (err != NULL)
+            assert_non_null(strstr(err->message, cases[i].why));
+    }
+}
+
+static char *
+spelled(const Emulator *e, const char *text)
+{
+    g_autoptr(CpuDoc) doc = cpu_of(text);
+    GString *s = g_string_new(NULL);
+
+    assert_true(cpu_spell(&doc->cpu, e, ACCEL_TCG));
+    g_string_append(s, doc->cpu.model);
+    for (guint i = 0; doc->cpu.features != NULL && i < doc->cpu.features->len; i++) {
+        const CpuFeature *f = doc->cpu.features->pdata[i];
+
+        g_string_append_printf(s, " %c%s", f->policy == POLICY_REQUIRE ? '+' : '-', f->name);
+    }
+    return g_string_free(s, FALSE);
+}
+
+static void
+test_spelled(void **state)
+{
+    g_autoptr(Emulator) e = probe_or_skip();
+    g_autofree char *plain = spelled(e, "<cpu mode='custom'><model>Penryn</model></cpu>");
+    g_autofree char *version = spelled(e, "<cpu mode='custom'><model>EPYC-v1</model></cpu>");
+    g_autofree char *less = spelled(e, "<cpu mode='custom'><model>EPYC</model></cpu>");
+    g_autofree char *said = spelled(e, "<cpu mode='custom'><model>Icelake-Server</model>"
+                                       "<feature policy='require' name='mpx'/></cpu>");
+    g_autofree char *host = spelled(e, "<cpu mode='host-model'>"
+                                       "<feature policy='disable' name='xop'/>"
+                                       "<feature policy='disable' name='hypervisor'/></cpu>");
+
+    assert_string_equal(plain, "Penryn");
+    assert_string_equal(version, "EPYC-v1");
+    assert_string_equal(less, "EPYC -monitor");
+    assert_string_equal(said, "Icelake-Server +mpx -intel-pt");
+    assert_non_null(strstr(host, " -hypervisor +"));
+    assert_null(strstr(host, " +hypervisor"));
+    assert_true(g_str_has_suffix(host, " -xop"));
+}
+
 /* ---- baseline */
 
 static char *
@@ -285,6 +369,8 @@ main(void)
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_host_is_itself),
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_spelled),
         cmocka_unit_test(test_baseline),
         cmocka_unit_test(test_baseline_in_full),
         cmocka_unit_test(test_baseline_to_run),
