@@ -139,6 +139,16 @@ put_microcode(XmlOut *x)
 }
 
 static void
+put_counter(XmlOut *x)
+{
+    Tsc tsc;
+
+    if (tsc_read(&tsc))
+        xml_leaf(x, "counter", "name", "tsc", "frequency", xml_number(tsc.frequency), "scaling",
+                 tsc.scaling ? "yes" : "no", NULL);
+}
+
+static void
 put_cpu_identity(XmlOut *x, const char *model)
 {
     CpuSelf self;
@@ -150,6 +160,7 @@ put_cpu_identity(XmlOut *x, const char *model)
     put_microcode(x);
     xml_leaf(x, "signature", "family", xml_number(self.family), "model", xml_number(self.model),
              "stepping", xml_number(self.stepping), NULL);
+    put_counter(x);
 }
 
 static void

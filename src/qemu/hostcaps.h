@@ -24,3 +24,13 @@ const char *emulator_arch(guint i, guint *ret_bits);
 const char *emulator_host_arch(void);
 /* The binary that serves an architecture. */
 char *emulator_binary(const char *arch, GError **err);
+
+/* ---- the time stamp counter (tsc.c) */
+
+typedef struct Tsc {
+    guint64 frequency; /* Hz */
+    gboolean scaling;  /* a guest may have another */
+} Tsc;
+
+/* FALSE: nobody here tells. */
+gboolean tsc_read(Tsc *ret_tsc);
