@@ -283,6 +283,18 @@ nearest_here(const Emulator *e, const CpuOffer *here)
     return best;
 }
 
+/* The plain name, unless it means something to documents that this machine has not. */
+static const char *
+name_here(const Emulator *e, const CpuModel *version, const CpuOffer *here)
+{
+    const char *plain = cpu_plain_name(e, version);
+
+    for (const char *const *name = cpu_given_up(plain); *name != NULL; name++)
+        if (!feature_in(&here->features, feature_find(e, *name)))
+            return version->name;
+    return plain;
+}
+
 const char *
 cpu_here_model(const Emulator *e, GArray **ret_policies)
 {
@@ -304,7 +316,7 @@ cpu_here_model(const Emulator *e, GArray **ret_policies)
     }
     g_array_sort(policies, policy_order);
     *ret_policies = policies;
-    return cpu_plain_name(e, m);
+    return name_here(e, m, &here);
 }
 
 /* ---- <cpu> */
