@@ -142,10 +142,16 @@ DomainDef *domain_update(const DomainDef *def, Device *device, const ConfContext
 
 /* ---- a <cpu> alone (cpu_doc.c) ------------------------------------------------------------ */
 
+typedef struct CpuPages {
+    char *unit;
+    guint64 size;
+} CpuPages;
+
 typedef struct CpuDoc {
     CpuDef cpu; /* a host's: each of its features is required */
     char *arch; /* of a host; NULL: it is what a guest wants */
     guint32 microcode;
+    GPtrArray *pages; /* CpuPages */
 } CpuDoc;
 
 typedef enum CpuDocFlags {

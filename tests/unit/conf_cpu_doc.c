@@ -11,16 +11,36 @@ test_host(void **state)
         "<cpu><arch>x86_64</arch><model>Penryn</model><vendor>Intel</vendor>"
         "<microcode version='7'/><signature family='6' model='23' stepping='1'/>"
         "<topology sockets='1' dies='1' clusters='1' cores='2' threads='1'/>"
-        "<feature name='avx'/><feature policy='forbid' name='vmx'/><pages unit='KiB' size='4'/></cpu>",
+        "<feature name='avx'/><feature policy='forbid' name='vmx'/><pages unit='KiB' size='4'/>"
+        "<pages unit='KiB' size='2048'/></cpu>",
         0, &err);
 
     assert_null(err);
     assert_string_equal(doc->arch, "x86_64");
     assert_string_equal(doc->cpu.model, "Penryn");
     assert_int_equal(doc->microcode, 7);
+    assert_int_equal(doc->pages->len, 2);
     assert_int_equal(doc->cpu.features->len, 2);
     for (guint i = 0; i < 2; i++)
         assert_int_equal(((CpuFeature *)doc->cpu.features->pdata[i])->policy, POLICY_REQUIRE);
+}
+
+/* What capabilities tell is valid. */
+static void
+test_host_validates(void **state)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(CpuDoc) doc = cpu_doc_parse(
+        "<cpu><arch>x86_64</arch><model>Penryn</model><vendor>Intel</vendor>"
+        "<microcode version='7'/><signature family='6' model='23' stepping='1'/>"
+        "<counter name='tsc' frequency='2000000000' scaling='no'/>"
+        "<topology sockets='1' dies='1' clusters='1' cores='2' threads='1'/>"
+        "<maxphysaddr mode='emulate' bits='48'/><feature name='avx'/>"
+        "<pages unit='KiB' size='4'/><pages unit='KiB' size='2048'/></cpu>",
+        CPU_DOC_VALIDATE, &err);
+
+    assert_null(err);
+    assert_non_null(doc);
 }
 
 static void
@@ -84,6 +104,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host),
+        cmocka_unit_test(test_host_validates),
         cmocka_unit_test(test_guest),
         cmocka_unit_test(test_wrong),
     };
