@@ -107,58 +107,6 @@ def wrong_calls(s, d):
     s.tell("console", lambda: d.openConsole(None, s.conn.newStream(), 0))
 
 
-def cpu(model, *features, attributes=""):
-    more = "".join(f"<feature policy='{p}' name='{n}'/>" for p, n in features)
-    return f"<cpu {attributes}><arch>x86_64</arch><model>{model}</model>{more}</cpu>"
-
-
-def own_cpu(s):
-    text = s.conn.getCapabilities()
-    return text[text.index("<cpu>"):text.index("</cpu>") + len("</cpu>")]
-
-
-def cpus(s):
-    """What is asked of CPUs, of this host and of what QEMU gives its guests."""
-    def compare(xml, flags=0):
-        return lambda: s.conn.compareCPU(xml, flags)
-
-    def guest(xml, flags=0):
-        return lambda: s.conn.compareHypervisorCPU(None, "x86_64", "pc", "qemu", xml, flags)
-
-    def baseline(*xmls, flags=0):
-        return lambda: " ".join(s.conn.baselineCPU(list(xmls), flags).split())
-
-    def guests(*xmls, flags=0):
-        return lambda: " ".join(s.conn.baselineHypervisorCPU(None, "x86_64", "pc", "qemu",
-                                                             list(xmls), flags).split())
-
-    never = cpu("qemu32", ("require", "xop"), ("require", "tbm"))
-    s.tell("cpu models", lambda: {"486", "qemu64", "Penryn", "EPYC"} <
-           set(s.conn.getCPUModelNames("x86_64")))
-    s.tell("cpu models of no arch", lambda: s.conn.getCPUModelNames("nosuch"))
-    s.tell("compare a little", compare(cpu("qemu32")))
-    s.tell("compare itself", compare(own_cpu(s)))
-    s.tell("compare too much", compare(never))
-    s.tell("compare too much, failing", compare(never, 1))
-    s.tell("compare what is forbidden", compare(cpu("qemu32", ("forbid", "sse2"))))
-    s.tell("compare strictly", compare(cpu("qemu32", attributes="match='strict'")))
-    s.tell("compare no model of ours", compare(cpu("nosuch")))
-    s.tell("compare no feature of ours", compare(cpu("qemu32", ("require", "nosuch"))))
-    s.tell("compare nothing", compare("<cpu/>"))
-    s.tell("compare no cpu", compare("<domain/>"))
-    for model in "qemu64", "Penryn", "Haswell", "EPYC", "Opteron_G3":
-        s.tell(f"guest {model}", guest(cpu(model)))
-        s.tell(f"baseline {model}", baseline(cpu(model)))
-        s.tell(f"guests' baseline {model}", guests(cpu(model)))
-    s.tell("guest that fails", guest(cpu("Haswell"), 1))
-    s.tell("baseline of two", baseline(cpu("Penryn"), cpu("Westmere", ("require", "avx"))))
-    s.tell("baseline of strangers", baseline(cpu("Penryn"), cpu("EPYC")))
-    s.tell("baseline in full", baseline(cpu("core2duo"), flags=1))
-    s.tell("baseline that migrates", baseline(cpu("qemu32", ("require", "invtsc")), flags=3))
-    s.tell("baseline of no model", baseline(cpu("nosuch")))
-    s.tell("guests' baseline of two", guests(cpu("Haswell"), cpu("Westmere")))
-
-
 def life(s):
     c = s.conn
     s.tell("no such name", lambda: c.lookupByName("story"))
@@ -212,7 +160,6 @@ def life(s):
 
 def main():
     s = Story(sys.argv[1])
-    cpus(s)
     life(s)
     s.conn.close()
 
