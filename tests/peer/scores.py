@@ -15,11 +15,14 @@ LEAST = {
     "domainfull": {"accept": 99, "reject": 95, "exact": 99, "stable": 100},
     "device": {"accept": 99, "reject": 95, "exact": 99},
     "mutant": {"accept": 97, "reject": 97},
-    "start": {"same machine": 88},
+    # The corpus was asked on a processor of another vendor than some hosts have: KVM then gives
+    # guests other CPUID words, of libvirtd's as of ours.
+    "start": {"accept": 100, "same machine": 88, "same beside CPUID": 99},
 }
 # measure: its count in score.py's summary, and of how many
 COUNTS = {"accept": ("acc", "o_acc"), "reject": ("rej", "o_rej"), "exact": ("full", "o_acc"),
-          "stable": ("stable", "o_stable"), "same machine": ("same", "o_acc")}
+          "stable": ("stable", "o_stable"), "same machine": ("same", "o_acc"),
+          "same beside CPUID": ("beside", "o_acc")}
 
 
 def scores(d, kind):
@@ -30,7 +33,14 @@ def scores(d, kind):
     print("\n".join(f"# {line}" for line in d.run(
         "/usr/bin/python3", program, "--socket", d.socket, "--kind", kind, "--failures", "5", "--top",
         "0", "--json", told, timeout=600).splitlines()))
-    return json.loads(told.read_text())["kinds"][0]
+    counts = json.loads(told.read_text())["kinds"][0]
+    counts["beside"] = sum(same_beside_cpuid(row) for row in counts["rows"])
+    return counts
+
+
+def same_beside_cpuid(row):
+    paths = [diff[0] for diff in row.get("diffs", [])]
+    return all(path == "cpuid" or path.startswith("domain/") for path in paths)
 
 
 def add_test(kind, least):
