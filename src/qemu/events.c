@@ -41,7 +41,7 @@ alias_of_path(const char *path)
 static void
 on_stop(const Heard *h)
 {
-    if (h->vm->state != VM_RUNNING || h->vm->run->rebooting)
+    if (h->vm->state != VM_RUNNING || h->vm->run->restarting)
         return;
     vm_enter(h->vm, VM_PAUSED, PAUSED_USER);
     vm_tell(h->vm, LIFECYCLE_SUSPENDED, SUSPENDED_PAUSED);
@@ -75,7 +75,7 @@ on_shutdown(const Heard *h)
 
     if (!by_signal && !reset &&
         (run->rebooting || (run->live->on_poweroff == ACTION_RESTART && !run->ending))) {
-        run->rebooting = TRUE;
+        run->rebooting = run->restarting = TRUE;
         restart_guest(vm);
         return;
     }
@@ -89,7 +89,7 @@ on_reset(const Heard *h)
 {
     Event e = vm_event(h->vm, DOMAIN_EVENT_REBOOT);
 
-    h->vm->run->rebooting = FALSE;
+    h->vm->run->rebooting = h->vm->run->restarting = FALSE;
     event_emit(&e);
 }
 

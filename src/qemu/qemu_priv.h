@@ -213,6 +213,7 @@ typedef struct Run {
     FlowToken tpm_wait;
     Qmp *qmp;
     gboolean rebooting;  /* the next SHUTDOWN is answered by a reset */
+    gboolean restarting; /* it was: what QEMU then says of stopping is not the user's doing */
     guint taint;         /* bits of virDomainTaintFlags */
     guint64 balloon_kib; /* 0: unknown */
     GArray *vcpu_tids;   /* pid_t by vcpu number; 0: unplugged */
