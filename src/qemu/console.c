@@ -165,7 +165,8 @@ open_end(const CharDef *c, const char *what, GError **err)
 }
 
 static gboolean
-take_seat(Run *run, const CharDef *c, guint flags, int *ret_fd, guint64 *ret_ticket, GError **err)
+take_seat(Run *run, const CharDef *c, const char *kind, guint flags, int *ret_fd,
+          guint64 *ret_ticket, GError **err)
 {
     enum { FORCE = 1 };
     Consoles *all = consoles_get(run);
@@ -176,7 +177,7 @@ take_seat(Run *run, const CharDef *c, guint flags, int *ret_fd, guint64 *ret_tic
 
     if (end && end->path && find_seat(all, end->path, &index)) {
         if (!(flags & FORCE))
-            return fail(err, ERR_OPERATION_FAILED, "Active console session exists for this domain");
+            return fail(err, ERR_OPERATION_FAILED, "Active %s exists for this domain", kind);
         evict(all, index);
     }
     if ((seat.fd = open_end(c, what, err)) < 0)
@@ -201,7 +202,7 @@ vm_console_open(Vm *vm, const char *name, guint flags, int *ret_fd, guint64 *ret
     if (!c)
         return fail(err, ERR_INTERNAL, "cannot find character device %s",
                     name ? name : "for a console");
-    return take_seat(vm->run, c, flags, ret_fd, ret_ticket, err);
+    return take_seat(vm->run, c, "console session", flags, ret_fd, ret_ticket, err);
 }
 
 gboolean
@@ -215,7 +216,7 @@ vm_channel_open(Vm *vm, const char *name, guint flags, int *ret_fd, guint64 *ret
     c = find_channel(vm->run->live, name && name[0] ? name : NULL);
     if (!c)
         return fail(err, ERR_INTERNAL, "cannot find channel %s", name ? name : "");
-    return take_seat(vm->run, c, flags, ret_fd, ret_ticket, err);
+    return take_seat(vm->run, c, "channel stream", flags, ret_fd, ret_ticket, err);
 }
 
 void

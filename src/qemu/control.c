@@ -71,9 +71,12 @@ press_power(Ask *a, gboolean then_reboot, GError **err)
     return TRUE;
 }
 
+/* Who waits for the end of a paused guest would wait for long. */
 static gboolean
 shutdown_run(Ask *a, GError **err)
 {
+    if (a->vm->state != VM_RUNNING)
+        return fail(err, ERR_OPERATION_INVALID, "domain is not running");
     return press_power(a, FALSE, err);
 }
 

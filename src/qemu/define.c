@@ -248,7 +248,7 @@ vm_define(const char *xml, guint flags, Vm **ret_vm, GError **err)
     text = domain_format(def, DEF_SECURE);
     if (!file_write(path, text, -1, 0600, err))
         return FALSE;
-    updated = vm != NULL;
+    updated = vm && vm->persistent;
     if (!vm && !(vm = vm_add(def->name, def->uuid, err)))
         return FALSE;
     replace_def(vm, g_steal_pointer(&def));
@@ -303,6 +303,10 @@ vm_undefine(Vm *vm, guint flags, GError **err)
 
     if (!vm->persistent)
         return fail(err, ERR_OPERATION_INVALID, "cannot undefine transient domain");
+    if (flags & UNDEFINE_NVRAM && flags & UNDEFINE_KEEP_NVRAM)
+        return fail(err, ERR_OPERATION_INVALID, "cannot both keep and delete nvram");
+    if (flags & UNDEFINE_TPM && flags & UNDEFINE_KEEP_TPM)
+        return fail(err, ERR_OPERATION_INVALID, "cannot both keep and delete TPM");
     if (!vm->run && (!drop_nvram(vm, flags, err) || !drop_tpm(vm, flags, err)))
         return FALSE;
     if (!file_remove(link, err) || !file_remove(path, err))

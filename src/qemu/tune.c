@@ -107,6 +107,21 @@ no_hotplug(const Vm *vm, GError **err)
                 vm->obj.name);
 }
 
+/* What runs keeps its processors; who asks for as many as there are asks for nothing. */
+static gboolean
+keeps_vcpus(const Vm *vm, guint count, GError **err)
+{
+    const DomainDef *live = vm->run->live;
+
+    if (count > live->vcpus)
+        return fail(err, ERR_INVALID_ARG,
+                    "requested vcpus is greater than max allowable vcpus for the live domain: "
+                    "%u > %u",
+                    count, live->vcpus);
+    return count == (live->vcpus_current ? live->vcpus_current : live->vcpus) ||
+           no_hotplug(vm, err);
+}
+
 gboolean
 vm_set_vcpus(Vm *vm, guint count, guint flags, GError **err)
 {
@@ -115,8 +130,10 @@ vm_set_vcpus(Vm *vm, guint count, guint flags, GError **err)
 
     if (!vcpu_flags_check(vm, count, flags, err) || !vm_resolve_impact(vm, &impact, err))
         return FALSE;
-    if (impact & IMPACT_LIVE)
-        return no_hotplug(vm, err);
+    if (impact & IMPACT_LIVE && !keeps_vcpus(vm, count, err))
+        return FALSE;
+    if (!(impact & IMPACT_CONFIG))
+        return TRUE;
     def = domain_copy(define_get(vm));
     if (!(flags & VM_VCPU_MAXIMUM ? set_maximum : set_current)(def, count, err) ||
         !domain_settle(def, emulator_context(), err))

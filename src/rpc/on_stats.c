@@ -44,9 +44,10 @@ refresh_one(Call *c, guint groups, void (*answer)(Call *c, GPtrArray *vms))
 
 /* ---- all at once */
 
-#define STATS_BACKING (1u << 30)
-#define STATS_ENFORCE (1u << 31)
-#define STATS_NOWAIT  (1u << 29)
+#define STATS_BACKING  (1u << 30)
+#define STATS_ENFORCE  (1u << 31)
+#define STATS_OF_STATE 0xff /* those of the list of domains that tell of states */
+#define STATS_NOWAIT   (1u << 29)
 
 static void
 answer_all(Call *c, GPtrArray *vms)
@@ -94,8 +95,7 @@ get_all_stats(Call *c)
     const ConnectGetAllDomainStatsArgs *in = call_in(c);
     GError *err = NULL;
 
-    if (!call_flags_ok(c, in->flags,
-                       DOMAIN_LIST_FLAGS | STATS_NOWAIT | STATS_BACKING | STATS_ENFORCE))
+    if (!call_flags_ok(c, in->flags, STATS_OF_STATE | STATS_NOWAIT | STATS_BACKING | STATS_ENFORCE))
         return;
     if ((in->flags & STATS_ENFORCE) && (in->stats & ~(guint32)VM_STATS_DONE)) {
         fail(&err, ERR_ARG_UNSUPPORTED, "the statistics %#x are not kept",

@@ -140,9 +140,43 @@ def wrong_moves_are_refused(d):
     d.virsh("start", "a")
     assert "domain is already running" in d.virsh("resume", "a", status=1)
     assert "cannot rename active domain" in d.virsh("domrename", "a", "b", status=1)
+    assert "greater than max" in d.virsh("setvcpus", "a", "9", "--live", status=1)
+    d.virsh("setvcpus", "a", "1", "--live")  # as many as there are
+    d.virsh("suspend", "a")
+    assert "domain is not running" in d.virsh("shutdown", "a", status=1)
     d.virsh("destroy", "a")
     d.virsh("domrename", "a", "b")
     assert "b" in d.virsh("list", "--all", "--name").split()
+
+
+@test
+def an_unheard_reboot_leaves_the_rest_alone(d):
+    """A guest without an ear for the button may be paused and go on afterwards."""
+    heard = Heard(d)
+    d.virsh("create", d.write("a.xml", xml(d, "a")))
+    heard.expect("resumed 0", "started 0")
+    d.virsh("reboot", "a")
+    d.virsh("suspend", "a")
+    heard.expect("suspended 0")
+    assert state(d, "a") == "paused (user)"
+    d.virsh("resume", "a")
+    heard.expect("resumed 0")
+
+
+@test
+def a_transient_one_is_kept(d):
+    """To be defined while it runs makes it persistent: that is new, not changed."""
+    heard = Heard(d)
+    text = d.write("a.xml", xml(d, "a"))
+    d.virsh("create", text)
+    heard.expect("resumed 0", "started 0")
+    d.virsh("define", text)
+    heard.expect("defined 0")
+    d.virsh("define", text)
+    heard.expect("defined 1")
+    d.virsh("destroy", "a")
+    assert "cannot both keep and delete" in d.virsh("undefine", "a", "--nvram", "--keep-nvram", status=1)
+    d.virsh("undefine", "a", "--nvram")
 
 
 @test
