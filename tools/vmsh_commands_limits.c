@@ -33,7 +33,8 @@ cpu_list_parse(Shell *s, const char *text, GByteArray *map, GError **err)
         return FALSE;
     if (strcmp(text, "r") != 0 && (!(cpus = bitmap_parse(text, NULL)) || bitmap_count(cpus) == 0))
         return refuse(err, "Invalid cpulist '%s'", text);
-    n = MAX(n, (guint)(cpus ? bitmap_last(cpus) + 1 : 0));
+    if (cpus && bitmap_last(cpus) >= (gint)n)
+        return refuse(err, "Invalid cpulist '%s': the host's processors are 0 to %u", text, n - 1);
     g_byte_array_set_size(map, (n + 7) / 8);
     memset(map->data, 0, map->len);
     for (guint cpu = 0; cpu < n; cpu++)
@@ -66,6 +67,9 @@ vcpupin_show(Shell *s, const DomainRef *dom, gint64 vcpu, guint flags, GError **
     args.maplen = (gint32)(cpus + 7) / 8;
     if (!call(s, PROC_DOMAIN_GET_VCPU_PIN_INFO, &args, &ret, err))
         return FALSE;
+    if (vcpu >= ret.num)
+        return refuse(err, "vcpu %" G_GINT64_FORMAT " is out of range: the domain has %d, from 0",
+                      vcpu, ret.num);
     for (gint32 i = 0; i < ret.num; i++) {
         g_autofree char *text = cpu_map_text(ret.cpumaps.v + (gsize)i * (gsize)args.maplen, cpus,
                                              TRUE);

@@ -99,7 +99,9 @@ desc a --title
 domstats --state --balloon --vcpu a
 vcpupin a
 vcpupin a --vcpu 0 --config
+vcpupin a 7
 vcpupin a 7 0
+vcpupin a 0 99999
 vcpupin a 0 0,^0
 emulatorpin a
 schedinfo a
