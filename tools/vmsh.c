@@ -15,11 +15,13 @@ typedef enum Wish { WISH_RUN, WISH_DONE, WISH_RELAY, WISH_WRONG } Wish;
 
 static const struct option long_options[] = {
     { "connect", required_argument, NULL, 'c' },
+    { "debug", required_argument, NULL, 'd' },
     { "escape", required_argument, NULL, 'e' },
     { "help", no_argument, NULL, 'h' },
     { "json", no_argument, NULL, 'j' },
     { "keepalive-interval", required_argument, NULL, 'k' },
     { "keepalive-count", required_argument, NULL, 'K' },
+    { "log", required_argument, NULL, 'l' },
     { "man", no_argument, NULL, 'M' },
     { "quiet", no_argument, NULL, 'q' },
     { "readonly", no_argument, NULL, 'r' },
@@ -41,6 +43,34 @@ option_number(const char *text, const char *what, int *ret_number)
     }
     *ret_number = (int)value;
     return TRUE;
+}
+
+/* A level that there is not is told of and left alone, as virsh does. */
+static gboolean
+option_debug(const char *text, TraceLevel *ret_level)
+{
+    int level;
+
+    if (!option_number(text, "-d", &level))
+        return FALSE;
+    if (level > TRACE_ERRORS)
+        fprintf(stderr, "error: ignoring debug level %d out of range [0-%d]\n", level,
+                TRACE_ERRORS);
+    else
+        *ret_level = (TraceLevel)level;
+    return TRUE;
+}
+
+/* A letter may stand among others in its word: getopt has it in optopt. */
+static void
+option_complain(int c, const char *word)
+{
+    const char *what = c == '?' ? "unsupported" : "no value for";
+
+    if (isgraph(optopt) && !g_str_has_prefix(word, "--"))
+        fprintf(stderr, "error: %s option '-%c'. See --help.\n", what, optopt);
+    else
+        fprintf(stderr, "error: %s option '%s'. See --help.\n", what, word);
 }
 
 /* "^]" or one character. */
@@ -72,8 +102,10 @@ option_take(Shell *s, int c, Wish wish)
     switch (c) {
     case 'c':
         g_free(s->uri);
-        s->uri = g_strdup(optarg);
+        s->uri = *optarg ? g_strdup(optarg) : uri_default(getuid());
         return wish;
+    case 'd':
+        return option_debug(optarg, &s->trace_level) ? wish : WISH_WRONG;
     case 'e':
         return option_escape(optarg, &s->escape) ? wish : WISH_WRONG;
     case 'h':
@@ -85,6 +117,8 @@ option_take(Shell *s, int c, Wish wish)
         return option_number(optarg, "-k", &s->keepalive.interval) ? wish : WISH_WRONG;
     case 'K':
         return option_number(optarg, "-K", &s->keepalive.count) ? wish : WISH_WRONG;
+    case 'l':
+        return trace_open(s, optarg) ? wish : WISH_WRONG;
     case 'M':
         return tell(help_man_page());
     case 'q':
@@ -99,8 +133,14 @@ option_take(Shell *s, int c, Wish wish)
         s->timing = TRUE;
         return wish;
     case 'v':
+        if (!optarg || strcmp(optarg, "short") == 0)
+            return tell(g_strdup(VMD_VERSION "\n"));
+        if (strcmp(optarg, "long") == 0)
+            return tell(help_version());
+        fprintf(stderr, "error: --version is short or long, not '%s'\n", optarg);
+        return WISH_WRONG;
     case 'V':
-        return tell(g_strdup(VMD_VERSION "\n"));
+        return tell(help_version());
     }
     return WISH_WRONG;
 }
@@ -113,10 +153,9 @@ options_take(Shell *s, int argc, char **argv)
 
     opterr = 0;
     while ((wish == WISH_RUN || wish == WISH_RELAY) &&
-           (c = getopt_long(argc, argv, "+:c:e:hjk:K:qrtvV", long_options, NULL)) != -1) {
+           (c = getopt_long(argc, argv, "+:c:d:e:hjk:K:l:qrtvV", long_options, NULL)) != -1) {
         if (c == '?' || c == ':') {
-            fprintf(stderr, "error: %s option '%s'. See --help.\n",
-                    c == '?' ? "unsupported" : "no value for", argv[optind - 1]);
+            option_complain(c, argv[optind - 1]);
             return WISH_WRONG;
         }
         wish = option_take(s, c, wish);
@@ -152,7 +191,9 @@ run_commands(Shell *s, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    Shell s = { .escape = ']' & 0x1f, .keepalive = { .interval = 5, .count = 6 } };
+    Shell s = { .escape = ']' & 0x1f,
+                .keepalive = { .interval = 5, .count = 6 },
+                .trace_level = TRACE_ERRORS };
     /* Under the name by which libvirt's clients look for it on an ssh host, it relays. */
     g_autofree char *name = g_path_get_basename(argv[0] ? argv[0] : "vmsh");
     int status = EXIT_FAILURE;
@@ -169,6 +210,7 @@ main(int argc, char **argv)
     else if (wish == WISH_DONE)
         status = EXIT_SUCCESS;
     shell_disconnect(&s);
+    trace_close(&s);
     g_free(s.uri);
     return status;
 }

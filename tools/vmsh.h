@@ -10,6 +10,7 @@
  *     vmsh_connect.c    from a URI to an open connection
  *     vmsh_call.c       calls, replies, events, streams, keepalive
  *     vmsh_table.c      tables and sheets, as text or JSON
+ *     vmsh_trace.c      what vmsh tells of itself
  *     vmsh_domain.c     what commands share: finding a domain, its XML, its state in words
  *     vmsh_commands_*.c rows of commands, and their handlers
  */
@@ -215,8 +216,13 @@ gboolean relay(const char *uri, gboolean readonly, GError **err);
 /* ---- the shell (vmsh_run.c) -------------------------------------------------------------------
  */
 
+/* -d: the least that is told. Those of virsh, of which two say nothing here. */
+typedef enum TraceLevel { TRACE_CALLS, TRACE_CONNECTIONS, TRACE_ERRORS = 4 } TraceLevel;
+
 struct Shell {
     char *uri;
+    TraceLevel trace_level;
+    FILE *log; /* -l, or NULL */
     gboolean readonly;
     gboolean quiet;
     gboolean timing;
@@ -241,6 +247,11 @@ gboolean shell_run_words(Shell *s, const char *const *words, guint n);
 gboolean shell_connect(Shell *s, GError **err);
 void shell_disconnect(Shell *s);
 void shell_interact(Shell *s); /* vmsh_shell.c */
+
+/* vmsh_trace.c */
+gboolean trace_open(Shell *s, const char *path); /* FALSE: told why */
+void trace_close(Shell *s);
+void trace(Shell *s, TraceLevel level, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
 /* For commands. */
 gboolean call(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err);
@@ -373,7 +384,8 @@ gboolean edit_and_apply(Shell *s, const char *text, const char *suffix, gboolean
 void help_all(Shell *s);
 gboolean help_topic(Shell *s, const char *topic, GError **err);
 char *help_command(const Command *c);
-char *help_usage(void);    /* vmsh --help */
+char *help_usage(void);
+char *help_version(void);  /* vmsh --help */
 char *help_man_page(void); /* vmsh --man */
 
 /* ---- keys (vmsh_keys.c) ------------------------------------------------------------------- */

@@ -67,13 +67,33 @@ help_command(const Command *c)
 
 /* ---- all of them */
 
-static void
-append_commands(GString *s, const CommandGroup *g)
+static gint
+by_name(gconstpointer a, gconstpointer b)
 {
+    return strcmp((*(const Command *const *)a)->name, (*(const Command *const *)b)->name);
+}
+
+static GPtrArray *
+group_sorted(const CommandGroup *g)
+{
+    GPtrArray *commands = g_ptr_array_new();
     const Command *c;
 
     for (guint i = 0; (c = group_command(g, i)); i++)
+        g_ptr_array_add(commands, (gpointer)c);
+    g_ptr_array_sort(commands, by_name);
+    return commands;
+}
+
+static void
+append_commands(GString *s, const CommandGroup *g)
+{
+    g_autoptr(GPtrArray) commands = group_sorted(g);
+
+    for (guint i = 0; i < commands->len; i++) {
+        const Command *c = commands->pdata[i];
         g_string_append_printf(s, "    %-30s %s\n", c->name, c->summary);
+    }
     g_string_append_c(s, '\n');
 }
 
@@ -121,17 +141,29 @@ static const struct {
     const char *name, *value, *doc;
 } usage_rows[] = {
     { "-c | --connect", "URI", "hypervisor connection URI" },
+    { "-d | --debug", "NUM", "0 tells of every call, 1 of connections, 4 of errors alone" },
     { "-e | --escape", "CHAR", "the key that leaves a console, ^] unless told" },
     { "-h | --help", NULL, "this help" },
     { "-j | --json", NULL, "answer in JSON where a table would be printed" },
     { "-k | --keepalive-interval", "NUM", "seconds between keepalives, 0 for none" },
     { "-K | --keepalive-count", "NUM", "keepalives that may stay unanswered" },
+    { "-l | --log", "FILE", "add errors, and what -d tells, to a file" },
     { "-q | --quiet", NULL, "print answers and errors alone" },
     { "-r | --readonly", NULL, "connect readonly" },
     { "-t | --timing", NULL, "print how long each command took" },
     { "-v | --version", NULL, "version" },
+    { "-V | --version", "long", "version, and what this vmsh can reach" },
     { "     --man", NULL, "print the manual page" },
 };
+
+char *
+help_version(void)
+{
+    return g_strdup("vmsh, the command line of vmd " VMD_VERSION "\n\n"
+                    " Protocol:   libvirt's remote protocol, and its QEMU program\n"
+                    " Transports: unix, ssh\n"
+                    " URIs:       vmd:// and qemu://, system and session\n");
+}
 
 char *
 help_usage(void)
@@ -232,7 +264,6 @@ char *
 help_man_page(void)
 {
     GString *s = g_string_new(man_head);
-    const Command *c;
 
     for (gsize i = 0; i < G_N_ELEMENTS(usage_rows); i++) {
         g_autofree char *name = g_strdup(usage_rows[i].name);
@@ -240,9 +271,10 @@ help_man_page(void)
     }
     for (const CommandGroup *g = command_groups; g->title; g++) {
         g_autofree char *title = g_ascii_strup(g->title, -1);
+        g_autoptr(GPtrArray) commands = group_sorted(g);
         g_string_append_printf(s, ".SH %s\n", title);
-        for (guint i = 0; (c = group_command(g, i)); i++)
-            man_command(s, c);
+        for (guint i = 0; i < commands->len; i++)
+            man_command(s, commands->pdata[i]);
     }
     g_string_append(s, man_tail);
     return g_string_free(s, FALSE);

@@ -61,6 +61,7 @@ complain(Shell *s, const GError *err)
     if (s->doing)
         fprintf(stderr, "error: %s\n", s->doing);
     fprintf(stderr, "error: %s\n", wire.message);
+    trace(s, TRACE_ERRORS, "%s%s%s", s->doing ? s->doing : "", s->doing ? ": " : "", wire.message);
     if (!s->hint && error_is(err, ERR_DENIED))
         hint(s, "this connection is read-only: leave out -r, or connect to vmd.sock");
     if (s->hint && !s->quiet)
@@ -97,6 +98,7 @@ shell_connect(Shell *s, GError **err)
     doing(s, "failed to connect to the hypervisor");
     s->conn = conn_open(s->uri, s->readonly, &s->keepalive, &why);
     if (s->conn) {
+        trace(s, TRACE_CONNECTIONS, "connected to %s%s", s->uri, s->readonly ? ", read-only" : "");
         g_clear_pointer(&s->doing, g_free);
         return TRUE;
     }
@@ -111,16 +113,28 @@ shell_disconnect(Shell *s)
     g_clear_pointer(&s->conn, conn_free);
 }
 
+static gboolean
+call_traced(Shell *s, guint32 program, gint32 procedure, gconstpointer args, gpointer ret,
+            GError **err)
+{
+    gint64 start = g_get_monotonic_time();
+    gboolean ok = conn_call(s->conn, program, procedure, args, &s->arena, ret, err);
+
+    trace(s, TRACE_CALLS, "%s: %s after %.3f ms", procedure_find(program, procedure)->name,
+          ok ? "answered" : "failed", (double)(g_get_monotonic_time() - start) / 1000);
+    return ok;
+}
+
 gboolean
 call(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err)
 {
-    return conn_call(s->conn, PROGRAM_REMOTE, procedure, args, &s->arena, ret, err);
+    return call_traced(s, PROGRAM_REMOTE, procedure, args, ret, err);
 }
 
 gboolean
 call_qemu(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err)
 {
-    return conn_call(s->conn, PROGRAM_QEMU, procedure, args, &s->arena, ret, err);
+    return call_traced(s, PROGRAM_QEMU, procedure, args, ret, err);
 }
 
 /* ---- running commands */

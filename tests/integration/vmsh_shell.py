@@ -37,6 +37,13 @@ def options_and_help():
     assert "start <domain> [--console]" in one and one == run("start", "--help")[0]
     page, _ = run("--man")
     assert page.startswith(".TH VMSH 1")
+    assert "Transports: unix, ssh" in run("-V")[0]
+    assert run("--version=long")[0] == run("-V")[0] and run("--version=short") == run("-v")
+    for wrong, named in ((["-qx"], "'-x'"), (["-d", "x"], "-d: x"), (["-l", "/nonexistent/log"], "No such"),
+                         (["--version=odd"], "'odd'")):
+        assert named in run(*wrong, status=1)[1], wrong
+    names = [line.split()[0] for line in run("help", "domain")[0].splitlines()[1:] if line]
+    assert names == sorted(names) and "start" in names
     for wrong in (["--frob"], ["-c"], ["help", "frob"], ["frob"]):
         assert run(*wrong, status=1)[1].startswith("error: "), wrong
 
@@ -53,6 +60,21 @@ def lines_and_their_status():
     assert run(stdin="echo one\necho two # three\n")[0] == "one\ntwo\n"
     assert run("-t", "echo", "a")[0].splitlines()[1].startswith("(Time: ")
     assert run("cd /; pwd")[0] == "\n/\n\n"
+
+
+@test
+def what_it_does_is_told(d):
+    log = d.root / "log"
+    at = ["-c", d.uri, "-l", str(log)]
+    assert run(*at, "domstate a", status=1)[1].startswith("error: failed to get domain")
+    assert " error: failed to get domain 'a'" in log.read_text()
+    out, told = run(*at, "-d", "0", "hostname")
+    assert out == run("-c", d.uri, "hostname")[0]
+    assert f"info: connected to {d.uri}" in told and "CONNECT_GET_HOSTNAME: answered after" in told
+    assert "CONNECT_GET_HOSTNAME" in log.read_text()
+    assert "info: " in run(*at, "-d", "1", "hostname")[1]
+    assert "debug: " not in run(*at, "-d", "1", "hostname")[1]
+    assert "ignoring debug level 9" in run(*at, "-d", "9", "hostname")[1]
 
 
 @test
