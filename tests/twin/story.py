@@ -141,7 +141,7 @@ def life(s):
     s.tell("updated", d.isUpdated)
     s.tell("undefine while it runs", d.undefine)
     s.tell("persistent", d.isPersistent)
-    s.tell("define while it runs", lambda: c.defineXML(DOMAIN))
+    s.tell("define anew while it runs", lambda: c.defineXML(DOMAIN))
     s.tell("destroy", d.destroy)
     s.tell("destroy again", d.destroy)
     s.tell("start", d.create)
