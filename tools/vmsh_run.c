@@ -83,7 +83,8 @@ hint_connect(Shell *s, const GError *err)
                         : "vmd does not run there: start it with 'systemctl start vmd', or run "
                           "'vmd' as root");
     else if (wire.saved_errno == EACCES || wire.saved_errno == EPERM)
-        hint(s, "use sudo, or -c vmd:///session for virtual machines of your own");
+        hint(s, session ? "HOME or XDG_RUNTIME_DIR names a folder of somebody else"
+                        : "use sudo, or -c vmd:///session for virtual machines of your own");
     wire_error_done(&wire);
 }
 
