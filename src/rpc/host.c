@@ -130,15 +130,16 @@ host_memory_kib(int node, const char *what, guint64 *ret_kib)
     return TRUE;
 }
 
-static guint64
-memory_total(guint nodes)
+guint64
+host_memory_sum(const char *what)
 {
+    guint nodes = host_nodes();
     guint64 sum = 0, kib;
 
     for (guint i = 0; i < nodes; i++)
-        if (host_memory_kib((int)i, "MemTotal", &kib))
+        if (host_memory_kib((int)i, what, &kib))
             sum += kib;
-    if (sum == 0 && host_memory_kib(-1, "MemTotal", &kib))
+    if (sum == 0 && host_memory_kib(-1, what, &kib))
         sum = kib;
     return sum;
 }
@@ -212,7 +213,7 @@ host_info(HostInfo *ret_info)
     memset(ret_info->arch, 0, sizeof(ret_info->arch));
     g_strlcpy(ret_info->arch, name.machine, sizeof(ret_info->arch));
     ret_info->nodes = host_nodes();
-    ret_info->memory_kib = memory_total(ret_info->nodes);
+    ret_info->memory_kib = host_memory_sum("MemTotal");
     ret_info->mhz = cpu_mhz();
     fill_topology(ret_info, online);
 }

@@ -186,6 +186,8 @@ gboolean host_number(const char *path, guint64 *ret_value);
 gboolean host_write(const char *path, const char *text, GError **err);
 /* A line of a NUMA node's meminfo, of the whole host for node -1. FALSE: no such node or line. */
 gboolean host_memory_kib(int node, const char *what, guint64 *ret_kib);
+/* Of all nodes in KiB: of one measure with what each has, which /proc/meminfo need not be. */
+guint64 host_memory_sum(const char *what);
 typedef struct HostCpuTimes {
     guint64 kernel_ns, user_ns, idle_ns, iowait_ns;
 } HostCpuTimes;
