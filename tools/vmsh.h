@@ -90,6 +90,7 @@ extern const Command limits_commands[];  /* vmsh_commands_limits.c */
 extern const Command monitor_commands[]; /* vmsh_commands_monitor.c */
 extern const Command disk_commands[];    /* vmsh_commands_disk.c */
 extern const Command event_commands[];   /* vmsh_commands_event.c */
+extern const Command cpu_commands[];     /* vmsh_commands_cpu.c */
 extern const Command host_commands[];    /* vmsh_commands_host.c */
 extern const Command self_commands[];    /* vmsh_commands_self.c */
 
@@ -358,7 +359,8 @@ void doc_free(Doc *doc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Doc, doc_free)
 /* Every node of a path, free the array alone. at NULL: from the root. */
 GPtrArray *doc_nodes(Doc *doc, Node *at, const char *path);
-char *doc_text(Doc *doc, Node *at, const char *path); /* NULL when there is none */
+char *doc_text(Doc *doc, Node *at, const char *path);   /* NULL when there is none */
+char *node_xml(Doc *doc, Node *node, const char *name); /* its text, under another name */
 /* Prints the XML, or what --xpath and --wrap choose of it. */
 gboolean doc_print(Shell *s, const Args *a, const char *text, GError **err);
 #define XPATH_OPTIONS                                                                              \

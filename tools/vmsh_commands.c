@@ -10,7 +10,7 @@ const CommandGroup command_groups[] = {
         limits_commands } },
     { "Domain Monitoring", "monitor", { monitor_commands, disk_commands } },
     { "Domain Events", "events", { event_commands } },
-    { "Host and Hypervisor", "host", { host_commands } },
+    { "Host and Hypervisor", "host", { host_commands, cpu_commands } },
     { "vmsh itself", "vmsh", { self_commands } },
     { 0 },
 };

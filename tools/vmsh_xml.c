@@ -19,8 +19,11 @@ doc_parse(const char *text, GError **err)
                                   XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR |
                                       XML_PARSE_NOWARNING);
 
-    if (!doc)
-        refuse(err, "the daemon's XML does not parse");
+    if (!doc) {
+        const xmlError *why = xmlGetLastError();
+        g_autofree char *said = g_strdup(why && why->message ? why->message : "it is empty");
+        refuse(err, "this is no XML: line %d: %s", why ? why->line : 1, g_strchomp(said));
+    }
     return doc;
 }
 
@@ -82,6 +85,19 @@ doc_text(Doc *doc, Node *at, const char *path)
     content = xmlNodeGetContent(nodes->pdata[0]);
     text = g_strdup((const char *)content);
     xmlFree(content);
+    return text;
+}
+
+char *
+node_xml(Doc *doc, Node *node, const char *name)
+{
+    xmlBufferPtr buffer = xmlBufferCreate();
+    char *text;
+
+    xmlNodeSetName(node, (const xmlChar *)name);
+    xmlNodeDump(buffer, doc, node, 0, 1);
+    text = g_strdup((const char *)xmlBufferContent(buffer));
+    xmlBufferFree(buffer);
     return text;
 }
 

@@ -167,6 +167,41 @@ def words_of_virsh_on(d):
     d.vmsh("destroy", "a")
 
 
+CPUS = {
+    "one": "<cpu><model>qemu64</model></cpu>",
+    "two": "<?xml version='1.0'?><cpu><arch>x86_64</arch><model>Penryn</model></cpu>"
+           "<cpu><arch>x86_64</arch><model>Westmere</model></cpu>",
+    "unknown": "<cpu><arch>x86_64</arch><model>nosuch</model></cpu>",
+    "missing": "<cpu><arch>x86_64</arch><model>qemu32</model><feature policy='require' name='xop'/>"
+               "<feature policy='require' name='tbm'/></cpu>",
+    "none": "<x/>",
+    "broken": "<cpu>\n<model",
+}
+
+
+@test
+def cpus_of_a_file(d):
+    need("virsh")
+    files = [d.write(name, text) for name, text in CPUS.items()]
+    for name in "capabilities", "domcapabilities":
+        files.append(d.write(name, d.vmsh(name)))
+    differs = []
+    for command in ("cpu-compare", "cpu-compare --error", "cpu-baseline", "cpu-baseline --features",
+                    "hypervisor-cpu-compare --virttype qemu", "hypervisor-cpu-baseline --virttype qemu",
+                    "hypervisor-cpu-baseline --virttype qemu --migratable"):
+        for path in [*files, d.root / "not-there"]:
+            theirs, ours = (run(program, "-c", d.uri, f"{command} {path}") for program in ("virsh", VMSH))
+            if theirs[0] != ours[0] or theirs[2] != ours[2] or (not theirs[0] and not ours[1]):
+                differs.append((command, path.name, theirs, ours))
+    assert not differs, differs
+    assert "line 2" in d.vmsh("cpu-baseline", d.root / "broken", status=1)
+    assert run("virsh", "-c", d.uri, "cpu-models", "x86_64") == run(VMSH, "-c", d.uri, "cpu-models", "x86_64")
+    usable = json.loads(d.vmsh("hypervisor-cpu-models", "--virttype", "qemu", "--json"))
+    assert "qemu64" in usable and set(usable) < set(d.vmsh("hypervisor-cpu-models", "--all").split())
+    assert "qemu64" in d.vmsh("hypervisor-cpu-baseline", "--virttype", "qemu", "--model", "qemu64")
+    assert "--model" in d.vmsh("hypervisor-cpu-baseline", status=1)
+
+
 @test
 def events(d):
     define(d)
