@@ -485,6 +485,7 @@ domain_update(const DomainDef *def, Device *device, const ConfContext *context, 
     absent = kind->schema == &net_schema ? ERR_DEVICE_MISSING : ERR_INVALID_ARG;
     if (!find_same(copy, kind, device, context, absent, &at, err))
         return NULL;
+    settle_bus(copy, device, context);
     item = place_item(place_of(copy, kind->schema), at);
     keep_seat(kind->schema, *item, device->def);
     schema_free(kind->schema, *item);

@@ -197,6 +197,20 @@ an_update_keeps_the_seat(void **state)
 }
 
 static void
+an_update_keeps_the_order(void **state)
+{
+    g_autoptr(DomainDef) def = define(DISK("/a", "vda") DISK("/b", "vdb") DISK("/c", "vdc"));
+    g_autofree char *order = NULL;
+
+    (void)state;
+    assert_int_equal(change(&def, UPDATE,
+                            "<disk type='file'><source file='/new'/><target dev='vdb'/></disk>"),
+                     0);
+    order = targets(def);
+    assert_string_equal(order, "vda vdb vdc ");
+}
+
+static void
 consoles_follow_serials(void **state)
 {
     g_autoptr(DomainDef) def = define("<serial type='pty'/>");
@@ -231,6 +245,7 @@ main(void)
         cmocka_unit_test(refused_changes_change_nothing),
         cmocka_unit_test(interfaces_are_told_apart),
         cmocka_unit_test(an_update_keeps_the_seat),
+        cmocka_unit_test(an_update_keeps_the_order),
         cmocka_unit_test(consoles_follow_serials),
         cmocka_unit_test(aliases_name_devices),
     };
