@@ -242,6 +242,19 @@ note_links(Flow *f, const Run *run, GError **err)
     return flow_note(f, names->str, err);
 }
 
+/* vmd has no networks yet, nor taps on the host's cards. */
+static gboolean
+can_link(const NetDef *net, GError **err)
+{
+    int type = net->source.net_type;
+
+    if (type != NET_NETWORK && type != NET_DIRECT)
+        return TRUE;
+    return fail(err, ERR_CONFIG_UNSUPPORTED,
+                "interface '%s': type '%s' cannot be started yet, 'bridge' and 'user' can",
+                net->info.alias, net_types[type]);
+}
+
 static StepResult
 make_links(Flow *f, gpointer obj, GError **err)
 {
@@ -254,6 +267,8 @@ make_links(Flow *f, gpointer obj, GError **err)
         HostNet *host = host_net_new();
 
         g_ptr_array_add(run->start.nets, host);
+        if (!can_link(net, err))
+            return STEP_FAILED;
         if ((net->source.net_type == NET_BRIDGE || net->source.net_type == NET_ETHERNET) &&
             !make_link(net, host, err))
             return STEP_FAILED;

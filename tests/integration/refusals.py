@@ -56,6 +56,17 @@ def one_uuid_one_domain(d):
 
 
 @test
+def networks_that_are_not_there_yet(d):
+    for number, source in enumerate(("type='network'><source network='default'/>",
+                                     "type='direct'><source dev='lo' mode='bridge'/>")):
+        define(d, f"n{number}", domain(f"n{number}", "<interface type='user'/>"
+                                       f"<interface {source}</interface>"))
+        said = d.vmsh("start", f"n{number}", status=1)
+        assert "interface 'net1': type '" in said and "'bridge' and 'user' can" in said, said
+    assert d.vmsh("list", "--name").split() == []
+
+
+@test
 def images_that_are_none(d):
     d.vmsh("domcapabilities")  # what the first look at an emulator leaves is not counted
     os.mkdir(d.root / "folder")
