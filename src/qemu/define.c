@@ -22,9 +22,11 @@ def_path(const char *name)
 }
 
 static char *
-link_path(const char *name)
+link_path(const char *name, AutostartKind kind)
 {
-    return g_strdup_printf("%s/qemu/autostart/%s.xml", qemu_paths->etc, name);
+    static const char *const endings[] = { [AUTOSTART_ALWAYS] = "", [AUTOSTART_ONCE] = ".once" };
+
+    return g_strdup_printf("%s/qemu/autostart/%s.xml%s", qemu_paths->etc, name, endings[kind]);
 }
 
 /* ---- in memory for a while */
@@ -151,7 +153,7 @@ glance(const char *path, const char *name, guint8 ret_uuid[UUID_LEN], DomainDef 
 static void
 load_one(const char *name)
 {
-    g_autofree char *path = def_path(name), *link = link_path(name);
+    g_autofree char *path = def_path(name);
     g_autoptr(GError) err = NULL;
     guint8 uuid[UUID_LEN];
     DomainDef *def = NULL;
@@ -163,7 +165,10 @@ load_one(const char *name)
         return;
     }
     vm->persistent = TRUE;
-    vm->autostart = access(link, F_OK) == 0;
+    for (AutostartKind kind = 0; kind < AUTOSTART_KINDS; kind++) {
+        g_autofree char *link = link_path(name, kind);
+        vm->autostart[kind] = access(link, F_OK) == 0;
+    }
     if ((vm->def = def))
         define_keep(vm);
 }
@@ -296,10 +301,22 @@ drop_tpm(Vm *vm, guint flags, GError **err)
     return dir_remove(path, err);
 }
 
+static gboolean
+drop_links(const char *name, GError **err)
+{
+    gboolean ok = TRUE;
+
+    for (AutostartKind kind = 0; kind < AUTOSTART_KINDS && ok; kind++) {
+        g_autofree char *link = link_path(name, kind);
+        ok = file_remove(link, err);
+    }
+    return ok;
+}
+
 gboolean
 vm_undefine(Vm *vm, guint flags, GError **err)
 {
-    g_autofree char *path = def_path(vm->obj.name), *link = link_path(vm->obj.name);
+    g_autofree char *path = def_path(vm->obj.name);
 
     if (!vm->persistent)
         return fail(err, ERR_OPERATION_INVALID, "cannot undefine transient domain");
@@ -309,10 +326,11 @@ vm_undefine(Vm *vm, guint flags, GError **err)
         return fail(err, ERR_OPERATION_INVALID, "cannot both keep and delete TPM");
     if (!vm->run && (!drop_nvram(vm, flags, err) || !drop_tpm(vm, flags, err)))
         return FALSE;
-    if (!file_remove(link, err) || !file_remove(path, err))
+    if (!drop_links(vm->obj.name, err) || !file_remove(path, err))
         return FALSE;
     object_ref(vm);
-    vm->persistent = vm->autostart = FALSE;
+    vm->persistent = FALSE;
+    memset(vm->autostart, 0, sizeof(vm->autostart));
     vm_tell(vm, LIFECYCLE_UNDEFINED, 0);
     define_forget(vm);
     g_clear_pointer(&vm->def, domain_free);
@@ -325,9 +343,9 @@ vm_undefine(Vm *vm, guint flags, GError **err)
 /* ---- rename, autostart */
 
 static gboolean
-point_autostart(const char *name, GError **err)
+point_autostart(const char *name, AutostartKind kind, GError **err)
 {
-    g_autofree char *path = def_path(name), *link = link_path(name);
+    g_autofree char *path = def_path(name), *link = link_path(name, kind);
 
     if (symlink(path, link) < 0 && errno != EEXIST)
         return fail_errno(err, errno, "cannot make autostart link %s", link);
@@ -335,22 +353,32 @@ point_autostart(const char *name, GError **err)
 }
 
 gboolean
-vm_set_autostart(Vm *vm, gboolean on, GError **err)
+vm_set_autostart(Vm *vm, AutostartKind kind, gboolean on, GError **err)
 {
-    g_autofree char *link = link_path(vm->obj.name);
+    g_autofree char *link = link_path(vm->obj.name, kind);
 
     if (!vm->persistent)
         return fail(err, ERR_OPERATION_INVALID, "cannot set autostart for transient domain");
-    if (on ? !point_autostart(vm->obj.name, err) : !file_remove(link, err))
+    if (on ? !point_autostart(vm->obj.name, kind, err) : !file_remove(link, err))
         return FALSE;
-    vm->autostart = on;
+    vm->autostart[kind] = on;
     return TRUE;
+}
+
+static gboolean
+point_again(const Vm *vm, const char *name, GError **err)
+{
+    gboolean ok = TRUE;
+
+    for (AutostartKind kind = 0; kind < AUTOSTART_KINDS && ok; kind++)
+        ok = !vm->autostart[kind] || point_autostart(name, kind, err);
+    return ok;
 }
 
 gboolean
 vm_rename(Vm *vm, const char *name, GError **err)
 {
-    g_autofree char *old_path = def_path(vm->obj.name), *old_link = link_path(vm->obj.name);
+    g_autofree char *old_path = def_path(vm->obj.name);
     g_autofree char *old_name = g_strdup(vm->obj.name);
     DomainDef *def;
     Event gone;
@@ -369,13 +397,13 @@ vm_rename(Vm *vm, const char *name, GError **err)
     g_free(def->name);
     def->name = g_strdup(name);
     registry_rename(qemu_vms, &vm->obj, name);
-    if (!define_save(vm, err) || (vm->autostart && !point_autostart(name, err))) {
+    if (!define_save(vm, err) || !point_again(vm, name, err)) {
         registry_rename(qemu_vms, &vm->obj, old_name);
         g_free(def->name);
         def->name = g_strdup(old_name);
         return FALSE;
     }
-    file_remove(old_link, NULL);
+    drop_links(old_name, NULL);
     file_remove(old_path, NULL);
     gone = vm_event(vm, DOMAIN_EVENT_LIFECYCLE);
     gone.name = old_name;

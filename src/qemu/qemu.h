@@ -61,7 +61,8 @@ void vm_info(Vm *vm, VmInfo *ret_info);
 gboolean vm_is_active(const Vm *vm);     /* has a QEMU, or is just getting one */
 gboolean vm_is_persistent(const Vm *vm); /* has a definition on disk */
 gboolean vm_is_updated(const Vm *vm);    /* the definition differs from what runs */
-gboolean vm_autostart(const Vm *vm);
+typedef enum AutostartKind { AUTOSTART_ALWAYS, AUTOSTART_ONCE, AUTOSTART_KINDS } AutostartKind;
+gboolean vm_autostart(const Vm *vm, AutostartKind kind);
 gboolean vm_has_managed_save(const Vm *vm);
 /* The live definition when it runs, else the persistent one. Borrowed, never NULL. */
 const DomainDef *vm_def(const Vm *vm);
@@ -185,7 +186,7 @@ gboolean vm_define(const char *xml, guint flags, Vm **ret_vm, GError **err);
 /* flags: virDomainUndefineFlagsValues. A running domain becomes transient. */
 gboolean vm_undefine(Vm *vm, guint flags, GError **err);
 gboolean vm_rename(Vm *vm, const char *name, GError **err);
-gboolean vm_set_autostart(Vm *vm, gboolean on, GError **err);
+gboolean vm_set_autostart(Vm *vm, AutostartKind kind, gboolean on, GError **err);
 /* value NULL removes. key and uri are for elements (type 2). */
 gboolean vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char *uri,
                          guint impact, GError **err);

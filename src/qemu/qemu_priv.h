@@ -238,7 +238,7 @@ struct Vm {
     int reason;
     gint64 state_since; /* monotonic */
     gboolean persistent;
-    gboolean autostart;
+    gboolean autostart[AUTOSTART_KINDS];
     gboolean catching_up; /* what is heard of it now happened before this daemon */
     DomainDef *def;       /* the persistent definition; NULL: it is only on disk now */
     Run *run;             /* NULL: off */

@@ -275,9 +275,9 @@ vm_is_persistent(const Vm *vm)
 }
 
 gboolean
-vm_autostart(const Vm *vm)
+vm_autostart(const Vm *vm, AutostartKind kind)
 {
-    return vm->autostart;
+    return vm->autostart[kind];
 }
 
 gboolean
@@ -365,6 +365,18 @@ start_next(void)
     }
 }
 
+/* Whether it starts with this boot of the host; "once" is used up by it. */
+static gboolean
+is_wanted(Vm *vm)
+{
+    gboolean wanted = vm->autostart[AUTOSTART_ALWAYS] || vm->autostart[AUTOSTART_ONCE];
+    g_autoptr(GError) err = NULL;
+
+    if (vm->autostart[AUTOSTART_ONCE] && !vm_set_autostart(vm, AUTOSTART_ONCE, FALSE, &err))
+        log_warning("domain '%s': %s", vm->obj.name, err->message);
+    return wanted;
+}
+
 /* The folder is gone after a boot of the host, and this mark with it. */
 void
 qemu_autostart(void)
@@ -376,7 +388,7 @@ qemu_autostart(void)
         return;
     vms = vm_list();
     for (guint i = 0; i < vms->len; i++)
-        if (((Vm *)vms->pdata[i])->autostart)
+        if (is_wanted(vms->pdata[i]))
             g_queue_push_tail(&to_start, object_ref(vms->pdata[i]));
     for (int i = 0; i < AUTOSTART_AT_ONCE; i++)
         start_next();

@@ -154,7 +154,7 @@ passes(Vm *vm, guint32 flags)
     is |= vm_is_active(vm) ? LIST_ACTIVE : LIST_INACTIVE;
     is |= vm_is_persistent(vm) ? LIST_PERSISTENT : LIST_TRANSIENT;
     is |= vm_has_managed_save(vm) ? LIST_SAVED : LIST_NOT_SAVED;
-    is |= vm_autostart(vm) ? LIST_AUTOSTART : LIST_NO_AUTOSTART;
+    is |= vm_autostart(vm, AUTOSTART_ALWAYS) ? LIST_AUTOSTART : LIST_NO_AUTOSTART;
     is |= state_bit(vm);
     for (gsize i = 0; i < G_N_ELEMENTS(questions); i++)
         if ((flags & questions[i]) && !(flags & questions[i] & is))
@@ -355,7 +355,13 @@ is_updated(Vm *vm)
 static int
 has_autostart(Vm *vm)
 {
-    return vm_autostart(vm);
+    return vm_autostart(vm, AUTOSTART_ALWAYS);
+}
+
+static int
+has_autostart_once(Vm *vm)
+{
+    return vm_autostart(vm, AUTOSTART_ONCE);
 }
 
 static int
@@ -373,7 +379,7 @@ NUMBER_METHOD(get_is_active, is_active)
 NUMBER_METHOD(get_is_persistent, is_persistent)
 NUMBER_METHOD(get_is_updated, is_updated)
 NUMBER_METHOD(get_autostart, has_autostart)
-NUMBER_METHOD(get_autostart_once, none_of)
+NUMBER_METHOD(get_autostart_once, has_autostart_once)
 NUMBER_METHOD(get_has_managed_save, has_managed_save)
 NUMBER_METHOD(get_snapshot_num, none_of)
 NUMBER_METHOD(get_has_current_snapshot, none_of)

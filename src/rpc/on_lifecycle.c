@@ -89,14 +89,29 @@ rename_to(Call *c)
 }
 
 static void
-set_autostart(Call *c)
+mark_autostart(Call *c, AutostartKind kind, gboolean on)
 {
-    const DomainSetAutostartArgs *in = call_in(c);
     Vm *vm = call_vm(c);
     GError *err = NULL;
 
     if (vm)
-        call_end(c, vm_set_autostart(vm, in->autostart != 0, &err), &err);
+        call_end(c, vm_set_autostart(vm, kind, on, &err), &err);
+}
+
+static void
+set_autostart(Call *c)
+{
+    const DomainSetAutostartArgs *in = call_in(c);
+
+    mark_autostart(c, AUTOSTART_ALWAYS, in->autostart != 0);
+}
+
+static void
+set_autostart_once(Call *c)
+{
+    const DomainSetAutostartOnceArgs *in = call_in(c);
+
+    mark_autostart(c, AUTOSTART_ONCE, in->autostart != 0);
 }
 
 static void
@@ -349,6 +364,7 @@ const Method lifecycle_methods[] = {
     { PROC_DOMAIN_UNDEFINE_FLAGS, undefine_flags },
     { PROC_DOMAIN_RENAME, rename_to },
     { PROC_DOMAIN_SET_AUTOSTART, set_autostart },
+    { PROC_DOMAIN_SET_AUTOSTART_ONCE, set_autostart_once },
     { PROC_DOMAIN_SET_METADATA, set_metadata },
     { PROC_DOMAIN_SET_LIFECYCLE_ACTION, set_lifecycle_action },
     { PROC_DOMAIN_CREATE, create },

@@ -469,4 +469,27 @@ def autostart_happens_once_a_boot(d):
     wait_for(lambda: state(d, "a").startswith("running"))
 
 
+@test
+def autostart_of_one_boot_is_used_up(d):
+    define(d, "a")
+    d.vmsh("autostart", "a", "--once")
+    assert "Autostart Once: enable" in d.vmsh("dominfo", "a")
+    assert "Autostart:      disable" in d.vmsh("dominfo", "a")
+    d.vmsh("domrename", "a", "b")
+    d.end()
+    (d.root / "run/vmd/qemu/autostarted").unlink()
+    d.start()
+    wait_for(lambda: state(d, "b").startswith("running"))
+    assert "Autostart Once: disable" in d.vmsh("dominfo", "b")
+    d.vmsh("destroy", "b")
+    d.vmsh("autostart", "b", "--once")
+    d.vmsh("autostart", "b", "--once", "--disable")
+    assert list((d.root / "etc/vmd/qemu/autostart").iterdir()) == []
+    d.vmsh("autostart", "b", "--once")
+    d.vmsh("undefine", "b")
+    assert list((d.root / "etc/vmd/qemu/autostart").iterdir()) == []
+    d.vmsh("create", d.write("t.xml", xml(d, "t")))
+    assert "transient" in d.vmsh("autostart", "t", "--once", status=1)
+
+
 main()

@@ -171,6 +171,11 @@ def persistent(c):
     c.tell("persistent defined", lambda: c.conn.defineXML(xml))
     d = c.conn.lookupByName("p")
     c.say("persistent id", d.ID)
+    if hasattr(d, "setAutostartOnce"):  # a binding may be older
+        c.say("persistent autostart once", lambda: [d.setAutostartOnce(1), d.autostartOnce(), d.autostart()])
+        c.say("persistent autostart both", lambda: [d.setAutostart(1), d.autostartOnce(), d.autostart()])
+        c.say("persistent autostart none", lambda: [d.setAutostartOnce(0), d.setAutostart(0),
+                                                    d.autostartOnce(), d.autostart()])
     c.tell("persistent redefined", lambda: c.conn.defineXML(domain("p", 3, SERIAL, memory=96)))
     c.say("persistent memory", lambda: d.info()[:4])
     c.tell("persistent as transient", lambda: c.conn.createXML(xml, 0))
