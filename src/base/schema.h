@@ -234,7 +234,7 @@ typedef struct XmlNamespace {
 gpointer xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gssize len,
                    guint flags, GError **err);
 /* Appends text as an attribute's value or an element's text. */
-void xml_escape(GString *out, const char *text);
+void xml_escape(GString *out, const char *text, gboolean attribute);
 /* Of an element's text: without those of its children that have no namespace, or one that an
  * earlier child has. NULL: nothing was to be left out; "": nothing is left. Caller frees. */
 char *xml_one_per_namespace(const char *text);

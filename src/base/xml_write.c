@@ -36,17 +36,19 @@ write_indent(Writer *w, guint depth)
         g_string_append_c(w->out, ' ');
 }
 
+/* White space of an attribute would be read as blanks, and a carriage return as a new line. */
 void
-xml_escape(GString *out, const char *text)
+xml_escape(GString *out, const char *text, gboolean attribute)
 {
-    static const char *const words[128] = {
-        ['<'] = "&lt;", ['>'] = "&gt;", ['&'] = "&amp;", ['"'] = "&quot;", ['\''] = "&apos;",
+    static const char *const words[] = {
+        ['<'] = "&lt;",    ['>'] = "&gt;",   ['&'] = "&amp;",  ['"'] = "&quot;",
+        ['\''] = "&apos;", ['\r'] = "&#13;", ['\n'] = "&#10;", ['\t'] = "&#9;",
     };
 
     for (const char *p = text; *p; p++) {
         const char *word = (guchar)*p < G_N_ELEMENTS(words) ? words[(guchar)*p] : NULL;
 
-        if (word)
+        if (word && (attribute || (*p != '\n' && *p != '\t')))
             g_string_append(out, word);
         else
             g_string_append_c(out, *p);
@@ -146,7 +148,7 @@ write_attr(Writer *w, const char *name, const char *value)
     write_open(w);
     g_warn_if_fail(tag_at(w, w->tags->len - 1)->state == TAG_OPEN);
     g_string_append_printf(w->out, " %s='", name);
-    xml_escape(w->out, value);
+    xml_escape(w->out, value, TRUE);
     g_string_append_c(w->out, '\'');
 }
 
@@ -161,7 +163,7 @@ write_text(Writer *w, const char *value)
     if (w->tags->len == 1)
         w->root_end = w->out->len;
     g_string_append_c(w->out, '>');
-    xml_escape(w->out, value);
+    xml_escape(w->out, value, FALSE);
     t->state = TAG_TEXT;
 }
 

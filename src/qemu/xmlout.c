@@ -17,7 +17,7 @@ put_start(XmlOut *x, const char *name, va_list attributes)
         if (value == NULL)
             continue;
         g_string_append_printf(x->text, " %s='", key);
-        xml_escape(x->text, value);
+        xml_escape(x->text, value, TRUE);
         g_string_append_c(x->text, '\'');
     }
 }
@@ -56,7 +56,7 @@ xml_text(XmlOut *x, const char *name, const char *text, ...)
     put_start(x, name, ap);
     va_end(ap);
     g_string_append_c(x->text, '>');
-    xml_escape(x->text, text);
+    xml_escape(x->text, text, FALSE);
     g_string_append_printf(x->text, "</%s>\n", name);
 }
 
