@@ -101,6 +101,13 @@ filesystem(const Fill *f G_GNUC_UNUSED, gconstpointer device)
     return fs->driver == DRIVER_MTP ? 0 : virtio(fs->model);
 }
 
+/* An interface that is a device of the host waits with those. */
+static guint
+host_net(const Fill *f G_GNUC_UNUSED, gconstpointer device)
+{
+    return ((const NetDef *)device)->source.net_type == NET_HOSTDEV ? PCI_EXPRESS : OTHER_ROW;
+}
+
 static guint
 net(const Fill *f G_GNUC_UNUSED, gconstpointer device)
 {
@@ -109,6 +116,8 @@ net(const Fill *f G_GNUC_UNUSED, gconstpointer device)
                                           "82540EM", "82545EM" };
     const NetDef *n = device;
 
+    if (n->source.net_type == NET_HOSTDEV)
+        return OTHER_ROW;
     if (g_strcmp0(n->model, "usb-net") == 0)
         return 0;
     for (gsize i = 0; n->model && i < G_N_ELEMENTS(legacy); i++)
@@ -265,6 +274,7 @@ static const PciKind pci_kinds[] = {
     LIST(sounds, SoundDef, 2, sound),
     LIST(controllers, ControllerDef, 5, other_controller),
     LIST(disks, DiskDef, 0, disk),
+    LIST(nets, NetDef, 3, host_net),
     LIST(hostdevs, HostdevDef, 3, hostdev),
     SINGLE(balloon, BalloonDef, 10, balloon),
     LIST(rngs, RngDef, 11, rng),
