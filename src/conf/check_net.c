@@ -107,6 +107,15 @@ check_ports(const DomainDef *def, const NetDef *net, GError **err)
 }
 
 static gboolean
+check_target(const DomainDef *def, const NetDef *net, GError **err)
+{
+    return net->target_managed != NO || is_of(net, ETHERNET) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED,
+                "target of an interface of type '%s' is always made by us, not 'managed'='no'",
+                type_of(net));
+}
+
+static gboolean
 check_limits(const DomainDef *def, const NetDef *net, GError **err)
 {
     const BandwidthDef *b = net->bandwidth;
@@ -154,8 +163,8 @@ static gboolean
 check_nets(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     static const NetCheck checks[] = { check_ports,     check_vhost_user, check_backend,
-                                       check_addresses, check_limits,     check_driver,
-                                       check_teaming };
+                                       check_addresses, check_target,     check_limits,
+                                       check_driver,    check_teaming };
 
     EACH (NetDef, net, def->devices.nets)
         for (gsize i = 0; i < G_N_ELEMENTS(checks); i++)

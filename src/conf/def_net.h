@@ -141,7 +141,8 @@ typedef struct NetSource {
     NetSourcePci *pci;       /* hostdev */
     char *name;              /* internal */
     GPtrArray *ips, *routes; /* ethernet: NetIp, NetRoute of the host's end */
-    char *switchid, *switch_portid, *portgroupid, *connectionid; /* vds */
+    guint8 switchid[16];     /* vds */
+    char *switch_portid, *portgroupid, *connectionid; /* vds */
 } NetSource;
 
 typedef struct NetDef {

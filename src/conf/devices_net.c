@@ -107,7 +107,7 @@ vlan_settle(gpointer def, GError **err)
 const Schema vlan_schema = { "vlan", sizeof(VlanDef), vlan_fields, vlan_settle };
 
 static const Field rate_fields[] = {
-    ROW_HAS(BandwidthRate, "@average", F_U64, average, 0, NULL, "KiB a second."),
+    ROW_HAS(BandwidthRate, "@average", F_U64, average, 0, NULL, "KiB a second; 0: no limit."),
     ROW(BandwidthRate, "@peak", F_U64, peak, 0, NULL, "KiB a second in a burst."),
     ROW(BandwidthRate, "@floor", F_U64, floor, 0, NULL, "KiB a second that are promised."),
     ROW(BandwidthRate, "@burst", F_U64, burst, 0, NULL, "KiB of a burst."), ROW_END
@@ -131,12 +131,33 @@ rate_check(const BandwidthRate *r, const char *name, GError **err)
            fail(err, ERR_XML_DETAIL, "'%s' of 'bandwidth' needs an 'average' or a 'floor'", name);
 }
 
+/* A rate without a limit promises at most. */
+static void
+rate_drop_idle(BandwidthRate **at)
+{
+    BandwidthRate *r = *at;
+
+    if (!r || r->average)
+        return;
+    if (r->floor) {
+        r->has_average = FALSE;
+        r->peak = r->burst = 0;
+        return;
+    }
+    schema_free(&rate_schema, r);
+    *at = NULL;
+}
+
 static gboolean
 bandwidth_settle(gpointer def, GError **err)
 {
-    const BandwidthDef *b = def;
+    BandwidthDef *b = def;
 
-    return rate_check(b->inbound, "inbound", err) && rate_check(b->outbound, "outbound", err);
+    if (!rate_check(b->inbound, "inbound", err) || !rate_check(b->outbound, "outbound", err))
+        return FALSE;
+    rate_drop_idle(&b->inbound);
+    rate_drop_idle(&b->outbound);
+    return TRUE;
 }
 
 const Schema bandwidth_schema = { "bandwidth", sizeof(BandwidthDef), bandwidth_fields,
@@ -383,7 +404,7 @@ static const Field net_source_fields[] = {
     ROW(NetSource, "address", F_PTR, pci, F_MISSING(ERR_CONFIG_UNSUPPORTED), &source_pci_schema,
         "PCI device of the host."),
     WHEN(NetSource, net_type, BIT(NET_VDS)),
-    ROW(NetSource, "@switchid", F_STRING, switchid, F_REQUIRED, NULL, "Distributed switch."),
+    ROW(NetSource, "@switchid", F_UUID, switchid, F_REQUIRED, NULL, "Distributed switch."),
     ROW(NetSource, "@portid", F_STRING, switch_portid, 0, NULL, "Its port."),
     ROW(NetSource, "@portgroupid", F_STRING, portgroupid, 0, NULL, "Its group of ports."),
     ROW(NetSource, "@connectionid", F_STRING, connectionid, 0, NULL, "Its connection."),
