@@ -253,20 +253,18 @@ check_memory_kind(const DomainDef *def, const MemoryDevice *m, GError **err)
 static gboolean
 check_memory_place(const DomainDef *def, const MemoryDevice *m, GError **err)
 {
-    static const guint64 with_node = BIT(MEMORY_DIMM) | BIT(MEMORY_NVDIMM) | BIT(MEMORY_VIRTIO_MEM);
     const CpuNuma *numa = def->cpu ? def->cpu->numa : NULL;
     const Address *a = &m->info.address;
 
-    if (m->model == MEMORY_SGX_EPC)
-        return TRUE;
     if (!def->max_memory)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "memory device '%s' needs 'maxMemory'",
                     memory_models[m->model]);
-    if (numa && numa->cells && !m->has_node && (with_node & BIT(m->model)))
+    if (m->model == MEMORY_SGX_EPC)
+        return TRUE;
+    if (numa && numa->cells && !m->has_node && memory_has_node(m))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "memory device '%s' needs a NUMA 'node'",
                     memory_models[m->model]);
-    if (m->has_node && m->node >= list_length(numa ? numa->cells : NULL) &&
-        (with_node & BIT(m->model)))
+    if (m->has_node && m->node >= list_length(numa ? numa->cells : NULL) && memory_has_node(m))
         return fail(err, ERR_XML_DETAIL, "memory device '%s' of NUMA node %u: the guest has %u",
                     memory_models[m->model], m->node, list_length(numa ? numa->cells : NULL));
     return a->type != ADDRESS_DIMM || a->dimm.slot < def->max_memory_slots ||
@@ -332,7 +330,7 @@ check_filesystems(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         if (fs->info.boot_order && !virtiofs)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "filesystem '%s': only virtiofs can be booted from", fs->target);
-        if (virtiofs && fs->accessmode != FS_PASSTHROUGH)
+        if (virtiofs && !fs->socket && fs->accessmode != FS_PASSTHROUGH)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "filesystem '%s': virtiofs has accessmode 'passthrough' only", fs->target);
         if (virtiofs && !domain_shares_memory(def))

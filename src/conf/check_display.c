@@ -67,7 +67,7 @@ check_video_options(const VideoDef *v, GError **err)
     if (v->vram && v->vram < MIN_VRAM && v->type == VIDEO_VGA)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "'vram' of a video device is at least %d KiB",
                     MIN_VRAM);
-    if (v->heads > 1 && !(SEVERAL_HEADS & BIT(v->type)))
+    if (v->has_heads && v->heads != 1 && !(SEVERAL_HEADS & BIT(v->type)))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "video model '%s' has one head", type);
     if ((v->ram || v->vram64 || v->vgamem) && v->type != VIDEO_QXL)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
@@ -175,9 +175,16 @@ check_audio_ref(const DomainDef *def, guint32 id, const char *who, GError **err)
 static gboolean
 check_sounds(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
-    EACH (GraphicsDef, g, def->devices.graphics)
-        if (!check_audio_ref(def, g->audio_id, "graphics", err))
+    EACH (GraphicsDef, g, def->devices.graphics) {
+        const AudioDef *audio = find_audio(def, g->audio_id);
+
+        if (g->type != GRAPHICS_DBUS && !check_audio_ref(def, g->audio_id, "graphics", err))
             return FALSE;
+        if (g->type == GRAPHICS_DBUS && audio && audio->type != AUDIO_DBUS)
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "graphics of type 'dbus' names audio id %u, which is not of type 'dbus'",
+                        g->audio_id);
+    }
     EACH (SoundDef, s, def->devices.sounds) {
         if (s->model == SOUND_ICH7)
             return fail(err, ERR_INTERNAL, "sound model 'ich7' is not known to QEMU");

@@ -303,6 +303,7 @@ typedef struct VideoDef {
     int type;                          /* VideoType */
     guint32 vram, ram, vram64, vgamem; /* KiB */
     guint32 heads;
+    guint8 has_heads;
     int primary; /* YES, NO */
     int blob;
     guint32 res_x, res_y;
@@ -611,7 +612,6 @@ typedef struct MemoryDevice {
     char *path;
     gboolean pmem;
     guint64 size, label_size, block, requested, current; /* KiB */
-    guint8 has_requested;
     guint32 node;
     guint8 has_node;
     gboolean readonly;
@@ -620,6 +620,7 @@ typedef struct MemoryDevice {
     DeviceInfo info;
 } MemoryDevice;
 extern const Schema memory_schema;
+gboolean memory_has_node(const MemoryDevice *m); /* whether the guest sees it in one */
 extern const char *const memory_models[];
 enum { MEMORY_DIMM = 1, MEMORY_NVDIMM, MEMORY_VIRTIO_PMEM, MEMORY_VIRTIO_MEM, MEMORY_SGX_EPC };
 

@@ -428,7 +428,7 @@ static const Field video_fields[] = {
     ROW(VideoDef, "model/@vram", F_U32, vram, 0, NULL, "KiB of video memory."),
     ROW(VideoDef, "model/@vram64", F_U32, vram64, 0, NULL, "KiB of the 64 bit bar."),
     ROW(VideoDef, "model/@vgamem", F_U32, vgamem, 0, NULL, "KiB of the framebuffer."),
-    ROW(VideoDef, "model/@heads", F_U32, heads, 0, NULL, "Screens."),
+    ROW_HAS(VideoDef, "model/@heads", F_U32, heads, 0, NULL, "Screens."),
     ROW(VideoDef, "model/@primary", F_OWN, primary, 0, &loose_yes_no, "The first screen."),
     ROW(VideoDef, "model/@blob", F_ENUM, blob, 0, on_off, "Blob resources."),
     ROW(VideoDef, "model/acceleration/@accel2d", F_ENUM, accel2d, 0, yes_no, "2D acceleration."),

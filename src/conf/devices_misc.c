@@ -314,7 +314,7 @@ filesystem_settle(gpointer def, GError **err)
 
     if (!fs->type)
         fs->type = FS_MOUNT;
-    if (!fs->accessmode)
+    if (!fs->accessmode && !fs->socket)
         fs->accessmode = FS_PASSTHROUGH;
     fs->has_fmode &= fs->fmode != 0;
     fs->has_dmode &= fs->dmode != 0;
@@ -575,22 +575,31 @@ static const Field memory_fields[] = {
     ROW(MemoryDevice, "uuid", F_UUID, uuid, F_ERR(ERR_INTERNAL), NULL, "UUID of an NVDIMM."),
     WHEN(MemoryDevice, model, BIT(MEMORY_NVDIMM) | BIT(MEMORY_VIRTIO_PMEM)),
     ROW(MemoryDevice, "source/path", F_STRING, path, 0, NULL, "File behind it."),
-    WHEN_END,
+    WHEN(MemoryDevice, model, BIT(MEMORY_NVDIMM)),
     ROW(MemoryDevice, "source/alignsize", F_SIZE, align_size, 0, &size_kib, "Its alignment."),
     ROW(MemoryDevice, "source/pmem", F_FLAG, pmem, 0, NULL, "The file is persistent memory."),
+    WHEN(MemoryDevice, model, BIT(MEMORY_DIMM) | BIT(MEMORY_VIRTIO_MEM) | BIT(MEMORY_SGX_EPC)),
     ROW(MemoryDevice, "source/nodemask", F_BITMAP, source_nodes, 0, NULL, "Nodes of the host."),
+    WHEN(MemoryDevice, model, BIT(MEMORY_DIMM) | BIT(MEMORY_VIRTIO_MEM)),
     ROW(MemoryDevice, "source/pagesize", F_SIZE, page_size, 0, &size_kib, "Size of its pages."),
+    WHEN(MemoryDevice, model, BIT(MEMORY_VIRTIO_MEM)),
     ROW(MemoryDevice, "target/@dynamicMemslots", F_ENUM, dynamic_slots, 0, yes_no,
-        "Of virtio-mem."),
+        "Take slots as they are needed."),
+    WHEN_END,
     ROW(MemoryDevice, "target/size", F_SIZE, size, F_REQUIRED, &size_kib, "Size."),
     ROW_HAS(MemoryDevice, "target/node", F_U32, node, 0, NULL, "NUMA node of the guest."),
+    WHEN(MemoryDevice, model, BIT(MEMORY_NVDIMM)),
     ROW(MemoryDevice, "target/label/size", F_SIZE, label_size, 0, &size_kib, "Of the label area."),
     ROW(MemoryDevice, "target/readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write."),
-    ROW(MemoryDevice, "target/block", F_SIZE, block, 0, &size_kib, "Block of virtio-mem."),
-    ROW_HAS(MemoryDevice, "target/requested", F_SIZE, requested, 0, &size_kib, "Of virtio-mem."),
-    ROW(MemoryDevice, "target/current", F_SIZE, current, F_LIVE, &size_kib, "Of virtio-mem."),
+    WHEN(MemoryDevice, model, BIT(MEMORY_VIRTIO_MEM)),
+    ROW(MemoryDevice, "target/block", F_SIZE, block, 0, &size_kib, "What it grows by."),
+    ROW(MemoryDevice, "target/requested", F_SIZE, requested, F_ALWAYS, &size_kib,
+        "What the guest shall take of it."),
+    ROW(MemoryDevice, "target/current", F_SIZE, current, F_LIVE, &size_kib, "What it took."),
+    WHEN(MemoryDevice, model, BIT(MEMORY_VIRTIO_MEM) | BIT(MEMORY_VIRTIO_PMEM)),
     ROW(MemoryDevice, "target/address/@base", F_U64, target_base, 0, HEX_BARE(G_MAXUINT64),
         "Guest physical address."),
+    WHEN_END,
     INFO(MemoryDevice),
     ROW_END
 };
@@ -606,6 +615,12 @@ memory_settle(gpointer def, GError **err)
 }
 
 const Schema memory_schema = { "memory", sizeof(MemoryDevice), memory_fields, memory_settle };
+
+gboolean
+memory_has_node(const MemoryDevice *m)
+{
+    return m->model == MEMORY_DIMM || m->model == MEMORY_NVDIMM || m->model == MEMORY_VIRTIO_MEM;
+}
 
 /* ---- iommu, vsock, crypto, pstore, lease, nvram */
 

@@ -29,13 +29,15 @@ fill_video(Fill *f, VideoDef *video)
     default_int(&video->type, f->board->video);
     if (video->type == VIDEO_NONE) {
         video->primary = 0;
+        video->heads = video->has_heads = 0;
         return;
     }
     if (video->type == VIDEO_QXL)
         fill_qxl(video);
     if (has_vram(video))
         default_u32(&video->vram, 16 * 1024);
-    default_u32(&video->heads, 1);
+    if (!video->has_heads)
+        video->heads = video->has_heads = 1;
 }
 
 /* One card is the primary one: the one that says so, else the first; and it comes first. */
@@ -72,19 +74,21 @@ fill_videos(Fill *f)
 /* ---- audio */
 
 /* A guest without a display, or with one that carries no sound, still has a backend: that of
- * nothing. SDL and D-Bus bring their own. */
+ * nothing. SDL and D-Bus bring their own. Of several displays the last one decides. */
 static int
 default_audio(const GPtrArray *graphics)
 {
-    if (!graphics)
-        return AUDIO_NONE;
+    int type = list_length(graphics) ? 0 : AUDIO_NONE;
+
     EACH (GraphicsDef, g, graphics) {
         if (g->type == GRAPHICS_VNC)
-            return AUDIO_NONE;
-        if (g->type == GRAPHICS_SPICE)
-            return AUDIO_SPICE;
+            type = AUDIO_NONE;
+        else if (g->type == GRAPHICS_SPICE)
+            type = AUDIO_SPICE;
+        else if (g->type == GRAPHICS_SDL)
+            type = 0;
     }
-    return 0;
+    return type;
 }
 
 static void

@@ -102,8 +102,10 @@ add_only_cell(DomainDef *def)
         def->cpu->numa = g_new0(CpuNuma, 1);
     cell->has_id = TRUE;
     cell->memory = def->memory;
-    EACH (MemoryDevice, device, def->devices.memories)
+    EACH (MemoryDevice, device, def->devices.memories) {
         cell->memory -= MIN(device->size, cell->memory);
+        device->has_node |= memory_has_node(device);
+    }
     cell->cpus = bitmap_new();
     for (guint i = 0; i < MAX(def->vcpus, 1); i++)
         bitmap_set(cell->cpus, i);
@@ -214,8 +216,28 @@ align_memory(MemoryDevice *memory)
         memory->size = (memory->size - memory->label_size) / block * block + memory->label_size;
 }
 
+/* Devices are part of <memory>, and something must be left of it for the guest to boot in. */
+static gboolean
+check_devices_fit(const DomainDef *def, GError **err)
+{
+    guint64 left = def->memory;
+
+    if (!def->devices.memories)
+        return TRUE;
+    EACH (MemoryDevice, device, def->devices.memories) {
+        if (device->size > left)
+            return fail(err, ERR_XML,
+                        "memory: its devices are larger than the %" G_GUINT64_FORMAT
+                        " KiB of <memory>",
+                        def->memory);
+        left -= device->size;
+    }
+    return left > 0 ||
+           fail(err, ERR_XML, "memory: nothing is left of <memory> beside the memory devices");
+}
+
 gboolean
-fill_memory(Fill *f, GError **err G_GNUC_UNUSED)
+fill_memory(Fill *f, GError **err)
 {
     DomainDef *def = f->def;
     guint64 cells;
@@ -225,6 +247,8 @@ fill_memory(Fill *f, GError **err G_GNUC_UNUSED)
     if (board_has(f->board, BOARD_POWER))
         EACH (MemoryDevice, memory, def->devices.memories)
             align_memory(memory);
+    if (cells_memory(def) == 0 && !check_devices_fit(def, err))
+        return FALSE;
     if (def->max_memory && cells_memory(def) == 0)
         add_only_cell(def);
     fill_cells(def);

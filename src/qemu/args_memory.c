@@ -552,7 +552,7 @@ put_memory_device(Args *a, const MemoryDevice *m, GError **err)
         uuid_format(m->uuid, uuid);
     props_add(o, "u:label-size", m->label_size << 10, "s:uuid", *uuid ? uuid : NULL, "u:block-size",
               m->block << 10, NULL);
-    if (m->has_requested)
+    if (m->model == MEMORY_VIRTIO_MEM)
         props_add(o, "U:requested-size", m->requested << 10, NULL);
     if (m->readonly)
         props_add(o, "b:unarmed", TRUE, NULL);
