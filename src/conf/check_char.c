@@ -56,14 +56,14 @@ check_serial(const DomainDef *def, const CharDef *serial, GError **err)
 
 /* Port 0 is also what is written when it does not matter. */
 static gboolean
-check_port_numbers(const GPtrArray *list, const char *what, GError **err)
+check_isa_ports(const GPtrArray *serials, GError **err)
 {
-    for (guint i = 1; i < list_length(list); i++) {
-        const CharDef *c = list_item(list, i);
-
-        for (guint k = 0; k < i && c->port > 0; k++)
-            if (((const CharDef *)list_item(list, k))->port == c->port)
-                return fail(err, ERR_INTERNAL, "two of '%s' have target port %d", what, c->port);
+    EACH (CharDef, a, serials) {
+        if (a->target_type != SERIAL_ISA || a->port <= 0)
+            continue;
+        EACH (CharDef, b, serials)
+            if (a != b && b->target_type == SERIAL_ISA && a->port == b->port)
+                return fail(err, ERR_INTERNAL, "two of 'serial' have target port %d", a->port);
     }
     return TRUE;
 }
@@ -74,8 +74,7 @@ check_serials(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     EACH (CharDef, serial, def->devices.serials)
         if (!check_serial(def, serial, err))
             return FALSE;
-    return check_port_numbers(def->devices.serials, "serial", err) &&
-           check_port_numbers(def->devices.parallels, "parallel", err);
+    return check_isa_ports(def->devices.serials, err);
 }
 
 static gboolean

@@ -98,7 +98,33 @@ ccw_settle(const CcwAddress *a, GError **err)
                 "<address> of type 'ccw': 'cssid' is up to 0xfe, 'ssid' to 3, 'devno' to 0xffff");
 }
 
-/* A USB port is numbers between dots. */
+/* A USB port is up to four numbers between dots; it ends before the first 0, and 0 is none. */
+static gboolean
+usb_port_settle(char **at, GError **err)
+{
+    enum { MAX_DEPTH = 4 };
+    g_auto(GStrv) steps = *at ? g_strsplit(*at, ".", -1) : NULL;
+    g_autoptr(GString) port = g_string_new(NULL);
+    guint depth = *at ? g_strv_length(steps) : 0;
+    gboolean ended = FALSE;
+
+    if (!*at)
+        return TRUE;
+    for (guint i = 0; i < depth || depth == 0; i++) {
+        guint64 n;
+
+        if (depth == 0 || depth > MAX_DEPTH ||
+            !g_ascii_string_to_unsigned(steps[i], 10, 0, G_MAXUINT32, &n, NULL))
+            return fail(err, ERR_INTERNAL, "Cannot parse <address> 'port' attribute");
+        ended |= n == 0;
+        if (!ended)
+            g_string_append_printf(port, i ? ".%u" : "%u", (guint32)n);
+    }
+    g_free(*at);
+    *at = port->len ? g_string_free(g_steal_pointer(&port), FALSE) : NULL;
+    return TRUE;
+}
+
 static gboolean
 address_settle(gpointer def, GError **err)
 {
@@ -106,17 +132,7 @@ address_settle(gpointer def, GError **err)
 
     if (a->type == ADDRESS_CCW)
         return ccw_settle(&a->ccw, err);
-    if (a->type != ADDRESS_USB || !a->usb.port)
-        return TRUE;
-    if (!*a->usb.port)
-        return fail(err, ERR_INTERNAL, "Cannot parse <address> 'port' attribute");
-    for (const char *p = a->usb.port; *p; p++) {
-        gboolean dot = *p == '.' && p > a->usb.port && p[-1] != '.' && p[1];
-
-        if (!g_ascii_isdigit(*p) && !dot)
-            return fail(err, ERR_INTERNAL, "Cannot parse <address> 'port' attribute");
-    }
-    return TRUE;
+    return a->type != ADDRESS_USB || usb_port_settle(&a->usb.port, err);
 }
 
 const Schema address_schema = { "address", sizeof(Address), address_fields, address_settle };

@@ -332,8 +332,9 @@ static const Field channel_fields[] = {
 static gboolean
 channel_settle(gpointer def, GError **err)
 {
-    const CharDef *c = def;
+    CharDef *c = def;
     struct in_addr ipv4;
+    char text[INET_ADDRSTRLEN];
 
     if (c->target_type != CHANNEL_GUESTFWD)
         return TRUE;
@@ -342,8 +343,11 @@ channel_settle(gpointer def, GError **err)
                     c->guest_port);
     if (g_hostname_is_ip_address(c->address) && strchr(c->address, ':'))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "guestfwd: '%s' is no IPv4 address", c->address);
-    return inet_aton(c->address, &ipv4) ||
-           fail(err, ERR_SYSTEM, "'%s' is no address for a guestfwd channel", c->address);
+    if (!inet_aton(c->address, &ipv4))
+        return fail(err, ERR_SYSTEM, "'%s' is no address for a guestfwd channel", c->address);
+    g_free(c->address);
+    c->address = g_strdup(inet_ntop(AF_INET, &ipv4, text, sizeof(text)));
+    return TRUE;
 }
 
 const Schema channel_schema = { "channel", sizeof(CharDef), channel_fields, channel_settle };
