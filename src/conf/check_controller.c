@@ -92,12 +92,14 @@ check_scsi(const DomainDef *def, const ControllerDef *c, const EmulatorCaps *cap
         int model;
         const char *device; /* NULL: QEMU has none that could be plugged */
     } rows[] = {
-        { MODEL_BUSLOGIC, NULL },         { MODEL_NCR53C90, "esp" },
+        { MODEL_BUSLOGIC, NULL },         { MODEL_NCR53C90, NULL },
         { MODEL_LSILOGIC, "lsi53c895a" }, { MODEL_LSISAS1068, "mptsas1068" },
         { MODEL_LSISAS1078, "megasas" },  { MODEL_VMPVSCSI, "pvscsi" },
         { MODEL_DC390, "dc390" },         { MODEL_AM53C974, "am53c974" },
     };
 
+    if (c->model == MODEL_NCR53C90 && c->model == board_of(def)->scsi_model && c->index == 0)
+        return TRUE; /* the machine's own */
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
         if (rows[i].model == c->model &&
             (!rows[i].device || !caps_has_device(caps, rows[i].device)))
@@ -424,6 +426,9 @@ static gboolean
 check_controllers(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     EACH (ControllerDef, c, def->devices.controllers) {
+        if (c->type == CONTROLLER_XENBUS || c->type == CONTROLLER_ISA)
+            return fail(err, ERR_INTERNAL, "controller: a machine of QEMU has none of type '%s'",
+                        word_of(controller_types, c->type));
         if ((c->type == CONTROLLER_IDE && !check_ide(def, c, err)) ||
             (c->type == CONTROLLER_SCSI && !check_scsi(def, c, caps, err)) ||
             (c->type == CONTROLLER_USB && !check_usb(def, c, err)) ||

@@ -499,7 +499,11 @@ check_throttle_groups(const DomainDef *def, const EmulatorCaps *caps, GError **e
 
 const Rule disk_rules[] = {
     { "throttlegroups", check_throttle_groups },
-    { "disk/target/@dev", check_targets },
     { "disk", check_disks },
+    { NULL },
+};
+
+const Rule disk_pair_rules[] = {
+    { "disk/target/@dev", check_targets },
     { NULL },
 };

@@ -107,6 +107,7 @@ typedef struct MemoryTune {
     GPtrArray *nodes;    /* MemoryBandwidth */
     GPtrArray *monitors; /* CacheMonitor */
 } MemoryTune;
+extern const Schema memorytune_schema;
 
 typedef struct CputuneDef {
     guint64 shares, period, global_period, emulator_period, iothread_period;

@@ -113,9 +113,9 @@ const Schema encryption_schema = { "encryption", sizeof(EncryptionDef), encrypti
 /* ---- sources */
 
 static const Field source_host_fields[] = {
-    ROW(SourceHost, "@transport", F_ENUM, transport, 0, transports, "How it is reached."),
     ROW(SourceHost, "@name", F_STRING, name, 0, NULL, "Host name or address."),
     ROW(SourceHost, "@port", F_STRING, port, 0, NULL, "Port."),
+    ROW(SourceHost, "@transport", F_ENUM, transport, 0, transports, "How it is reached."),
     ROW(SourceHost, "@socket", F_STRING, socket, 0, NULL, "Path of a UNIX socket."), ROW_END
 };
 

@@ -229,34 +229,33 @@ static const Schema switch_schema = { "switch", sizeof(State), switch_fields, sw
 
 static const Field hyperv_fields[] = {
     ROW(HypervFeatures, "@mode", F_ENUM, mode, 0, hyperv_modes, "Given here, or the host's."),
-    WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
     STATE(HypervFeatures, "relaxed", relaxed, "Relaxed timers."),
     STATE(HypervFeatures, "vapic", vapic, "Virtual APIC."),
     STATE(HypervFeatures, "spinlocks", spinlocks, "Spinlocks."),
     WHEN(HypervFeatures, spinlocks, BIT(ON)),
     ROW(HypervFeatures, "spinlocks/@retries", F_U32, spinlock_retries, F_REQUIRED, NULL,
         "Tries before the host is told."),
-    WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
+    WHEN_END,
     STATE(HypervFeatures, "vpindex", vpindex, "Index of a processor."),
     STATE(HypervFeatures, "runtime", runtime, "Time that a processor ran."),
     STATE(HypervFeatures, "synic", synic, "Interrupt controller."),
     STATE(HypervFeatures, "stimer", stimer, "Timers."),
     WHEN(HypervFeatures, stimer, BIT(ON)),
     STATE(HypervFeatures, "stimer/direct", stimer_direct, "Timers without messages."),
-    WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
+    WHEN_END,
     STATE(HypervFeatures, "reset", reset, "Reset by the guest."),
     STATE(HypervFeatures, "vendor_id", vendor_id, "Vendor."),
     WHEN(HypervFeatures, vendor_id, BIT(ON)),
     ROW(HypervFeatures, "vendor_id/@value", F_STRING, vendor_id_value, F_REQUIRED, NULL,
         "Its name."),
-    WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
+    WHEN_END,
     STATE(HypervFeatures, "frequencies", frequencies, "Frequencies."),
     STATE(HypervFeatures, "reenlightenment", reenlightenment, "After migration."),
     STATE(HypervFeatures, "tlbflush", tlbflush, "TLB flushes."),
     WHEN(HypervFeatures, tlbflush, BIT(ON)),
     STATE(HypervFeatures, "tlbflush/direct", tlbflush_direct, "Of nested guests."),
     STATE(HypervFeatures, "tlbflush/extended", tlbflush_extended, "Of ranges."),
-    WHEN(HypervFeatures, mode, ~BIT(HYPERV_PASSTHROUGH)),
+    WHEN_END,
     STATE(HypervFeatures, "ipi", ipi, "Interprocessor interrupts."),
     STATE(HypervFeatures, "evmcs", evmcs, "Nested VMX."),
     STATE(HypervFeatures, "avic", avic, "AVIC."),
@@ -266,7 +265,9 @@ static const Field hyperv_fields[] = {
     ROW_END
 };
 
-/* Parts of a feature that are off need not be said. */
+static const Schema hyperv_schema;
+
+/* Parts of a feature that are off need not be said, nor any that the host decides about. */
 static gboolean
 hyperv_settle(gpointer def, GError **err)
 {
@@ -276,6 +277,10 @@ hyperv_settle(gpointer def, GError **err)
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
         if (*parts[i] == OFF)
             *parts[i] = 0;
+    if (h->mode == HYPERV_PASSTHROUGH) {
+        schema_done(&hyperv_schema, h);
+        *h = (HypervFeatures){ .mode = HYPERV_PASSTHROUGH };
+    }
     return TRUE;
 }
 
@@ -653,7 +658,7 @@ static const Field domain_fields[] = {
     ROW(DomainDef, "vcpu/@current", F_U32, vcpus_current, 0, RANGE(1, G_MAXUINT32), "Plugged."),
     ROW_HAS(DomainDef, "vcpu", F_U32, vcpus, F_TEXT, RANGE(0, 65535), "Processors."),
     ROW(DomainDef, "vcpus/vcpu", F_LIST, vcpu_slots, 0, &vcpu_slot_schema, "One by one."),
-    ROW(DomainDef, "iothreads", F_U32, iothreads, 0, NULL, "Threads for disks."),
+    ROW(DomainDef, "iothreads", F_U32, iothreads, 0, RANGE(0, 0xffff), "Threads for disks."),
     ROW(DomainDef, "iothreadids/iothread", F_LIST, iothread_ids, 0, &iothread_schema,
         "One by one."),
     ROW(DomainDef, "defaultiothread", F_PTR, default_iothread, F_FILLED, &default_iothread_schema,

@@ -230,7 +230,7 @@ static const Field memorytune_fields[] = {
     ROW(MemoryTune, "node", F_LIST, nodes, 0, &memory_node_schema, "Allocations."),
     ROW(MemoryTune, "monitor", F_LIST, monitors, 0, &monitor_schema, "Monitors."), ROW_END
 };
-static const Schema memorytune_schema = { "memorytune", sizeof(MemoryTune), memorytune_fields };
+const Schema memorytune_schema = { "memorytune", sizeof(MemoryTune), memorytune_fields };
 
 static const Field cputune_fields[] = {
     ROW_HAS(CputuneDef, "shares", F_U64, shares, 0, NULL, "Weight."),

@@ -87,17 +87,17 @@ static const char *const default_ports[] = {
     [PROTOCOL_SSH] = "22",     [PROTOCOL_VXHS] = "9999",     [PROTOCOL_NFS] = NULL,
 };
 
-/* Port 0 is as none. */
+/* Ports are of TCP, and 0 is as none. */
 static void
 fill_ports(const NetworkSource *net)
 {
     const char *port = default_ports[net->protocol];
 
     EACH (SourceHost, host, net->hosts) {
-        if (host->transport == TRANSPORT_UNIX)
-            continue;
         if (host->transport == TRANSPORT_TCP)
             host->transport = 0;
+        if (host->transport)
+            continue;
         if (port && (!host->port || strcmp(host->port, "0") == 0))
             set_text(&host->port, port);
     }

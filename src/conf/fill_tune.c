@@ -51,28 +51,22 @@ fill_slots(DomainDef *def)
 
 /* ---- iothreads */
 
-static gboolean
-iothread_is_taken(const DomainDef *def, guint32 id)
-{
-    EACH (IothreadDef, thread, def->iothread_ids)
-        if (thread->id == id)
-            return TRUE;
-    return FALSE;
-}
-
 /* Numbers are written only when somebody wrote one. */
 static void
 fill_iothreads(DomainDef *def)
 {
+    g_autoptr(GHashTable) taken = g_hash_table_new(g_direct_hash, g_direct_equal);
     guint named = list_length(def->iothread_ids);
     guint32 id = 1;
 
     if (named == 0)
         return;
-    for (; named < def->iothreads; named++) {
+    EACH (IothreadDef, thread, def->iothread_ids)
+        g_hash_table_add(taken, GUINT_TO_POINTER(thread->id));
+    for (; named < def->iothreads; named++, id++) {
         IothreadDef *thread = list_grow(&def->iothread_ids, &iothread_schema);
 
-        while (iothread_is_taken(def, id))
+        while (g_hash_table_contains(taken, GUINT_TO_POINTER(id)))
             id++;
         thread->id = id;
     }
@@ -151,19 +145,34 @@ fill_priority(SchedDef *sched)
         sched->has_priority = FALSE;
 }
 
-/* Groups of vcpus that there are, and that share something. */
-static void
-fill_cachetunes(GPtrArray **list, guint vcpus)
+/* Groups are of vcpus that there are. FALSE: none is left. */
+static gboolean
+limit_group(Bitmap *group, guint vcpus)
 {
-    for (guint i = list_length(*list); i-- > 0;) {
-        CacheTune *tune = (*list)->pdata[i];
+    for (int n = bitmap_last(group); n >= (int)vcpus; n = bitmap_last(group))
+        bitmap_unset(group, (guint)n);
+    return bitmap_last(group) >= 0;
+}
 
-        for (int n = bitmap_last(tune->vcpus); n >= (int)vcpus; n = bitmap_last(tune->vcpus))
-            bitmap_unset(tune->vcpus, (guint)n);
-        if (bitmap_count(tune->vcpus) > 0 && (tune->caches || tune->monitors))
+/* And they share something. */
+static void
+fill_groups(CputuneDef *tune, guint vcpus)
+{
+    for (guint i = list_length(tune->cachetunes); i-- > 0;) {
+        CacheTune *c = tune->cachetunes->pdata[i];
+
+        if (limit_group(c->vcpus, vcpus) && (c->caches || c->monitors))
             continue;
-        schema_free(&cachetune_schema, tune);
-        list_remove(list, i);
+        schema_free(&cachetune_schema, c);
+        list_remove(&tune->cachetunes, i);
+    }
+    for (guint i = list_length(tune->memorytunes); i-- > 0;) {
+        MemoryTune *m = tune->memorytunes->pdata[i];
+
+        if (limit_group(m->vcpus, vcpus))
+            continue;
+        schema_free(&memorytune_schema, m);
+        list_remove(&tune->memorytunes, i);
     }
 }
 
@@ -177,7 +186,7 @@ fill_cputune(CputuneDef *tune, guint vcpus)
     fill_pins(tune->iothread_pins);
     fill_scheds(&tune->vcpu_scheds);
     fill_scheds(&tune->iothread_scheds);
-    fill_cachetunes(&tune->cachetunes, vcpus);
+    fill_groups(tune, vcpus);
     fill_priority(tune->emulator_sched);
     EACH (SchedDef, sched, tune->vcpu_scheds)
         fill_priority(sched);
@@ -187,7 +196,14 @@ fill_cputune(CputuneDef *tune, guint vcpus)
 
 /* ---- nodes of the host */
 
-/* Who lets numad place the vcpus lets it place the memory. */
+static gboolean
+has_pins(const CputuneDef *tune)
+{
+    return tune->emulator_pin || tune->vcpu_pins || tune->iothread_pins;
+}
+
+/* Who lets numad place the vcpus lets it place the memory; the other way round too, where no vcpu
+ * is pinned. */
 static void
 fill_numatune(DomainDef *def)
 {
@@ -209,9 +225,11 @@ fill_numatune(DomainDef *def)
     default_int(&tune->mode, NUMA_STRICT);
     if (!tune->placement && !tune->nodes)
         tune->placement = def->vcpu_placement;
-    if (tune->placement == PLACEMENT_AUTO)
+    if (tune->placement == PLACEMENT_AUTO) {
         g_clear_pointer(&tune->nodes, bitmap_free);
-    else if (tune->nodes)
+        if (!def->cpuset && !(def->cputune && has_pins(def->cputune)))
+            def->vcpu_placement = PLACEMENT_AUTO;
+    } else if (tune->nodes)
         tune->placement = 0;
 }
 
@@ -244,6 +262,22 @@ fill_blkiotune(BlkiotuneDef *tune)
     }
 }
 
+/* The only cell need not be named where no cells are. */
+static void
+fill_pages(const DomainDef *def)
+{
+    const GPtrArray *pages = def->backing ? def->backing->pages : NULL;
+
+    if (def->cpu && def->cpu->numa && def->cpu->numa->cells)
+        return;
+    EACH (HugePage, page, pages) {
+        if (!page->nodes || bitmap_last(page->nodes) != 0)
+            continue;
+        bitmap_free(page->nodes);
+        page->nodes = NULL;
+    }
+}
+
 gboolean
 fill_tuning(Fill *f, GError **err G_GNUC_UNUSED)
 {
@@ -254,5 +288,6 @@ fill_tuning(Fill *f, GError **err G_GNUC_UNUSED)
     if (f->def->memtune)
         fill_memtune(f->def->memtune);
     fill_blkiotune(f->def->blkiotune);
+    fill_pages(f->def);
     return TRUE;
 }

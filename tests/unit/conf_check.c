@@ -34,8 +34,8 @@ add_machine(const char *name, const char *alias)
 static int
 make_caps(void **state)
 {
-    static const char *const devices[] = { "piix3-usb-uhci", "qemu-xhci", "lsi53c895a",
-                                           "ich9-ahci" };
+    static const char *const devices[] = { "piix3-usb-uhci", "qemu-xhci", "lsi53c895a", "ich9-ahci",
+                                           "VGA" };
 
     (void)state;
     caps = caps_new();
@@ -426,6 +426,48 @@ test_devices(void **state)
     TRY("pc", cases);
 }
 
+#define NIC(type, inner) "@<interface type='" type "'>" inner "</interface>"
+#define TABLET(port)     "@<input type='tablet' bus='usb'><address type='usb' port='" port "'/></input>"
+#define DIMM(size)       "<memory model='dimm'><target><size>" size "</size></target></memory>"
+
+static void
+test_parts(void **state)
+{
+    static const Case cases[] = {
+        { FINE, "", NIC("ethernet", "<target dev='t' managed='no'/>") },
+        { UNSUPPORTED, "'bridge'",
+          NIC("bridge", "<source bridge='b'/><target dev='t' managed='no'/>") },
+        { ERR_XML, "switchid", NIC("vds", "<source switchid='x'/>") },
+        { FINE, "", TABLET("0") },
+        { FINE, "", TABLET("1.0") },
+        { ERR_INTERNAL, "port", TABLET("") },
+        { ERR_INTERNAL, "port", TABLET("1.") },
+        { ERR_INTERNAL, "port", TABLET("1.1.1.1.1") },
+        { ERR_INTERNAL, "port", TABLET("4294967296") },
+        { UNSUPPORTED, "one head", "@<video><model type='vga' heads='0'/></video>" },
+        { FINE, "", "@<video><model type='none' heads='2'/></video>" },
+        { UNSUPPORTED, "audio id 1",
+          "@<graphics type='dbus' p2p='yes'><audio id='1'/></graphics><audio id='1' "
+          "type='none'/>" },
+        { FINE, "", "@<graphics type='dbus' p2p='yes'><audio id='1'/></graphics>" },
+        { FINE, "",
+          "@<parallel type='pty'><target port='1'/></parallel><parallel type='pty'><target "
+          "port='1'/></parallel>" },
+        { ERR_INTERNAL, "port 1",
+          "@<serial type='pty'><target type='isa-serial' port='1'/></serial><serial "
+          "type='pty'><target type='isa-serial' port='1'/></serial>" },
+        { ERR_INTERNAL, "isa", "@<controller type='isa'/>" },
+        { UNSUPPORTED, "ncr53c90", "@<controller type='scsi' model='ncr53c90'/>" },
+        { ERR_XML, "larger", "@" DIMM("262145") },
+        { ERR_XML, "nothing is left", "@" DIMM("262144") },
+        { UNSUPPORTED, "maxMemory", "@" DIMM("131072") },
+        { ERR_XML, "iothreads", "<iothreads>4294967295</iothreads>" },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
 int
 main(void)
 {
@@ -434,7 +476,7 @@ main(void)
         cmocka_unit_test(test_clock),   cmocka_unit_test(test_processors),
         cmocka_unit_test(test_tuning),  cmocka_unit_test(test_disks),
         cmocka_unit_test(test_servers), cmocka_unit_test(test_controllers),
-        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_devices), cmocka_unit_test(test_parts),
     };
 
     return cmocka_run_group_tests(tests, make_caps, drop_caps);
