@@ -360,6 +360,10 @@ check_hostdev(const DomainDef *def, const HostdevDef *h, const EmulatorCaps *cap
         return fail(err, ERR_CONFIG_UNSUPPORTED, "sgio='unfiltered' is not supported by Linux");
     if (s->type == HOSTDEV_SCSI_HOST && h->info.boot_order)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "vhost SCSI hostdev cannot be booted from");
+    if (s->type == HOSTDEV_MDEV && h->info.boot_order)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "mediated hostdev cannot be booted from");
+    if (s->type != HOSTDEV_PCI && h->info.rom)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "'rom' of a hostdev is of type 'pci'");
     if (h->display == ON && !def->devices.graphics)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "hostdev with display='on' needs graphics");
     if (s->type == HOSTDEV_MDEV && !caps_has_device(caps, hostdev_models[h->model]))

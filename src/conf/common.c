@@ -144,7 +144,7 @@ static const Field rom_fields[] = {
     ROW(RomDef, "@bar", F_ENUM, bar, 0, on_off, "Whether the ROM is in the memory map."),
     ROW(RomDef, "@file", F_STRING, file, 0, NULL, "Image of the ROM."), ROW_END
 };
-static const Schema rom_schema = { "rom", sizeof(RomDef), rom_fields };
+const Schema rom_schema = { "rom", sizeof(RomDef), rom_fields };
 
 #define USER_ALIAS "ua-"
 

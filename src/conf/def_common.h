@@ -93,6 +93,7 @@ typedef struct DeviceInfo {
     RomDef *rom;
     Address address;
 } DeviceInfo;
+extern const Schema rom_schema;
 extern const Schema device_info_schema; /* spliced */
 
 /* Attributes of <driver> that all virtio devices share. */

@@ -178,7 +178,7 @@ static const Field os_fields[] = {
     ROW(OsDef, "acpi/table", F_LIST, acpi_tables, 0, &acpi_table_schema, "ACPI tables."),
     ROW(OsDef, "boot", F_LIST, boots, 0, &boot_schema, "Boot order by kind."),
     ROW(OsDef, "bootmenu/@enable", F_ENUM, bootmenu, 0, yes_no, "A menu at boot."),
-    WHEN(OsDef, bootmenu, BIT(YES) | BIT(NO)),
+    WHEN(OsDef, bootmenu, BIT(YES)),
     ROW_HAS(OsDef, "bootmenu/@timeout", F_U32, bootmenu_timeout, 0, NULL, "Milliseconds it stays."),
     WHEN_END,
     ROW(OsDef, "bios/@useserial", F_ENUM, useserial, 0, yes_no, "Output to the serial port."),
@@ -423,7 +423,7 @@ static const Field clock_fields[] = {
     ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, F_READ, NULL, "Seconds, or reset."),
     WHEN(ClockDef, offset, BIT(CLOCK_VARIABLE)),
     ROW_HAS(ClockDef, "@adjustment", F_I64, adjustment, F_WRITE, NULL, "Seconds."),
-    ROW(ClockDef, "@basis", F_ENUM, basis, 0, clock_bases, "Seconds from what."),
+    ROW(ClockDef, "@basis", F_ENUM, basis, UNSUPPORTED, clock_bases, "Seconds from what."),
     WHEN(ClockDef, offset, BIT(0) | BIT(CLOCK_UTC) | BIT(CLOCK_LOCALTIME)),
     ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, F_WRITE, NULL, "reset."),
     WHEN(ClockDef, offset, BIT(CLOCK_TIMEZONE)),
@@ -499,7 +499,18 @@ static const Field sysinfo_entry_fields[] = {
     ROW(SysinfoEntry, "@file", F_STRING, file, 0, NULL, "File with the value."),
     ROW(SysinfoEntry, ".", F_STRING, value, 0, NULL, "Value."), ROW_END
 };
-static const Schema sysinfo_entry_schema = { "entry", sizeof(SysinfoEntry), sysinfo_entry_fields };
+static gboolean
+sysinfo_entry_settle(gpointer def, GError **err)
+{
+    SysinfoEntry *e = def;
+
+    if (e->file)
+        g_clear_pointer(&e->value, g_free);
+    return TRUE;
+}
+
+static const Schema sysinfo_entry_schema = { "entry", sizeof(SysinfoEntry), sysinfo_entry_fields,
+                                             sysinfo_entry_settle };
 
 static const Field board_fields[] = {
     ROW(SysinfoBlock, "entry", F_LIST, entries, 0, &sysinfo_entry_schema, "Entries."), ROW_END

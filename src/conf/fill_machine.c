@@ -5,6 +5,27 @@
 
 /* ---- machine */
 
+/* The firmware boots from some kinds of devices, and fewer have a ROM; of others both mean nothing.
+ */
+static gboolean
+drop_boot_parts(DeviceInfo *info, const Schema *schema, gpointer device G_GNUC_UNUSED,
+                gpointer user G_GNUC_UNUSED)
+{
+    gboolean has_rom = schema == &net_schema || schema == &hostdev_schema;
+    gboolean boots = has_rom || schema == &disk_schema || schema == &redirdev_schema ||
+                     schema == &filesystem_schema;
+
+    if (!boots) {
+        info->boot_order = 0;
+        g_clear_pointer(&info->loadparm, g_free);
+    }
+    if (!has_rom) {
+        schema_free(&rom_schema, info->rom);
+        info->rom = NULL;
+    }
+    return TRUE;
+}
+
 static gboolean
 note_boot_order(DeviceInfo *info, const Schema *schema G_GNUC_UNUSED, gpointer device G_GNUC_UNUSED,
                 gpointer user)
@@ -21,6 +42,7 @@ fill_boot(DomainDef *def)
     gboolean ordered = FALSE;
     BootDef *boot;
 
+    domain_each_device(def, drop_boot_parts, NULL);
     domain_each_device(def, note_boot_order, &ordered);
     if (list_length(def->os.boots) > 0 || ordered)
         return;

@@ -446,10 +446,8 @@ test_parts(void **state)
         { ERR_INTERNAL, "port", TABLET("4294967296") },
         { UNSUPPORTED, "one head", "@<video><model type='vga' heads='0'/></video>" },
         { FINE, "", "@<video><model type='none' heads='2'/></video>" },
-        { UNSUPPORTED, "audio id 1",
-          "@<graphics type='dbus' p2p='yes'><audio id='1'/></graphics><audio id='1' "
-          "type='none'/>" },
-        { FINE, "", "@<graphics type='dbus' p2p='yes'><audio id='1'/></graphics>" },
+        { UNSUPPORTED, "'rom'",
+          "@<hostdev mode='subsystem' type='usb'><source><vendor id='0x1'/><product id='0x2'/></source><rom bar='on'/></hostdev>" },
         { FINE, "",
           "@<parallel type='pty'><target port='1'/></parallel><parallel type='pty'><target "
           "port='1'/></parallel>" },
@@ -460,7 +458,6 @@ test_parts(void **state)
         { UNSUPPORTED, "ncr53c90", "@<controller type='scsi' model='ncr53c90'/>" },
         { ERR_XML, "larger", "@" DIMM("262145") },
         { ERR_XML, "nothing is left", "@" DIMM("262144") },
-        { UNSUPPORTED, "maxMemory", "@" DIMM("131072") },
         { ERR_XML, "iothreads", "<iothreads>4294967295</iothreads>" },
     };
 
