@@ -17,7 +17,8 @@ gboolean controller_same(gconstpointer have, gconstpointer want);
 gboolean lease_same(gconstpointer have, gconstpointer want);
 gboolean filesystem_same(gconstpointer have, gconstpointer want);
 gboolean net_same(gconstpointer have, gconstpointer want);
-gboolean serial_same(gconstpointer have, gconstpointer want); /* also parallel, console */
+gboolean serial_same(gconstpointer have, gconstpointer want); /* also parallel */
+gboolean console_same(gconstpointer have, gconstpointer want);
 gboolean channel_same(gconstpointer have, gconstpointer want);
 gboolean input_same(gconstpointer have, gconstpointer want);
 gboolean graphics_same(gconstpointer have, gconstpointer want);

@@ -31,7 +31,7 @@ static const Kind kinds[] = {
     { &net_schema, ATTACH | DETACH | UPDATE, net_same, ERR_DEVICE_MISSING },
     { &serial_schema, ATTACH | DETACH | UNIQUE | COMPLETE, serial_same, ERR_INVALID_ARG },
     { &parallel_schema, ATTACH | DETACH | UNIQUE | COMPLETE, serial_same, ERR_INVALID_ARG },
-    { &console_schema, ATTACH | DETACH | UNIQUE | COMPLETE, serial_same, ERR_INVALID_ARG },
+    { &console_schema, ATTACH | DETACH | UNIQUE | COMPLETE, console_same, ERR_INVALID_ARG },
     { &channel_schema, ATTACH | DETACH | UNIQUE | COMPLETE, channel_same, ERR_INVALID_ARG },
     { &input_schema, ATTACH | DETACH | COMPLETE, input_same, ERR_DEVICE_MISSING },
     { &graphics_schema, UPDATE, graphics_same, ERR_INVALID_ARG },
@@ -268,6 +268,19 @@ is_serial_console(const Device *device)
            (!c->target_type || c->target_type == CONSOLE_SERIAL);
 }
 
+/* In a whole definition port 0 may be written where it does not matter; a port that is added
+ * matters. */
+static gboolean
+check_port_free(const DomainDef *def, const CharDef *serial, GError **err)
+{
+    EACH (CharDef, other, def->devices.serials)
+        if (serial->has_port && serial->port == other->port && other->target_type == SERIAL_ISA &&
+            (!serial->target_type || serial->target_type == SERIAL_ISA))
+            return fail(err, ERR_INTERNAL, "domain '%s' has a <serial> with port %d already",
+                        def->name, serial->port);
+    return TRUE;
+}
+
 static gboolean
 may_attach(DomainDef *def, const Kind *kind, const Device *device, const ConfContext *context,
            GError **err)
@@ -287,7 +300,7 @@ may_attach(DomainDef *def, const Kind *kind, const Device *device, const ConfCon
                      : kind->can & UNIQUE && count_same(def, kind, device, context, &at) > 0)
         return fail(err, ERR_OPERATION_INVALID, "domain '%s' has such a %s already", def->name,
                     title);
-    return TRUE;
+    return device->schema != &serial_schema || check_port_free(def, device->def, err);
 }
 
 /* Disks stand in the order of their buses and targets, so the bus counts before all is filled. */
@@ -322,6 +335,8 @@ add_console(DomainDef *def, const CharDef *serial)
 static void
 add_device(DomainDef *def, Device *device)
 {
+    if (device->schema == &console_schema)
+        ((CharDef *)device->def)->has_port = FALSE;
     if (device->schema == &serial_schema)
         add_console(def, device->def);
     if (device->schema == &memory_schema)
@@ -340,8 +355,8 @@ refuse(DomainDef *def, const Kind *kind, Device *device, const char *what,
         const VideoDef *video = device->def;
 
         if (video->primary != YES && !video_is_secondary(video)) {
-            fail(err, ERR_CONFIG_UNSUPPORTED, "video model '%s' can only be the primary video device",
-                 video_types[video->type]);
+            fail(err, ERR_CONFIG_UNSUPPORTED,
+                 "video model '%s' can only be the primary video device", video_types[video->type]);
             return NULL;
         }
     } else if (kind && kind->can & JUDGED && !(place.single && place_count(place) > 0)) {
@@ -471,6 +486,16 @@ keep_seat(const Schema *schema, gconstpointer old, gpointer changed)
     to->address = *address;
 }
 
+/* Its slot is taken, by what is to be changed. */
+static gboolean
+check_no_slot(const MemoryDevice *memory, GError **err)
+{
+    return memory->info.address.type != ADDRESS_DIMM ||
+           fail(err, ERR_CONFIG_UNSUPPORTED,
+                "memory slot %u is taken: leave the <address> out to update the device in it",
+                memory->info.address.dimm.slot);
+}
+
 DomainDef *
 domain_update(const DomainDef *def, Device *device, const ConfContext *context, GError **err)
 {
@@ -484,6 +509,8 @@ domain_update(const DomainDef *def, Device *device, const ConfContext *context, 
         return refuse(copy, kind, device, "update", context, err);
     absent = kind->schema == &net_schema ? ERR_DEVICE_MISSING : ERR_INVALID_ARG;
     if (!find_same(copy, kind, device, context, absent, &at, err))
+        return NULL;
+    if (device->schema == &memory_schema && !check_no_slot(device->def, err))
         return NULL;
     settle_bus(copy, device, context);
     item = place_item(place_of(copy, kind->schema), at);

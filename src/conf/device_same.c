@@ -133,6 +133,15 @@ serial_same(gconstpointer have, gconstpointer want)
            source_same(&a->source, &b->source);
 }
 
+/* A console is told by its port alone, whatever the guest sees of it. */
+gboolean
+console_same(gconstpointer have, gconstpointer want)
+{
+    const CharDef *a = have, *b = want;
+
+    return b->has_port && a->port == b->port && source_same(&a->source, &b->source);
+}
+
 gboolean
 channel_same(gconstpointer have, gconstpointer want)
 {

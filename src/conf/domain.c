@@ -729,6 +729,16 @@ domain_settle(DomainDef *def, const ConfContext *context, GError **err)
            domain_check(def, find_caps(def, context, err), err);
 }
 
+/* In a document they are in order, whatever their numbers say. */
+static void
+forget_console_ports(const DomainDef *def)
+{
+    if (!def)
+        return;
+    EACH (CharDef, console, def->devices.consoles)
+        console->has_port = FALSE;
+}
+
 DomainDef *
 domain_parse(const char *xml, gssize len, guint flags, const ConfContext *context, GError **err)
 {
@@ -736,6 +746,7 @@ domain_parse(const char *xml, gssize len, guint flags, const ConfContext *contex
     guint xml_flags = (flags & DEF_LIVE ? XML_LIVE : 0) | (flags & DEF_VALIDATE ? XML_VALIDATE : 0);
 
     def = xml_parse(&domain_schema, namespaces, xml, len, xml_flags, err);
+    forget_console_ports(def);
     if (def && !(flags & DEF_BARE) && !domain_settle(def, context, err))
         return NULL;
     return g_steal_pointer(&def);

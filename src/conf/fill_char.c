@@ -103,16 +103,22 @@ pair_console(Fill *f)
     }
 }
 
+/* Those that are left when one goes keep their numbers, until the definition is read again. */
 static void
 number_consoles(Devices *devices)
 {
     const CharDef *serial = list_item(devices->serials, 0);
-    gint32 n = 0;
+    gint32 n = 0, next = 0;
 
     EACH (CharDef, console, devices->consoles) {
-        console->port = console->target_type == CONSOLE_SERIAL && serial ? serial->port : n;
+        if (console->target_type == CONSOLE_SERIAL && serial)
+            console->port = serial->port;
+        else if (!console->has_port)
+            console->port = MAX(n, next);
         console->has_port = TRUE;
         n++;
+        if (console->target_type != CONSOLE_SERIAL)
+            next = MAX(next, console->port + 1);
     }
 }
 
