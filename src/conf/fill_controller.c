@@ -113,19 +113,6 @@ check_root(const Fill *f, GError **err)
                 word_of(controller_models, model), word_of(controller_models, root->model) ?: "");
 }
 
-/* Companions alone have nobody to hand fast devices to. */
-static gboolean
-check_masters(const DomainDef *def, GError **err)
-{
-    gboolean companion = FALSE, master = FALSE;
-
-    EACH (ControllerDef, c, def->devices.controllers) {
-        companion = companion || controller_is_companion(c);
-        master = master || (c->type == CONTROLLER_USB && !controller_is_companion(c));
-    }
-    return !companion || master || fail(err, ERR_XML_DETAIL, "No master USB controller specified");
-}
-
 static void
 sort_controllers(DomainDef *def)
 {
@@ -207,7 +194,7 @@ fill_controllers(Fill *f, GError **err)
         sort_controllers(f->def);
     EACH (ControllerDef, c, f->def->devices.controllers)
         fill_model(f, c);
-    return check_masters(f->def, err);
+    return TRUE;
 }
 
 /* ---- of the machine */

@@ -1,8 +1,24 @@
 /* Devices that come, go and change after a domain was defined: in the persistent definition. */
 #include "qemu_priv.h"
 
+#include "storage/storage.h"
+
 /* What is done, to which definition, with what it is done. */
 typedef DomainDef *(*Change)(const DomainDef *def, const char *text, GError **err);
+
+/* A disk that is added has its volume already. */
+static gboolean
+check_volume(const Device *device, GError **err)
+{
+    const DiskDef *disk = device->schema == &disk_schema ? device->def : NULL;
+    const VolumeSource *v = disk && disk->source.type == SOURCE_VOLUME ? disk->source.volume : NULL;
+    Pool *pool;
+
+    if (!v || !v->pool)
+        return TRUE;
+    return (pool = pool_get_name(v->pool, err)) && pool_needs_active(pool, err) &&
+           volume_get_name(pool, v->volume, err);
+}
 
 static DomainDef *
 with_device(const DomainDef *def, const char *xml, GError **err)
@@ -12,7 +28,8 @@ with_device(const DomainDef *def, const char *xml, GError **err)
 
     if (!device_parse(xml, -1, 0, &device, err))
         return NULL;
-    changed = domain_attach(def, &device, emulator_context(), err);
+    changed = check_volume(&device, err) ? domain_attach(def, &device, emulator_context(), err)
+                                         : NULL;
     device_done(&device);
     return changed;
 }
