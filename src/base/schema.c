@@ -370,12 +370,11 @@ size_format(const Field *f, gconstpointer at, GString *out)
 static gboolean
 bitmap_field_parse(const Field *f, const char *text, gpointer at, GError **err)
 {
-    Bitmap *b = *text ? bitmap_parse(text, err) : NULL;
+    Bitmap *b;
 
-    if (!*text)
+    if (!text[strspn(text, " \t\r\n")])
         return fail(err, ERR_INVALID_ARG, "a set of numbers is empty");
-
-    if (!b)
+    if (!(b = bitmap_parse(text, err)))
         return FALSE;
     bitmap_free(*(Bitmap **)at);
     *(Bitmap **)at = b;

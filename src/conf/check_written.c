@@ -287,7 +287,38 @@ check_arch(const DomainDef *def, const EmulatorCaps *caps, GError **err)
            fail(err, ERR_CONFIG_UNSUPPORTED, "os: there is no architecture '%s'", def->os.arch);
 }
 
+/* ---- addresses */
+
+/* A machine gets all controllers up to the one that an address names; none can have more than this.
+ */
+#define MAX_CONTROLLER 2047
+
+static gboolean
+check_controller_number(DeviceInfo *info, const Schema *schema, gpointer device G_GNUC_UNUSED,
+                        gpointer user)
+{
+    const Address *a = &info->address;
+    guint32 n = 0;
+
+    if (a->type == ADDRESS_DRIVE)
+        n = a->drive.controller;
+    else if (a->type == ADDRESS_VIRTIO_SERIAL)
+        n = a->vserial.controller;
+    else if (a->type == ADDRESS_CCID)
+        n = a->ccid.controller;
+    return n <= MAX_CONTROLLER ||
+           fail(user, ERR_XML, "%s: its <address> names controller %u, which is above %d",
+                schema->name, n, MAX_CONTROLLER);
+}
+
+static gboolean
+check_controller_numbers(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    return domain_each_device((DomainDef *)def, check_controller_number, err);
+}
+
 const Rule written_rules[] = {
+    { "address/@controller", check_controller_numbers },
     { "os/type/@arch", check_arch },
     { "name, title", check_name },
     { "sysinfo/system/entry 'uuid'", check_sysinfo_uuid },

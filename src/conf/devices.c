@@ -152,7 +152,7 @@ static const Field input_fields[] = {
     ROW(InputDef, "@type", F_ENUM, type, UNSUPPORTED | F_MISSING(ERR_INTERNAL), input_types,
         "Kind of input."),
     ROW(InputDef, "@bus", F_ENUM, bus, UNSUPPORTED | F_READ, input_buses, "Bus."),
-    WHEN(InputDef, bus, ~BIT(INPUT_NO_BUS)),
+    WHEN(InputDef, type, ~BIT(INPUT_EVDEV)),
     ROW(InputDef, "@bus", F_ENUM, bus, F_WRITE, input_buses, NULL),
     WHEN_END,
     ROW(InputDef, "@model", F_ENUM, model, UNSUPPORTED, virtio_models, "Model of a virtio input."),

@@ -690,7 +690,13 @@ static const Field pstore_fields[] = {
     ROW(PstoreDef, "path", F_STRING, path, 0, NULL, "File behind it."),
     ROW(PstoreDef, "size", F_SIZE, size, F_REQUIRED, &size_kib, "Size."), INFO(PstoreDef), ROW_END
 };
-const Schema pstore_schema = { "pstore", sizeof(PstoreDef), pstore_fields };
+static gboolean
+pstore_settle(gpointer def, GError **err)
+{
+    return ((const PstoreDef *)def)->size > 0 || fail(err, ERR_XML, "pstore: its size is 0");
+}
+
+const Schema pstore_schema = { "pstore", sizeof(PstoreDef), pstore_fields, pstore_settle };
 
 static const Field lease_fields[] = {
     ROW(LeaseDef, "lockspace", F_STRING, lockspace, F_MISSING(ERR_INTERNAL), NULL, "Lock space."),

@@ -66,8 +66,8 @@ static const Field numa_cache_fields[] = {
     ROW(NumaCache, "@level", F_U32, level, F_REQUIRED, RANGE(1, G_MAXUINT32), "Level."),
     ROW(NumaCache, "@associativity", F_ENUM, associativity, F_REQUIRED, associativities, "Kind."),
     ROW(NumaCache, "@policy", F_ENUM, policy, F_REQUIRED, cache_policies, "Write policy."),
-    ROW(NumaCache, "size/@value", F_SIZE, size, F_REQUIRED, &cache_size, "Size."),
-    ROW(NumaCache, "line/@value", F_SIZE, line, F_REQUIRED, &line_size, "Of a line."),
+    ROW(NumaCache, "size/@value", F_SIZE, size, F_REQUIRED | F_ALWAYS, &cache_size, "Size."),
+    ROW(NumaCache, "line/@value", F_SIZE, line, F_REQUIRED | F_ALWAYS, &line_size, "Of a line."),
     ROW_END
 };
 static const Schema numa_cache_schema = { "cache", sizeof(NumaCache), numa_cache_fields };

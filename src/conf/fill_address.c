@@ -169,7 +169,8 @@ fill_slots(const DomainDef *def)
     guint32 slot = 0;
 
     EACH (MemoryDevice, memory, def->devices.memories)
-        if (memory->info.address.type == ADDRESS_DIMM)
+        if (memory->info.address.type == ADDRESS_DIMM &&
+            memory->info.address.dimm.slot < def->max_memory_slots)
             bitmap_set(taken, memory->info.address.dimm.slot);
     EACH (MemoryDevice, m, def->devices.memories) {
         if (m->info.address.type != ADDRESS_NONE || !needs_slot(m))

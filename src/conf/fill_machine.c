@@ -205,14 +205,14 @@ fill_distances(GPtrArray *cells)
     }
 }
 
-static void
-fill_cells(DomainDef *def)
+static gboolean
+fill_cells(DomainDef *def, GError **err)
 {
     GPtrArray *cells;
     guint32 next = 0;
 
     if (!def->cpu || !def->cpu->numa || list_length(def->cpu->numa->cells) == 0)
-        return;
+        return TRUE;
     cells = def->cpu->numa->cells;
     EACH (NumaCell, cell, cells) {
         if (!cell->has_id)
@@ -221,8 +221,13 @@ fill_cells(DomainDef *def)
         next++;
     }
     g_ptr_array_sort(cells, compare_cells);
+    for (guint i = 1; i < cells->len; i++)
+        if (compare_cells(&cells->pdata[i - 1], &cells->pdata[i]) == 0)
+            return fail(err, ERR_XML, "numa: cell %u is there twice",
+                        ((const NumaCell *)cells->pdata[i])->id);
     adopt_processors(def, cells);
     fill_distances(cells);
+    return TRUE;
 }
 
 /* POWER plugs memory in by 256 MiB. What is stored behind a file cannot grow, and its label comes
@@ -273,7 +278,8 @@ fill_memory(Fill *f, GError **err)
         return FALSE;
     if (def->max_memory && cells_memory(def) == 0)
         add_only_cell(def);
-    fill_cells(def);
+    if (!fill_cells(def, err))
+        return FALSE;
     cells = cells_memory(def);
     if (cells > 0) {
         def->memory = cells;
@@ -520,7 +526,8 @@ fill_sysinfo(Fill *f, GError **err G_GNUC_UNUSED)
 static void
 fill_seclabel(SeclabelDef *label)
 {
-    if (!label->model && label->type != SECLABEL_STATIC && label->relabel != NO) {
+    if (!label->model && label->type != SECLABEL_STATIC &&
+        (label->relabel != NO || label->type == SECLABEL_NONE)) {
         label->model = g_strdup("none");
         label->type = SECLABEL_NONE;
         label->relabel = 0;
