@@ -3,9 +3,9 @@
 #include "check.h"
 
 static const Rule *const tables[] = {
-    domain_rules, board_rules,      firmware_rules, cpu_rules, tune_rules,
-    disk_rules,   controller_rules, char_rules,     net_rules, display_rules,
-    device_rules, disk_pair_rules,  address_rules,
+    domain_rules, board_rules,      firmware_rules,     cpu_rules,     tune_rules,
+    disk_rules,   controller_rules, char_rules,         net_rules,     display_rules,
+    device_rules, disk_pair_rules,  display_pair_rules, address_rules,
 };
 
 static const Rule *const written_tables[] = { written_rules, cpu_written_rules, tune_written_rules,

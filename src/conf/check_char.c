@@ -182,6 +182,17 @@ check_whole_source(const DomainDef *def, const CharSource *s, const char *what, 
 }
 
 static gboolean
+check_card_seat(const Address *a, GError **err)
+{
+    if (a->type != ADDRESS_NONE && a->type != ADDRESS_CCID)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "smartcard: its <address> is of type 'ccid'");
+    return a->type == ADDRESS_NONE || (a->ccid.controller == 0 && a->ccid.slot == 0) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED,
+                "smartcard: slot %u of controller %u, QEMU has slot 0 of controller 0 only",
+                a->ccid.slot, a->ccid.controller);
+}
+
+static gboolean
 check_sources(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     const Devices *d = &def->devices;
@@ -194,6 +205,9 @@ check_sources(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     if (list_length(d->smartcards) > 1)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "QEMU has one smartcard reader, not %u",
                     list_length(d->smartcards));
+    EACH (SmartcardDef, seated, d->smartcards)
+        if (!check_card_seat(&seated->info.address, err))
+            return FALSE;
     EACH (SmartcardDef, card, d->smartcards)
         if (card->mode == SMARTCARD_PASSTHROUGH &&
             !check_whole_source(def, &card->source, "smartcard", err))

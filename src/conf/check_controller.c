@@ -43,14 +43,18 @@ check_model(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     return TRUE;
 }
 
+static gboolean
+is_companion(const ControllerDef *c)
+{
+    return c->info.has_startport || (c->model >= MODEL_ICH9_UHCI1 && c->model <= MODEL_ICH9_UHCI3);
+}
+
 /* USB 2 controllers share an index with the companions that serve their slow devices. */
 static gboolean
 is_companion_group(const ControllerDef *a, const ControllerDef *b)
 {
-    const guint64 ich9 = BETWEEN(MODEL_ICH9_EHCI1, MODEL_ICH9_UHCI3);
-
-    return a->type == CONTROLLER_USB && (ich9 & BIT(a->model)) && (ich9 & BIT(b->model)) &&
-           a->model != b->model;
+    return a->type == CONTROLLER_USB && a->model != b->model &&
+           (is_companion(a) || is_companion(b));
 }
 
 static gboolean
@@ -160,12 +164,6 @@ check_usb(const DomainDef *def, const ControllerDef *c, GError **err)
            fail(err, ERR_CONFIG_UNSUPPORTED,
                 "controller: USB model '%s' has %d ports at most, not %u", model_of(c),
                 MAX_XHCI_PORTS, c->ports);
-}
-
-static gboolean
-is_companion(const ControllerDef *c)
-{
-    return c->info.has_startport || (c->model >= MODEL_ICH9_UHCI1 && c->model <= MODEL_ICH9_UHCI3);
 }
 
 static gboolean

@@ -153,8 +153,6 @@ static gboolean
 check_audios(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     EACH (AudioDef, a, def->devices.audios) {
-        if (find_audio(def, a->id) != a)
-            return fail(err, ERR_XML, "audio id %u is used twice", a->id);
         if (a->type == AUDIO_SPICE && !has_graphics(def, BIT(GRAPHICS_SPICE)))
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "audio of type 'spice' needs graphics of type 'spice'");
@@ -173,8 +171,11 @@ check_audio_ref(const DomainDef *def, guint32 id, const char *who, GError **err)
 }
 
 static gboolean
-check_sounds(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+check_audio_ids(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
+    EACH (AudioDef, a, def->devices.audios)
+        if (find_audio(def, a->id) != a)
+            return fail(err, ERR_XML, "audio id %u is used twice", a->id);
     EACH (GraphicsDef, g, def->devices.graphics) {
         const AudioDef *audio = find_audio(def, g->audio_id);
 
@@ -185,12 +186,18 @@ check_sounds(const DomainDef *def, const EmulatorCaps *caps, GError **err)
                         "graphics of type 'dbus' names audio id %u, which is not of type 'dbus'",
                         g->audio_id);
     }
-    EACH (SoundDef, s, def->devices.sounds) {
-        if (s->model == SOUND_ICH7)
-            return fail(err, ERR_INTERNAL, "sound model 'ich7' is not known to QEMU");
+    EACH (SoundDef, s, def->devices.sounds)
         if (!check_audio_ref(def, s->audio_id, "sound", err))
             return FALSE;
-    }
+    return TRUE;
+}
+
+static gboolean
+check_sounds(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    EACH (SoundDef, s, def->devices.sounds)
+        if (s->model == SOUND_ICH7)
+            return fail(err, ERR_INTERNAL, "sound model 'ich7' is not known to QEMU");
     return TRUE;
 }
 
@@ -217,4 +224,9 @@ check_inputs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 const Rule display_rules[] = {
     { "graphics", check_graphics }, { "video", check_videos }, { "audio", check_audios },
     { "sound", check_sounds },      { "input", check_inputs }, { NULL },
+};
+
+const Rule display_pair_rules[] = {
+    { "audio/@id", check_audio_ids },
+    { NULL },
 };

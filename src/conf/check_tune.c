@@ -182,7 +182,13 @@ check_schedulers(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         if (bitmap_last(s->ids) >= (int)MAX(def->vcpus, 1))
             return fail(err, ERR_CONFIG_UNSUPPORTED, "cputune: vcpusched of vcpu %d, which is none",
                         bitmap_last(s->ids));
-    EACH (SchedDef, io, c->iothread_scheds)
+    return TRUE;
+}
+
+static gboolean
+check_iothread_scheds(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    EACH (SchedDef, io, def->cputune ? def->cputune->iothread_scheds : NULL)
         for (int id = bitmap_next(io->ids, -1); id >= 0; id = bitmap_next(io->ids, id))
             if (!domain_has_iothread(def, id))
                 return fail(err, ERR_CONFIG_UNSUPPORTED,
@@ -326,6 +332,7 @@ const Rule tune_written_rules[] = {
 const Rule tune_rules[] = {
     { "iothreadids, defaultiothread", check_iothreads },
     { "cputune: pins", check_pins },
+    { "cputune/iothreadsched", check_iothread_scheds },
     { "cputune: periods and quotas", check_periods },
     { "cputune/cachetune, cputune/memorytune", check_resource_control },
     { NULL },

@@ -586,7 +586,7 @@ static const Field memory_fields[] = {
     ROW(MemoryDevice, "target/@dynamicMemslots", F_ENUM, dynamic_slots, 0, yes_no,
         "Take slots as they are needed."),
     WHEN_END,
-    ROW(MemoryDevice, "target/size", F_SIZE, size, F_REQUIRED, &size_kib, "Size."),
+    ROW(MemoryDevice, "target/size", F_SIZE, size, F_REQUIRED | F_ALWAYS, &size_kib, "Size."),
     ROW_HAS(MemoryDevice, "target/node", F_U32, node, 0, NULL, "NUMA node of the guest."),
     WHEN(MemoryDevice, model, BIT(MEMORY_NVDIMM)),
     ROW(MemoryDevice, "target/label/size", F_SIZE, label_size, 0, &size_kib, "Of the label area."),

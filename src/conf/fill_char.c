@@ -3,6 +3,32 @@
 
 #include <string.h>
 
+/* A port that is of the ISA bus by its word takes the first of the bus's seats. */
+static gboolean
+number_isa_ports(const GPtrArray *serials, GError **err)
+{
+    enum { ISA_PORTS = 4 };
+    gboolean taken[ISA_PORTS] = { FALSE };
+    gint32 next = 0;
+
+    EACH (CharDef, named, serials)
+        if (named->target_type == SERIAL_ISA && named->has_port && named->port >= 0 &&
+            named->port < ISA_PORTS)
+            taken[named->port] = TRUE;
+    EACH (CharDef, c, serials) {
+        if (c->target_type != SERIAL_ISA || (c->has_port && c->port >= 0))
+            continue;
+        while (next < ISA_PORTS && taken[next])
+            next++;
+        if (next == ISA_PORTS)
+            return fail(err, ERR_INTERNAL, "serial: the ISA bus has %d ports", ISA_PORTS);
+        taken[next] = TRUE;
+        c->port = next;
+        c->has_port = TRUE;
+    }
+    return TRUE;
+}
+
 static void
 number_ports(GPtrArray *list)
 {
@@ -178,6 +204,8 @@ fill_chars(Fill *f, GError **err)
 {
     Devices *devices = &f->def->devices;
 
+    if (!number_isa_ports(devices->serials, err))
+        return FALSE;
     number_ports(devices->serials);
     number_parallels(devices->parallels);
     EACH (CharDef, serial, devices->serials)

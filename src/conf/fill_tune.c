@@ -18,8 +18,9 @@ add_slots(DomainDef *def)
 {
     g_autoptr(Bitmap) known = bitmap_new();
 
-    EACH (VcpuSlot, slot, def->vcpu_slots)
-        bitmap_set(known, slot->id);
+    EACH (VcpuSlot, named, def->vcpu_slots)
+        if (named->id < def->vcpus)
+            bitmap_set(known, named->id);
     for (guint32 id = 0; id < def->vcpus; id++) {
         VcpuSlot *slot;
 

@@ -455,6 +455,19 @@ test_parts(void **state)
           "@<serial type='pty'><target type='isa-serial' port='1'/></serial><serial "
           "type='pty'><target type='isa-serial' port='1'/></serial>" },
         { ERR_INTERNAL, "isa", "@<controller type='isa'/>" },
+        { UNSUPPORTED, "'ccid'",
+          "@<smartcard mode='host'><address type='pci' bus='0' slot='5'/></smartcard>" },
+        { UNSUPPORTED, "controller 1",
+          "@<smartcard mode='host'><address type='ccid' controller='1' slot='0'/></smartcard>" },
+        { ERR_XML, "pstore",
+          "@<pstore backend='acpi-erst'><path>/p</path><size>0</size></pstore>" },
+        { ERR_XML, "cell 1",
+          "<cpu><numa><cell id='0' cpus='0' memory='1024'/><cell cpus='1' memory='1024'/><cell "
+          "id='1' cpus='2' memory='1024'/></numa></cpu>" },
+        { ERR_XML, "controller 65536",
+          "@<channel type='pty'><target type='virtio' name='c'/><address type='virtio-serial' "
+          "controller='65536' bus='0' port='1'/></channel>" },
+        { ERR_INVALID_ARG, "empty", "<numatune><memory nodeset='&#9;'/></numatune>" },
         { UNSUPPORTED, "ncr53c90", "@<controller type='scsi' model='ncr53c90'/>" },
         { ERR_XML, "larger", "@" DIMM("262145") },
         { ERR_XML, "nothing is left", "@" DIMM("262144") },
