@@ -9,7 +9,7 @@ static const Rule *const tables[] = {
 };
 
 static const Rule *const written_tables[] = { written_rules, cpu_written_rules, tune_written_rules,
-                                              controller_written_rules };
+                                              controller_written_rules, device_written_rules };
 
 static gboolean
 check_table(const Rule *rules, const DomainDef *def, const EmulatorCaps *caps, GError **err)

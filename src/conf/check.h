@@ -22,6 +22,7 @@ extern const Rule written_rules[]; /* check_written.c */
 extern const Rule cpu_written_rules[];
 extern const Rule tune_written_rules[];
 extern const Rule controller_written_rules[];
+extern const Rule device_written_rules[];
 extern const Rule domain_rules[];     /* check_domain.c */
 extern const Rule board_rules[];      /* check_board.c */
 extern const Rule firmware_rules[];   /* check_firmware.c */

@@ -68,7 +68,8 @@ check_indexes(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         for (guint k = 0; k < i; k++) {
             const ControllerDef *b = list_item(list, k);
 
-            if (a->type == b->type && a->index == b->index && !is_companion_group(a, b))
+            if (a->type == b->type && a->has_index && b->has_index && a->index == b->index &&
+                !is_companion_group(a, b))
                 return fail(err, ERR_XML, "controller: two of type '%s' have index %u",
                             word_of(controller_types, a->type), a->index);
         }
@@ -440,12 +441,12 @@ check_controllers(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 const Rule controller_written_rules[] = {
     { "controller/@model", check_model },
     { "controller of USB", check_usb_controllers },
+    { "controller/@index", check_indexes },
     { "controller of PCI", check_pci_written },
     { NULL },
 };
 
 const Rule controller_rules[] = {
-    { "controller/@index", check_indexes },
     { "controller", check_controllers },
     { NULL },
 };

@@ -55,11 +55,24 @@ check_watchdogs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     return TRUE;
 }
 
+/* Also before anything else is judged; a model may be known only later. */
 static gboolean
-check_panics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+check_panic_models(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     guint64 seen = 0;
 
+    EACH (PanicDef, p, def->devices.panics) {
+        if (seen & BIT(p->model))
+            return fail(err, ERR_XML, "domain has two panic devices of model '%s'",
+                        p->model ? panic_models[p->model] : "");
+        seen |= BIT(p->model);
+    }
+    return TRUE;
+}
+
+static gboolean
+check_panics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
     EACH (PanicDef, p, def->devices.panics) {
         if (p->model == PANIC_PSERIES && !is_arch(def, "ppc64"))
             return fail(err, ERR_CONFIG_UNSUPPORTED, "panic model 'pseries' is of pSeries guests");
@@ -72,12 +85,8 @@ check_panics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         if (p->model == PANIC_PVPANIC && p->info.address.type &&
             p->info.address.type != ADDRESS_PCI)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "panic model 'pvpanic' needs a PCI address");
-        if (seen & BIT(p->model))
-            return fail(err, ERR_XML, "domain has two panic devices of model '%s'",
-                        p->model ? panic_models[p->model] : "");
-        seen |= BIT(p->model);
     }
-    return TRUE;
+    return check_panic_models(def, caps, err);
 }
 
 static gboolean
@@ -429,6 +438,11 @@ check_hostdevs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     }
     return TRUE;
 }
+
+const Rule device_written_rules[] = {
+    { "panic/@model", check_panic_models },
+    { NULL },
+};
 
 const Rule device_rules[] = {
     { "watchdog", check_watchdogs }, { "panic", check_panics },

@@ -273,7 +273,7 @@ check_numatune_nodes(const DomainDef *def, const EmulatorCaps *caps, GError **er
                     "numatune: <memory> with placement 'static' needs a 'nodeset'");
     if (n->nodes && bitmap_count(n->nodes) == 0)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "numatune: the 'nodeset' of <memory> is empty");
-    return !n->memnodes || n->placement != PLACEMENT_AUTO ||
+    return !n->memnodes || !auto_placed || (!n->placement && n->nodes) ||
            fail(err, ERR_CONFIG_UNSUPPORTED,
                 "numatune: <memnode> does not go with placement 'auto'");
 }

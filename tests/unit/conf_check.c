@@ -478,15 +478,30 @@ test_parts(void **state)
     TRY("pc", cases);
 }
 
+/* What is judged before the machine is known. */
+static void
+test_without_arch(void **state)
+{
+    static const char xml[] =
+        "<domain type='qemu'><name>t</name><memory>262144</memory><os><type>hvm</type></os>"
+        "<devices><controller type='pci' index='3' model='pci-root'/></devices></domain>";
+    g_autoptr(GError) err = NULL;
+
+    (void)state;
+    assert_null(domain_parse(xml, -1, 0, &context, &err));
+    assert_true(error_is(err, ERR_XML));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_twice),   cmocka_unit_test(test_domain),
-        cmocka_unit_test(test_clock),   cmocka_unit_test(test_processors),
-        cmocka_unit_test(test_tuning),  cmocka_unit_test(test_disks),
-        cmocka_unit_test(test_servers), cmocka_unit_test(test_controllers),
-        cmocka_unit_test(test_devices), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_twice),        cmocka_unit_test(test_domain),
+        cmocka_unit_test(test_clock),        cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_tuning),       cmocka_unit_test(test_disks),
+        cmocka_unit_test(test_servers),      cmocka_unit_test(test_controllers),
+        cmocka_unit_test(test_devices),      cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_without_arch),
     };
 
     return cmocka_run_group_tests(tests, make_caps, drop_caps);
