@@ -326,6 +326,8 @@ check_memories(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 static gboolean
 check_filesystems(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
+    g_autoptr(GHashTable) targets = g_hash_table_new(g_str_hash, g_str_equal);
+
     EACH (FsDef, fs, def->devices.filesystems) {
         gboolean virtiofs = fs->driver == FS_VIRTIOFS;
 
@@ -342,6 +344,9 @@ check_filesystems(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         if (virtiofs && !fs->socket && fs->accessmode != FS_PASSTHROUGH)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "filesystem '%s': virtiofs has accessmode 'passthrough' only", fs->target);
+        if (virtiofs && !g_hash_table_add(targets, fs->target))
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "filesystem '%s': another one has this target",
+                        fs->target);
         if (virtiofs && !domain_shares_memory(def))
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "filesystem '%s': virtiofs needs memoryBacking with access mode 'shared'",
@@ -373,6 +378,10 @@ check_hostdev(const DomainDef *def, const HostdevDef *h, const EmulatorCaps *cap
         return fail(err, ERR_CONFIG_UNSUPPORTED, "mediated hostdev cannot be booted from");
     if (s->type != HOSTDEV_PCI && h->info.rom)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "'rom' of a hostdev is of type 'pci'");
+    if (s->type == HOSTDEV_SCSI && s->scsi && s->scsi->auth && s->scsi->auth->secret &&
+        g_strcmp0(s->scsi->auth->secret->type, "iscsi") != 0)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "hostdev: its secret is of type 'iscsi', not '%s'",
+                    s->scsi->auth->secret->type ? s->scsi->auth->secret->type : "");
     if (h->display == ON && !def->devices.graphics)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "hostdev with display='on' needs graphics");
     if (s->type == HOSTDEV_MDEV && !caps_has_device(caps, hostdev_models[h->model]))
@@ -424,6 +433,12 @@ check_hostdevs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     const GPtrArray *list = def->devices.hostdevs;
     guint ramfbs = 0;
+
+    EACH (NetDef, a, def->devices.nets)
+        EACH (NetDef, b, def->devices.nets)
+            if (a != b && a->source.pci && b->source.pci &&
+                schema_equal(&pci_address_schema, &a->source.pci->pci, &b->source.pci->pci))
+                return fail(err, ERR_XML, "two interfaces are the same device of the host");
 
     for (guint i = 0; i < list_length(list); i++) {
         const HostdevDef *h = list_item(list, i);

@@ -1,6 +1,8 @@
 /* Rules of what the guest shows, plays and feels: graphics, video, audio, sound, input. */
 #include "check.h"
 
+#include <string.h>
+
 /* ---- graphics */
 
 static gboolean
@@ -11,6 +13,8 @@ has_graphics(const DomainDef *def, guint64 types)
             return TRUE;
     return FALSE;
 }
+
+#define VNC_PASSWORD_MAX 8
 
 static gboolean
 check_graphics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
@@ -23,6 +27,10 @@ check_graphics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
             !has_graphics(def, BIT(GRAPHICS_VNC) | BIT(GRAPHICS_SPICE)))
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "graphics of type 'egl-headless' goes with 'vnc' and 'spice' only");
+        if (g->type == GRAPHICS_VNC && g->passwd && strlen(g->passwd) > VNC_PASSWORD_MAX)
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "graphics 'vnc': a password of %zu characters, VNC has %d",
+                        strlen(g->passwd), VNC_PASSWORD_MAX);
         if (g->type == GRAPHICS_VNC && g->connected && g->connected != CONNECTED_KEEP)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "graphics 'vnc' supports connected='keep' only");

@@ -238,6 +238,8 @@ check_features(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "feature 'smm': machine '%s' has no TSEG, only q35 machines do",
                     def->os.machine);
+    if (f->tb_cache % 1024 != 0)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "features: <tb-cache> is in whole MiB");
     if (f->tb_cache && def->virt_type == VIRT_KVM)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "feature 'tcg': the domain is of type 'kvm', which uses no TCG");

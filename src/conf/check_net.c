@@ -78,6 +78,9 @@ check_addresses(const DomainDef *def, const NetDef *net, GError **err)
         if (ip->peer)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "'peer' of an 'ip' in the guest cannot be set");
+        if (ip->family == V4 && ip->prefix && (ip->prefix < 4 || ip->prefix > 27))
+            return fail(err, ERR_XML, "prefix of an IPv4 address in the guest is 4 to 27, not %u",
+                        ip->prefix);
         if (seen[ip->family]++)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "interface has more than one %s address",
                         ip->family == V4 ? "IPv4" : "IPv6");

@@ -139,6 +139,21 @@ check_vcpus_written(const DomainDef *def, const EmulatorCaps *caps, GError **err
                 def->vcpus_current, MAX(def->vcpus, 1));
 }
 
+/* They came one after another, or nothing is said of it. */
+static gboolean
+check_vcpu_orders(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    guint enabled = 0, ordered = 0;
+
+    EACH (VcpuSlot, slot, def->vcpu_slots) {
+        enabled += slot->enabled == YES ? 1 : 0;
+        ordered += slot->enabled == YES && slot->order ? 1 : 0;
+    }
+    return ordered == 0 || ordered == enabled ||
+           fail(err, ERR_CONFIG_UNSUPPORTED, "vcpus: %u have an 'order', %u have none", ordered,
+                enabled - ordered);
+}
+
 static gboolean
 check_adjustment(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
@@ -263,8 +278,9 @@ static gboolean
 check_numatune_nodes(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     const NumatuneDef *n = def->numatune;
-    gboolean auto_placed = n && (n->placement == PLACEMENT_AUTO ||
-                                 (!n->placement && def->vcpu_placement == PLACEMENT_AUTO));
+    gboolean says = n && (n->mode || n->placement || n->nodes || !n->has_memory);
+    gboolean auto_placed = says && (n->placement == PLACEMENT_AUTO ||
+                                    (!n->placement && def->vcpu_placement == PLACEMENT_AUTO));
 
     if (!n)
         return TRUE;
@@ -325,6 +341,7 @@ const Rule written_rules[] = {
     { "cpu", check_cpu_written },
     { "disk/source, disk/target", check_disks_written },
     { "vcpu/@current", check_vcpus_written },
+    { "vcpus/vcpu/@order", check_vcpu_orders },
     { "clock/@adjustment", check_adjustment },
     { "os/firmware", check_firmware_features },
     { "os/@firmware, os/loader, os/nvram", check_firmware_written },

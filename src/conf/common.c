@@ -11,7 +11,7 @@ const char *const address_types[] = { NULL,         "pci",         "drive",     
                                       "unassigned", NULL };
 
 #define PCI_ROWS(type, at, flags)                                                                  \
-    ROW(type, "@domain", F_U32, at.domain, flags, HEX(4, 0xffff), "PCI domain."),                  \
+    ROW(type, "@domain", F_U32, at.domain, flags, HEX(4, G_MAXUINT32), "PCI domain."),             \
         ROW(type, "@bus", F_U32, at.bus, flags, HEX(2, 0xff), "PCI bus."),                         \
         ROW(type, "@slot", F_U32, at.slot, flags, HEX(2, 0x1f), "PCI slot."),                      \
         ROW(type, "@function", F_U32, at.function, flags, HEX_BARE(7), "PCI function."),           \
@@ -223,7 +223,7 @@ static const Schema boot_schema = { "boot", sizeof(BootOrder), boot_fields };
 
 static const Field device_info_fields[] = {
     ROW(DeviceInfo, "boot", F_STRUCT, boot_order, 0, &boot_schema, "Firmware's boot order."),
-    ROW(DeviceInfo, "boot/@loadparm", F_STRING, loadparm, F_NONEMPTY, NULL,
+    ROW(DeviceInfo, "boot/@loadparm", F_STRING, loadparm, 0, NULL,
         "Boot parameter of s390, up to eight characters."),
     ROW(DeviceInfo, "alias/@name", F_OWN, alias, 0, &user_alias, "Name, beginning with ua-."),
     ROW(DeviceInfo, "alias/@name", F_STRING, alias, F_LIVE | F_READ, NULL, NULL),
@@ -251,9 +251,10 @@ device_info_settle(gpointer def, GError **err)
 
     for (char *p = info->loadparm; p && *p; p++)
         *p = g_ascii_toupper(*p);
-    if (info->loadparm && (strlen(info->loadparm) > 8 || !is_loadparm(info->loadparm)))
+    if (info->loadparm &&
+        (!*info->loadparm || strlen(info->loadparm) > 8 || !is_loadparm(info->loadparm)))
         return fail(err, ERR_INTERNAL,
-                    "loadparm '%s' is not made of up to 8 letters, digits, dots and blanks",
+                    "loadparm '%s' is not made of 1 to 8 letters, digits, dots and blanks",
                     info->loadparm);
     if (!rom)
         return TRUE;

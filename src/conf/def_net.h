@@ -142,7 +142,9 @@ typedef struct NetSource {
     char *name;              /* internal */
     GPtrArray *ips, *routes; /* ethernet: NetIp, NetRoute of the host's end */
     guint8 switchid[16];     /* vds */
-    char *switch_portid, *portgroupid, *connectionid; /* vds */
+    char *portgroupid;
+    gint64 switch_portid, connectionid;
+    guint8 has_switch_portid, has_connectionid; /* vds */
 } NetSource;
 
 typedef struct NetDef {

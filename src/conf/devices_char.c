@@ -432,7 +432,7 @@ settle_code(char **at, const char *what, int digits, GError **err)
     if (!text || strcmp(text, "-1") == 0)
         return TRUE;
     n = g_ascii_strtoull(text, &end, 0);
-    if (!g_ascii_isdigit(*text) || *end)
+    if (!g_ascii_isdigit(*text) || *end || n > G_MAXINT32)
         return fail(err, ERR_XML, "invalid USB %s '%s' in element 'usbdev'", what, text);
     if (digits == 2 && n > 0xff)
         return fail(err, ERR_INTERNAL, "invalid USB %s '%s' in element 'usbdev'", what, text);

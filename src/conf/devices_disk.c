@@ -146,7 +146,7 @@ static const Field cookie_fields[] = {
 static const Schema cookie_schema = { "cookie", sizeof(CookieDef), cookie_fields };
 
 static const Field slice_fields[] = {
-    ROW(SliceDef, "@type", F_ENUM, type, 0, slice_types, "Of the file's bytes."),
+    ROW(SliceDef, "@type", F_ENUM, type, F_NONEMPTY, slice_types, "Of the file's bytes."),
     ROW(SliceDef, "@offset", F_U64, offset, F_ALWAYS, NULL, "First byte."),
     ROW(SliceDef, "@size", F_U64, size, F_REQUIRED, NULL, "Bytes."), ROW_END
 };
@@ -359,13 +359,14 @@ static const Schema mirror_schema = { "mirror", sizeof(MirrorDef), mirror_fields
 /* ---- disks */
 
 static const Field iothread_queue_fields[] = {
-    ROW(IothreadQueue, "@id", F_U32, id, F_ALWAYS, NULL, "Number of the queue."), ROW_END
+    ROW(IothreadQueue, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, NULL, "Number of the queue."),
+    ROW_END
 };
 static const Schema iothread_queue_schema = { "queue", sizeof(IothreadQueue),
                                               iothread_queue_fields };
 
 static const Field iothread_map_fields[] = {
-    ROW(IothreadMap, "@id", F_U32, id, F_REQUIRED, RANGE(1, G_MAXUINT32), "The iothread."),
+    ROW(IothreadMap, "@id", F_U32, id, F_REQUIRED | F_ALWAYS, NULL, "The iothread."),
     ROW(IothreadMap, "queue", F_LIST, queues, 0, &iothread_queue_schema, "Queues it serves."),
     ROW_END
 };
@@ -386,8 +387,7 @@ static const Field disk_driver_fields[] = {
     ROW(DiskDriver, "driver/@copy_on_read", F_ENUM, copy_on_read, 0, on_off,
         "Copy what is read from the backing image."),
     ROW(DiskDriver, "driver/@discard", F_ENUM, discard, 0, discards, "Pass discards on."),
-    ROW(DiskDriver, "driver/@iothread", F_U32, iothread, 0, RANGE(1, G_MAXUINT32),
-        "The iothread that serves it."),
+    ROW(DiskDriver, "driver/@iothread", F_U32, iothread, 0, NULL, "The iothread that serves it."),
     ROW(DiskDriver, "driver/@detect_zeroes", F_ENUM, detect_zeroes, 0, detect_zeroes,
         "Make zeroes sparse."),
     ROW(DiskDriver, "driver/@queues", F_U32, queues, 0, NULL, "Virtqueues."),

@@ -1,4 +1,5 @@
 /* Rows of host devices, filesystems, memory devices and the small ones. */
+#include "lists.h"
 #include "rows.h"
 
 #include <string.h>
@@ -318,6 +319,10 @@ filesystem_settle(gpointer def, GError **err)
         fs->accessmode = FS_PASSTHROUGH;
     fs->has_fmode &= fs->fmode != 0;
     fs->has_dmode &= fs->dmode != 0;
+    if (!fs->uids || !fs->gids) { /* each needs the other */
+        list_drop(&fs->uids, &idmap_entry_schema);
+        list_drop(&fs->gids, &idmap_entry_schema);
+    }
     if (!fs->driver)
         fs->driver_format = fs->wrpolicy = 0;
     if (!fs->target)
@@ -699,10 +704,9 @@ pstore_settle(gpointer def, GError **err)
 const Schema pstore_schema = { "pstore", sizeof(PstoreDef), pstore_fields, pstore_settle };
 
 static const Field lease_fields[] = {
-    ROW(LeaseDef, "lockspace", F_STRING, lockspace, F_MISSING(ERR_INTERNAL), NULL, "Lock space."),
-    ROW(LeaseDef, "key", F_STRING, key, F_MISSING(ERR_INTERNAL), NULL, "Key."),
-    ROW(LeaseDef, "target/@path", F_STRING, path, F_MISSING(ERR_INTERNAL), NULL,
-        "File of the lease."),
+    ROW(LeaseDef, "lockspace", F_STRING, lockspace, 0, NULL, "Lock space."),
+    ROW(LeaseDef, "key", F_STRING, key, F_REQUIRED, NULL, "Key."),
+    ROW(LeaseDef, "target/@path", F_STRING, path, F_REQUIRED, NULL, "File of the lease."),
     ROW(LeaseDef, "target/@offset", F_U64, offset, 0, NULL, "Byte in it."), ROW_END
 };
 const Schema lease_schema = { "lease", sizeof(LeaseDef), lease_fields };

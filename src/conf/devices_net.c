@@ -1,4 +1,5 @@
 /* Rows of network interfaces. */
+#include "lists.h"
 #include "rows.h"
 
 #include <string.h>
@@ -327,16 +328,35 @@ static const Schema forward_schema = { "portForward", sizeof(PortForward), forwa
                                        forward_settle };
 
 static const Field filter_param_fields[] = {
-    ROW(FilterParam, "@name", F_STRING, name, F_REQUIRED, NULL, "Parameter."),
-    ROW(FilterParam, "@value", F_STRING, value, F_REQUIRED, NULL, "Its value."), ROW_END
+    ROW(FilterParam, "@name", F_STRING, name, 0, NULL, "Parameter."),
+    ROW(FilterParam, "@value", F_STRING, value, 0, NULL, "Its value."), ROW_END
 };
 static const Schema filter_param_schema = { "parameter", sizeof(FilterParam), filter_param_fields };
 
 static const Field filter_ref_fields[] = {
-    ROW(FilterRef, "@filter", F_STRING, filter, F_REQUIRED, NULL, "Name of the filter."),
+    ROW(FilterRef, "@filter", F_STRING, filter, F_NONEMPTY, NULL, "Name of the filter."),
     ROW(FilterRef, "parameter", F_LIST, params, 0, &filter_param_schema, "Its parameters."), ROW_END
 };
-const Schema filter_ref_schema = { "filterref", sizeof(FilterRef), filter_ref_fields };
+
+/* A parameter that lacks a half says nothing. */
+static gboolean
+filter_ref_settle(gpointer def, GError **err)
+{
+    FilterRef *ref = def;
+
+    for (guint i = list_length(ref->params); i-- > 0;) {
+        FilterParam *p = ref->params->pdata[i];
+
+        if (p->name && p->value)
+            continue;
+        schema_free(&filter_param_schema, p);
+        list_remove(&ref->params, i);
+    }
+    return TRUE;
+}
+
+const Schema filter_ref_schema = { "filterref", sizeof(FilterRef), filter_ref_fields,
+                                   filter_ref_settle };
 
 static const Field teaming_fields[] = {
     ROW(Teaming, "@type", F_ENUM, type, UNSUPPORTED, teaming_types, "Which half of the pair."),
@@ -405,9 +425,9 @@ static const Field net_source_fields[] = {
         "PCI device of the host."),
     WHEN(NetSource, net_type, BIT(NET_VDS)),
     ROW(NetSource, "@switchid", F_UUID, switchid, F_REQUIRED, NULL, "Distributed switch."),
-    ROW(NetSource, "@portid", F_STRING, switch_portid, 0, NULL, "Its port."),
+    ROW_HAS(NetSource, "@portid", F_I64, switch_portid, 0, NULL, "Its port."),
     ROW(NetSource, "@portgroupid", F_STRING, portgroupid, 0, NULL, "Its group of ports."),
-    ROW(NetSource, "@connectionid", F_STRING, connectionid, 0, NULL, "Its connection."),
+    ROW_HAS(NetSource, "@connectionid", F_I64, connectionid, 0, NULL, "Its connection."),
     WHEN(NetSource, net_type, BIT(NET_ETHERNET)),
     ROW(NetSource, "ip", F_LIST, ips, 0, &ip_schema, "Addresses of the host's end."),
     ROW(NetSource, "route", F_LIST, routes, 0, &route_schema, "Routes of the host."),
@@ -563,7 +583,7 @@ static const Field net_fields[] = {
     ROW(NetDef, "portForward", F_LIST, forwards, 0, &forward_schema, "Ports handed to the guest."),
     ROW(NetDef, "bandwidth", F_PTR, bandwidth, 0, &bandwidth_schema, "Limits."),
     ROW(NetDef, "port/@isolated", F_ENUM, port_isolated, 0, yes_no, "Sees no other isolated port."),
-    ROW(NetDef, "guest/@dev", F_STRING, guest_dev, 0, NULL, "Name in a container."),
+    ROW(NetDef, "guest/@dev", F_STRING, guest_dev, F_NONEMPTY, NULL, "Name in a container."),
     ROW(NetDef, "model/@type", F_STRING, model, F_NONEMPTY, NULL, "Model."),
     WHEN(NetDef, source.net_type, ~BIT(NET_HOSTDEV)),
     ROW(NetDef, "", F_STRUCT, driver, 0, &net_driver_schema, NULL),
@@ -575,7 +595,8 @@ static const Field net_fields[] = {
     ROW_IGNORED("filterref"),
     WHEN_END,
     ROW_HAS(NetDef, "tune/sndbuf", F_U64, sndbuf, 0, NULL, "Send buffer of the tap."),
-    ROW(NetDef, "link/@state", F_ENUM, link_state, UNSUPPORTED, link_states, "State of the link."),
+    ROW(NetDef, "link/@state", F_ENUM, link_state, F_NONEMPTY | UNSUPPORTED, link_states,
+        "State of the link."),
     ROW(NetDef, "mtu/@size", F_U32, mtu, 0, NULL, "MTU."),
     ROW(NetDef, "coalesce/rx/frames/@max", F_U32, coalesce, F_ERR(ERR_XML_DETAIL), NULL,
         "Frames of one interrupt."),
@@ -679,6 +700,10 @@ settle_rest(NetDef *net)
     if (net->bandwidth && !net->bandwidth->inbound && !net->bandwidth->outbound) {
         schema_free(&bandwidth_schema, net->bandwidth);
         net->bandwidth = NULL;
+    }
+    if (net->filter && !net->filter->filter) {
+        schema_free(&filter_ref_schema, net->filter);
+        net->filter = NULL;
     }
     if (net->teaming && !net->teaming->type) {
         schema_free(&teaming_schema, net->teaming);

@@ -184,7 +184,7 @@ static const Field os_fields[] = {
     ROW(OsDef, "bios/@useserial", F_ENUM, useserial, 0, yes_no, "Output to the serial port."),
     ROW_HAS(OsDef, "bios/@rebootTimeout", F_I32, reboot_timeout, 0, NULL,
             "Milliseconds until it tries again."),
-    ROW(OsDef, "smbios/@mode", F_ENUM, smbios, UNSUPPORTED, smbios_modes,
+    ROW(OsDef, "smbios/@mode", F_ENUM, smbios, F_NONEMPTY | UNSUPPORTED, smbios_modes,
         "Where SMBIOS comes from."),
     ROW_END
 };
@@ -423,7 +423,8 @@ static const Field clock_fields[] = {
     ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, F_READ, NULL, "Seconds, or reset."),
     WHEN(ClockDef, offset, BIT(CLOCK_VARIABLE)),
     ROW_HAS(ClockDef, "@adjustment", F_I64, adjustment, F_WRITE, NULL, "Seconds."),
-    ROW(ClockDef, "@basis", F_ENUM, basis, UNSUPPORTED, clock_bases, "Seconds from what."),
+    ROW(ClockDef, "@basis", F_ENUM, basis, F_NONEMPTY | UNSUPPORTED, clock_bases,
+        "Seconds from what."),
     WHEN(ClockDef, offset, BIT(0) | BIT(CLOCK_UTC) | BIT(CLOCK_LOCALTIME)),
     ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, F_WRITE, NULL, "reset."),
     WHEN(ClockDef, offset, BIT(CLOCK_TIMEZONE)),

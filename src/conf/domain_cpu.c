@@ -199,9 +199,10 @@ static const SizeSpec allocation_size = { 1024, 1, "", 0 };
 
 static const Field allocation_fields[] = {
     ROW(CacheAllocation, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, NULL, "Cache of the host."),
-    ROW(CacheAllocation, "@level", F_U32, level, F_REQUIRED, NULL, "Its level."),
+    ROW(CacheAllocation, "@level", F_U32, level, F_REQUIRED | F_ALWAYS, NULL, "Its level."),
     ROW(CacheAllocation, "@type", F_ENUM, type, F_REQUIRED, cache_types, "What it holds."),
-    ROW(CacheAllocation, "@size", F_SIZE, size, F_REQUIRED, &allocation_size, "Share."), ROW_END
+    ROW(CacheAllocation, "@size", F_SIZE, size, F_REQUIRED | F_ALWAYS, &allocation_size, "Share."),
+    ROW_END
 };
 static const Schema allocation_schema = { "cache", sizeof(CacheAllocation), allocation_fields };
 
@@ -244,8 +245,7 @@ static const Field cputune_fields[] = {
     ROW(CputuneDef, "iothread_quota", F_I64, iothread_quota, 0, NULL, "Quota of iothreads."),
     ROW(CputuneDef, "vcpupin", F_LIST, vcpu_pins, 0, &vcpupin_schema, "Vcpus to CPUs."),
     ROW(CputuneDef, "emulatorpin/@cpuset", F_BITMAP, emulator_pin,
-        F_ONCE | F_REQUIRED | F_HELD | F_ERR(ERR_INTERNAL) | F_MISSING(ERR_INTERNAL), NULL,
-        "QEMU to CPUs."),
+        F_ONCE | F_REQUIRED | F_HELD | F_MISSING(ERR_INTERNAL), NULL, "QEMU to CPUs."),
     ROW(CputuneDef, "iothreadpin", F_LIST, iothread_pins, 0, &iothreadpin_schema, "To CPUs."),
     ROW(CputuneDef, "emulatorsched", F_PTR, emulator_sched, F_ONCE, &emulatorsched_schema, "QEMU."),
     ROW(CputuneDef, "vcpusched", F_LIST, vcpu_scheds, 0, &vcpusched_schema, "Of vcpus."),

@@ -162,8 +162,8 @@ needs_slot(const MemoryDevice *memory)
     return memory->model == MEMORY_DIMM || memory->model == MEMORY_NVDIMM;
 }
 
-static void
-fill_slots(const DomainDef *def)
+static gboolean
+fill_slots(const DomainDef *def, GError **err)
 {
     g_autoptr(Bitmap) taken = bitmap_new();
     guint32 slot = 0;
@@ -177,14 +177,18 @@ fill_slots(const DomainDef *def)
             continue;
         while (bitmap_test(taken, slot))
             slot++;
+        if (slot >= def->max_memory_slots && def->max_memory)
+            return fail(err, ERR_INTERNAL, "memory: all of its %u slots are taken",
+                        def->max_memory_slots);
         bitmap_set(taken, slot);
         m->info.address.type = ADDRESS_DIMM;
         m->info.address.dimm.slot = slot;
     }
+    return TRUE;
 }
 
 gboolean
-fill_serial_addresses(Fill *f, GError **err G_GNUC_UNUSED)
+fill_serial_addresses(Fill *f, GError **err)
 {
     EACH (CharDef, channel, f->def->devices.channels) {
         const Address *a = &channel->info.address;
@@ -194,6 +198,5 @@ fill_serial_addresses(Fill *f, GError **err G_GNUC_UNUSED)
             fill_channel(f->def, channel);
     }
     fill_cards(f->def);
-    fill_slots(f->def);
-    return TRUE;
+    return fill_slots(f->def, err);
 }

@@ -66,6 +66,18 @@ fill_identity(DomainDef *def)
     }
 }
 
+/* Of a machine that nobody knows, clients are told first that devices have no bus there. */
+static gboolean
+needs_pci_bus(const DomainDef *def)
+{
+    EACH (ControllerDef, c, def->devices.controllers)
+        if (c->type == CONTROLLER_PCI)
+            return FALSE;
+    if (domain_is_i440fx(def) || domain_is_q35(def))
+        return FALSE;
+    return !def->devices.balloon || def->devices.balloon->model != BALLOON_NONE;
+}
+
 gboolean
 fill_machine(Fill *f, GError **err)
 {
@@ -74,8 +86,9 @@ fill_machine(Fill *f, GError **err)
                                            : caps_default_machine(f->caps);
 
     if (!m)
-        return fail(err, ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support machine type '%s'",
-                    f->caps->path, def->os.machine ?: "");
+        return fail(err, needs_pci_bus(def) ? ERR_XML : ERR_CONFIG_UNSUPPORTED,
+                    "Emulator '%s' does not support machine type '%s'", f->caps->path,
+                    def->os.machine ?: "");
     set_text(&def->os.machine, m->name);
     if (!def->os.arch)
         def->os.arch = g_strdup(f->caps->arch);

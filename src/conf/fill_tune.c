@@ -208,8 +208,10 @@ has_pins(const CputuneDef *tune)
 static void
 fill_numatune(DomainDef *def)
 {
-    NumatuneDef *tune;
+    NumatuneDef *tune = def->numatune;
 
+    if (tune && !tune->mode && !tune->placement && !tune->nodes)
+        tune->has_memory = FALSE; /* it says nothing */
     if (def->vcpu_placement == PLACEMENT_AUTO) {
         g_clear_pointer(&def->cpuset, bitmap_free);
         if (!def->numatune)
