@@ -124,8 +124,8 @@ take_port(const DomainDef *def, const ControllerDef *c, CharDef *channel)
     return FALSE;
 }
 
-static void
-fill_channel(DomainDef *def, CharDef *channel)
+static gboolean
+fill_channel(DomainDef *def, CharDef *channel, GError **err)
 {
     const gboolean anywhere = channel->info.address.type == ADDRESS_NONE;
     guint32 index = 0;
@@ -136,10 +136,14 @@ fill_channel(DomainDef *def, CharDef *channel)
         if (!anywhere && c->index != channel->info.address.vserial.controller)
             continue;
         if (take_port(def, c, channel))
-            return;
-        index = c->index + 1;
+            return TRUE;
     }
-    take_port(def, controller_add(def, CONTROLLER_VIRTIO_SERIAL, index, 0), channel);
+    if (!anywhere)
+        return fail(err, ERR_XML, "Unable to find a free port on virtio-serial controller %u",
+                    channel->info.address.vserial.controller);
+    while (controller_find(def, CONTROLLER_VIRTIO_SERIAL, index))
+        index++;
+    return take_port(def, controller_add(def, CONTROLLER_VIRTIO_SERIAL, index, 0), channel);
 }
 
 static void
@@ -194,8 +198,10 @@ fill_serial_addresses(Fill *f, GError **err)
         const Address *a = &channel->info.address;
 
         if (channel->target_type == CHANNEL_VIRTIO &&
-            (a->type == ADDRESS_NONE || (a->type == ADDRESS_VIRTIO_SERIAL && a->vserial.port == 0)))
-            fill_channel(f->def, channel);
+            (a->type == ADDRESS_NONE ||
+             (a->type == ADDRESS_VIRTIO_SERIAL && a->vserial.port == 0)) &&
+            !fill_channel(f->def, channel, err))
+            return FALSE;
     }
     fill_cards(f->def);
     return fill_slots(f->def, err);

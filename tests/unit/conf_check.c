@@ -467,6 +467,24 @@ test_parts(void **state)
         { ERR_XML, "controller 65536",
           "@<channel type='pty'><target type='virtio' name='c'/><address type='virtio-serial' "
           "controller='65536' bus='0' port='1'/></channel>" },
+        { ERR_XML, "free port",
+          "@<controller type='virtio-serial' index='0' ports='1'/><channel type='pty'><target "
+          "type='virtio' name='c'/><address type='virtio-serial' controller='0' bus='0'/>"
+          "</channel>" },
+        { UNSUPPORTED, "password", "@<graphics type='vnc' passwd='123456789'/>" },
+        { UNSUPPORTED, "'order'",
+          "<vcpu current='2'>3</vcpu><vcpus><vcpu id='0' enabled='yes' order='1'/><vcpu id='1' "
+          "enabled='yes'/></vcpus>" },
+        { ERR_XML, "same device",
+          "@<interface type='hostdev'><source><address type='pci' bus='3' slot='7'/></source>"
+          "</interface><interface type='hostdev'><source><address type='pci' bus='3' slot='7'/>"
+          "</source></interface>" },
+        { ERR_XML, "prefix", NIC("user", "<ip family='ipv4' address='10.0.0.2' prefix='1'/>") },
+        { ERR_XML, "'key'", "@<lease><target path='/p'/></lease>" },
+        { UNSUPPORTED, "'iscsi'",
+          "@<hostdev mode='subsystem' type='scsi'><source protocol='iscsi' name='iqn.x/1'><host "
+          "name='h'/><auth username='u'><secret type='ceph' usage='s'/></auth></source>"
+          "</hostdev>" },
         { ERR_INVALID_ARG, "empty", "<numatune><memory nodeset='&#9;'/></numatune>" },
         { UNSUPPORTED, "ncr53c90", "@<controller type='scsi' model='ncr53c90'/>" },
         { ERR_XML, "larger", "@" DIMM("262145") },
