@@ -23,7 +23,7 @@ check_graphics(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         if (!caps_has(caps, graphics_types[g->type]))
             return fail(err, ERR_CONFIG_UNSUPPORTED, "graphics of type '%s' is not supported by %s",
                         graphics_types[g->type], caps->path);
-        if (g->type == GRAPHICS_EGL_HEADLESS && list_length(def->devices.graphics) > 1 &&
+        if (g->type == GRAPHICS_EGL_HEADLESS && has_graphics(def, ~BIT(GRAPHICS_EGL_HEADLESS)) &&
             !has_graphics(def, BIT(GRAPHICS_VNC) | BIT(GRAPHICS_SPICE)))
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "graphics of type 'egl-headless' goes with 'vnc' and 'spice' only");

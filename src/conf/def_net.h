@@ -144,7 +144,6 @@ typedef struct NetSource {
     guint8 switchid[16];     /* vds */
     char *portgroupid;
     gint64 switch_portid, connectionid;
-    guint8 has_switch_portid, has_connectionid; /* vds */
 } NetSource;
 
 typedef struct NetDef {

@@ -148,7 +148,7 @@ static const Schema cookie_schema = { "cookie", sizeof(CookieDef), cookie_fields
 static const Field slice_fields[] = {
     ROW(SliceDef, "@type", F_ENUM, type, F_NONEMPTY, slice_types, "Of the file's bytes."),
     ROW(SliceDef, "@offset", F_U64, offset, F_ALWAYS, NULL, "First byte."),
-    ROW(SliceDef, "@size", F_U64, size, F_REQUIRED, NULL, "Bytes."), ROW_END
+    ROW(SliceDef, "@size", F_U64, size, F_REQUIRED | F_ALWAYS, NULL, "Bytes."), ROW_END
 };
 static const Schema slice_schema = { "slice", sizeof(SliceDef), slice_fields };
 
@@ -287,7 +287,7 @@ static const Field disk_source_fields[] = {
     ROW(DiskSource, "@startupPolicy", F_ENUM, startup_policy, 0, startup_policies,
         "What a missing source does to a start."),
     ROW(DiskSource, "@index", F_U32, index, F_LIVE, NULL, "Number of the image in the chain."),
-    ROW(DiskSource, "slices/slice", F_LIST, slices, 0, &slice_schema, "Part of the file."),
+    ROW(DiskSource, "slices/slice", F_LIST, slices, F_NEAR, &slice_schema, "Part of the file."),
     ROW(DiskSource, "auth", F_PTR, auth, 0, &auth_schema, "Login."),
     ROW(DiskSource, "encryption", F_PTR, encryption, 0, &encryption_schema, "Encryption."),
     ROW(DiskSource, "reservations", F_PTR, reservations, 0, &reservations_schema,

@@ -40,8 +40,9 @@ static const FieldType scsi_protocol = { "protocol", NULL, sizeof(int), scsi_pro
 #define ANY_BASE (&(const NumSpec){ 0, G_MAXUINT32, "%" G_GINT64_MODIFIER "u" })
 
 static const Field usb_fields[] = {
-    ROW_HAS(HostdevUsb, "vendor/@id", F_U32, vendor, 0, USB_ID, "USB vendor."),
-    ROW_HAS(HostdevUsb, "product/@id", F_U32, product, 0, HEX(4, G_MAXUINT32), "USB product."),
+    ROW_HAS(HostdevUsb, "vendor/@id", F_U32, vendor, F_REQUIRED | F_HELD, USB_ID, "USB vendor."),
+    ROW_HAS(HostdevUsb, "product/@id", F_U32, product, F_REQUIRED | F_HELD, HEX(4, G_MAXUINT32),
+            "USB product."),
     ROW_HAS(HostdevUsb, "address/@bus", F_U32, bus, 0, ANY_BASE, "Bus of the host."),
     ROW(HostdevUsb, "address/@port", F_STRING, port, F_LIVE, NULL, "Port of the host."),
     ROW_HAS(HostdevUsb, "address/@device", F_U32, device, 0, ANY_BASE, "Device on the bus."),

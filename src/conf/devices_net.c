@@ -231,7 +231,7 @@ static const Field route_fields[] = {
     ROW(NetRoute, "@netmask", F_STRING, netmask, 0, NULL, "Its mask."),
     ROW_HAS(NetRoute, "@prefix", F_U32, prefix, 0, RANGE(0, 128), "Its bits."),
     ROW(NetRoute, "@gateway", F_STRING, gateway, F_REQUIRED, NULL, "Gateway."),
-    ROW(NetRoute, "@metric", F_U32, metric, 0, NULL, "Metric."),
+    ROW(NetRoute, "@metric", F_U32, metric, 0, RANGE(1, G_MAXUINT32), "Metric."),
     ROW_END
 };
 
@@ -370,7 +370,7 @@ teaming_settle(gpointer def, GError **err)
     enum { PERSISTENT = 1, TRANSIENT };
     const Teaming *t = def;
 
-    return !t->type || (t->type == TRANSIENT) == (t->persistent != NULL) ||
+    return (t->type == TRANSIENT) == (t->persistent != NULL) ||
            fail(err, ERR_CONFIG_UNSUPPORTED,
                 "'persistent' of 'teaming' is needed with type 'transient' and only there");
 }
@@ -425,9 +425,9 @@ static const Field net_source_fields[] = {
         "PCI device of the host."),
     WHEN(NetSource, net_type, BIT(NET_VDS)),
     ROW(NetSource, "@switchid", F_UUID, switchid, F_REQUIRED, NULL, "Distributed switch."),
-    ROW_HAS(NetSource, "@portid", F_I64, switch_portid, 0, NULL, "Its port."),
+    ROW(NetSource, "@portid", F_I64, switch_portid, F_ALWAYS, NULL, "Its port."),
     ROW(NetSource, "@portgroupid", F_STRING, portgroupid, 0, NULL, "Its group of ports."),
-    ROW_HAS(NetSource, "@connectionid", F_I64, connectionid, 0, NULL, "Its connection."),
+    ROW(NetSource, "@connectionid", F_I64, connectionid, F_ALWAYS, NULL, "Its connection."),
     WHEN(NetSource, net_type, BIT(NET_ETHERNET)),
     ROW(NetSource, "ip", F_LIST, ips, 0, &ip_schema, "Addresses of the host's end."),
     ROW(NetSource, "route", F_LIST, routes, 0, &route_schema, "Routes of the host."),

@@ -78,7 +78,7 @@ static const Field cell_fields[] = {
     ROW(NumaCell, "@memory", F_SIZE, memory, F_REQUIRED | F_ALWAYS, &size_kib, "Its memory."),
     ROW(NumaCell, "@memAccess", F_ENUM, access, 0, accesses, "Shared with the host or not."),
     ROW(NumaCell, "@discard", F_ENUM, discard, 0, yes_no, "Throw contents away at the end."),
-    ROW(NumaCell, "distances/sibling", F_LIST, distances, 0, &distance_schema, "Distances."),
+    ROW(NumaCell, "distances/sibling", F_LIST, distances, F_NEAR, &distance_schema, "Distances."),
     ROW(NumaCell, "cache", F_LIST, caches, 0, &numa_cache_schema, "Memory side caches."),
     ROW_END
 };
@@ -103,7 +103,7 @@ static const Schema interconnect_schema = { "latency", sizeof(NumaInterconnect),
                                             interconnect_fields };
 
 static const Field numa_fields[] = { ROW(CpuNuma, "cell", F_LIST, cells, 0, &cell_schema, "Cells."),
-                                     ROW(CpuNuma, "interconnects/*", F_LIST, interconnects, 0,
+                                     ROW(CpuNuma, "interconnects/*", F_LIST, interconnects, F_NEAR,
                                          &interconnect_schema, "HMAT."),
                                      ROW_END };
 static const Schema numa_schema = { "numa", sizeof(CpuNuma), numa_fields };
@@ -222,7 +222,8 @@ const Schema cachetune_schema = { "cachetune", sizeof(CacheTune), cachetune_fiel
 
 static const Field memory_node_fields[] = {
     ROW(MemoryBandwidth, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, NULL, "Node of the host."),
-    ROW(MemoryBandwidth, "@bandwidth", F_U32, bandwidth, F_REQUIRED, NULL, "Percent."), ROW_END
+    ROW(MemoryBandwidth, "@bandwidth", F_U32, bandwidth, F_REQUIRED | F_ALWAYS, NULL, "Percent."),
+    ROW_END
 };
 static const Schema memory_node_schema = { "node", sizeof(MemoryBandwidth), memory_node_fields };
 

@@ -367,8 +367,10 @@ fill_host_cpu(const Fill *f, CpuDef *cpu)
         if (cpu->mode == CPU_HOST_PASSTHROUGH && f->x86)
             default_int(&cpu->migratable, strcmp(f->caps->arch, "x86_64") == 0 ? ON : OFF);
     }
-    if (cpu->mode == CPU_HOST_PASSTHROUGH || cpu->mode == CPU_MAXIMUM)
+    if (cpu->mode == CPU_HOST_PASSTHROUGH || cpu->mode == CPU_MAXIMUM) {
         g_clear_pointer(&cpu->model, g_free); /* the host's has no name */
+        g_clear_pointer(&cpu->vendor, g_free);
+    }
     if (!cpu->model)
         cpu->fallback = 0;
     else if (cpu->mode == CPU_HOST_MODEL)

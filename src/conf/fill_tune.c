@@ -170,7 +170,7 @@ fill_groups(CputuneDef *tune, guint vcpus)
     for (guint i = list_length(tune->memorytunes); i-- > 0;) {
         MemoryTune *m = tune->memorytunes->pdata[i];
 
-        if (limit_group(m->vcpus, vcpus))
+        if (limit_group(m->vcpus, vcpus) && (m->nodes || m->monitors))
             continue;
         schema_free(&memorytune_schema, m);
         list_remove(&tune->memorytunes, i);

@@ -46,6 +46,7 @@ make_caps(void **state)
     add_machine("pc-q35-10.0", "q35");
     for (gsize i = 0; i < G_N_ELEMENTS(devices); i++)
         g_hash_table_add(caps->devices, g_strdup(devices[i]));
+    g_hash_table_add(caps->features, g_strdup("vnc"));
     return 0;
 }
 

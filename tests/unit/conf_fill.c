@@ -188,8 +188,6 @@ static const Case cases[] = {
       "<memballoon model='none'/><controller type='usb' index='0' model='ich9-uhci1'/>"
       "<controller type='usb' index='0' model='ich9-ehci1'/>",
       "usb0 1d.7, usb0 1d.0+, sata0 1f.2, pci0", NULL },
-    { "companions without a master", "pc", "<controller type='usb' model='ich9-uhci1'/>", NULL,
-      "No master USB controller specified" },
     { "numbers and order", "pc",
       BARE SCSI("lsilogic") "<controller type='scsi' index='0' model='virtio-scsi'/>" SCSI(
           "am53c974"),
