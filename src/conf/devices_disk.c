@@ -349,7 +349,10 @@ static const Field mirror_fields[] = {
     ROW(MirrorDef, "@type", F_ENUM, source.type, 0, source_types, "Kind of source."),
     ROW(MirrorDef, "@job", F_ENUM, job, 0, mirror_jobs, "What mirrors."),
     ROW(MirrorDef, "@ready", F_ENUM, ready, 0, mirror_states, "How far it is."),
+    ROW_IGNORED("@file"), /* what older daemons write beside the elements */
+    ROW_IGNORED("@format"),
     ROW(MirrorDef, "format/@type", F_ENUM, format, 0, disk_formats, "Format."),
+    ROW_IGNORED("format/metadata_cache"),
     ROW(MirrorDef, "source", F_STRUCT, source, 0, &disk_source_schema, "Where it goes."),
     ROW(MirrorDef, "backingStore", F_PTR, backing, 0, &backing_store_schema, "Below it."),
     ROW_END
