@@ -248,6 +248,9 @@ check_memory_kind(const DomainDef *def, const MemoryDevice *m, GError **err)
     if (has_file && !m->path)
         return fail(err, ERR_XML_DETAIL, "memory device '%s' needs a 'path' in its 'source'",
                     model);
+    if (m->label_size && m->label_size >= m->size)
+        return fail(err, ERR_XML, "label of memory device '%s' is not smaller than the device",
+                    model);
     if (m->model == MEMORY_NVDIMM && !uuid_is_zero(m->uuid) && !is_arch(def, "ppc64"))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "'uuid' of an NVDIMM is of PPC64 guests");
     if (m->model == MEMORY_VIRTIO_PMEM && m->has_node)

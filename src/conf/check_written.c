@@ -225,20 +225,48 @@ check_seclabel(const SeclabelDef *l, guint n, GError **err)
     return TRUE;
 }
 
+/* Of several labels of one thing each is of a security model of its own. */
+static gboolean
+check_label_models(const GPtrArray *labels, GError **err)
+{
+    for (guint i = 1; i < list_length(labels); i++) {
+        const char *model = ((const SeclabelDef *)list_item(labels, i))->model;
+
+        for (guint k = 0; k < i; k++)
+            if (g_strcmp0(model, ((const SeclabelDef *)list_item(labels, k))->model) == 0)
+                return fail(err, ERR_XML_DETAIL, "seclabel: model '%s' is there twice",
+                            model ? model : "");
+    }
+    return TRUE;
+}
+
 static gboolean
 check_seclabels(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     guint n = list_length(def->seclabels);
 
-    for (guint i = 0; i < n; i++) {
-        const SeclabelDef *l = list_item(def->seclabels, i);
-
-        if (!check_seclabel(l, n, err))
+    if (!check_label_models(def->seclabels, err))
+        return FALSE;
+    for (guint i = 0; i < n; i++)
+        if (!check_seclabel(list_item(def->seclabels, i), n, err))
             return FALSE;
-        for (guint k = 0; k < i; k++)
-            if (g_strcmp0(l->model, ((SeclabelDef *)list_item(def->seclabels, k))->model) == 0)
-                return fail(err, ERR_XML_DETAIL, "seclabel: model '%s' is there twice", l->model);
-    }
+    return TRUE;
+}
+
+static gboolean
+check_source_labels(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    const Devices *d = &def->devices;
+    const GPtrArray *const chars[] = { d->serials, d->parallels, d->consoles, d->channels };
+
+    EACH (DiskDef, disk, d->disks)
+        if (!check_label_models(disk->source.seclabels, err))
+            return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(chars); i++)
+        EACH (CharDef, c, chars[i])
+            EACH (CharEnd, end, c->source.ends)
+                if (!check_label_models(end->seclabels, err))
+                    return FALSE;
     return TRUE;
 }
 
@@ -346,6 +374,7 @@ const Rule written_rules[] = {
     { "os/firmware", check_firmware_features },
     { "os/@firmware, os/loader, os/nvram", check_firmware_written },
     { "seclabel", check_seclabels },
+    { "source/seclabel", check_source_labels },
     { "boot/@order", check_boot_order },
     { "numatune/memory", check_numatune_nodes },
     { NULL },

@@ -94,7 +94,7 @@ static const Field controller_driver_fields[] = {
     ROW(ControllerDriver, "driver/@cmd_per_lun", F_U32, cmd_per_lun, 0, NULL, "Commands queued."),
     ROW(ControllerDriver, "driver/@max_sectors", F_U32, max_sectors, 0, NULL, "Of one command."),
     ROW(ControllerDriver, "driver/@ioeventfd", F_ENUM, ioeventfd, 0, on_off, "Notify by eventfd."),
-    ROW(ControllerDriver, "driver/@iothread", F_U32, iothread, 0, RANGE(1, G_MAXUINT32),
+    ROW(ControllerDriver, "driver/@iothread", F_U32, iothread, 0, NULL,
         "The iothread that serves it."),
     ROW(ControllerDriver, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL),
     ROW(ControllerDriver, "driver/iothreads/iothread", F_LIST, iothread_maps, 0,

@@ -266,7 +266,7 @@ const Schema idmap_entry_schema = { "uid", sizeof(IdmapEntry), idmap_entry_field
 
 static const Field filesystem_fields[] = {
     ROW(FsDef, "@type", F_ENUM, type, 0, fs_types, "Kind of source."),
-    ROW(FsDef, "@accessmode", F_ENUM, accessmode, 0, accessmodes, "Whose owner counts."),
+    ROW(FsDef, "@accessmode", F_ENUM, accessmode, F_NONEMPTY, accessmodes, "Whose owner counts."),
     ROW(FsDef, "@model", F_ENUM, model, 0, virtio_models, "Model."),
     ROW(FsDef, "@multidevs", F_ENUM, multidevs, F_DEFAULT, multidevs,
         "What several devices below do."),

@@ -486,6 +486,9 @@ test_parts(void **state)
           "@<hostdev mode='subsystem' type='scsi'><source protocol='iscsi' name='iqn.x/1'><host "
           "name='h'/><auth username='u'><secret type='ceph' usage='s'/></auth></source>"
           "</hostdev>" },
+        { ERR_XML_DETAIL, "'dac' is there twice",
+          "@<serial type='file'><source path='/s'><seclabel model='dac' relabel='no'/><seclabel "
+          "model='dac' relabel='no'/></source></serial>" },
         { ERR_INVALID_ARG, "empty", "<numatune><memory nodeset='&#9;'/></numatune>" },
         { UNSUPPORTED, "ncr53c90", "@<controller type='scsi' model='ncr53c90'/>" },
         { ERR_XML, "larger", "@" DIMM("262145") },
