@@ -203,9 +203,9 @@ an_update_keeps_the_order(void **state)
     g_autofree char *order = NULL;
 
     (void)state;
-    assert_int_equal(change(&def, UPDATE,
-                            "<disk type='file'><source file='/new'/><target dev='vdb'/></disk>"),
-                     0);
+    assert_int_equal(
+        change(&def, UPDATE, "<disk type='file'><source file='/new'/><target dev='vdb'/></disk>"),
+        0);
     order = targets(def);
     assert_string_equal(order, "vda vdb vdc ");
 }
