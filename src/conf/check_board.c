@@ -39,13 +39,19 @@ static gboolean
 check_ps2(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     const Board *board = board_of(def);
+    gboolean off = def->features && def->features->ps2 == OFF;
 
-    EACH (InputDef, input, def->devices.inputs)
+    EACH (InputDef, input, def->devices.inputs) {
+        if (input->bus == INPUT_PS2 && off)
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "input '%s': <ps2 state='off'/> leaves its bus 'ps2' out",
+                        word_of(input_types, input->type));
         if (input->bus == INPUT_PS2 && board->input_bus != INPUT_PS2)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "input '%s': machine '%s' has no bus 'ps2', it would be '%s'",
                         word_of(input_types, input->type), def->os.machine,
                         board->input_bus == INPUT_USB ? "usb" : "virtio");
+    }
     return TRUE;
 }
 

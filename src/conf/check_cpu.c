@@ -24,8 +24,6 @@ static gboolean
 check_vcpu_slots(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     EACH (VcpuSlot, s, def->vcpu_slots) {
-        if (s->id >= def->vcpus)
-            return fail(err, ERR_XML, "vcpus: vcpu %u, the domain has only %u", s->id, def->vcpus);
         if (s->enabled == NO && s->hotpluggable == NO)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "vcpus: vcpu %u is off but not 'hotpluggable', it could never be used",

@@ -141,11 +141,14 @@ check_vcpus_written(const DomainDef *def, const EmulatorCaps *caps, GError **err
 
 /* They came one after another, or nothing is said of it. */
 static gboolean
-check_vcpu_orders(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+check_vcpu_slots_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     guint enabled = 0, ordered = 0;
 
     EACH (VcpuSlot, slot, def->vcpu_slots) {
+        if (slot->id >= MAX(def->vcpus, 1))
+            return fail(err, ERR_XML, "vcpus: vcpu %u, the domain has only %u", slot->id,
+                        MAX(def->vcpus, 1));
         enabled += slot->enabled == YES ? 1 : 0;
         ordered += slot->enabled == YES && slot->order ? 1 : 0;
     }
@@ -369,7 +372,7 @@ const Rule written_rules[] = {
     { "cpu", check_cpu_written },
     { "disk/source, disk/target", check_disks_written },
     { "vcpu/@current", check_vcpus_written },
-    { "vcpus/vcpu/@order", check_vcpu_orders },
+    { "vcpus/vcpu/@id, @order", check_vcpu_slots_written },
     { "clock/@adjustment", check_adjustment },
     { "os/firmware", check_firmware_features },
     { "os/@firmware, os/loader, os/nvram", check_firmware_written },

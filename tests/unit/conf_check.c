@@ -486,6 +486,9 @@ test_parts(void **state)
           "@<hostdev mode='subsystem' type='scsi'><source protocol='iscsi' name='iqn.x/1'><host "
           "name='h'/><auth username='u'><secret type='ceph' usage='s'/></auth></source>"
           "</hostdev>" },
+        { UNSUPPORTED, "ps2",
+          "<features><ps2 state='off'/></features><devices><input type='mouse' bus='ps2'/>"
+          "</devices>" },
         { ERR_XML_DETAIL, "'dac' is there twice",
           "@<serial type='file'><source path='/s'><seclabel model='dac' relabel='no'/><seclabel "
           "model='dac' relabel='no'/></source></serial>" },
