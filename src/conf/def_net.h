@@ -105,8 +105,10 @@ typedef struct NetDriver {
     NetOffloads *host, *guest;
 } NetDriver;
 
+typedef enum NetBackendType { BACKEND_DEFAULT = 1, BACKEND_PASST } NetBackendType;
+
 typedef struct NetBackend {
-    int type; /* default 1, passt 2 */
+    int type; /* NetBackendType */
     char *tap, *vhost;
     char *log_file;
 } NetBackend;
@@ -179,5 +181,6 @@ typedef struct NetDef {
     DeviceInfo info;
 } NetDef;
 extern const Schema net_schema;
+gboolean net_has_passt(const NetDef *net); /* not QEMU itself nor the host moves its packets */
 enum { NET_VEPA = 1, NET_PRIVATE, NET_BRIDGE_MODE, NET_PASSTHROUGH };
 enum { NET_CLIENT_MODE = 1, NET_SERVER_MODE };

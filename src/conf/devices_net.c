@@ -607,7 +607,11 @@ static const Field net_fields[] = {
 
 /* ---- what goes together */
 
-enum { BACKEND_DEFAULT = 1, BACKEND_PASST };
+gboolean
+net_has_passt(const NetDef *net)
+{
+    return net->backend && net->backend->type == BACKEND_PASST;
+}
 
 static gboolean
 is_virtio_model(const NetDef *net)
@@ -646,7 +650,7 @@ settle_backend(NetDef *net)
         schema_free(&backend_schema, b);
         net->backend = NULL;
     }
-    if (net->source.net_type == NET_USER && !(net->backend && net->backend->type == BACKEND_PASST))
+    if (net->source.net_type == NET_USER && !net_has_passt(net))
         g_clear_pointer(&net->source.dev, g_free);
 }
 
@@ -656,7 +660,7 @@ settle_vhost_user(NetDef *net, GError **err)
     enum { UNIX = 1 };
     NetSource *s = &net->source;
 
-    if (s->net_type != NET_VHOST_USER || (net->backend && net->backend->type == BACKEND_PASST))
+    if (s->net_type != NET_VHOST_USER || net_has_passt(net))
         return TRUE;
     if (!s->path)
         return fail(err, ERR_XML, "interface of type 'vhostuser' needs a 'path' in its 'source'");

@@ -48,14 +48,25 @@ net_tap(Args *a, json_object *o, const Nic *nic, GError **err)
     return TRUE;
 }
 
+/* QEMU has an end of its sockets. */
+static gboolean
+net_passt(json_object *o, const Nic *nic)
+{
+    g_autofree char *fd = fd_list(nic->host->taps);
+    json_object *addr = json_object_new_object();
+
+    props_add(addr, "s:type", "fd", "s:str", fd, NULL);
+    props_add(o, "s:type", "stream", "b:server", FALSE, "o:addr", addr, NULL);
+    return TRUE;
+}
+
 static gboolean
 net_user(Args *a, json_object *o, const Nic *nic, GError **err)
 {
-    enum { BACKEND_PASST = 2 };
     const NetDef *x = nic->net;
 
-    if (x->backend != NULL && x->backend->type == BACKEND_PASST)
-        return fail(err, ERR_CONFIG_UNSUPPORTED, "interface backend 'passt' is not supported");
+    if (net_has_passt(x))
+        return nic->host != NULL ? net_passt(o, nic) : net_tap(a, o, nic, err);
     props_add(o, "s:type", "user", NULL);
     for (guint i = 0; i < LIST_LEN(x->ips); i++) {
         const NetIp *ip = LIST_AT(NetIp, x->ips, i);

@@ -211,6 +211,8 @@ typedef struct Run {
     gint64 started; /* wall clock, microseconds */
     Process *tpm;   /* swtpm, from its start or its end */
     FlowToken tpm_wait;
+    Process *passt; /* the one that gets ready, or that ends */
+    FlowToken passt_wait;
     Qmp *qmp;
     gboolean rebooting;  /* the next SHUTDOWN is answered by a reset */
     gboolean restarting; /* it was: what QEMU then says of stopping is not the user's doing */
@@ -389,6 +391,10 @@ gboolean vsock_choose(VsockDef *vsock, GError **err);
 /* start's helpers: swtpm, and the guest's own copy of the firmware's variables (helpers.c) */
 StepResult helpers_start(Flow *f, gpointer obj, GError **err);
 StepResult helpers_stop(Flow *f, gpointer obj);
+/* One passt for each interface that has it (passt.c); QEMU's end of its sockets becomes the
+ * interface's only tap. */
+StepResult passt_start(Flow *f, gpointer obj, GError **err);
+StepResult passt_stop(Flow *f, gpointer obj);
 char *helpers_tpm_socket(const char *run_dir); /* where swtpm listens */
 /* Finds the images below the disks' own and writes them into the live definition (chain.c). */
 gboolean chain_fill(DomainDef *live, GError **err);

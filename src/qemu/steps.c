@@ -248,6 +248,10 @@ can_link(const NetDef *net, GError **err)
 {
     int type = net->source.net_type;
 
+    if (type == NET_VHOST_USER && net_has_passt(net))
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "interface '%s': type 'vhostuser' cannot have passt yet, 'user' can",
+                    net->info.alias);
     if (type != NET_NETWORK && type != NET_DIRECT)
         return TRUE;
     return fail(err, ERR_CONFIG_UNSUPPORTED,
@@ -709,6 +713,7 @@ static const Step start_steps[] = {
     { "lease ports", lease_ports, NULL },
     { "make links", make_links, delete_links },
     { "start helpers", helpers_start, helpers_stop },
+    { "start passt", passt_start, passt_stop },
     { "open files", files_open, files_close },
     { "claim images", images_claim, NULL },
     { "spawn qemu", spawn_qemu, stop_qemu },

@@ -86,6 +86,7 @@ run_free(Run *run)
         g_source_remove(run->save_source);
     process_free(run->process);
     process_free(run->tpm);
+    process_free(run->passt);
     consoles_free(run->consoles);
     counters_free(run->counters);
     g_clear_pointer(&run->start.files, g_ptr_array_unref);
