@@ -16,7 +16,7 @@ GUEST_PACKAGES=(busybox-static cpio)
 # machines that are no PCs.
 TEST_PACKAGES=(
     clang libclang-rt-14-dev llvm-14 universal-ctags tini util-linux procps
-    libvirt-clients python3-libvirt virtinst swtpm ovmf socat dnsmasq-base nftables libvirt-dev
+    libvirt-clients python3-libvirt virtinst swtpm passt ovmf socat dnsmasq-base nftables libvirt-dev
     libxml2-utils mmdebstrap e2fsprogs ca-certificates
     qemu-system-arm qemu-system-misc qemu-system-ppc
 )
@@ -25,7 +25,7 @@ TEST_PACKAGES=(
 # backport: QEMU 10.0 and libvirt 11.3 in place of 7.2 and 9.0.
 PEER_PACKAGES=(
     qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients python3-libvirt virtinst
-    swtpm swtpm-tools ovmf dnsmasq-base nftables lvm2 iproute2 kmod procps tini python3
+    swtpm swtpm-tools passt ovmf dnsmasq-base nftables lvm2 iproute2 kmod procps tini python3
     libglib2.0-0 libjson-c5 libnl-route-3-200 libreadline8 libsystemd0 libxml2 libasan8 libubsan1
 )
 PEER_BACKPORTS="src:qemu src:libvirt src:libvirt-python src:seabios"

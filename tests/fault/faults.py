@@ -23,6 +23,7 @@ DEVICES = """
     <interface type='bridge'><source bridge='br-fault'/><model type='virtio'/></interface>
     <interface type='ethernet'><target dev='eth-fault'/></interface>
     <interface type='user'><model type='virtio'/></interface>
+    <interface type='user'><backend type='passt' logFile='{root}/passt.log'/></interface>
     <serial type='pty'><log file='{root}/serial.log'/></serial><console type='pty'/>
     <serial type='unix'><source mode='bind' path='{root}/serial.sock'/></serial>
     <serial type='tcp'><source mode='bind' host='127.0.0.1' service='4777'/></serial>
@@ -82,9 +83,12 @@ def hurt(d, fault, how, before):
 
 def prepare(d):
     need("swtpm")
+    need("passt")
     need_own_network()
     if not os.path.exists("/sys/class/net/br-fault"):
-        subprocess.run(["ip", "link", "add", "br-fault", "type", "bridge"], check=True)
+        for words in ("link add br-fault type bridge", "addr add 10.9.0.1/24 dev br-fault",
+                      "link set br-fault up", "route add default via 10.9.0.2"):
+            subprocess.run(["ip", *words.split()], check=True)
     d.end()
     d.start()
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", d.root / "disk.qcow2", "1M"], check=True)

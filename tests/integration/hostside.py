@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """What a VM takes from its host: links, ports, passwords, variables of the firmware, a TPM, consoles."""
+import contextlib
 import os
 import pathlib
 import socket
 import subprocess
 import time
 
-from harness import domain, firmware, guest, links, main, need, need_own_network, test, wait_for
+from harness import (domain, firmware, guest, links, listening, main, need, need_own_network, same, test,
+                     wait_for)
 
 
 def ip(*argv):
@@ -122,35 +124,87 @@ def the_firmware_keeps_its_variables(d):
     assert not made[0].exists()
 
 
-@test
-def a_console_speaks_both_ways(d):
-    kernel = guest()
-    d.virsh("create", d.write("a.xml", domain("a", "<serial type='pty'/><console type='pty'/>",
-                                              memory=256, kernel=kernel)))
-    console = subprocess.Popen(
-        ["script", "-qec", f"virsh -c '{d.uri}' console a", "/dev/null"],
+@contextlib.contextmanager
+def console(d, name):
+    """A function that types a line every other second until the console answers so."""
+    process = subprocess.Popen(
+        ["script", "-qec", f"virsh -c '{d.uri}' console {name}", "/dev/null"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    os.set_blocking(console.stdout.fileno(), False)
+    os.set_blocking(process.stdout.fileno(), False)
     heard = b""
 
     def hears(what):
         nonlocal heard
-        heard += console.stdout.read() or b""
+        heard += process.stdout.read() or b""
         return what in heard
+
+    def talk(line, answer):
+        end = time.monotonic() + 120
+        while not hears(answer):
+            assert time.monotonic() < end, heard[-500:]
+            process.stdin.write(line + b"\r")
+            process.stdin.flush()
+            time.sleep(2)
 
     try:
         wait_for(lambda: hears(b"Connected to domain"), 20)
-        end = time.monotonic() + 120
-        while not hears(b"sum=42"):
-            assert time.monotonic() < end, heard[-500:]
-            console.stdin.write(b"echo sum=$((6*7))\r")
-            console.stdin.flush()
-            time.sleep(2)
+        yield talk
+    finally:
+        process.kill()
+        process.wait()
+
+
+SERIAL = "<serial type='pty'/><console type='pty'/>"
+
+
+@test
+def a_console_speaks_both_ways(d):
+    kernel = guest()
+    d.virsh("create", d.write("a.xml", domain("a", SERIAL, memory=256, kernel=kernel)))
+    with console(d, "a") as talk:
+        talk(b"echo sum=$((6*7))", b"sum=42")
         busy = d.run("script", "-qec", f"virsh -c '{d.uri}' console a", "/dev/null", status=None)
         assert "Active console session exists" in busy, busy
+
+
+PASST = """<interface type='user'><backend type='passt' logFile='{log}'/>{more}
+<portForward proto='tcp' address='127.0.0.1'><range start='{port}' to='22'/>
+<range start='7790' end='7799'/><range start='7795' exclude='yes'/></portForward>
+<model type='virtio'/></interface>"""
+
+
+@test
+def passt_is_the_network_of_a_user(d):
+    need("passt")
+    need_own_network()
+    kernel = guest()
+    ip("link", "add", "br-passt", "type", "bridge")
+    ip("addr", "add", "10.9.0.1/24", "dev", "br-passt")
+    ip("link", "set", "br-passt", "up")
+    ip("route", "add", "default", "via", "10.9.0.2")
+    try:
+        d.virsh("domcapabilities")
+        before = d.inventory()
+        nets = PASST.format(log=d.root / "passt.log", port=7722, more="") + PASST.replace(
+            "<range start='7790' end='7799'/><range start='7795' exclude='yes'/>", "").format(
+            log=d.root / "passt2.log", port=7723, more="<ip address='10.9.0.77' family='ipv4' prefix='24'/>")
+        d.virsh("create", d.write("a.xml", domain("a", SERIAL + nets, memory=256, kernel=kernel)))
+        ports = set(listening()) - set(before["listening"])
+        assert ports == {7722, 7723, *range(7790, 7800)} - {7795}, ports
+        with console(d, "a") as talk:
+            talk(b"ip link set eth1 up; echo up=$((6*7))", b"up=42")
+            talk(b"udhcpc -nqi eth1 -s /bin/true 2>&1 | cut -d, -f1",
+                 b"lease of 10.9.0.77 obtained")
+        d.kill()
+        d.start()
+        d.virsh("destroy", "a")
+        same(before, d.inventory())
+        wrong = PASST.format(log=d.root / "passt.log", port=7722, more="<source dev='nosuch'/>")
+        said = d.virsh("create", d.write("b.xml", domain("b", nets + wrong)), status=1)
+        assert "passt exited with status 1" in said and "nosuch" in said, said
+        same(before, d.inventory())
     finally:
-        console.kill()
-        console.wait()
+        ip("link", "del", "br-passt")
 
 
 main()
