@@ -73,26 +73,33 @@ find_element(XmlDoc *doc, const char *uri)
 }
 
 static void
+drop_declarations(xmlNode *n, const char *uri)
+{
+    for (xmlNs **at = &n->nsDef; *at;) {
+        xmlNs *ns = *at;
+
+        if (xmlStrEqual(ns->href, (const xmlChar *)uri)) {
+            *at = ns->next;
+            xmlFreeNs(ns);
+        } else {
+            at = &ns->next;
+        }
+    }
+}
+
+/* The declarations go last: until then elements and attributes point to them. */
+static void
 strip_namespace(xmlNode *n, const char *uri)
 {
-    if (n->ns && strcmp((const char *)n->ns->href, uri) == 0)
+    if (n->ns && xmlStrEqual(n->ns->href, (const xmlChar *)uri))
         xmlSetNs(n, NULL);
+    for (xmlAttr *a = n->properties; a; a = a->next)
+        if (a->ns && xmlStrEqual(a->ns->href, (const xmlChar *)uri))
+            a->ns = NULL;
     for (xmlNode *child = n->children; child; child = child->next)
         if (child->type == XML_ELEMENT_NODE)
             strip_namespace(child, uri);
-}
-
-static void
-drop_ns_def(xmlNode *n, const char *uri)
-{
-    for (xmlNs **at = &n->nsDef; *at; at = &(*at)->next) {
-        if (strcmp((const char *)(*at)->href, uri) == 0) {
-            xmlNs *gone = *at;
-            *at = gone->next;
-            xmlFreeNs(gone);
-            return;
-        }
-    }
+    drop_declarations(n, uri);
 }
 
 static char *
@@ -116,7 +123,6 @@ get_element(const DomainDef *def, const char *uri)
     if (!n)
         return NULL;
     strip_namespace(n, uri);
-    drop_ns_def(n, uri);
     return dump_node(doc, n);
 }
 
