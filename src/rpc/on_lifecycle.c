@@ -346,15 +346,15 @@ abort_job_flags(Call *c)
     Vm *vm = call_vm(c);
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, POSTCOPY))
+    if (!vm || !call_flags_ok(c, in->flags, POSTCOPY) || !call_needs_active(c, vm))
         return;
-    if (in->flags & POSTCOPY && call_needs_active(c, vm)) {
-        fail(&err, ERR_OPERATION_INVALID,
-             "current job is not outgoing migration in post-copy mode");
-        call_fail(c, err);
-    } else if (!(in->flags & POSTCOPY)) {
+    if (in->flags & POSTCOPY)
+        call_end(c,
+                 fail(&err, ERR_OPERATION_INVALID,
+                      "current job is not outgoing migration in post-copy mode"),
+                 &err);
+    else
         call_end(c, vm_abort_job(vm, &err), &err);
-    }
 }
 
 const Method lifecycle_methods[] = {

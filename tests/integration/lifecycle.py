@@ -447,6 +447,22 @@ def metadata_goes_where_it_is_meant(d):
 
 
 @test
+def metadata_loses_its_namespace_when_it_is_asked_for(d):
+    define(d, "a", extra="<metadata><k:x xmlns:k='http://a.b/c' k:y='1'><k:z k:w='2'/></k:x></metadata>")
+    assert d.virsh("metadata", "a", "http://a.b/c").split() == \
+        ["<x", 'y="1">', "<z", 'w="2"/>', "</x>"]
+
+
+@test
+def a_job_that_there_is_not_is_not_aborted(d):
+    define(d, "a")
+    assert "not running" in d.virsh("domjobabort", "a", "--postcopy", status=1)
+    d.virsh("start", "a")
+    assert "post-copy" in d.virsh("domjobabort", "a", "--postcopy", status=1)
+    assert "no job is active" in d.virsh("domjobabort", "a", status=1)
+
+
+@test
 def broken_definitions_are_set_aside():
     d = Daemon()
     folder = d.root / "etc/vmd/qemu"
