@@ -125,7 +125,7 @@ cpuid_order(const char *name)
 static guint32
 word_value(json_object *answer, const Word *w)
 {
-    for (gsize i = 0; i < json_object_array_length(answer); i++) {
+    for (gsize i = 0; i < json_length(answer); i++) {
         json_object *o = json_object_array_get_idx(answer, i);
 
         if (json_int(o, "cpuid-input-eax", -1) == w->leaf &&

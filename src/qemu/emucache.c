@@ -203,7 +203,7 @@ load_names(Emulator *e, json_object *o, const char *member, GPtrArray *names)
 {
     json_object *array = json_at(o, member);
 
-    for (gsize i = 0; array != NULL && i < json_object_array_length(array); i++)
+    for (gsize i = 0; i < json_length(array); i++)
         g_ptr_array_add(names, (gpointer)keep_at(e, array, i));
 }
 
@@ -285,9 +285,9 @@ load_all(Emulator *e, json_object *o)
     e->version = (guint64)json_int(o, "version", 0);
     e->kvm = json_flag(o, "kvm");
     e->able = (guint64)json_int(o, "able", 0);
-    for (gsize i = 0; machines != NULL && i < json_object_array_length(machines); i++)
+    for (gsize i = 0; i < json_length(machines); i++)
         load_machine(e, json_object_array_get_idx(machines, i));
-    for (gsize i = 0; models != NULL && i < json_object_array_length(models); i++)
+    for (gsize i = 0; i < json_length(models); i++)
         load_model(e, json_object_array_get_idx(models, i));
     for (guint a = 0; hosts != NULL && a < N_ACCELS; a++)
         load_host(e, json_object_array_get_idx(hosts, a), a);

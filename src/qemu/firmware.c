@@ -29,9 +29,7 @@ firmware_free(Firmware *f)
 static gboolean
 array_has(json_object *array, const char *word)
 {
-    if (!json_object_is_type(array, json_type_array))
-        return FALSE;
-    for (gsize i = 0; i < json_object_array_length(array); i++)
+    for (gsize i = 0; i < json_length(array); i++)
         if (g_strcmp0(json_object_get_string(json_object_array_get_idx(array, i)), word) == 0)
             return TRUE;
     return FALSE;
@@ -42,19 +40,15 @@ string_array(json_object *array)
 {
     g_autoptr(GStrvBuilder) strings = g_strv_builder_new();
 
-    if (json_object_is_type(array, json_type_array))
-        for (gsize i = 0; i < json_object_array_length(array); i++)
-            g_strv_builder_add(strings,
-                               json_object_get_string(json_object_array_get_idx(array, i)));
+    for (gsize i = 0; i < json_length(array); i++)
+        g_strv_builder_add(strings, json_object_get_string(json_object_array_get_idx(array, i)));
     return g_strv_builder_end(strings);
 }
 
 static void
 read_targets(Firmware *f, json_object *targets)
 {
-    if (!json_object_is_type(targets, json_type_array))
-        return;
-    for (gsize i = 0; i < json_object_array_length(targets); i++) {
+    for (gsize i = 0; i < json_length(targets); i++) {
         json_object *o = json_object_array_get_idx(targets, i);
         FirmwareTarget *t = g_new0(FirmwareTarget, 1);
 

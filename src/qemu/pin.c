@@ -255,7 +255,7 @@ take_iothreads(gpointer obj, json_object *ret, GError **err)
     Run *run = ((Vm *)obj)->run;
 
     g_array_set_size(run->iothreads, 0);
-    for (gsize i = 0; i < json_object_array_length(ret); i++) {
+    for (gsize i = 0; i < json_length(ret); i++) {
         json_object *row = json_object_array_get_idx(ret, i);
         const char *name = json_str(row, "id");
         Iothread t = {

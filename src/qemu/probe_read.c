@@ -10,12 +10,6 @@ become_able(Emulator *e, Ability what)
     e->able |= G_GUINT64_CONSTANT(1) << what;
 }
 
-static gsize
-array_length(json_object *array)
-{
-    return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
-}
-
 void
 read_version(const Answer *a)
 {
@@ -43,7 +37,7 @@ read_machines(const Answer *a)
 {
     Emulator *e = a->emulator;
 
-    for (gsize i = 0; i < array_length(a->ret); i++) {
+    for (gsize i = 0; i < json_length(a->ret); i++) {
         json_object *o = json_object_array_get_idx(a->ret, i);
         Machine m = { .name = emulator_keep(e, json_str(o, "name")),
                       .alias = emulator_keep(e, json_str(o, "alias")),
@@ -71,7 +65,7 @@ read_types(const Answer *a)
     /* Machines and CPUs are told in full elsewhere. */
     static const char *const told[] = { "-machine", "-cpu", "-accel", "-accel-ops", NULL };
 
-    for (gsize i = 0; i < array_length(a->ret); i++) {
+    for (gsize i = 0; i < json_length(a->ret); i++) {
         const char *name = json_str(json_object_array_get_idx(a->ret, i), "name");
         guint t = 0;
 
@@ -97,7 +91,7 @@ read_commands(const Answer *a)
         { "blockdev-backup", NULL, ABLE_BACKUP },
     };
 
-    for (gsize i = 0; i < array_length(a->ret); i++) {
+    for (gsize i = 0; i < json_length(a->ret); i++) {
         const char *name = json_str(json_object_array_get_idx(a->ret, i), "name");
 
         for (guint r = 0; r < G_N_ELEMENTS(rows); r++)
@@ -109,7 +103,7 @@ read_commands(const Answer *a)
 static gboolean
 array_has(json_object *array, const char *member, const char *value)
 {
-    for (gsize i = 0; i < array_length(array); i++)
+    for (gsize i = 0; i < json_length(array); i++)
         if (g_strcmp0(json_str(json_object_array_get_idx(array, i), member), value) == 0)
             return TRUE;
     return FALSE;
@@ -126,7 +120,7 @@ read_options(const Answer *a)
         { "smp-opts", "modules", ABLE_SMP_MODULES },
     };
 
-    for (gsize i = 0; i < array_length(a->ret); i++) {
+    for (gsize i = 0; i < json_length(a->ret); i++) {
         json_object *o = json_object_array_get_idx(a->ret, i);
 
         for (guint r = 0; r < G_N_ELEMENTS(rows); r++)
@@ -139,7 +133,7 @@ read_options(const Answer *a)
 static json_object *
 schema_entry(json_object *schema, const char *name)
 {
-    for (gsize i = 0; name != NULL && i < array_length(schema); i++) {
+    for (gsize i = 0; name != NULL && i < json_length(schema); i++) {
         json_object *o = json_object_array_get_idx(schema, i);
 
         if (g_strcmp0(json_str(o, "name"), name) == 0)
@@ -155,7 +149,7 @@ schema_enum(json_object *schema, const char *command, const char *member)
     json_object *type = schema_entry(schema, json_str(schema_entry(schema, command), "ret-type"));
     json_object *members = json_at(type, "members");
 
-    for (gsize i = 0; i < array_length(members); i++) {
+    for (gsize i = 0; i < json_length(members); i++) {
         json_object *m = json_object_array_get_idx(members, i);
 
         if (g_strcmp0(json_str(m, "name"), member) == 0)
@@ -174,7 +168,7 @@ read_schema(const Answer *a)
     };
     json_object *displays = schema_enum(a->ret, "query-display-options", "type");
 
-    for (gsize i = 0; i < array_length(displays); i++) {
+    for (gsize i = 0; i < json_length(displays); i++) {
         const char *value = json_object_get_string(json_object_array_get_idx(displays, i));
 
         for (guint r = 0; r < G_N_ELEMENTS(rows); r++)
@@ -186,7 +180,7 @@ read_schema(const Answer *a)
 static void
 keep_strings(Emulator *e, json_object *array, GPtrArray *names)
 {
-    for (gsize i = 0; i < array_length(array); i++) {
+    for (gsize i = 0; i < json_length(array); i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(array, i));
 
         g_ptr_array_add(names, (gpointer)emulator_keep(e, name));
@@ -208,7 +202,7 @@ read_tpm_types(const Answer *a)
 void
 read_gics(const Answer *a)
 {
-    for (gsize i = 0; i < array_length(a->ret); i++) {
+    for (gsize i = 0; i < json_length(a->ret); i++) {
         json_object *o = json_object_array_get_idx(a->ret, i);
         g_autofree char *text = g_strdup_printf("%d", (int)json_int(o, "version", 0));
 
@@ -274,7 +268,7 @@ model_take(Emulator *e, json_object *o)
 void
 read_models(const Answer *a)
 {
-    for (gsize i = 0; i < array_length(a->ret); i++) {
+    for (gsize i = 0; i < json_length(a->ret); i++) {
         json_object *o = json_object_array_get_idx(a->ret, i);
         json_object *missing = json_at(o, "unavailable-features");
         CpuModel *m = json_str(o, "name") != NULL ? model_take(a->emulator, o) : NULL;
@@ -282,7 +276,7 @@ read_models(const Answer *a)
         if (m == NULL)
             continue;
         m->on[a->accel].known = TRUE;
-        for (gsize f = 0; f < array_length(missing); f++) {
+        for (gsize f = 0; f < json_length(missing); f++) {
             const char *name = json_object_get_string(json_object_array_get_idx(missing, f));
 
             feature_set(&m->on[a->accel].blockers, feature_add(a->emulator, name));

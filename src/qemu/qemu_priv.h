@@ -139,6 +139,7 @@ const char *json_str(json_object *o, const char *path); /* "a.b"; NULL */
 gint64 json_int(json_object *o, const char *path, gint64 otherwise);
 gboolean json_flag(json_object *o, const char *path);
 json_object *json_at(json_object *o, const char *path); /* borrowed, or NULL */
+gsize json_length(json_object *array);                  /* 0 of what is no array */
 
 /* ---- the live object (vm.c) -------------------------------------------------------------- */
 

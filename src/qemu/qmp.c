@@ -403,3 +403,9 @@ json_flag(json_object *o, const char *path)
 
     return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
 }
+
+gsize
+json_length(json_object *array)
+{
+    return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}

@@ -81,7 +81,7 @@ live_save(Vm *vm, GError **err)
 static void
 images_from_json(Run *run, json_object *list)
 {
-    for (gsize i = 0; list && i < json_object_array_length(list); i++) {
+    for (gsize i = 0; i < json_length(list); i++) {
         json_object *o = json_object_array_get_idx(list, i);
         Image m = { .path = g_strdup(json_str(o, "path")),
                     .dev = (guint64)json_int(o, "dev", 0),
@@ -97,11 +97,11 @@ images_from_json(Run *run, json_object *list)
 static void
 numbers_from_json(Run *run, json_object *ports, json_object *vcpus)
 {
-    for (gsize i = 0; ports && i < json_object_array_length(ports); i++) {
+    for (gsize i = 0; i < json_length(ports); i++) {
         guint16 p = (guint16)json_object_get_int(json_object_array_get_idx(ports, i));
         g_array_append_val(run->ports, p);
     }
-    for (gsize i = 0; vcpus && i < json_object_array_length(vcpus); i++) {
+    for (gsize i = 0; i < json_length(vcpus); i++) {
         pid_t p = json_object_get_int(json_object_array_get_idx(vcpus, i));
         g_array_append_val(run->vcpu_tids, p);
     }

@@ -76,7 +76,7 @@ block_of(Run *run, json_object *row)
 static void
 take_block_stats(Run *run, json_object *ret)
 {
-    for (gsize i = 0; i < json_object_array_length(ret); i++) {
+    for (gsize i = 0; i < json_length(ret); i++) {
         json_object *row = json_object_array_get_idx(ret, i), *s = json_at(row, "stats");
         BlockCounters *b = block_of(run, row);
 
@@ -110,7 +110,7 @@ error_of(json_object *row)
 static void
 take_block_info(Run *run, json_object *ret)
 {
-    for (gsize i = 0; i < json_object_array_length(ret); i++) {
+    for (gsize i = 0; i < json_length(ret); i++) {
         json_object *row = json_object_array_get_idx(ret, i);
         json_object *image = json_at(row, "inserted.image");
         BlockCounters *b = block_of(run, row);

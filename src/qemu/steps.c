@@ -435,7 +435,7 @@ take_chardevs(gpointer obj, json_object *ret, GError **err)
 {
     Vm *vm = obj;
 
-    for (gsize i = 0; i < json_object_array_length(ret); i++) {
+    for (gsize i = 0; i < json_length(ret); i++) {
         json_object *row = json_object_array_get_idx(ret, i);
         const char *label = json_str(row, "label"), *file = json_str(row, "filename");
         gboolean pty = file && g_str_has_prefix(file, "pty:");
@@ -450,13 +450,16 @@ gboolean
 take_vcpus(gpointer obj, json_object *ret, GError **err)
 {
     Run *run = ((Vm *)obj)->run;
+    gint64 most = run->live->vcpus;
 
     g_array_set_size(run->vcpu_tids, 0);
-    for (gsize i = 0; i < json_object_array_length(ret); i++) {
+    for (gsize i = 0; i < json_length(ret); i++) {
         json_object *row = json_object_array_get_idx(ret, i);
-        guint index = (guint)json_int(row, "cpu-index", 0);
+        gint64 index = json_int(row, "cpu-index", 0);
+        if (index < 0 || index >= most)
+            continue;
         if (index >= run->vcpu_tids->len)
-            g_array_set_size(run->vcpu_tids, index + 1);
+            g_array_set_size(run->vcpu_tids, (guint)index + 1);
         g_array_index(run->vcpu_tids, pid_t, index) = (pid_t)json_int(row, "thread-id", 0);
     }
     return TRUE;
@@ -467,7 +470,7 @@ meet_vcpus(gpointer obj, json_object *ret, GError **err)
 {
     Run *run = ((Vm *)obj)->run;
 
-    if (json_object_array_length(ret) > 0)
+    if (json_length(ret) > 0)
         run->start.first_cpu = g_strdup(json_str(json_object_array_get_idx(ret, 0), "qom-path"));
     return take_vcpus(obj, ret, err);
 }

@@ -214,6 +214,47 @@ json_paths_find_members(void **state)
     json_object_put(o);
 }
 
+/* ---- answers of another shape than QEMU's are */
+
+static void
+lists_that_are_none_are_empty(void **state)
+{
+    g_autoptr(GArray) tids = g_array_new(FALSE, TRUE, sizeof(pid_t));
+    g_autoptr(GArray) iothreads = g_array_new(FALSE, FALSE, sizeof(Iothread));
+    DomainDef live = { .vcpus = 2 };
+    Run run = { .live = &live, .vcpu_tids = tids, .iothreads = iothreads };
+    Vm vm = { .run = &run };
+    json_object *odd = json_make("cpu-index", 'i', (gint64)0, NULL);
+
+    assert_int_equal(json_length(odd), 0);
+    assert_int_equal(json_length(NULL), 0);
+    assert_true(take_vcpus(&vm, odd, NULL) && take_vcpus(&vm, NULL, NULL));
+    assert_true(take_iothreads(&vm, odd, NULL) && take_iothreads(&vm, NULL, NULL));
+    assert_int_equal(tids->len, 0);
+    assert_int_equal(iothreads->len, 0);
+    json_object_put(odd);
+}
+
+static void
+processors_that_there_are_not_are_left_out(void **state)
+{
+    static const gint64 indexes[] = { 1, 2, G_MAXUINT32, -1, G_MAXINT64 };
+    g_autoptr(GArray) tids = g_array_new(FALSE, TRUE, sizeof(pid_t));
+    DomainDef live = { .vcpus = 2 };
+    Run run = { .live = &live, .vcpu_tids = tids };
+    Vm vm = { .run = &run };
+    json_object *list = json_object_new_array();
+
+    for (gsize i = 0; i < G_N_ELEMENTS(indexes); i++)
+        json_object_array_add(list, json_make("cpu-index", 'i', indexes[i], "thread-id", 'i',
+                                              (gint64)(100 + i), NULL));
+    assert_true(take_vcpus(&vm, list, NULL));
+    assert_int_equal(tids->len, 2);
+    assert_int_equal(g_array_index(tids, pid_t, 0), 0);
+    assert_int_equal(g_array_index(tids, pid_t, 1), 100);
+    json_object_put(list);
+}
+
 int
 main(void)
 {
@@ -225,6 +266,8 @@ main(void)
         cmocka_unit_test(what_is_not_json_ends_it),
         cmocka_unit_test(free_answers_too),
         cmocka_unit_test(json_paths_find_members),
+        cmocka_unit_test(lists_that_are_none_are_empty),
+        cmocka_unit_test(processors_that_there_are_not_are_left_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
