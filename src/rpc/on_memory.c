@@ -43,7 +43,9 @@ fill_free_pages(const NodeGetFreePagesArgs *in, guint64 *counts, guint32 *ret_n,
     gint32 last = first < 0 ? first : MIN(nodes, first + (gint32)MIN(in->cell_count, 1024u)) - 1;
     guint32 n = 0;
 
-    if (first >= nodes || in->cell_count == 0)
+    if (in->cell_count == 0)
+        return fail(err, ERR_INVALID_ARG, "free pages of no cell are asked for");
+    if (first >= nodes)
         return fail(err, ERR_INTERNAL, "start cell %d out of range (0-%d)", first, nodes - 1);
     for (gint32 node = first; node <= last; node++)
         for (guint32 i = 0; i < in->pages.n; i++)
@@ -79,6 +81,9 @@ set_pages(int node, guint kib, guint64 count, gboolean add, GError **err)
     if (kib == SMALL_PAGE_KIB || !host_number(path, &now))
         return fail(err, ERR_OPERATION_FAILED, "page size %u is not available on node %d", kib,
                     node);
+    if (add && count > G_MAXUINT64 - now)
+        return fail(err, ERR_OVERFLOW, "%" G_GUINT64_FORMAT " more pages of %u KiB on node %d",
+                    count, kib, node);
     text = g_strdup_printf("%" G_GUINT64_FORMAT, add ? now + count : count);
     if (!host_write(path, text, err) || !host_number(path, &now))
         return FALSE;
@@ -88,26 +93,75 @@ set_pages(int node, guint kib, guint64 count, gboolean add, GError **err)
                 text, kib, node, now);
 }
 
+typedef struct PageOrder {
+    gint32 first_node;
+    guint32 nodes;
+    guint32 n; /* of sizes and counts */
+    guint32 *sizes;
+    guint64 *counts;
+    gboolean add;
+} PageOrder;
+
+static void
+order_free(gpointer data)
+{
+    PageOrder *o = data;
+
+    g_free(o->sizes);
+    g_free(o->counts);
+    g_free(o);
+}
+
+/* In a worker: the kernel moves memory about until it has that many in a row. Returns how many
+ * orders were met. */
+static gpointer
+order_fill(gpointer data, GError **err)
+{
+    const PageOrder *o = data;
+    gint met = 0;
+
+    for (guint32 node = 0; node < o->nodes; node++)
+        for (guint32 i = 0; i < o->n; i++, met++)
+            if (!set_pages(o->first_node + (gint32)node, o->sizes[i], o->counts[i], o->add, err))
+                return NULL;
+    return GINT_TO_POINTER(met);
+}
+
+static void
+on_order_filled(gpointer met, const GError *err, gpointer user)
+{
+    NodeAllocPagesRet out = { .ret = GPOINTER_TO_INT(met) };
+
+    if (err)
+        call_fail(user, g_error_copy(err));
+    else
+        call_reply((Call *)user, &out);
+}
+
 static void
 alloc_pages(Call *c)
 {
     enum { SET = 1 };
     const NodeAllocPagesArgs *in = call_in(c);
-    guint32 cells = MIN(in->cell_count, host_nodes());
-    NodeAllocPagesRet out = { 0 };
+    gint32 nodes = (gint32)host_nodes();
     GError *err = NULL;
+    PageOrder *o;
 
     if (!call_flags_ok(c, in->flags, SET))
         return;
-    for (guint32 cell = 0; cell < cells && !err; cell++)
-        for (guint32 i = 0; i < MIN(in->page_sizes.n, in->page_counts.n) && !err; i++)
-            if (set_pages(in->start_cell + (int)cell, in->page_sizes.v[i], in->page_counts.v[i],
-                          !(in->flags & SET), &err))
-                out.ret++;
-    if (err)
+    if (in->start_cell >= nodes) {
+        fail(&err, ERR_INVALID_ARG, "start cell %d out of range (0-%d)", in->start_cell, nodes - 1);
         call_fail(c, err);
-    else
-        call_reply(c, &out);
+        return;
+    }
+    o = g_new0(PageOrder, 1);
+    o->first_node = MAX(in->start_cell, -1);
+    o->nodes = in->start_cell < 0 ? 1 : MIN(in->cell_count, (guint32)(nodes - in->start_cell));
+    o->n = MIN(in->page_sizes.n, in->page_counts.n);
+    o->sizes = g_memdup2(in->page_sizes.v, o->n * sizeof(*o->sizes));
+    o->counts = g_memdup2(in->page_counts.v, o->n * sizeof(*o->counts));
+    o->add = !(in->flags & SET);
+    offload(order_fill, o, order_free, on_order_filled, c);
 }
 
 /* ---- merging of equal pages */
