@@ -378,7 +378,7 @@ point_again(const Vm *vm, const char *name, GError **err)
 gboolean
 vm_rename(Vm *vm, const char *name, GError **err)
 {
-    g_autofree char *old_path = def_path(vm->obj.name);
+    g_autofree char *old_path = def_path(vm->obj.name), *path = def_path(name);
     g_autofree char *old_name = g_strdup(vm->obj.name);
     DomainDef *def;
     Event gone;
@@ -398,6 +398,8 @@ vm_rename(Vm *vm, const char *name, GError **err)
     def->name = g_strdup(name);
     registry_rename(qemu_vms, &vm->obj, name);
     if (!define_save(vm, err) || !point_again(vm, name, err)) {
+        drop_links(name, NULL);
+        file_remove(path, NULL);
         registry_rename(qemu_vms, &vm->obj, old_name);
         g_free(def->name);
         def->name = g_strdup(old_name);

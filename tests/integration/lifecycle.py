@@ -151,6 +151,25 @@ def wrong_moves_are_refused(d):
 
 
 @test
+def a_rename_that_fails_leaves_nothing(d):
+    define(d, "a")
+    d.virsh("autostart", "a")
+    folder = d.root / "etc/vmd/qemu"
+    if not folder.is_dir():
+        folder = next(d.root.glob("etc/**/a.xml")).parent
+    links = folder / "autostart"
+    (links / "a.xml").unlink()
+    links.rmdir()
+    links.write_text("")
+    assert "autostart" in d.virsh("domrename", "a", "b", status=1)
+    assert [p.name for p in folder.glob("*.xml")] == ["a.xml"]
+    links.unlink()
+    d.kill()
+    d.start()
+    assert d.virsh("list", "--all", "--name").split() == ["a"]
+
+
+@test
 def an_unheard_reboot_leaves_the_rest_alone(d):
     """A guest without an ear for the button may be paused and go on afterwards."""
     heard = Heard(d)
