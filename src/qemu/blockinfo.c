@@ -68,30 +68,15 @@ ask_qemu_img(Question *q, int format)
         answer(q, NULL, err);
 }
 
-static const DiskDef *
-find_disk(Vm *vm, const char *name)
-{
-    GPtrArray *disks = vm_def(vm)->devices.disks;
-
-    for (guint i = 0; disks && i < disks->len; i++) {
-        const DiskDef *disk = disks->pdata[i];
-        if (g_strcmp0(disk->target, name) == 0 || g_strcmp0(disk->source.path, name) == 0)
-            return disk;
-    }
-    return NULL;
-}
-
 void
 vm_block_info(Vm *vm, const char *name, VmBlockInfoDone done, gpointer user)
 {
-    const DiskDef *disk = find_disk(vm, name);
-    Question *q = g_new0(Question, 1);
     g_autoptr(GError) err = NULL;
+    const DiskDef *disk = disk_find(vm_def(vm), name, &err);
+    Question *q = g_new0(Question, 1);
 
     *q = (Question){ .vm = object_ref(vm), .done = done, .user = user };
-    if (!disk)
-        fail(&err, ERR_INVALID_ARG, "invalid path %s not assigned to domain", name);
-    else if (!disk->source.path)
+    if (disk && !disk->source.path)
         fail(&err, ERR_INVALID_ARG, "disk '%s' does not currently have a source assigned", name);
     if (err) {
         answer(q, NULL, err);

@@ -380,21 +380,6 @@ static const Row block_rows[] = {
     { 0 },
 };
 
-static DiskDef *
-disk_find(const DomainDef *def, const char *device, GError **err)
-{
-    GPtrArray *disks = def->devices.disks;
-
-    for (guint i = 0; disks && i < disks->len; i++) {
-        DiskDef *disk = disks->pdata[i];
-        if (g_strcmp0(disk->target, device) == 0 || g_strcmp0(disk->source.path, device) == 0)
-            return disk;
-    }
-    fail(err, ERR_INVALID_ARG, "disk '%s' was not found in the domain config",
-         device ? device : "");
-    return NULL;
-}
-
 static gboolean
 block_get(const DomainDef *def, const char *device, Params *params, GError **err)
 {
@@ -411,7 +396,7 @@ block_get(const DomainDef *def, const char *device, Params *params, GError **err
 static gboolean
 block_set(DomainDef *def, const char *device, const Params *params, GError **err)
 {
-    DiskDef *disk = disk_find(def, device, err);
+    DiskDef *disk = (DiskDef *)disk_find(def, device, err);
 
     if (!disk)
         return FALSE;
@@ -635,7 +620,7 @@ after_tuned(Ask *a, json_object *ret, const GError *err)
     const Change *c = a->data;
     Vm *vm = a->vm;
     g_autoptr(GError) own = NULL;
-    DiskDef *disk;
+    const DiskDef *disk;
 
     if (!err && block_set(vm->run->live, c->device, &c->params, &own)) {
         disk = disk_find(vm->run->live, c->device, NULL);
@@ -646,13 +631,18 @@ after_tuned(Ask *a, json_object *ret, const GError *err)
     ask_end(a, err ?: own);
 }
 
+/* Both definitions are tried before QEMU is told. */
 static gboolean
 tune_run(Ask *a, GError **err)
 {
     const Change *c = a->data;
     g_autoptr(DomainDef) def = changed(a->vm->run->live, VM_LIMITS_BLOCK, c, err);
+    g_autoptr(DomainDef) config = NULL;
 
     if (!def)
+        return FALSE;
+    if (c->impact & IMPACT_CONFIG &&
+        !(config = changed(define_get(a->vm), VM_LIMITS_BLOCK, c, err)))
         return FALSE;
     ask_call(a, "block_set_io_throttle", tell_limits(disk_find(def, c->device, NULL)), after_tuned);
     return TRUE;

@@ -407,6 +407,8 @@ gboolean take_chardevs(gpointer obj, json_object *ret, GError **err);
 /* stats.c, console.c */
 /* The interface of that device name or MAC address; NULL with an error. */
 const NetDef *net_find(const DomainDef *def, const char *name, GError **err);
+/* The disk of that target or source, likewise. */
+const DiskDef *disk_find(const DomainDef *def, const char *name, GError **err);
 /* What QEMU says of a chardev ("charserial0"): the pseudo-terminal that it opened (NULL: none), and
  * whether the guest has it open. */
 void consoles_learn(DomainDef *live, const char *label, const char *pty, gboolean open);

@@ -483,17 +483,24 @@ vm_block_stats(Vm *vm, const char *name, VmBlockStats *ret_stats, GError **err)
     return TRUE;
 }
 
-gboolean
-vm_has_disk(Vm *vm, const char *name, GError **err)
+const DiskDef *
+disk_find(const DomainDef *def, const char *name, GError **err)
 {
-    GPtrArray *disks = vm_def(vm)->devices.disks;
+    GPtrArray *disks = def->devices.disks;
 
     for (guint i = 0; disks && i < disks->len; i++) {
         const DiskDef *disk = disks->pdata[i];
         if (g_strcmp0(disk->target, name) == 0 || g_strcmp0(disk->source.path, name) == 0)
-            return TRUE;
+            return disk;
     }
-    return fail(err, ERR_INVALID_ARG, "disk '%s' not found in domain", name);
+    fail(err, ERR_INVALID_ARG, "disk '%s' not found in domain '%s'", name, def->name);
+    return NULL;
+}
+
+gboolean
+vm_has_disk(Vm *vm, const char *name, GError **err)
+{
+    return disk_find(vm_def(vm), name, err) != NULL;
 }
 
 GArray *

@@ -69,6 +69,23 @@ def a_disk_is_slowed_while_it_runs(d):
 
 
 @test
+def a_disk_that_the_definition_lost_is_not_slowed_by_half(d):
+    disks = disk(d) + disk(d).replace("disk.img", "b.img").replace("vda", "vdb")
+    (d.root / "b.img").write_bytes(bytes(1 << 20))
+    define(d, devices=disks)
+    d.virsh("start", "t")
+    uuid = d.virsh("domuuid", "t").strip()
+    text = d.virsh("dumpxml", "t", "--inactive")
+    disks = re.findall(r" *<disk .*?</disk>\n", text, re.S)
+    d.virsh("define", d.write("less.xml", text.replace(disks[1], "")))
+    assert d.virsh("domuuid", "t").strip() == uuid
+    assert "vdb" in d.virsh("blkdeviotune", "t", "vdb", "--live", "--config", "--total-bytes-sec",
+                            "1048576", status=1)
+    assert '"bps":1048576' not in d.virsh("qemu-monitor-command", "t", '{"execute":"query-block"}')
+    assert value(d.virsh("blkdeviotune", "t", "vdb"), "total_bytes_sec") == "0"
+
+
+@test
 def what_takes_a_cgroup_is_refused_for_a_running_one(d):
     define(d)
     d.virsh("start", "t")
