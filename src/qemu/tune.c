@@ -395,18 +395,44 @@ vm_set_memory_period(Vm *vm, int seconds, guint impact, Asker who, VmDone done, 
 
 /* ---- what becomes of it when it ends */
 
-static gboolean
-put_lifecycle(DomainDef *def, guint type, guint action, GError **err)
+/* The place in a definition of what clients call that type; it holds their action + 1. */
+static int *
+lifecycle_place(DomainDef *def, guint type, guint action, GError **err)
 {
     int *const actions[] = { &def->on_poweroff, &def->on_reboot, &def->on_crash };
     /* Only a crash can leave a core behind. */
     const guint most[] = { ACTION_PRESERVE, ACTION_PRESERVE, CRASH_COREDUMP_RESTART };
 
-    if (type >= G_N_ELEMENTS(actions))
-        return fail(err, ERR_INVALID_ARG, "invalid lifecycle type '%u'", type);
-    if (action >= most[type])
-        return fail(err, ERR_INVALID_ARG, "invalid lifecycle action '%u'", action);
-    *actions[type] = (int)action + 1; /* the wire counts from 0 */
+    if (type >= G_N_ELEMENTS(actions)) {
+        fail(err, ERR_INVALID_ARG, "invalid lifecycle type '%u'", type);
+        return NULL;
+    }
+    if (action >= most[type]) {
+        fail(err, ERR_INVALID_ARG, "invalid lifecycle action '%u'", action);
+        return NULL;
+    }
+    return actions[type];
+}
+
+static gboolean
+set_live_lifecycle(Vm *vm, guint type, guint action, GError **err)
+{
+    Run *run = vm->run;
+    int *place = lifecycle_place(run->live, type, action, err);
+    int before = place ? *place : 0;
+
+    if (!place)
+        return FALSE;
+    *place = (int)action + 1;
+    if (!live_save(vm, err)) {
+        *place = before;
+        return FALSE;
+    }
+    /* QEMU itself turns a reboot into an end. */
+    qmp_call(run->qmp, "set-action",
+             json_make("reboot", 's', run->live->on_reboot == ACTION_DESTROY ? "shutdown" : "reset",
+                       NULL),
+             NULL, NULL);
     return TRUE;
 }
 
@@ -414,22 +440,17 @@ gboolean
 vm_set_lifecycle(Vm *vm, guint type, guint action, guint impact, GError **err)
 {
     g_autoptr(DomainDef) def = NULL;
-    Run *run = vm->run;
+    int *place;
 
     if (!vm_resolve_impact(vm, &impact, err) || (impact & IMPACT_LIVE && !vm_need_running(vm, err)))
         return FALSE;
-    def = domain_copy(impact & IMPACT_CONFIG ? define_get(vm) : run->live);
-    if (!put_lifecycle(def, type, action, err) || !domain_settle(def, emulator_context(), err))
+    def = domain_copy(impact & IMPACT_CONFIG ? define_get(vm) : vm->run->live);
+    if (!(place = lifecycle_place(def, type, action, err)))
         return FALSE;
-    if (impact & IMPACT_LIVE) {
-        put_lifecycle(run->live, type, action, NULL);
-        if (!live_save(vm, err))
-            return FALSE;
-        /* QEMU itself turns a reboot into an end. */
-        qmp_call(run->qmp, "set-action",
-                 json_make("reboot", 's',
-                           run->live->on_reboot == ACTION_DESTROY ? "shutdown" : "reset", NULL),
-                 NULL, NULL);
-    }
+    *place = (int)action + 1;
+    if (!domain_settle(def, emulator_context(), err))
+        return FALSE;
+    if (impact & IMPACT_LIVE && !set_live_lifecycle(vm, type, action, err))
+        return FALSE;
     return !(impact & IMPACT_CONFIG) || define_change(vm, g_steal_pointer(&def), err);
 }
