@@ -1,4 +1,5 @@
 /* Commands about what a domain may use of its host, and what becomes of it when it ends. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,15 @@ cpu_list_parse(Shell *s, const char *text, GByteArray *map, GError **err)
     return TRUE;
 }
 
+/* What a daemon answers is only as long as it says. */
+static gboolean
+maps_are_whole(guint32 bytes, gint32 n, gint32 maplen, GError **err)
+{
+    return (n >= 0 && bytes >= (guint64)n * (guint64)maplen) ||
+           refuse(err, "the daemon tells of %d processors in %u bytes of %d each", n, bytes,
+                  maplen);
+}
+
 static const Option vcpupin_options[] = {
     DOMAIN_OPTION(complete_domains),
     { "vcpu", OPTION_NUMBER, OPTION_NAMED, NULL, "vcpu number" },
@@ -65,7 +75,8 @@ vcpupin_show(Shell *s, const DomainRef *dom, gint64 vcpu, guint flags, GError **
     if (!host_cpu_count(s, &cpus, err))
         return FALSE;
     args.maplen = (gint32)(cpus + 7) / 8;
-    if (!call(s, PROC_DOMAIN_GET_VCPU_PIN_INFO, &args, &ret, err))
+    if (!call(s, PROC_DOMAIN_GET_VCPU_PIN_INFO, &args, &ret, err) ||
+        !maps_are_whole(ret.cpumaps.n, ret.num, args.maplen, err))
         return FALSE;
     if (vcpu >= ret.num)
         return refuse(err, "vcpu %" G_GINT64_FORMAT " is out of range: the domain has %d, from 0",
@@ -123,7 +134,8 @@ emulatorpin_show(Shell *s, const DomainRef *dom, guint flags, GError **err)
     if (!host_cpu_count(s, &cpus, err))
         return FALSE;
     args.maplen = (gint32)(cpus + 7) / 8;
-    if (!call(s, PROC_DOMAIN_GET_EMULATOR_PIN_INFO, &args, &ret, err))
+    if (!call(s, PROC_DOMAIN_GET_EMULATOR_PIN_INFO, &args, &ret, err) ||
+        !maps_are_whole(ret.cpumaps.n, 1, args.maplen, err))
         return FALSE;
     text = cpu_map_text(ret.cpumaps.v, cpus, TRUE);
     if (s->json)
@@ -176,8 +188,9 @@ schedinfo_parse(const char *text, const DomainGetSchedulerParametersRet *known, 
             strncmp(p->field, text, strlen(p->field)) != 0)
             continue;
         *ret_p = *p;
+        errno = 0;
         ret_p->value.l = g_ascii_strtoll(equals + 1, &end, 10);
-        if (!equals[1] || *end)
+        if (!equals[1] || *end || errno != 0)
             return refuse(err, "Invalid value for field '%s': expected a number", p->field);
         return TRUE;
     }
