@@ -73,14 +73,13 @@ typedef enum FieldFlags {
     F_ONCE = 1 << 9,     /* a second such element is an error */
     F_STATE = 1 << 10,   /* does not count when definitions are compared */
     F_FILLED = 1 << 11,  /* of F_PTR: no element is written when nothing would be in it */
-    /* Of several elements of a name the first counts, but lists are gathered from all of them in
-     * the document's root and, going down, where F_JOINED says so: of F_STRUCT and F_PTR, in all
-     * such elements; of lists, in all elements that hold items. F_NEAR, there and of F_ONCE: no, in
-     * the first alone; with F_JOINED: in the first of each. */
-    F_JOINED = 1 << 12,
-    F_NEAR = 1 << 14,
-    F_HELD = 1 << 15, /* of an attribute with F_REQUIRED: where its element is there */
-    F_TEXT = 1 << 13, /* an element that is there has a text: an empty one is a wrong value */
+    /* Where several elements have one name, the first counts; but the document's root has the lists
+     * of all of them. Below it: */
+    F_JOINED = 1 << 12, /* of F_STRUCT and F_PTR: lists in it come from all such elements; of a
+                           list: from all elements that hold its items */
+    F_NEAR = 1 << 13,   /* of a list, and of F_ONCE: from the first alone; joined: first of each */
+    F_HELD = 1 << 14,   /* of an attribute with F_REQUIRED: where its element is there */
+    F_TEXT = 1 << 15,   /* an element that is there has a text: an empty one is a wrong value */
 } FieldFlags;
 
 /* The error code of a wrong value (else ERR_XML), and of a missing one (else ERR_XML; implies
