@@ -15,3 +15,5 @@ gboolean call_flags_ok(Call *c, guint32 flags, guint32 known);
 /* virConnectListAllDomainsFlags; 0: all. Free with g_ptr_array_unref. */
 GPtrArray *domains_matching(guint32 flags);
 #define DOMAIN_LIST_FLAGS 0xffff
+/* Of virTypedParameterFlags: the client can read parameters that are strings. */
+enum { TYPED_STRINGS = 4 };

@@ -194,7 +194,7 @@ get_memory_parameters(Call *c)
     TypedParam params[G_N_ELEMENTS(ksm_rows)];
     NodeGetMemoryParametersRet out = { .params = { params, 0 } };
 
-    if (!call_flags_ok(c, in->flags, 4))
+    if (!call_flags_ok(c, in->flags, TYPED_STRINGS))
         return;
     for (gsize row = 0; row < G_N_ELEMENTS(ksm_rows); row++) {
         g_autofree char *path = ksm_path(row);

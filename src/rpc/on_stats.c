@@ -175,7 +175,7 @@ get_block_stats_flags(Call *c)
 {
     const DomainBlockStatsFlagsArgs *in = call_in(c);
 
-    if (call_flags_ok(c, in->flags, 4))
+    if (call_flags_ok(c, in->flags, TYPED_STRINGS))
         refresh_one(c, VM_STATS_BLOCK, answer_block_flags);
 }
 
@@ -303,13 +303,13 @@ get_cpu_stats(Call *c)
     guint64 user, system;
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, 4))
+    if (!vm || !call_flags_ok(c, in->flags, TYPED_STRINGS))
         return;
-    if (!vm_cpu_times(vm, &user, &system, &err) ||
-        (in->start_cpu != -1 &&
-         !fail(&err, ERR_OPERATION_INVALID,
-               "domain '%s' runs without a cgroup that counts each of the host's processors",
-               vm_object(vm)->name))) {
+    if (vm_cpu_times(vm, &user, &system, &err) && in->start_cpu != -1)
+        fail(&err, ERR_OPERATION_INVALID,
+             "domain '%s' runs without a cgroup that counts each of the host's processors",
+             vm_object(vm)->name);
+    if (err) {
         call_fail(c, err);
         return;
     }
@@ -398,7 +398,7 @@ get_launch_security(Call *c)
     const DomainGetLaunchSecurityInfoArgs *in = call_in(c);
     DomainGetLaunchSecurityInfoRet out = { 0 };
 
-    if (call_vm(c) && call_flags_ok(c, in->flags, 4))
+    if (call_vm(c) && call_flags_ok(c, in->flags, TYPED_STRINGS))
         call_reply(c, &out);
 }
 

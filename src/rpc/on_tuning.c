@@ -4,7 +4,7 @@
 
 #include "on_domain.h"
 
-enum { LIVE = 1, CONFIG = 2, STRINGS = 4 };
+enum { LIVE = 1, CONFIG = 2 };
 
 static void
 on_done(Vm *vm, const GError *err, gpointer user)
@@ -24,7 +24,7 @@ reply_list(Call *c, Params *params, guint32 flags, gint32 room, TypedParam **ret
 
     params_to_wire(params, call_arena(c), &v, &n);
     for (guint32 i = 0; i < n; i++)
-        if (v[i].value.type != VALUE_STRING || flags & STRINGS)
+        if (v[i].value.type != VALUE_STRING || flags & TYPED_STRINGS)
             v[kept++] = v[i];
     *ret_v = v;
     return room > 0 ? MIN(kept, (guint32)room) : kept;
@@ -36,7 +36,7 @@ read_limits(Call *c, VmLimits kind, const char *device, guint32 flags, Params *p
     GError *err = NULL;
     Vm *vm = call_vm(c);
 
-    if (!vm || !call_flags_ok(c, flags, LIVE | CONFIG | STRINGS))
+    if (!vm || !call_flags_ok(c, flags, LIVE | CONFIG | TYPED_STRINGS))
         return FALSE;
     params_init(params);
     if (vm_limits(vm, kind, device, flags & (LIVE | CONFIG), params, &err))
