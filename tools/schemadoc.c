@@ -1,4 +1,4 @@
-/* Writes the reference page of domain definitions, their RELAX NG grammar a dictionary for the
+/* Writes the reference page of domain definitions, their RELAX NG grammar, a dictionary for the
  * fuzzer or the paths that are refused, from the rows that read and write them:
  *     schemadoc reference | rng | words | refused */
 #include "schemadoc.h"

@@ -386,8 +386,8 @@ gboolean edit_and_apply(Shell *s, const char *text, const char *suffix, gboolean
 void help_all(Shell *s);
 gboolean help_topic(Shell *s, const char *topic, GError **err);
 char *help_command(const Command *c);
-char *help_usage(void);
-char *help_version(void);  /* vmsh --help */
+char *help_usage(void);    /* vmsh --help */
+char *help_version(void);  /* vmsh --version=long */
 char *help_man_page(void); /* vmsh --man */
 
 /* ---- keys (vmsh_keys.c) ------------------------------------------------------------------- */
