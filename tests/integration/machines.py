@@ -5,6 +5,7 @@ import re
 import shutil
 import xml.etree.ElementTree as ET
 
+import harness
 from harness import main, same, skip, test
 
 
@@ -127,6 +128,30 @@ def capabilities_have_a_guest_for_each_emulator(d):
                          ("armv7l", "arm"), ("armv6l", "arm"), ("riscv64", "riscv64"),
                          ("ppc64", "ppc64"), ("ppc64le", "ppc64le"), ("s390x", "s390x")):
         assert told.get(arch) == shutil.which(f"qemu-system-{target}"), (arch, told.get(arch))
+
+
+@test
+def another_build_probes_again(d):
+    """It may ask more of the same QEMU, or keep more of what it says."""
+    def kept():
+        folder = d.root / "var/cache/vmd/capabilities"
+        return {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
+
+    d.virsh("domcapabilities")
+    before = kept()
+    assert before
+    d.end()
+    d.start()
+    d.virsh("domcapabilities")
+    assert kept() == before
+    d.end()
+    own, harness.VMD = harness.VMD, shutil.copy(harness.VMD, d.root / "vmd")
+    try:
+        d.start()
+        d.virsh("domcapabilities")
+    finally:
+        harness.VMD = own
+    assert kept() != before
 
 
 main()
