@@ -288,18 +288,18 @@ place_sockets(Devices *d, const char *run_dir)
 
 /* ---- memory */
 
-/* QEMU counts it in MiB; the live document says what the guest really has. */
 static guint64
 whole_mib(guint64 kib)
 {
     return (kib + MIB - 1) / MIB * MIB;
 }
 
+/* QEMU counts it in MiB; the live document says what the guest really has. */
 static void
 round_memory(DomainDef *def)
 {
-    const GPtrArray *cells = def->cpu != NULL && def->cpu->numa != NULL ? def->cpu->numa->cells
-                                                                        : NULL;
+    const CpuNuma *numa = def->cpu != NULL ? def->cpu->numa : NULL;
+    const GPtrArray *cells = numa != NULL ? numa->cells : NULL;
     gboolean full = def->current_memory == def->memory;
     guint64 sum = 0;
 

@@ -70,15 +70,15 @@ name_iothreads(DomainDef *def)
 }
 
 static gboolean
-has_thread(const DomainDef *def, VmThread thread, guint id, GError **err)
+has_thread(const DomainDef *def, const char *which, VmThread thread, guint id, GError **err)
 {
     guint vcpus = def->vcpus_current ? def->vcpus_current : def->vcpus;
 
     if (thread == VM_THREAD_VCPU && id >= vcpus)
-        return fail(err, ERR_INVALID_ARG, "vcpu %u is out of range of persistent cpu count %u", id,
+        return fail(err, ERR_INVALID_ARG, "vcpu %u is out of range of %s cpu count %u", id, which,
                     vcpus);
     return thread != VM_THREAD_IOTHREAD || has_iothread(def, id) ||
-           fail(err, ERR_INVALID_ARG, "iothreadid %u not found", id);
+           fail(err, ERR_INVALID_ARG, "iothreadid %u not found in the %s definition", id, which);
 }
 
 static void
@@ -227,11 +227,11 @@ vm_set_pin(Vm *vm, VmThread thread, guint id, const Bitmap *cpus, guint impact, 
         return FALSE;
     if (bitmap_count(cpus) == 0)
         return fail(err, ERR_INVALID_ARG, "Empty cpu list for pinning");
-    if (impact & IMPACT_LIVE && !has_thread(vm->run->live, thread, id, err))
+    if (impact & IMPACT_LIVE && !has_thread(vm->run->live, "live", thread, id, err))
         return FALSE;
     if (impact & IMPACT_CONFIG) {
         def = domain_copy(define_get(vm));
-        if (!has_thread(def, thread, id, err))
+        if (!has_thread(def, "persistent", thread, id, err))
             return FALSE;
         pin_put(def, thread, id, cpus);
     }
