@@ -487,7 +487,7 @@ gboolean
 xdr_decode_part(const WireType *t, const guint8 *data, gsize len, Arena *a, gpointer ret_message,
                 gsize *ret_used, GError **err)
 {
-    Reader r = { .p = data, .end = data + len, .arena = a };
+    Reader r = { .p = data, .end = data ? data + len : NULL, .arena = a };
 
     if (t->size > 0) /* a message of nothing has no place */
         memset(ret_message, 0, t->size);
