@@ -120,14 +120,15 @@ first_boot() {
 }
 
 second_boot() {
-    check "the service starts with the host" wait_for 60 answers
-    check "so does the guest" wait_for 60 is_running guest
+    check "the service starts with the host" wait_for 180 answers
+    check "so does the guest" wait_for 180 is_running guest
     check "it is pulled off" "$vmsh" destroy guest
     check "it does not start again with the daemon" systemctl restart vmd
     check "but stays off" is_off guest
     check "undefined, nothing is left" "$vmsh" undefine guest
     check "no file of it" eval '[ -z "$(find /etc/vmd /run/vmd -name "guest*")" ]'
     "$vmsh" list --all
+    journalctl -b -u vmd --no-pager -o cat | tail -n 30 | sed 's/^/# /' # for who has to find out why
 }
 
 if [ -e "$state" ]; then second_boot; else first_boot; fi
