@@ -275,6 +275,17 @@ wrong_value(const Field *f, const Place *p, const char *text, GError **err)
                      text, sep, want);
 }
 
+/* The parser said more than that it is wrong; a code of the row's own holds all the same. */
+static gboolean
+parse_failed(const Field *f, const Place *p, const char *text, GError **err)
+{
+    if (!err || !*err)
+        return wrong_value(f, p, text, err);
+    if (f->flags >> 24)
+        (*err)->code = code_of(f->flags >> 24);
+    return add_line(err, p->el);
+}
+
 static gboolean
 fail_missing(const Field *f, const xmlNode *el, GError **err)
 {
@@ -342,7 +353,7 @@ read_value(const Field *f, const Place *p, gpointer def, guint *found, GError **
         return f->flags & F_TEXT ? wrong_value(f, p, text, err)
                                  : !(f->flags & F_REQUIRED) || fail_missing(f, p->el, err);
     if (!t->parse(f, text, at, err))
-        return err && *err ? add_line(err, p->el) : wrong_value(f, p, text, err);
+        return parse_failed(f, p, text, err);
     if (f->kind == F_SIZE && !read_unit(f, p, at, err))
         return FALSE;
     if (f->has)

@@ -208,12 +208,13 @@ static const Schema allocation_schema = { "cache", sizeof(CacheAllocation), allo
 
 static const Field monitor_fields[] = {
     ROW(CacheMonitor, "@level", F_U32, level, 0, NULL, "Level of the cache."),
-    ROW(CacheMonitor, "@vcpus", F_BITMAP, vcpus, F_REQUIRED, NULL, "Vcpus."), ROW_END
+    ROW(CacheMonitor, "@vcpus", F_BITMAP, vcpus, F_REQUIRED | F_ERR(ERR_XML), NULL, "Vcpus."),
+    ROW_END
 };
 static const Schema monitor_schema = { "monitor", sizeof(CacheMonitor), monitor_fields };
 
 static const Field cachetune_fields[] = {
-    ROW(CacheTune, "@vcpus", F_BITMAP, vcpus, F_REQUIRED, NULL, "Vcpus."),
+    ROW(CacheTune, "@vcpus", F_BITMAP, vcpus, F_REQUIRED | F_ERR(ERR_XML), NULL, "Vcpus."),
     ROW(CacheTune, "@id", F_STRING, id, F_LIVE, NULL, "Name of the allocation."),
     ROW(CacheTune, "cache", F_LIST, caches, 0, &allocation_schema, "Allocations."),
     ROW(CacheTune, "monitor", F_LIST, monitors, 0, &monitor_schema, "Monitors."), ROW_END
@@ -228,7 +229,7 @@ static const Field memory_node_fields[] = {
 static const Schema memory_node_schema = { "node", sizeof(MemoryBandwidth), memory_node_fields };
 
 static const Field memorytune_fields[] = {
-    ROW(MemoryTune, "@vcpus", F_BITMAP, vcpus, F_REQUIRED, NULL, "Vcpus."),
+    ROW(MemoryTune, "@vcpus", F_BITMAP, vcpus, F_REQUIRED | F_ERR(ERR_XML), NULL, "Vcpus."),
     ROW(MemoryTune, "node", F_LIST, nodes, 0, &memory_node_schema, "Allocations."),
     ROW(MemoryTune, "monitor", F_LIST, monitors, 0, &monitor_schema, "Monitors."), ROW_END
 };
