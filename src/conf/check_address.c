@@ -33,6 +33,20 @@ is_usb_hostdev(gconstpointer device)
 }
 
 static gboolean
+is_pci_net(gconstpointer device)
+{
+    const NetDef *net = device;
+
+    return net->source.host && net->source.host->type == NET_HOST_PCI;
+}
+
+static gboolean
+is_usb_net(gconstpointer device)
+{
+    return net_is_usb_host(device);
+}
+
+static gboolean
 is_usb_serial(gconstpointer device)
 {
     return ((const CharDef *)device)->target_type == SERIAL_USB;
@@ -57,6 +71,8 @@ check_info_seat(const DeviceInfo *info, const Schema *schema, gconstpointer devi
         { &input_schema, is_usb_input, ADDRESS_USB, ERR_XML },
         { &redirdev_schema, NULL, ADDRESS_USB, ERR_XML },
         { &hostdev_schema, is_usb_hostdev, ADDRESS_USB, ERR_CONFIG_UNSUPPORTED },
+        { &net_schema, is_usb_net, ADDRESS_USB, ERR_CONFIG_UNSUPPORTED },
+        { &net_schema, is_pci_net, ADDRESS_PCI, ERR_INTERNAL },
         { &serial_schema, is_usb_serial, ADDRESS_USB, ERR_CONFIG_UNSUPPORTED },
         { &serial_schema, is_isa_serial, ADDRESS_ISA, ERR_CONFIG_UNSUPPORTED },
         { &watchdog_schema, is_pci_watchdog, ADDRESS_PCI, ERR_CONFIG_UNSUPPORTED },

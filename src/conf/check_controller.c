@@ -189,6 +189,9 @@ needs_usb(const DomainDef *def)
         if (c->type == CONTROLLER_CCID)
             return TRUE;
     return list_length(def->devices.hubs) > 0 || list_length(def->devices.redirdevs) > 0;
+    EACH (NetDef, n, def->devices.nets)
+        if (net_is_usb_host(n))
+            return TRUE;
 }
 
 static gboolean

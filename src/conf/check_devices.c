@@ -439,8 +439,8 @@ check_hostdevs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 
     EACH (NetDef, a, def->devices.nets)
         EACH (NetDef, b, def->devices.nets)
-            if (a != b && a->source.pci && b->source.pci &&
-                schema_equal(&pci_address_schema, &a->source.pci->pci, &b->source.pci->pci))
+            if (a != b && a->source.host && b->source.host &&
+                schema_equal(&net_host_schema, a->source.host, b->source.host))
                 return fail(err, ERR_XML, "two interfaces are the same device of the host");
 
     for (guint i = 0; i < list_length(list); i++) {

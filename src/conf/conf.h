@@ -168,6 +168,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CpuDoc, cpu_doc_free)
 /* Where the disk's bytes come from, for messages: path, network name or target. Borrowed. */
 const char *disk_source_name(const DiskDef *disk);
 gboolean disk_is_empty(const DiskDef *disk); /* no source at all: an open tray */
+gboolean net_is_usb_host(const NetDef *net); /* a USB device of the host */
 /* Whether an emulator of one architecture runs guests of the other. */
 gboolean arch_runs(const char *emulator, const char *guest);
 gboolean domain_is_q35(const DomainDef *def);

@@ -119,10 +119,15 @@ typedef struct Teaming {
 } Teaming;
 extern const Schema teaming_schema;
 
-typedef struct NetSourcePci {
-    int type; /* pci 1 */
+enum { NET_HOST_PCI = 1, NET_HOST_USB };
+
+/* The card of the host that a guest gets whole. */
+typedef struct NetHost {
+    int type; /* NET_HOST_PCI, NET_HOST_USB */
     PciAddress pci;
-} NetSourcePci;
+    guint32 bus, device; /* usb */
+} NetHost;
+extern const Schema net_host_schema;
 
 typedef struct NetSource {
     int net_type; /* NetType: the interface's */
@@ -140,7 +145,7 @@ typedef struct NetSource {
     char *local_address;
     gint32 local_port;
     ReconnectDef *reconnect;
-    NetSourcePci *pci;       /* hostdev */
+    NetHost *host;           /* hostdev */
     char *name;              /* internal */
     GPtrArray *ips, *routes; /* ethernet: NetIp, NetRoute of the host's end */
     guint8 switchid[16];     /* vds */

@@ -25,7 +25,7 @@ static const char *const direct_modes[] = {
 };
 static const char *const vhost_modes[] = { NULL, "client", "server", NULL };
 static const char *const vhost_types[] = { NULL, "unix", NULL };
-static const char *const pci_types[] = { NULL, "pci", NULL };
+static const char *const host_types[] = { NULL, "pci", "usb", NULL };
 
 /* ---- parts */
 
@@ -381,12 +381,18 @@ const Schema teaming_schema = { "teaming", sizeof(Teaming), teaming_fields, team
 
 #define IP_ENDS (BIT(NET_SERVER) | BIT(NET_CLIENT) | BIT(NET_MCAST) | BIT(NET_UDP))
 
-static const Field source_pci_fields[] = {
-    ROW(NetSourcePci, "@type", F_ENUM, type, UNSUPPORTED | F_MISSING(ERR_CONFIG_UNSUPPORTED),
-        pci_types, "pci."),
-    ROW(NetSourcePci, "", F_STRUCT, pci, 0, &pci_address_schema, NULL), ROW_END
+static const Field net_host_fields[] = {
+    ROW(NetHost, "@type", F_ENUM, type, UNSUPPORTED | F_MISSING(ERR_CONFIG_UNSUPPORTED), host_types,
+        "pci or usb."),
+    WHEN(NetHost, type, BIT(NET_HOST_PCI)),
+    ROW(NetHost, "", F_STRUCT, pci, 0, &pci_address_schema, NULL),
+    WHEN(NetHost, type, BIT(NET_HOST_USB)),
+    ROW(NetHost, "@bus", F_U32, bus, F_REQUIRED | F_ALWAYS, NULL, "USB bus of the host."),
+    ROW(NetHost, "@device", F_U32, device, F_REQUIRED | F_ALWAYS, NULL, "Device on the bus."),
+    WHEN_END,
+    ROW_END
 };
-static const Schema source_pci_schema = { "address", sizeof(NetSourcePci), source_pci_fields };
+const Schema net_host_schema = { "address", sizeof(NetHost), net_host_fields };
 
 static const Field net_source_fields[] = {
     WHEN(NetSource, net_type, BIT(NET_NETWORK)),
@@ -421,8 +427,8 @@ static const Field net_source_fields[] = {
     ROW(NetSource, "local/@address", F_STRING, local_address, F_REQUIRED, NULL, "Our address."),
     ROW(NetSource, "local/@port", F_I32, local_port, F_REQUIRED | F_ALWAYS, NULL, "Our port."),
     WHEN(NetSource, net_type, BIT(NET_HOSTDEV)),
-    ROW(NetSource, "address", F_PTR, pci, F_MISSING(ERR_CONFIG_UNSUPPORTED), &source_pci_schema,
-        "PCI device of the host."),
+    ROW(NetSource, "address", F_PTR, host, F_MISSING(ERR_CONFIG_UNSUPPORTED), &net_host_schema,
+        "Device of the host."),
     WHEN(NetSource, net_type, BIT(NET_VDS)),
     ROW(NetSource, "@switchid", F_UUID, switchid, F_REQUIRED, NULL, "Distributed switch."),
     ROW(NetSource, "@portid", F_I64, switch_portid, F_ALWAYS, NULL, "Its port."),
@@ -442,8 +448,8 @@ net_source_settle(gpointer def, GError **err)
 
     if (s->net_type == NET_DIRECT && !s->mode)
         s->mode = NET_VEPA;
-    if (s->pci)
-        s->pci->pci.multifunction = 0;
+    if (s->host)
+        s->host->pci.multifunction = 0;
     if (s->reconnect && !s->reconnect->enabled) {
         schema_free(&reconnect_schema, s->reconnect);
         s->reconnect = NULL;
@@ -698,6 +704,12 @@ settle_port(NetDef *net, GError **err)
     return TRUE;
 }
 
+gboolean
+net_is_usb_host(const NetDef *net)
+{
+    return net->source.host && net->source.host->type == NET_HOST_USB;
+}
+
 static void
 settle_rest(NetDef *net)
 {
@@ -715,6 +727,8 @@ settle_rest(NetDef *net)
     }
     if (net->driver.queues == 1)
         net->driver.queues = 0;
+    if (net_is_usb_host(net))
+        net->hostdev_driver = 0;
 }
 
 static gboolean

@@ -105,7 +105,11 @@ filesystem(const Fill *f G_GNUC_UNUSED, gconstpointer device)
 static guint
 host_net(const Fill *f G_GNUC_UNUSED, gconstpointer device)
 {
-    return ((const NetDef *)device)->source.net_type == NET_HOSTDEV ? PCI_EXPRESS : OTHER_ROW;
+    const NetDef *n = device;
+
+    if (n->source.net_type != NET_HOSTDEV)
+        return OTHER_ROW;
+    return net_is_usb_host(n) ? 0 : PCI_EXPRESS;
 }
 
 static guint

@@ -89,7 +89,9 @@ disk_is_usb(gconstpointer device)
 static gboolean
 net_is_usb(gconstpointer device)
 {
-    return g_strcmp0(((const NetDef *)device)->model, "usb-net") == 0;
+    const NetDef *net = device;
+
+    return net_is_usb_host(net) || g_strcmp0(net->model, "usb-net") == 0;
 }
 
 static gboolean

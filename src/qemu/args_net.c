@@ -260,16 +260,20 @@ put_nic_device(Args *a, const Nic *nic, GError **err)
 static gboolean
 put_host_nic(Args *a, const NetDef *net, GError **err)
 {
-    const PciAddress *p = net->source.pci != NULL ? &net->source.pci->pci : NULL;
+    const NetHost *h = net->source.host;
     g_autofree char *host = NULL;
     json_object *o;
 
-    if (p == NULL)
+    if (h == NULL)
         return fail(err, ERR_XML, "interface '%s' has no host device", net->info.alias);
-    host = g_strdup_printf("%04x:%02x:%02x.%x", p->domain, p->bus, p->slot, p->function);
-    o = props_new("vfio-pci");
-    props_add(o, "s:host", host, "s:id", net->info.alias, "n:bootindex",
-              boot_index(a, &net->info, BOOT_NETWORK), NULL);
+    if (h->type == NET_HOST_USB)
+        host = g_strdup_printf("/dev/bus/usb/%03u/%03u", h->bus, h->device);
+    else
+        host = g_strdup_printf("%04x:%02x:%02x.%x", h->pci.domain, h->pci.bus, h->pci.slot,
+                               h->pci.function);
+    o = props_new(h->type == NET_HOST_USB ? "usb-host" : "vfio-pci");
+    props_add(o, h->type == NET_HOST_USB ? "s:hostdevice" : "s:host", host, "s:id", net->info.alias,
+              "n:bootindex", boot_index(a, &net->info, BOOT_NETWORK), NULL);
     if (!address_props(a, o, &net->info, err)) {
         json_object_put(o);
         return FALSE;
