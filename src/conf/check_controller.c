@@ -167,6 +167,16 @@ check_usb(const DomainDef *def, const ControllerDef *c, GError **err)
                 MAX_XHCI_PORTS, c->ports);
 }
 
+static guint
+usb_controllers(const DomainDef *def)
+{
+    guint n = 0;
+
+    EACH (ControllerDef, c, def->devices.controllers)
+        n += c->type == CONTROLLER_USB ? 1 : 0;
+    return n;
+}
+
 static gboolean
 needs_usb(const DomainDef *def)
 {
@@ -179,6 +189,9 @@ needs_usb(const DomainDef *def)
     EACH (HostdevDef, h, def->devices.hostdevs)
         if (h->source.type == HOSTDEV_USB)
             return TRUE;
+    EACH (NetDef, n, def->devices.nets)
+        if (net_is_usb_host(n))
+            return TRUE;
     EACH (SoundDef, s, def->devices.sounds)
         if (s->model == SOUND_USB)
             return TRUE;
@@ -189,32 +202,42 @@ needs_usb(const DomainDef *def)
         if (c->type == CONTROLLER_CCID)
             return TRUE;
     return list_length(def->devices.hubs) > 0 || list_length(def->devices.redirdevs) > 0;
-    EACH (NetDef, n, def->devices.nets)
-        if (net_is_usb_host(n))
-            return TRUE;
+}
+
+/* Model 'none' stands alone, or with a number of its own beside the one that the machine has got as
+ * number 0: so it stands where only another number was written, or where it was attached. */
+static gboolean
+check_usb_none(const DomainDef *def, GError **err)
+{
+    guint none = 0, none_first = 0, above = 0;
+
+    EACH (ControllerDef, c, def->devices.controllers) {
+        if (c->type != CONTROLLER_USB)
+            continue;
+        above += c->index > 0 ? 1 : 0;
+        none += c->model == MODEL_NONE ? 1 : 0;
+        none_first += c->model == MODEL_NONE && c->index == 0 ? 1 : 0;
+    }
+    if (none == 0)
+        return TRUE;
+    if (above > 1 || (none_first && usb_controllers(def) > 1))
+        return fail(err, ERR_XML_DETAIL,
+                    "controller: USB model 'none' does not go with other USB controllers");
+    return !needs_usb(def) || fail(err, ERR_CONFIG_UNSUPPORTED,
+                                   "controller: USB model 'none', but there are USB devices");
 }
 
 static gboolean
 check_usb_controllers(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
-    guint all = 0, companions = 0, none = 0;
+    guint companions = 0;
 
-    EACH (ControllerDef, c, def->devices.controllers) {
-        if (c->type != CONTROLLER_USB)
-            continue;
-        all++;
-        companions += is_companion(c) ? 1 : 0;
-        none += c->model == MODEL_NONE ? 1 : 0;
-    }
-    if (none && all > 1)
-        return fail(err, ERR_XML_DETAIL,
-                    "controller: USB model 'none' does not go with other USB controllers");
-    if (all && companions == all)
+    EACH (ControllerDef, c, def->devices.controllers)
+        companions += c->type == CONTROLLER_USB && is_companion(c) ? 1 : 0;
+    if (companions > 0 && companions == usb_controllers(def))
         return fail(err, ERR_XML_DETAIL,
                     "controller: the USB companions have no master, such as model 'ich9-ehci1'");
-    return !none || !needs_usb(def) ||
-           fail(err, ERR_CONFIG_UNSUPPORTED,
-                "controller: USB model 'none', but there are USB devices");
+    return check_usb_none(def, err);
 }
 
 /* ---- PCI */
