@@ -9,9 +9,12 @@ const char *const source_types[] = { NULL,     "file", "block",     "dir",      
 const char *const source_protocols[] = { NULL,    "nbd",  "rbd",   "sheepdog", "gluster",
                                          "iscsi", "http", "https", "ftp",      "ftps",
                                          "tftp",  "ssh",  "vxhs",  "nfs",      NULL };
-const char *const disk_formats[] = { NULL,    "raw", "dir",  "bochs", "cloop", "dmg", "iso",
-                                     "vpc",   "vdi", "fat",  "vhd",   "ploop", "cow", "qcow",
-                                     "qcow2", "qed", "vmdk", "luks",  NULL };
+#define FORMATS                                                                                    \
+    "raw", "dir", "bochs", "cloop", "dmg", "iso", "vpc", "vdi", "fat", "vhd", "ploop", "cow",      \
+        "qcow", "qcow2", "qed", "vmdk", "luks"
+const char *const disk_formats[] = { NULL, FORMATS, NULL };
+/* "aio" is how drivers of old called raw images. */
+static const char *const driver_formats[] = { NULL, FORMATS, "aio", NULL };
 const char *const encryption_formats[] = { NULL,    "default",  "qcow", "luks",
                                            "luks2", "luks-any", NULL };
 const char *const disk_devices[] = { NULL, "disk", "cdrom", "floppy", "lun", NULL };
@@ -377,7 +380,7 @@ const Schema iothread_map_schema = { "iothread", sizeof(IothreadMap), iothread_m
 
 static const Field disk_driver_fields[] = {
     ROW(DiskDriver, "driver/@name", F_STRING, name, 0, NULL, "qemu."),
-    ROW(DiskDriver, "driver/@type", F_ENUM, format, UNSUPPORTED, disk_formats,
+    ROW(DiskDriver, "driver/@type", F_ENUM, format, UNSUPPORTED, driver_formats,
         "Format of the image."),
     ROW(DiskDriver, "driver/@cache", F_ENUM, cache, F_DEFAULT, caches, "Use of the host's cache."),
     ROW(DiskDriver, "driver/@error_policy", F_ENUM, error_policy, 0, error_policies,
@@ -404,7 +407,19 @@ static const Field disk_driver_fields[] = {
         "Size of the image's metadata cache."),
     ROW_END
 };
-static const Schema disk_driver_schema = { "driver", sizeof(DiskDriver), disk_driver_fields };
+
+static gboolean
+disk_driver_settle(gpointer def, GError **err)
+{
+    DiskDriver *d = def;
+
+    if (d->format > FORMAT_LUKS)
+        d->format = FORMAT_RAW;
+    return TRUE;
+}
+
+static const Schema disk_driver_schema = { "driver", sizeof(DiskDriver), disk_driver_fields,
+                                           disk_driver_settle };
 
 #define LIMIT(name, doc) ROW(IotuneDef, #name, F_U64, name, 0, NULL, doc)
 

@@ -273,7 +273,7 @@ static const Field filesystem_fields[] = {
     ROW_HAS(FsDef, "@fmode", F_OWN, fmode, 0, &file_mode, "Mode of new files."),
     ROW_HAS(FsDef, "@dmode", F_OWN, dmode, 0, &file_mode, "Mode of new folders."),
     ROW(FsDef, "driver/@type", F_ENUM, driver, 0, fs_drivers, "Driver."),
-    ROW(FsDef, "driver/@format", F_ENUM, driver_format, 0, disk_formats, "Format."),
+    ROW(FsDef, "driver/@format", F_ENUM, driver_format, UNSUPPORTED, disk_formats, "Format."),
     ROW(FsDef, "driver/@wrpolicy", F_ENUM, wrpolicy, 0, wrpolicies, "When it writes."),
     ROW(FsDef, "driver/@queue", F_U32, queue, 0, NULL, "Length of the virtqueue."),
     VIRTIO(FsDef),
