@@ -199,6 +199,19 @@ fill_channel(const Fill *f, CharDef *channel, GError **err)
     return TRUE;
 }
 
+/* It has a name of its own on the bus. */
+static void
+fill_redirdev(RedirDef *redir)
+{
+    CharEnd *end;
+
+    if (redir->source.type != CHAR_DBUS)
+        return;
+    end = char_end_need(&redir->source);
+    if (!end->channel)
+        end->channel = g_strdup("org.qemu.usbredir");
+}
+
 gboolean
 fill_chars(Fill *f, GError **err)
 {
@@ -217,6 +230,8 @@ fill_chars(Fill *f, GError **err)
     }
     pair_console(f);
     number_consoles(devices);
+    EACH (RedirDef, redir, devices->redirdevs)
+        fill_redirdev(redir);
     EACH (CharDef, channel, devices->channels)
         if (!fill_channel(f, channel, err))
             return FALSE;
