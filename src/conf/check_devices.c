@@ -239,7 +239,8 @@ check_virtio_mem(const MemoryDevice *m, GError **err)
 }
 
 static gboolean
-check_memory_kind(const DomainDef *def, const MemoryDevice *m, GError **err)
+check_memory_kind(const DomainDef *def, const EmulatorCaps *caps, const MemoryDevice *m,
+                  GError **err)
 {
     static const guint64 page = 4096;
     const char *model = memory_models[m->model];
@@ -259,6 +260,8 @@ check_memory_kind(const DomainDef *def, const MemoryDevice *m, GError **err)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "address of memory device '%s' is no multiple of %" G_GUINT64_FORMAT, model,
                     page);
+    if (m->model == MEMORY_SGX_EPC && !caps_has(caps, "sgx"))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "%s has no SGX on this host", caps->path);
     return m->model != MEMORY_VIRTIO_MEM || check_virtio_mem(m, err);
 }
 
@@ -315,7 +318,7 @@ check_memories(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     for (guint i = 0; i < list_length(list); i++) {
         const MemoryDevice *m = list_item(list, i);
 
-        if (!check_memory_kind(def, m, err) || !check_memory_place(def, m, err))
+        if (!check_memory_kind(def, caps, m, err) || !check_memory_place(def, m, err))
             return FALSE;
         for (guint k = 0; k < i; k++)
             if (!check_memory_pair(list_item(list, k), m, err))
