@@ -90,7 +90,7 @@ check_seat(DeviceInfo *info, const Schema *schema, gpointer device G_GNUC_UNUSED
                fail(s->err, ERR_CONFIG_UNSUPPORTED, "%s: machine '%s' has no 'ccw' addresses",
                     schema->name, machine);
     case ADDRESS_VIRTIO_MMIO:
-        return schema != &disk_schema || board_has(s->board, BOARD_MMIO) ||
+        return schema != &disk_schema || domain_is_x86(s->def) || board_has(s->board, BOARD_MMIO) ||
                fail(s->err, ERR_CONFIG_UNSUPPORTED,
                     "%s: machine '%s' has no 'virtio-mmio' addresses", schema->name, machine);
     case ADDRESS_SPAPR_VIO:

@@ -336,8 +336,8 @@ check_arch(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 
 /* ---- addresses */
 
-/* A machine gets all controllers up to the one that an address names; none can have more than this.
- */
+/* A machine gets all controllers up to the one that an address of a drive names; none can have more
+ * than this. */
 #define MAX_CONTROLLER 2047
 
 static gboolean
@@ -345,17 +345,10 @@ check_controller_number(DeviceInfo *info, const Schema *schema, gpointer device 
                         gpointer user)
 {
     const Address *a = &info->address;
-    guint32 n = 0;
 
-    if (a->type == ADDRESS_DRIVE)
-        n = a->drive.controller;
-    else if (a->type == ADDRESS_VIRTIO_SERIAL)
-        n = a->vserial.controller;
-    else if (a->type == ADDRESS_CCID)
-        n = a->ccid.controller;
-    return n <= MAX_CONTROLLER ||
-           fail(user, ERR_XML, "%s: its <address> names controller %u, which is above %d",
-                schema->name, n, MAX_CONTROLLER);
+    return a->type != ADDRESS_DRIVE || a->drive.controller <= MAX_CONTROLLER ||
+           fail(user, ERR_INTERNAL, "%s: its <address> names controller %u, which is above %d",
+                schema->name, a->drive.controller, MAX_CONTROLLER);
 }
 
 static gboolean

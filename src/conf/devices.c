@@ -106,7 +106,8 @@ static const Schema controller_driver_schema = { "driver", sizeof(ControllerDriv
 
 static const Field controller_fields[] = {
     ROW(ControllerDef, "@type", F_ENUM, type, F_ALWAYS, controller_types, "Kind of bus."),
-    ROW_HAS(ControllerDef, "@index", F_U32, index, 0, NULL, "Number among its kind."),
+    ROW_HAS(ControllerDef, "@index", F_U32, index, 0, RANGE(0, G_MAXINT32),
+            "Number among its kind."),
     ROW(ControllerDef, "@model", F_ENUM, model, UNSUPPORTED, controller_models, "Model."),
     ROW_HAS(ControllerDef, "@ports", F_U32, ports, 0, NULL, "Ports."),
     ROW_HAS(ControllerDef, "@vectors", F_U32, vectors, 0, NULL, "MSI vectors."),

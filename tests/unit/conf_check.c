@@ -34,8 +34,8 @@ add_machine(const char *name, const char *alias)
 static int
 make_caps(void **state)
 {
-    static const char *const devices[] = { "piix3-usb-uhci", "qemu-xhci", "lsi53c895a", "ich9-ahci",
-                                           "VGA" };
+    static const char *const devices[] = { "piix3-usb-uhci", "qemu-xhci", "lsi53c895a",
+                                           "ich9-ahci",      "VGA",       "pc-dimm" };
 
     (void)state;
     caps = caps_new();
@@ -379,6 +379,15 @@ test_controllers(void **state)
         { ERR_XML_DETAIL, "master", "@<controller type='usb' index='0' model='ich9-uhci1'/>" },
         { UNSUPPORTED, "none",
           "@<controller type='usb' index='0' model='none'/><hub type='usb'/>" },
+        { ERR_XML_DETAIL, "none",
+          "@<controller type='usb' model='none'/><controller type='usb'/>" },
+        { ERR_XML_DETAIL, "none",
+          "@<controller type='usb' model='none'/><controller type='usb' model='none'/>" },
+        { ERR_XML_DETAIL, "none",
+          "@<controller type='usb' index='1' model='none'/><controller type='usb' index='2' "
+          "model='none'/>" },
+        { UNSUPPORTED, "none",
+          "@<controller type='usb' index='1' model='none'/><input type='tablet' bus='usb'/>" },
         { ERR_XML, "pci-root", "@<controller type='pci' index='0' model='pcie-root'/>" },
         { UNSUPPORTED, "q35", "@<controller type='pci' index='1' model='pcie-expander-bus'/>" },
         { UNSUPPORTED, "chassis",
@@ -431,6 +440,12 @@ test_devices(void **state)
 #define TABLET(port)     "@<input type='tablet' bus='usb'><address type='usb' port='" port "'/></input>"
 #define DIMM(size)       "<memory model='dimm'><target><size>" size "</size></target></memory>"
 
+#define HOST_NIC(source, seat)                                                                     \
+    "@<interface type='hostdev'><source>" source "</source>" seat "</interface>"
+#define CACHETUNE(vcpus, more)                                                                     \
+    "<cputune><cachetune vcpus='" vcpus "'><cache id='0' level='3' type='both' size='3' "          \
+    "unit='MiB'/>" more "</cachetune></cputune>"
+
 static void
 test_parts(void **state)
 {
@@ -465,9 +480,35 @@ test_parts(void **state)
         { ERR_XML, "cell 1",
           "<cpu><numa><cell id='0' cpus='0' memory='1024'/><cell cpus='1' memory='1024'/><cell "
           "id='1' cpus='2' memory='1024'/></numa></cpu>" },
-        { ERR_XML, "controller 65536",
+        { FINE, "",
           "@<channel type='pty'><target type='virtio' name='c'/><address type='virtio-serial' "
           "controller='65536' bus='0' port='1'/></channel>" },
+        { ERR_INTERNAL, "controller 65536",
+          "@<disk type='file'><source file='/a'/><target dev='sda' bus='scsi'/><address "
+          "type='drive' controller='65536' bus='0' target='0' unit='0'/></disk>" },
+        { ERR_XML, "'index'", "@<controller type='scsi' index='2147483648'/>" },
+        { FINE, "", HOST_NIC("<address type='usb' bus='1' device='2'/>", "") },
+        { ERR_XML, "'device'", HOST_NIC("<address type='usb' bus='1'/>", "") },
+        { UNSUPPORTED, "'drive'", HOST_NIC("<address type='drive'/>", "") },
+        { UNSUPPORTED, "'usb'",
+          HOST_NIC("<address type='usb' bus='1' device='2'/>", "<address type='pci' slot='7'/>") },
+        { ERR_INTERNAL, "'pci'",
+          HOST_NIC("<address type='pci' bus='1' slot='1'/>",
+                   "<address type='usb' bus='0' port='1'/>") },
+        { UNSUPPORTED, "USB devices",
+          HOST_NIC("<address type='usb' bus='1' device='2'/>", "") "<controller type='usb' "
+                                                                   "model='none'/>" },
+        { UNSUPPORTED, "SGX",
+          "@<memory model='sgx-epc'><target><size unit='MiB'>16</size></target></memory></devices>"
+          "<maxMemory slots='4' unit='GiB'>4</maxMemory><devices>" },
+        { UNSUPPORTED, "'aio'",
+          "@<filesystem><driver type='loop' format='aio'/><source dir='/b'/><target "
+          "dir='x'/></filesystem>" },
+        { ERR_XML, "'abc'", CACHETUNE("abc", "") },
+        { ERR_XML, "empty", CACHETUNE("", "") },
+        { ERR_XML, "'0-'", CACHETUNE("0", "<monitor level='3' vcpus='0-'/>") },
+        { ERR_XML, "'x'",
+          "<cputune><memorytune vcpus='x'><node id='0' bandwidth='60'/></memorytune></cputune>" },
         { ERR_XML, "free port",
           "@<controller type='virtio-serial' index='0' ports='1'/><channel type='pty'><target "
           "type='virtio' name='c'/><address type='virtio-serial' controller='0' bus='0'/>"
