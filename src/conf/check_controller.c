@@ -204,23 +204,23 @@ needs_usb(const DomainDef *def)
     return list_length(def->devices.hubs) > 0 || list_length(def->devices.redirdevs) > 0;
 }
 
-/* Model 'none' stands alone, or with a number of its own beside the one that the machine has got as
- * number 0: so it stands where only another number was written, or where it was attached. */
+/* Model 'none' is the only one, or one with a number of its own beside others: so it stands where
+ * the machine has got its own as number 0, or where it was attached. */
 static gboolean
 check_usb_none(const DomainDef *def, GError **err)
 {
-    guint none = 0, none_first = 0, above = 0;
+    guint none = 0, all = usb_controllers(def);
+    gboolean first = FALSE;
 
     EACH (ControllerDef, c, def->devices.controllers) {
-        if (c->type != CONTROLLER_USB)
+        if (c->type != CONTROLLER_USB || c->model != MODEL_NONE)
             continue;
-        above += c->index > 0 ? 1 : 0;
-        none += c->model == MODEL_NONE ? 1 : 0;
-        none_first += c->model == MODEL_NONE && c->index == 0 ? 1 : 0;
+        none++;
+        first = first || c->index == 0;
     }
     if (none == 0)
         return TRUE;
-    if (above > 1 || (none_first && usb_controllers(def) > 1))
+    if (none > 1 || (first && all > 1))
         return fail(err, ERR_XML_DETAIL,
                     "controller: USB model 'none' does not go with other USB controllers");
     return !needs_usb(def) || fail(err, ERR_CONFIG_UNSUPPORTED,

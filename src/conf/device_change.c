@@ -2,6 +2,7 @@
  * device: that is what the table is about. */
 #include "check.h"
 #include "device.h"
+#include "fill.h"
 
 #include <string.h>
 
@@ -332,16 +333,47 @@ add_console(DomainDef *def, const CharDef *serial)
     list_insert(&def->devices.consoles, 0, console);
 }
 
+/* USB that is switched off is judged by its number. */
+static void
+number_usb_none(const DomainDef *def, ControllerDef *c)
+{
+    if (c->type != CONTROLLER_USB || c->model != MODEL_NONE || c->has_index)
+        return;
+    while (controller_find(def, CONTROLLER_USB, c->index))
+        c->index++;
+    c->has_index = TRUE;
+}
+
 static void
 add_device(DomainDef *def, Device *device)
 {
     if (device->schema == &console_schema)
         ((CharDef *)device->def)->has_port = FALSE;
+    if (device->schema == &controller_schema)
+        number_usb_none(def, device->def);
     if (device->schema == &serial_schema)
         add_console(def, device->def);
     if (device->schema == &memory_schema)
         def->current_memory += ((const MemoryDevice *)device->def)->size;
     place_add(place_of(def, device->schema), g_steal_pointer(&device->def));
+}
+
+/* What is wrong with one by itself, before the domain gives it a place. */
+static gboolean
+judge_alone(const Device *device, GError **err)
+{
+    const Address *seat = &((const SmartcardDef *)device->def)->info.address;
+    const VideoDef *video = device->def;
+
+    if (device->schema == &video_schema)
+        return video->primary == YES || video_is_secondary(video) ||
+               fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "video model '%s' can only be the primary video device",
+                    video_types[video->type]);
+    return device->schema != &smartcard_schema ||
+           (seat->type == ADDRESS_CCID && seat->ccid.controller == 0 && seat->ccid.slot == 0) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED,
+                "a smartcard that is added must have its <address> in slot 0 of controller 0");
 }
 
 /* For kinds of which this cannot be done. */
@@ -350,16 +382,11 @@ refuse(DomainDef *def, const Kind *kind, Device *device, const char *what,
        const ConfContext *context, GError **err)
 {
     Place place = place_of(def, device->schema);
+    gboolean full = (place.single || device->schema == &smartcard_schema) && place_count(place) > 0;
 
-    if (device->schema == &video_schema && kind) {
-        const VideoDef *video = device->def;
-
-        if (video->primary != YES && !video_is_secondary(video)) {
-            fail(err, ERR_CONFIG_UNSUPPORTED,
-                 "video model '%s' can only be the primary video device", video_types[video->type]);
-            return NULL;
-        }
-    } else if (kind && kind->can & JUDGED && !(place.single && place_count(place) > 0)) {
+    if (kind && !judge_alone(device, err))
+        return NULL;
+    if (kind && kind->can & JUDGED && device->schema != &video_schema && !full) {
         add_device(def, device);
         if (!domain_settle(def, context, err))
             return NULL;

@@ -126,6 +126,25 @@ disks_stand_in_order(void **state)
     assert_string_equal(two, "vdb vdc ");
 }
 
+static void
+usb_is_switched_off_by_number(void **state)
+{
+    g_autoptr(DomainDef) def = define("");
+    g_autoptr(DomainDef) again = NULL;
+    g_autofree char *xml = NULL;
+    g_autoptr(GError) err = NULL;
+
+    (void)state;
+    assert_int_equal(change(&def, ATTACH, "<controller type='usb' model='none'/>"), 0);
+    assert_int_equal(change(&def, ATTACH, "<controller type='usb' model='none'/>"), 35);
+    assert_int_equal(change(&def, ATTACH, "<input type='tablet' bus='usb'/>"), 67);
+    xml = domain_format(def, 0);
+    again = domain_parse(xml, -1, 0, &context, &err);
+    if (!again)
+        unit_fail("%s: %s", xml, err->message);
+    assert_true(domain_equal(def, again));
+}
+
 /* A refused change leaves nothing of itself. */
 static void
 refused_changes_change_nothing(void **state)
@@ -140,6 +159,13 @@ refused_changes_change_nothing(void **state)
         { ATTACH, 27, "<sound model='ac97'><address type='pci' slot='1'/></sound>" },
         { ATTACH, 84, "<graphics type='vnc'/>" },
         { ATTACH, 84, "<console type='pty'/>" },
+        { ATTACH, 67, "<smartcard mode='host'/>" },
+        { ATTACH, 67,
+          "<smartcard mode='host'><address type='ccid' controller='1' slot='0'/></smartcard>" },
+        { ATTACH, 84,
+          "<smartcard mode='host'><address type='ccid' controller='0' slot='0'/></smartcard>" },
+        { UPDATE, 67, "<smartcard mode='host'/>" },
+        { DETACH, 84, "<smartcard mode='host'/>" },
         { DETACH, 55, "<console type='pty'/>" },
         { DETACH, 8, "<serial type='pty'/>" },
         { DETACH, 9, "<vsock/>" },
@@ -242,6 +268,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(disks_stand_in_order),
+        cmocka_unit_test(usb_is_switched_off_by_number),
         cmocka_unit_test(refused_changes_change_nothing),
         cmocka_unit_test(interfaces_are_told_apart),
         cmocka_unit_test(an_update_keeps_the_seat),
