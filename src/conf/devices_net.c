@@ -387,8 +387,8 @@ static const Field net_host_fields[] = {
     WHEN(NetHost, type, BIT(NET_HOST_PCI)),
     ROW(NetHost, "", F_STRUCT, pci, 0, &pci_address_schema, NULL),
     WHEN(NetHost, type, BIT(NET_HOST_USB)),
-    ROW(NetHost, "@bus", F_U32, bus, F_REQUIRED | F_ALWAYS, NULL, "USB bus of the host."),
-    ROW(NetHost, "@device", F_U32, device, F_REQUIRED | F_ALWAYS, NULL, "Device on the bus."),
+    ROW(NetHost, "@bus", F_U32, bus, F_REQUIRED | F_ALWAYS, ANY_BASE, "USB bus of the host."),
+    ROW(NetHost, "@device", F_U32, device, F_REQUIRED | F_ALWAYS, ANY_BASE, "Device on the bus."),
     WHEN_END,
     ROW_END
 };

@@ -6,6 +6,9 @@
 /* A wrong word is something that cannot be had, not wrong XML: clients know the difference. */
 #define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
 
+/* Of F_U32: 0x for hexadecimal, 0 for octal; written as decimal. */
+#define ANY_BASE (&(const NumSpec){ 0, G_MAXUINT32, "%" G_GINT64_MODIFIER "u" })
+
 #define INFO(type)   ROW(type, "", F_STRUCT, info, 0, &device_info_schema, NULL)
 #define VIRTIO(type) ROW(type, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL)
 
