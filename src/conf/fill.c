@@ -37,6 +37,10 @@ static const FillPass passes[] = {
     fill_zpci_named,
     fill_pci_addresses,
     fill_zpci_numbers,
+    /* seats went by the order of the document; now all have a bus and a number, and stand as they
+     * will when their dump is read */
+    fill_disk_order,
+    fill_controller_order,
 };
 
 gboolean

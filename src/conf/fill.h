@@ -50,6 +50,7 @@ gboolean fill_tuning(Fill *f, GError **err);
 
 /* fill_disk.c */
 gboolean fill_disks(Fill *f, GError **err);
+gboolean fill_disk_order(Fill *f, GError **err);
 void fill_disk_source(DiskSource *source); /* also of NVRAM */
 int disk_name_index(const char *target);   /* "vdc" is 2; -1: no name of a disk */
 
@@ -69,7 +70,8 @@ gboolean fill_controller_numbers(Fill *f, GError **err);
 gboolean fill_machine_controllers(Fill *f, GError **err); /* what the board has */
 gboolean fill_hostdev_controllers(Fill *f, GError **err); /* what host devices sit on */
 gboolean fill_needed_controllers(Fill *f, GError **err);  /* what the others sit on */
-void fill_pci_roots(Fill *f);                             /* their names and numbers */
+gboolean fill_controller_order(Fill *f, GError **err);
+void fill_pci_roots(Fill *f); /* their names and numbers */
 ControllerDef *controller_find(const DomainDef *def, int type, guint32 index);
 /* Where the dump shows it: behind the last of its type with a smaller index. */
 ControllerDef *controller_add(DomainDef *def, int type, guint32 index, int model);

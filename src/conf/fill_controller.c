@@ -197,6 +197,13 @@ fill_controllers(Fill *f, GError **err)
     return TRUE;
 }
 
+gboolean
+fill_controller_order(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    sort_controllers(f->def);
+    return TRUE;
+}
+
 /* ---- of the machine */
 
 static void

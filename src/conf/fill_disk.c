@@ -190,3 +190,10 @@ fill_disks(Fill *f, GError **err G_GNUC_UNUSED)
     }
     return TRUE;
 }
+
+gboolean
+fill_disk_order(Fill *f, GError **err G_GNUC_UNUSED)
+{
+    sort_disks(f->def);
+    return TRUE;
+}
