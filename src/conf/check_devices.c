@@ -249,7 +249,7 @@ check_memory_kind(const DomainDef *def, const EmulatorCaps *caps, const MemoryDe
     if (has_file && !m->path)
         return fail(err, ERR_XML_DETAIL, "memory device '%s' needs a 'path' in its 'source'",
                     model);
-    if (m->label_size && m->label_size >= m->size)
+    if ((m->label_size || m->model == MEMORY_NVDIMM) && m->label_size >= m->size)
         return fail(err, ERR_XML, "label of memory device '%s' is not smaller than the device",
                     model);
     if (m->model == MEMORY_NVDIMM && !uuid_is_zero(m->uuid) && !is_arch(def, "ppc64"))

@@ -243,6 +243,8 @@ sound_settle(gpointer def, GError **err)
 
     if (sound->model == SOUND_VIRTIO && !sound->streams)
         sound->streams = 2;
+    if (sound->model != SOUND_VIRTIO)
+        sound->virtio = (VirtioOptions){ 0 };
     return TRUE;
 }
 

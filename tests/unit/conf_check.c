@@ -35,7 +35,8 @@ static int
 make_caps(void **state)
 {
     static const char *const devices[] = { "piix3-usb-uhci", "qemu-xhci", "lsi53c895a",
-                                           "ich9-ahci",      "VGA",       "pc-dimm" };
+                                           "ich9-ahci",      "VGA",       "pc-dimm",
+                                           "nvdimm" };
 
     (void)state;
     caps = caps_new();
@@ -501,6 +502,9 @@ test_parts(void **state)
         { UNSUPPORTED, "SGX",
           "@<memory model='sgx-epc'><target><size unit='MiB'>16</size></target></memory></devices>"
           "<maxMemory slots='4' unit='GiB'>4</maxMemory><devices>" },
+        { ERR_XML, "label",
+          "@<memory model='nvdimm'><source><path>/n</path></source><target><size>0</size></target>"
+          "</memory></devices><maxMemory slots='4' unit='GiB'>4</maxMemory><devices>" },
         { UNSUPPORTED, "'aio'",
           "@<filesystem><driver type='loop' format='aio'/><source dir='/b'/><target "
           "dir='x'/></filesystem>" },
