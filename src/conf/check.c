@@ -8,8 +8,9 @@ static const Rule *const tables[] = {
     device_rules, disk_pair_rules,  display_pair_rules, address_rules,
 };
 
-static const Rule *const written_tables[] = { written_rules, cpu_written_rules, tune_written_rules,
-                                              controller_written_rules, device_written_rules };
+static const Rule *const written_tables[] = { written_rules,        cpu_written_rules,
+                                              tune_written_rules,   controller_written_rules,
+                                              device_written_rules, boot_written_rules };
 
 static gboolean
 check_table(const Rule *rules, const DomainDef *def, const EmulatorCaps *caps, GError **err)

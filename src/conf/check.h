@@ -23,18 +23,19 @@ extern const Rule cpu_written_rules[];
 extern const Rule tune_written_rules[];
 extern const Rule controller_written_rules[];
 extern const Rule device_written_rules[];
-extern const Rule domain_rules[];     /* check_domain.c */
-extern const Rule board_rules[];      /* check_board.c */
-extern const Rule firmware_rules[];   /* check_firmware.c */
-extern const Rule cpu_rules[];        /* check_cpu.c */
-extern const Rule tune_rules[];       /* check_tune.c */
-extern const Rule disk_rules[];       /* check_disk.c */
-extern const Rule controller_rules[]; /* check_controller.c */
-extern const Rule address_rules[];    /* check_address.c */
-extern const Rule char_rules[];       /* check_char.c */
-extern const Rule net_rules[];        /* check_net.c */
-extern const Rule display_rules[];    /* check_display.c */
-extern const Rule device_rules[];     /* check_devices.c */
+extern const Rule boot_written_rules[]; /* check_written.c */
+extern const Rule domain_rules[];       /* check_domain.c */
+extern const Rule board_rules[];        /* check_board.c */
+extern const Rule firmware_rules[];     /* check_firmware.c */
+extern const Rule cpu_rules[];          /* check_cpu.c */
+extern const Rule tune_rules[];         /* check_tune.c */
+extern const Rule disk_rules[];         /* check_disk.c */
+extern const Rule controller_rules[];   /* check_controller.c */
+extern const Rule address_rules[];      /* check_address.c */
+extern const Rule char_rules[];         /* check_char.c */
+extern const Rule net_rules[];          /* check_net.c */
+extern const Rule display_rules[];      /* check_display.c */
+extern const Rule device_rules[];       /* check_devices.c */
 /* Between devices, after each by itself. */
 extern const Rule disk_pair_rules[];
 extern const Rule display_pair_rules[];

@@ -171,11 +171,17 @@ check_iommu(const DomainDef *def, const IommuDef *i, GError **err)
            fail(err, ERR_CONFIG_UNSUPPORTED, "iommu model 'virtio' needs a PCI address");
 }
 
+/* Before the devices are filled. */
+static gboolean
+check_one_iommu(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    return list_length(def->devices.iommus) <= 1 ||
+           fail(err, ERR_XML, "domain has more than one iommu");
+}
+
 static gboolean
 check_iommus(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
-    if (list_length(def->devices.iommus) > 1)
-        return fail(err, ERR_XML, "domain has more than one iommu");
     EACH (IommuDef, i, def->devices.iommus)
         if (!check_iommu(def, i, err))
             return FALSE;
@@ -462,6 +468,7 @@ check_hostdevs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 
 const Rule device_written_rules[] = {
     { "panic/@model", check_panic_models },
+    { "iommu", check_one_iommu },
     { NULL },
 };
 

@@ -371,7 +371,12 @@ const Rule written_rules[] = {
     { "os/@firmware, os/loader, os/nvram", check_firmware_written },
     { "seclabel", check_seclabels },
     { "source/seclabel", check_source_labels },
-    { "boot/@order", check_boot_order },
     { "numatune/memory", check_numatune_nodes },
+    { NULL },
+};
+
+/* Judged when the lists of devices have been. */
+const Rule boot_written_rules[] = {
+    { "boot/@order", check_boot_order },
     { NULL },
 };

@@ -419,6 +419,13 @@ test_devices(void **state)
 {
     static const Case cases[] = {
         { UNSUPPORTED, "boot order 1", "@" NET("<boot order='1'/>") NET("<boot order='1'/>") },
+        { ERR_XML, "'scsi'",
+          "@" NET("<boot order='1'/>")
+              NET("<boot order='1'/>") "<controller type='scsi' index='0'/>"
+                                       "<controller type='scsi' index='0'/>" },
+        { ERR_XML, "one iommu",
+          "@" NET("<boot order='1'/>") NET("<boot order='1'/>") "<iommu model='intel'/>"
+                                                                "<iommu model='intel'/>" },
         { UNSUPPORTED, "ua-x", "@" NET("<alias name='ua-x'/>") NET("<alias name='ua-x'/>") },
         { UNSUPPORTED, "rom", "@" NET("<rom enabled='no' file='/r'/>") },
         { UNSUPPORTED, "unassigned", "@" NET("<address type='unassigned'/>") },
