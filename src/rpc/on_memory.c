@@ -71,26 +71,31 @@ get_free_pages(Call *c)
         call_fail(c, err);
 }
 
+/* All of them or none: what the kernel found of too many is given back. */
 static gboolean
 set_pages(int node, guint kib, guint64 count, gboolean add, GError **err)
 {
     g_autofree char *path = huge_page_path(node, kib, "nr_hugepages");
-    g_autofree char *text = NULL;
-    guint64 now;
+    g_autofree char *wanted = NULL, *before = NULL;
+    guint64 had, has;
 
-    if (kib == SMALL_PAGE_KIB || !host_number(path, &now))
+    if (kib == SMALL_PAGE_KIB || !host_number(path, &had))
         return fail(err, ERR_OPERATION_FAILED, "page size %u is not available on node %d", kib,
                     node);
-    if (add && count > G_MAXUINT64 - now)
+    if (add && count > G_MAXUINT64 - had)
         return fail(err, ERR_OVERFLOW, "%" G_GUINT64_FORMAT " more pages of %u KiB on node %d",
                     count, kib, node);
-    text = g_strdup_printf("%" G_GUINT64_FORMAT, add ? now + count : count);
-    if (!host_write(path, text, err) || !host_number(path, &now))
+    count += add ? had : 0;
+    wanted = g_strdup_printf("%" G_GUINT64_FORMAT, count);
+    before = g_strdup_printf("%" G_GUINT64_FORMAT, had);
+    if (!host_write(path, wanted, err) || !host_number(path, &has))
         return FALSE;
-    return now == (guint64)g_ascii_strtoull(text, NULL, 10) ||
-           fail(err, ERR_OPERATION_FAILED,
+    if (has == count)
+        return TRUE;
+    host_write(path, before, NULL);
+    return fail(err, ERR_OPERATION_FAILED,
                 "of %s pages of %u KiB on node %d the kernel could allocate %" G_GUINT64_FORMAT,
-                text, kib, node, now);
+                wanted, kib, node, has);
 }
 
 typedef struct PageOrder {
