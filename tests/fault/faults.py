@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from harness import (VMD, domain, firmware, main, need, need_own_network, same, test,  # noqa: E402
-                     wait_for)
+from harness import (VMD, can_passt, domain, firmware, main, need, need_own_network,  # noqa: E402
+                     same, test, wait_for)
 
 FAILS = ("before", "after", "cancel")
 KILLS = ("kill-before", "kill-after")
@@ -23,7 +23,6 @@ DEVICES = """
     <interface type='bridge'><source bridge='br-fault'/><model type='virtio'/></interface>
     <interface type='ethernet'><target dev='eth-fault'/></interface>
     <interface type='user'><model type='virtio'/></interface>
-    <interface type='user'><backend type='passt' logFile='{root}/passt.log'/></interface>
     <serial type='pty'><log file='{root}/serial.log'/></serial><console type='pty'/>
     <serial type='unix'><source mode='bind' path='{root}/serial.sock'/></serial>
     <serial type='tcp'><source mode='bind' host='127.0.0.1' service='4777'/></serial>
@@ -34,6 +33,7 @@ DEVICES = """
     <tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
 """
+PASST = "<interface type='user'><backend type='passt' logFile='{root}/passt.log'/></interface>"
 
 
 def rows():
@@ -83,7 +83,6 @@ def hurt(d, fault, how, before):
 
 def prepare(d):
     need("swtpm")
-    need("passt")
     need_own_network()
     if not os.path.exists("/sys/class/net/br-fault"):
         for words in ("link add br-fault type bridge", "addr add 10.9.0.1/24 dev br-fault",
@@ -92,7 +91,8 @@ def prepare(d):
     d.end()
     d.start()
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", d.root / "disk.qcow2", "1M"], check=True)
-    xml = domain("f", DEVICES.format(root=d.root)).replace("</os>", firmware() + "</os>")
+    devices = DEVICES + (PASST if can_passt() else "")
+    xml = domain("f", devices.format(root=d.root)).replace("</os>", firmware() + "</os>")
     d.vmsh("define", d.write("f.xml", xml))
     clean = d.inventory()
     d.vmsh("start", "f", "--paused")  # the caches are warm, the log file is there

@@ -60,6 +60,13 @@ def need_root(what):
 
 
 @functools.cache
+def can_passt():
+    """passt shuts itself into a user namespace, which cannot be made in every container."""
+    return shutil.which("passt") and not subprocess.run(
+        ["unshare", "--user", "true"], capture_output=True).returncode
+
+
+@functools.cache
 def virsh_version():
     """"11.3.0"."""
     told = subprocess.run([need("virsh"), "--version"], check=True, capture_output=True, text=True)
