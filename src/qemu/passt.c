@@ -151,16 +151,18 @@ spawn(Vm *vm, const NetDef *net, HostNet *host, GError **err)
     return vm->run->passt || fail_prefix(err, "interface '%s': ", net->info.alias);
 }
 
+/* Those that are ready, for the undo. */
 static gboolean
-note_all(Flow *f, const Run *run, GError **err)
+note_ready(Flow *f, const Run *run, GError **err)
 {
     GPtrArray *nets = run->live->devices.nets;
     g_autoptr(GString) notes = g_string_new(NULL);
 
     for (guint i = 0; nets && i < nets->len; i++) {
+        const HostNet *host = run->start.nets->pdata[i];
         g_autofree char *path = pid_path(run, nets->pdata[i]), *text = NULL, *note = NULL;
 
-        if (!uses_passt(nets->pdata[i]))
+        if (!uses_passt(nets->pdata[i]) || host->taps->len == 0)
             continue;
         if (!file_read(path, 32, &text, NULL, err))
             return FALSE;
@@ -177,6 +179,8 @@ passt_start(Flow *f, gpointer obj, GError **err)
     Vm *vm = obj;
     GPtrArray *nets = vm->run->live->devices.nets;
 
+    if (!note_ready(f, vm->run, err))
+        return STEP_FAILED;
     for (guint i = 0; nets && i < nets->len; i++) {
         HostNet *host = vm->run->start.nets->pdata[i];
 
@@ -187,7 +191,7 @@ passt_start(Flow *f, gpointer obj, GError **err)
         vm->run->passt_wait = flow_wait_again(f);
         return STEP_WAIT;
     }
-    return step_of(note_all(f, vm->run, err));
+    return STEP_DONE;
 }
 
 /* ---- stop */
