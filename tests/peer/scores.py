@@ -2,7 +2,9 @@
 """The corpus beside this tree, given to a real daemon: its scores must not fall. Skips where there is
 no corpus. score.py there says what each measure means."""
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -11,10 +13,10 @@ from harness import SHARED, main, skip, test  # noqa: E402
 
 # kind: least percentage of each measure
 LEAST = {
-    "domain": {"accept": 99, "reject": 95, "exact": 99, "stable": 100},
-    "domainfull": {"accept": 99, "reject": 95, "exact": 99, "stable": 100},
-    "device": {"accept": 99, "reject": 95, "exact": 99},
-    "mutant": {"accept": 97, "reject": 97},
+    "domain": {"accept": 99, "reject": 97, "exact": 99, "stable": 100},
+    "domainfull": {"accept": 99, "reject": 97, "exact": 99, "stable": 100},
+    "device": {"accept": 99, "reject": 97, "exact": 99},
+    "mutant": {"accept": 97, "reject": 97, "exact": 97},
     # The corpus was asked on a processor of another vendor than some hosts have: KVM then gives
     # guests other CPUID words, of libvirtd's as of ours.
     "start": {"accept": 100, "same machine": 88, "same beside CPUID": 99},
@@ -23,6 +25,13 @@ LEAST = {
 COUNTS = {"accept": ("acc", "o_acc"), "reject": ("rej", "o_rej"), "exact": ("full", "o_acc"),
           "stable": ("stable", "o_stable"), "same machine": ("same", "o_acc"),
           "same beside CPUID": ("beside", "o_acc")}
+
+
+def hide_swtpm():
+    """The host that the corpus was asked on had no TPM to give. This mount namespace is ours alone."""
+    path = shutil.which("swtpm")
+    if path and os.path.exists("/etc/vmd-peer"):
+        subprocess.run(["mount", "--bind", "/dev/null", path], check=True)
 
 
 def scores(d, kind):
@@ -59,4 +68,5 @@ def add_test(kind, least):
 
 for kind_and_least in LEAST.items():
     add_test(*kind_and_least)
+hide_swtpm()
 main()
