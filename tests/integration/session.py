@@ -65,8 +65,15 @@ class Session:
             pid = int(pathlib.Path(self.run + "/vmd.pid").read_text())
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sig)
-            wait_for(lambda: not os.path.exists(f"/proc/{pid}/exe") or
-                     open(f"/proc/{pid}/stat").read().split()[2] == "Z", 10)
+            wait_for(lambda: is_over(pid), 10)
+
+
+def is_over(pid):
+    """Its sockets are closed: they are a while after /proc/PID/exe is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 USER_NETWORK = "<interface type='user'><model type='virtio'/></interface>"
