@@ -202,7 +202,7 @@ def an_agent_that_is_not_there_is_missed(d):
 def the_host_tells_its_memory(d):
     assert re.search(r"4KiB: [1-9]\d*", d.virsh("freepages", "--cellno", "0", "--pagesize", "4"))
     assert "page size 5" in d.virsh("freepages", "--cellno", "0", "--pagesize", "5", status=1)
-    said = d.virsh("allocpages", "2048", "0", "--cellno", "0", status=None)
+    said = d.virsh("allocpages", "2048", "0", "--cellno", "0", "--add", status=None)
     assert not said.strip() or "not available" in said or "cannot write" in said, said  # none more
     assert "out of range" in d.virsh("allocpages", "2048", "0", "--cellno", "4096", status=1)
     if pathlib.Path("/sys/kernel/mm/ksm").is_dir():
