@@ -112,21 +112,27 @@ make_argv(const Vm *vm, const NetDef *net, int fd)
 
 /* ---- start */
 
+/* The one that was waited for is ready, or gone. */
+static void
+passt_over(Vm *vm, Process *p, const GError *err)
+{
+    FlowToken token = vm->run->passt_wait;
+
+    process_free(p);
+    vm->run->passt = NULL;
+    vm->run->passt_wait = 0;
+    flow_wake(token, err);
+}
+
 static void
 on_ready(Process *p, const ProcessEnd *end, gpointer user)
 {
-    Vm *vm = user;
-    Run *run = vm->run;
-    FlowToken token = run->passt_wait;
     g_autofree char *why = process_status_text(end->status);
     g_autoptr(GError) err = NULL;
 
     if (why)
         fail(&err, ERR_OPERATION_FAILED, "passt %s: %s", why, end->errors);
-    process_free(p);
-    run->passt = NULL;
-    run->passt_wait = 0;
-    flow_wake(token, err);
+    passt_over(user, p, err);
 }
 
 static gboolean
@@ -199,13 +205,7 @@ passt_start(Flow *f, gpointer obj, GError **err)
 static void
 on_gone(Process *p, const ProcessEnd *end, gpointer user)
 {
-    Vm *vm = user;
-    FlowToken token = vm->run->passt_wait;
-
-    process_free(p);
-    vm->run->passt = NULL;
-    vm->run->passt_wait = 0;
-    flow_wake(token, NULL);
+    passt_over(user, p, NULL);
 }
 
 /* Asked again when one of them is gone. One that was never noted ends with the daemon's end of its
