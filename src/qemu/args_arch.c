@@ -19,14 +19,6 @@ guest_is_arm(const DomainDef *def)
 
 /* ---- words that differ */
 
-static gboolean
-is_among(const char *word, const char *const *words)
-{
-    while (*words != NULL && g_strcmp0(word, *words) != 0)
-        words++;
-    return *words != NULL;
-}
-
 /* How QEMU calls the bus of the first PCI root. */
 const char *
 args_root_bus(const DomainDef *def, const ControllerDef *root)
@@ -36,7 +28,7 @@ args_root_bus(const DomainDef *def, const ControllerDef *root)
 
     if (root->model == MODEL_PCIE_ROOT)
         return "pcie.0";
-    return is_among(def->os.arch, numbered) ? "pci.0" : "pci";
+    return g_strv_contains(numbered, def->os.arch) ? "pci.0" : "pci";
 }
 
 /* Machines that have ACPI tables or leave them out, and since which version of QEMU. */
