@@ -16,6 +16,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "json.h"
+#include "list.h"
+#include "xmlout.h"
+
 /* ---- errors (error.c) ------------------------------------------------------------------- */
 
 /* One name per kind of error. The numbers are ours; error.c has the only translation to the wire.
@@ -45,7 +49,9 @@ typedef enum Err {
     ERR_NO_VOLUME,
     ERR_NO_NODE_DEVICE,
     ERR_NO_INTERFACE,
+    ERR_MULTIPLE_INTERFACES,
     ERR_NO_NWFILTER,
+    ERR_NO_NWFILTER_BINDING,
     ERR_NO_SECRET,
     ERR_NO_SNAPSHOT,
     ERR_NO_CHECKPOINT,
@@ -58,6 +64,7 @@ typedef enum Err {
     ERR_NETWORK_EXISTS,
     ERR_INVALID_POOL,
     ERR_INVALID_VOLUME,
+    ERR_INVALID_SECRET, /* a value that is not given out */
     ERR_VOLUME_EXISTS,
     ERR_OPERATION_INVALID,  /* wrong state: already running, being stopped */
     ERR_NOT_RUNNING,        /* the same of what needs a running domain */
@@ -80,6 +87,7 @@ typedef enum Err {
     ERR_NO_SERVER,
     ERR_MULTIPLE_DOMAINS,
     ERR_NO_NETWORK_METADATA,
+    ERR_AWAITED, /* not yet: what this takes is being found out; see fail_awaited */
     N_ERRS
 } Err;
 
@@ -104,8 +112,27 @@ typedef struct WireError {
 gboolean fail(GError **err, Err code, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 /* The same for an errno: ERR_SYSTEM, and ": " + strerror(errnum) at the end. */
 gboolean fail_errno(GError **err, int errnum, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+/* For what cannot be answered until something is known that is being found out just now, and has
+ * changed nothing yet: ERR_AWAITED, with the name of what is waited for. Whoever can wait asks
+ * again from the top when that is known. error_awaited: the name, borrowed; NULL: another error. */
+gboolean fail_awaited(GError **err, const char *awaited, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+const char *error_awaited(const GError *err);
 /* Puts text before an error's message, keeps its code, returns FALSE. */
 gboolean fail_prefix(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+/* A compiler that does not see into these must be told that they return FALSE: otherwise it takes
+ * the out-parameters of a static function that ends in "return fail(err, ...)" for unset. */
+static inline gboolean
+false_after(gboolean failed)
+{
+    return FALSE;
+}
+
+#define fail(...)         false_after(fail(__VA_ARGS__))
+#define fail_errno(...)   false_after(fail_errno(__VA_ARGS__))
+#define fail_awaited(...) false_after(fail_awaited(__VA_ARGS__))
+#define fail_prefix(...)  false_after(fail_prefix(__VA_ARGS__))
+
 gboolean error_is(const GError *err, Err code);
 /* The one translation; takes any GError (a foreign domain becomes ERR_INTERNAL). */
 void error_to_wire(const GError *err, WireError *ret_wire);
@@ -147,13 +174,47 @@ fd_steal(int *fd)
 /* Whole file, at most max bytes (ERR_SYSTEM with EFBIG past that). *ret_data is NUL-terminated
  * (one byte past *ret_len) and the caller's. */
 gboolean file_read(const char *path, gsize max, char **ret_data, gsize *ret_len, GError **err);
+/* What a file was when it was looked at: another stamp means another content. */
+typedef struct FileStamp {
+    guint64 inode;
+    gint64 size, seconds, nanoseconds; /* when it was changed last */
+} FileStamp;
+/* The same for a regular file alone: a symbolic link, a folder, a pipe or a device at path is an
+ * error that says so, and nothing of it is opened. ret_stamp may be NULL. */
+gboolean file_read_regular(const char *path, gsize max, char **ret_data, gsize *ret_len,
+                           FileStamp *ret_stamp, GError **err);
+/* FALSE: there is nothing at path. A symbolic link is looked at itself. */
+gboolean file_stamp(const char *path, FileStamp *ret_stamp);
+gboolean file_stamp_equal(const FileStamp *a, const FileStamp *b);
 /* write(2) to PATH.new, fsync, rename(2), fsync of the folder: after a crash at any instant the
  * old or the new content is there. len -1: strlen. Nothing is left on failure. */
 gboolean file_write(const char *path, const char *data, gssize len, mode_t mode, GError **err);
+/* The same in two halves, for who does something in between that can fail: PATH.new is written and
+ * synced; it takes the place of PATH, or goes. Each file has one PATH.new. */
+gboolean file_prepare(const char *path, const char *data, gssize len, mode_t mode, GError **err);
+gboolean file_commit(const char *path, GError **err);
+void file_abandon(const char *path);
+/* fsync(2) of a folder, after a file in it came or went. */
+gboolean dir_sync(const char *path, GError **err);
 /* The same without fsync, for files under /run that a power cut takes anyway. */
 gboolean file_write_volatile(const char *path, const char *data, gssize len, mode_t mode,
                              GError **err);
-/* unlink(2); a missing file is success. */
+/* ---- files in folders that others may write (reach.c); all of this may block. struct stat is that
+ * of <sys/stat.h>; -1 and errno on failure. */
+struct stat;
+/* A descriptor (O_PATH) of what is at path; nothing is opened. A link that another user than root
+ * or we have made is followed only to files of that user's: EACCES. */
+int file_reach(const char *path, struct stat *ret_st);
+/* The same for the folder that path is in; *ret_name is the name in it, which the caller frees. */
+int file_reach_folder(const char *path, char **ret_name);
+/* Opens what a descriptor holds, with the flags of open(2). */
+int fd_reopen(int fd, int flags);
+/* Opens path, reached like that, to write; makes it, as a file that was not there, where it is
+ * missing. flags: O_WRONLY or O_RDWR, O_TRUNC, O_APPEND, O_NONBLOCK. A file with a second name is
+ * refused: EMLINK. */
+int file_open_output(const char *path, int flags, mode_t mode, struct stat *ret_st);
+
+/* unlink(2); a missing file is success, and so is a name that is too long for any. */
 gboolean file_remove(const char *path, GError **err);
 /* Takes away what file_write had not yet put in its place when its daemon was killed. */
 void dir_sweep(const char *folder);
@@ -164,6 +225,9 @@ gboolean dir_remove(const char *path, GError **err);
 /* Moves a file that cannot be read out of the way (PATH.broken-N), logs it. */
 void file_set_aside(const char *path, const char *why);
 gboolean fd_set_nonblock(int fd, GError **err);
+/* A sum over bytes, never the same after a change of one byte: against damage, not against malice.
+ */
+guint32 bytes_sum(const char *data, gsize len);
 
 /* ---- child processes (process.c) -------------------------------------------------------- */
 
@@ -175,9 +239,16 @@ typedef struct ProcessFd {
     int as; /* number in the child; -1: the same number */
 } ProcessFd;
 
+/* What a child may use of the machine; 0: as much as the daemon. */
+typedef struct ProcessLimits {
+    guint64 cpu_s, file_bytes, files;
+} ProcessLimits;
+/* For programs that answer a question and end: a minute of a processor, files of 64 MiB. */
+extern const ProcessLimits process_tool_limits;
+
 typedef struct ProcessSpec {
     const char *const *argv; /* argv[0] is searched in PATH when it has no '/' */
-    const char *const *env;  /* NULL: inherits the daemon's */
+    const char *const *env;  /* NULL: that of process_env */
     const ProcessFd *fds;    /* everything else but 0, 1, 2 is closed in the child */
     gsize n_fds;
     const char *cwd;   /* NULL: "/" */
@@ -186,6 +257,11 @@ typedef struct ProcessSpec {
     int stderr_fd;     /* -1: captured with bound; else this descriptor */
     gsize out_max;     /* 0: 1 MiB. More output is read and dropped, and said in the error */
     gboolean detach;   /* setsid(2): outlives the daemon, is not ended by process_free */
+    /* The program may lie where exec hangs: it is not waited for. Why it could not be run is said
+     * on the child's stderr, and its status is 127 then. One that is not detached leads a process
+     * group of its own, which ends with it. */
+    gboolean apart;
+    const ProcessLimits *limits; /* NULL: the daemon's own */
 } ProcessSpec;
 #define PROCESS_SPEC_INIT                                                                          \
     {                                                                                              \
@@ -203,9 +279,14 @@ typedef struct ProcessEnd {
  * that keeps the pipe open delays it by at most a second). */
 typedef void (*ProcessDone)(Process *p, const ProcessEnd *end, gpointer user);
 
+/* What every child gets to know: PATH, HOME, USER and LOGNAME as the daemon has them, LC_ALL=C, and
+ * nothing else of the daemon's environment. Free with g_strfreev. */
+char **process_env(void);
+/* Starts a program. The kernel does not spare it where memory runs out, as it may spare the daemon;
+ * one with limits leaves no core. The caller frees the process. */
 Process *process_spawn(const ProcessSpec *spec, ProcessDone done, gpointer user, GError **err);
 /* Watches a process that an earlier daemon started. start_time guards against pid reuse: field 22
- * of /proc/PID/stat, 0: not checked. ERR_SYSTEM with ESRCH when it is gone. */
+ * of /proc/PID/stat, never 0. ERR_SYSTEM with ESRCH when it is gone. */
 Process *process_adopt(pid_t pid, guint64 start_time, ProcessDone done, gpointer user,
                        GError **err);
 pid_t process_pid(const Process *p);
@@ -239,6 +320,13 @@ typedef struct LinesOps {
     void (*ended)(Lines *l, const GError *err, gpointer user);
     /* Optional: the output queue fell below the low mark (64 KiB) after having been above it. */
     void (*drained)(Lines *l, gpointer user);
+    /* Optional: do the frames that begin in data take descriptors? Asked only when some have come
+     * with the last bytes. NULL: none does. A stream to which others are sent ends with an error.
+     */
+    gboolean (*takes_fds)(const guint8 *data, gsize len, gpointer user);
+    /* Optional, asked before each frame: FALSE: the frames that are there wait until the loop comes
+     * round again. round: differs from one round of the loop to the next. */
+    gboolean (*may_go_on)(gint64 round, gpointer user);
 } LinesOps;
 
 /* Takes fd (made non-blocking). max: the largest frame; a longer one ends the stream. No function
@@ -248,8 +336,17 @@ Lines *lines_new(int fd, gsize max, const LinesOps *ops, gpointer user);
 void lines_free(Lines *l); /* drops what was not written */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Lines, lines_free)
 int lines_fd(const Lines *l);
+/* discard (with keeper) closes what may take long to close: descriptors that the peer sent, and the
+ * stream's own where some are in it that nobody has read. It may outlive user, so keeper is freed
+ * by the stream, with free_keeper. Without it these are closed at once. */
+typedef void (*LinesDiscard)(int fd, gpointer keeper);
+void lines_on_discard(Lines *l, LinesDiscard discard, gpointer keeper, GDestroyNotify free_keeper);
 /* Queues a copy and writes at once what fits. */
 void lines_send(Lines *l, const void *data, gsize len);
+/* The same for what is secret: the copy that waits to be sent is wiped when it is. */
+void lines_send_secret(Lines *l, const void *data, gsize len);
+/* From within LinesOps.frame, of a frame that is secret: no part of it stays in memory. */
+void lines_wipe_input(Lines *l);
 /* Queues bytes that the stream frees: for large replies. */
 void lines_send_bytes(Lines *l, GBytes *bytes);
 /* Queues one filler byte (value `filler`) with one descriptor (SCM_RIGHTS); the descriptor is
@@ -276,6 +373,7 @@ void lines_close_when_sent(Lines *l);
 void uuid_format(const guint8 uuid[UUID_LEN], char ret_text[UUID_TEXT_LEN]);
 gboolean uuid_parse(const char *text, guint8 ret_uuid[UUID_LEN]); /* with or without dashes */
 void uuid_make(guint8 ret_uuid[UUID_LEN]);                        /* random, RFC 4122 version 4 */
+void uuid_of_text(const char *text, guint8 ret_uuid[UUID_LEN]);   /* the same for the same text */
 gboolean uuid_is_zero(const guint8 uuid[UUID_LEN]);
 
 #include "schema.h"

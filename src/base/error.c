@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+/* The header wraps these for those who call them. */
+#undef fail
+#undef fail_errno
+#undef fail_awaited
+#undef fail_prefix
+
 typedef struct ErrRow {
     int code;          /* virErrorNumber */
     int from;          /* virErrorDomain, 0: the object's own */
@@ -40,7 +46,9 @@ static const ErrRow rows[N_ERRS] = {
     [ERR_NO_VOLUME] = { 50, 0, "Storage volume not found: %1$s" },
     [ERR_NO_NODE_DEVICE] = { 53, 0, "Node device not found: %1$s" },
     [ERR_NO_INTERFACE] = { 57, 0, "Interface not found: %1$s" },
+    [ERR_MULTIPLE_INTERFACES] = { 59, 0, "multiple matching interfaces found: %1$s" },
     [ERR_NO_NWFILTER] = { 62, 0, "Network filter not found: %1$s" },
+    [ERR_NO_NWFILTER_BINDING] = { 101, 0, "Network filter binding not found: %1$s" },
     [ERR_NO_SECRET] = { 66, 0, "Secret not found: %1$s" },
     [ERR_NO_SNAPSHOT] = { 72, 0, "Domain snapshot not found: %1$s" },
     [ERR_NO_CHECKPOINT] = { 103, 0, "Domain checkpoint not found: %1$s" },
@@ -52,6 +60,7 @@ static const ErrRow rows[N_ERRS] = {
     [ERR_INVALID_NETWORK] = { 36, 0, "invalid network pointer in %1$s" },
     [ERR_NETWORK_EXISTS] = { 37, 0, "network %1$s exists already", "this network exists already" },
     [ERR_INVALID_POOL] = { 46, 0, "invalid storage pool pointer in %1$s" },
+    [ERR_INVALID_SECRET] = { 65, 0, "Invalid secret: %1$s", "Invalid secret" },
     [ERR_INVALID_VOLUME] = { 47, 0, "invalid storage volume pointer in %1$s" },
     [ERR_VOLUME_EXISTS] = { 90, 0, "storage volume %1$s exists already",
                             "this storage volume exists already" },
@@ -76,13 +85,15 @@ static const ErrRow rows[N_ERRS] = {
     [ERR_NO_SERVER] = { 95, 0, "Server not found: %1$s" },
     [ERR_MULTIPLE_DOMAINS] = { 110, 0, "multiple matching domains found: %1$s" },
     [ERR_NO_NETWORK_METADATA] = { 111, 0, "metadata not found: %1$s" },
+    [ERR_AWAITED] = { 87, 0, "resource busy: %1$s" },
 };
 
 static const char slot[] = "%1$s";
 
-/* ERR_SYSTEM carries its errno beside the text. */
+/* ERR_SYSTEM carries its errno beside the text, ERR_AWAITED what is waited for. */
 typedef struct VmdErrorPrivate {
     int saved_errno;
+    char *awaited;
 } VmdErrorPrivate;
 
 static void
@@ -94,12 +105,14 @@ vmd_error_private_init(VmdErrorPrivate *priv)
 static void
 vmd_error_private_copy(const VmdErrorPrivate *from, VmdErrorPrivate *to)
 {
-    *to = *from;
+    to->saved_errno = from->saved_errno;
+    to->awaited = g_strdup(from->awaited);
 }
 
 static void
 vmd_error_private_clear(VmdErrorPrivate *priv)
 {
+    g_free(priv->awaited);
 }
 
 G_DEFINE_EXTENDED_ERROR(VmdError, vmd_error)
@@ -133,6 +146,28 @@ fail_errno(GError **err, int errnum, const char *fmt, ...)
     vmd_error_get_private(e)->saved_errno = errnum;
     g_propagate_error(err, e);
     return FALSE;
+}
+
+gboolean
+fail_awaited(GError **err, const char *awaited, const char *fmt, ...)
+{
+    GError *e;
+    va_list ap;
+
+    if (!err)
+        return FALSE;
+    va_start(ap, fmt);
+    e = g_error_new_valist(VMD_ERROR, ERR_AWAITED, fmt, ap);
+    va_end(ap);
+    vmd_error_get_private(e)->awaited = g_strdup(awaited);
+    g_propagate_error(err, e);
+    return FALSE;
+}
+
+const char *
+error_awaited(const GError *err)
+{
+    return err && error_is(err, ERR_AWAITED) ? vmd_error_get_private(err)->awaited : NULL;
 }
 
 gboolean

@@ -78,6 +78,91 @@ file_read(const char *path, gsize max, char **ret_data, gsize *ret_len, GError *
     return TRUE;
 }
 
+/* ---- regular files alone */
+
+static FileStamp
+stamp_of(const struct stat *st)
+{
+    return (FileStamp){ st->st_ino, st->st_size, st->st_ctim.tv_sec, st->st_ctim.tv_nsec };
+}
+
+gboolean
+file_stamp(const char *path, FileStamp *ret_stamp)
+{
+    struct stat st;
+
+    if (lstat(path, &st) < 0)
+        return FALSE;
+    *ret_stamp = stamp_of(&st);
+    return TRUE;
+}
+
+gboolean
+file_stamp_equal(const FileStamp *a, const FileStamp *b)
+{
+    return a->inode == b->inode && a->size == b->size && a->seconds == b->seconds &&
+           a->nanoseconds == b->nanoseconds;
+}
+
+static const char *
+file_kind(mode_t mode)
+{
+    if (S_ISLNK(mode))
+        return "a symbolic link";
+    if (S_ISDIR(mode))
+        return "a folder";
+    return S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+/* Looked at before it is opened, for to open a device can do things; what is opened is looked at
+ * again, for somebody may have been quick. */
+static int
+open_regular(const char *path, struct stat *ret_st, GError **err)
+{
+    fd_auto fd = -1;
+
+    if (lstat(path, ret_st) < 0) {
+        fail_errno(err, errno, "cannot open '%s'", path);
+        return -1;
+    }
+    if (S_ISREG(ret_st->st_mode)) {
+        fd = TEMP_FAILURE_RETRY(
+            open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK));
+        if (fd < 0 || fstat(fd, ret_st) < 0) {
+            fail_errno(err, errno, "cannot open '%s'", path);
+            return -1;
+        }
+    }
+    if (S_ISREG(ret_st->st_mode))
+        return fd_steal(&fd);
+    fail(err, ERR_OPEN_FAILED, "'%s': it is %s, not a file", path, file_kind(ret_st->st_mode));
+    return -1;
+}
+
+gboolean
+file_read_regular(const char *path, gsize max, char **ret_data, gsize *ret_len,
+                  FileStamp *ret_stamp, GError **err)
+{
+    struct stat st;
+    fd_auto fd = open_regular(path, &st, err);
+    g_autoptr(GByteArray) buf = g_byte_array_new();
+
+    if (fd < 0)
+        return FALSE;
+    if (st.st_size > (gint64)max)
+        return fail_errno(err, EFBIG, "cannot read '%s'", path);
+    if (!read_all(fd, path, max, buf, err))
+        return FALSE;
+    if (ret_stamp)
+        *ret_stamp = stamp_of(&st);
+    *ret_len = buf->len;
+    g_byte_array_append(buf, (const guint8 *)"", 1);
+    *ret_data = (char *)g_byte_array_free(g_steal_pointer(&buf), FALSE);
+    return TRUE;
+}
+
+/* ---- writing */
+
 static gboolean
 write_all(int fd, const char *path, const char *data, gsize len, GError **err)
 {
@@ -92,15 +177,14 @@ write_all(int fd, const char *path, const char *data, gsize len, GError **err)
     return TRUE;
 }
 
-static gboolean
-sync_folder_of(const char *path, GError **err)
+gboolean
+dir_sync(const char *path, GError **err)
 {
-    g_autofree char *folder = g_path_get_dirname(path);
-    fd_auto fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd_auto fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     /* EINVAL: a file system that has nothing to sync for a folder. */
     if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
-        return fail_errno(err, errno, "cannot sync folder '%s'", folder);
+        return fail_errno(err, errno, "cannot sync folder '%s'", path);
     return TRUE;
 }
 
@@ -108,11 +192,11 @@ sync_folder_of(const char *path, GError **err)
 static gboolean
 write_new(const char *path, const char *data, gsize len, mode_t mode, gboolean sync, GError **err)
 {
-    fd_auto fd = -1;
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    fd_auto fd = TEMP_FAILURE_RETRY(open(path, flags, mode));
 
-    if (unlink(path) < 0 && errno != ENOENT)
-        return fail_errno(err, errno, "cannot replace '%s'", path);
-    fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+    if (fd < 0 && errno == EEXIST && unlink(path) == 0)
+        fd = TEMP_FAILURE_RETRY(open(path, flags, mode));
     if (fd < 0)
         return fail_errno(err, errno, "cannot create '%s'", path);
     if (fchmod(fd, mode) < 0)
@@ -141,39 +225,68 @@ dir_sweep(const char *folder)
     }
 }
 
-static gboolean
-replace(const char *path, const char *data, gssize len, mode_t mode, gboolean sync, GError **err)
+void
+file_abandon(const char *path)
 {
     g_autofree char *fresh = g_strconcat(path, FRESH, NULL);
 
-    if (!write_new(fresh, data, len < 0 ? strlen(data) : (gsize)len, mode, sync, err)) {
-        unlink(fresh);
-        return FALSE;
-    }
-    if (rename(fresh, path) < 0) {
-        fail_errno(err, errno, "cannot replace '%s'", path);
-        unlink(fresh);
-        return FALSE;
-    }
-    return !sync || sync_folder_of(path, err);
+    unlink(fresh);
+}
+
+static gboolean
+prepare(const char *path, const char *data, gssize len, mode_t mode, gboolean sync, GError **err)
+{
+    g_autofree char *fresh = g_strconcat(path, FRESH, NULL);
+
+    if (write_new(fresh, data, len < 0 ? strlen(data) : (gsize)len, mode, sync, err))
+        return TRUE;
+    unlink(fresh);
+    return FALSE;
+}
+
+gboolean
+file_prepare(const char *path, const char *data, gssize len, mode_t mode, GError **err)
+{
+    return prepare(path, data, len, mode, TRUE, err);
+}
+
+static gboolean
+put_in_place(const char *path, GError **err)
+{
+    g_autofree char *fresh = g_strconcat(path, FRESH, NULL);
+
+    if (rename(fresh, path) == 0)
+        return TRUE;
+    fail_errno(err, errno, "cannot replace '%s'", path);
+    unlink(fresh);
+    return FALSE;
+}
+
+gboolean
+file_commit(const char *path, GError **err)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+
+    return put_in_place(path, err) && dir_sync(folder, err);
 }
 
 gboolean
 file_write(const char *path, const char *data, gssize len, mode_t mode, GError **err)
 {
-    return replace(path, data, len, mode, TRUE, err);
+    return file_prepare(path, data, len, mode, err) && file_commit(path, err);
 }
 
 gboolean
 file_write_volatile(const char *path, const char *data, gssize len, mode_t mode, GError **err)
 {
-    return replace(path, data, len, mode, FALSE, err);
+    return prepare(path, data, len, mode, FALSE, err) && put_in_place(path, err);
 }
 
 gboolean
 file_remove(const char *path, GError **err)
 {
-    if (unlink(path) < 0 && errno != ENOENT)
+    /* No file can have a name that is too long for one. */
+    if (unlink(path) < 0 && errno != ENOENT && errno != ENAMETOOLONG)
         return fail_errno(err, errno, "cannot remove '%s'", path);
     return TRUE;
 }
@@ -273,4 +386,15 @@ gboolean
 dir_remove(const char *path, GError **err)
 {
     return remove_below(AT_FDCWD, path, path, err);
+}
+
+/* FNV-1a: each byte changes the sum in a way that no other byte does. */
+guint32
+bytes_sum(const char *data, gsize len)
+{
+    guint32 sum = 2166136261u;
+
+    for (gsize i = 0; i < len; i++)
+        sum = (sum ^ (guchar)data[i]) * 16777619u;
+    return sum;
 }

@@ -26,6 +26,7 @@ typedef struct Piece {
     GBytes *bytes;
     int *fds; /* go with the first byte */
     gsize n_fds;
+    gboolean secret;
     const guint8 *at;
     gsize left;
     guint8 copy[];
@@ -50,7 +51,13 @@ struct Lines {
     gboolean above;    /* the queue has been above OUT_LOW */
     GError *out_error; /* writing is over; told after what can still be read was delivered */
 
+    gboolean wipe; /* what stands in the input behind its end is secret */
     gboolean out_closed, paused, ended, closing;
+    gboolean later; /* its turn is over, until the loop comes round */
+
+    LinesDiscard discard;
+    gpointer keeper;
+    GDestroyNotify free_keeper;
 };
 
 /* Freed: only the memory is still there. */
@@ -102,6 +109,8 @@ piece_free(Piece *p)
 {
     fds_close(p->fds, p->n_fds);
     g_free(p->fds);
+    if (p->secret)
+        explicit_bzero(p->copy, (gsize)(p->at + p->left - p->copy));
     g_bytes_unref(p->bytes);
     g_free(p);
 }
@@ -299,7 +308,17 @@ end_errno(Lines *l, int errnum)
 static gboolean
 reading(Lines *l)
 {
-    return !gone(l) && !l->paused && !l->ended && !l->closing;
+    return !gone(l) && !l->paused && !l->ended && !l->closing && !l->later;
+}
+
+static gboolean
+turn_is_over(Lines *l)
+{
+    if (!l->ops->may_go_on || l->ops->may_go_on(g_source_get_time(&l->source), l->user))
+        return FALSE;
+    l->later = TRUE;
+    wake(l);
+    return TRUE;
 }
 
 static void
@@ -308,7 +327,12 @@ in_keep_from(Lines *l, gsize at)
     l->in_len -= at;
     if (l->in_len > 0)
         memmove(l->in, l->in + at, l->in_len);
-    else if (l->in_size > IN_KEPT) {
+    if (l->wipe)
+        explicit_bzero(l->in + l->in_len, l->in_size - l->in_len);
+    l->wipe = FALSE;
+    if (l->in_len > 0)
+        return;
+    if (l->in_size > IN_KEPT) {
         g_clear_pointer(&l->in, g_free);
         l->in_size = 0;
     }
@@ -324,6 +348,10 @@ deliver(Lines *l)
         n = l->ops->cut(l->in + at, l->in_len - at, l->user);
         if (n <= 0 || (gsize)n > l->max)
             break;
+        if (turn_is_over(l)) {
+            n = 0;
+            break;
+        }
         l->ops->frame(l, l->in + at, n, l->user);
         at += n;
         n = 0;
@@ -352,32 +380,69 @@ take_in_fds(Lines *l, struct msghdr *msg)
 }
 
 static gssize
-receive(Lines *l, guint8 *to, gsize room)
+receive_with_fds(Lines *l, guint8 *to, gsize room)
 {
     char control[CMSG_SPACE(sizeof(int) * FDS_AT_ONCE)];
     struct iovec iov = { to, room };
     struct msghdr msg = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
     };
-    gssize n;
+    gssize n = TEMP_FAILURE_RETRY(recvmsg(l->fd, &msg, MSG_CMSG_CLOEXEC));
 
-    if (!l->is_socket)
-        return TEMP_FAILURE_RETRY(read(l->fd, to, room));
-    n = TEMP_FAILURE_RETRY(recvmsg(l->fd, &msg, MSG_CMSG_CLOEXEC));
-    if (n < 0 || (msg.msg_controllen == 0 && !(msg.msg_flags & MSG_CTRUNC)) || take_in_fds(l, &msg))
+    if (n < 0 || take_in_fds(l, &msg))
         return n;
     errno = EMFILE;
     return -1;
 }
 
-/* Most frames fit the first size; long ones get there in few steps. */
+static gboolean
+takes_fds(const Lines *l, gsize peeked)
+{
+    return l->ops->takes_fds && l->ops->takes_fds(l->in, l->in_len + peeked, l->user);
+}
+
+/* Reading bytes that carry descriptors without room for them closes these here and now, and the
+ * last close of a socket that lingers, or of a file on a server, waits as long as its sender likes.
+ * So the bytes are looked at first: the kernel says whether descriptors come along, and those that
+ * nobody asked for stay in the queue, for discard to let go of. */
+static gssize
+receive(Lines *l, guint8 *to, gsize room)
+{
+    struct iovec iov = { to, room };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+    gssize n;
+
+    if (!l->is_socket)
+        return TEMP_FAILURE_RETRY(read(l->fd, to, room));
+    n = TEMP_FAILURE_RETRY(recvmsg(l->fd, &msg, MSG_PEEK));
+    if (n <= 0)
+        return n;
+    if (!(msg.msg_flags & MSG_CTRUNC))
+        return TEMP_FAILURE_RETRY(recv(l->fd, to, (gsize)n, 0));
+    if (takes_fds(l, (gsize)n))
+        return receive_with_fds(l, to, room);
+    errno = ETOOMANYREFS;
+    return -1;
+}
+
+/* Most frames fit the first size; long ones get there in few steps. What becomes of a frame is not
+ * known yet: nothing of it is left behind. */
 static gsize
 in_room(Lines *l)
 {
-    if (l->in_len == l->in_size) {
-        l->in_size = l->in_size == 0 ? IN_FIRST : l->in_size * 4;
-        l->in = g_realloc(l->in, l->in_size);
+    gsize size = l->in_size == 0 ? IN_FIRST : l->in_size * 4;
+    guint8 *in;
+
+    if (l->in_len < l->in_size)
+        return l->in_size - l->in_len;
+    in = g_malloc(size);
+    if (l->in_len > 0) {
+        memcpy(in, l->in, l->in_len);
+        explicit_bzero(l->in, l->in_len);
     }
+    g_free(l->in);
+    l->in = in;
+    l->in_size = size;
     return l->in_size - l->in_len;
 }
 
@@ -390,7 +455,9 @@ read_once(Lines *l)
 
     if (n < 0 && errno == EAGAIN && !l->out_error)
         return FALSE;
-    if (n < 0)
+    if (n < 0 && errno == ETOOMANYREFS)
+        end_because(l, "the peer sent descriptors that nothing asked for");
+    else if (n < 0)
         end_errno(l, errno);
     else if (n == 0 && l->in_len > 0)
         end_because(l, "the peer hung up in the middle of a message");
@@ -436,6 +503,7 @@ on_ready(GSource *source, GSourceFunc unused, gpointer unused_too)
     }
     if (woken)
         g_source_set_ready_time(source, -1);
+    l->later = FALSE;
     if (l->out && seen)
         out_flush(l);
     if (reading(l) && (woken || (seen & ~G_IO_OUT)))
@@ -483,19 +551,57 @@ lines_new(int fd, gsize max, const LinesOps *ops, gpointer user)
     return l;
 }
 
+static void
+let_go(const Lines *l, int fd)
+{
+    if (l->discard)
+        l->discard(fd, l->keeper);
+    else
+        fd_close(&fd);
+}
+
+/* With what was not read, descriptors of the peer's would be closed: see receive. Nothing more
+ * comes after the shutdown. */
+static void
+close_stream(Lines *l)
+{
+    int fd = fd_steal(&l->fd);
+    char byte;
+
+    if (!l->is_socket || !l->discard) {
+        fd_close(&fd);
+        return;
+    }
+    shutdown(fd, SHUT_RD);
+    if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+        let_go(l, fd);
+    else
+        fd_close(&fd);
+}
+
 void
 lines_free(Lines *l)
 {
     if (!l || gone(l))
         return;
     g_source_destroy(&l->source);
-    fd_close(&l->fd);
+    close_stream(l);
     out_drop(l);
     g_clear_error(&l->out_error);
     for (int fd; (fd = lines_take_fd(l)) >= 0;)
-        close(fd);
+        let_go(l, fd);
+    if (l->free_keeper)
+        l->free_keeper(l->keeper);
     g_clear_pointer(&l->in_fds, g_array_unref);
     g_source_unref(&l->source);
+}
+
+void
+lines_on_discard(Lines *l, LinesDiscard discard, gpointer keeper, GDestroyNotify free_keeper)
+{
+    l->discard = discard;
+    l->keeper = keeper;
+    l->free_keeper = free_keeper;
 }
 
 int
@@ -542,6 +648,25 @@ piece_hold_fds(Piece *p, const int *fds, gsize n)
             return FALSE;
     }
     return TRUE;
+}
+
+void
+lines_send_secret(Lines *l, const void *data, gsize len)
+{
+    gssize done = !l->out_closed ? transmit_now(l, data, len, NULL, 0) : -1;
+    Piece *p;
+
+    if (done < 0 || (gsize)done == len)
+        return;
+    p = piece_copy((const guint8 *)data + done, len - done);
+    p->secret = TRUE;
+    out_push(l, p);
+}
+
+void
+lines_wipe_input(Lines *l)
+{
+    l->wipe = TRUE;
 }
 
 void

@@ -12,6 +12,13 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
+enum {
+    LINE_MAX_BYTES = 4096,
+    LINES_AT_ONCE = 100, /* of one cause, in WHILE_S */
+    WHILE_S = 5,
+    N_CAUSES = 256,
+};
+
 static const struct {
     const char *name;
     int priority;
@@ -94,6 +101,77 @@ to_stderr(LogLevel level, char *text)
         ;
 }
 
+/* Text of clients and of programs must not look like lines of ours, nor fill the disk. */
+static void
+write_line(LogLevel level, char *text)
+{
+    for (char *p = text; *p; p++)
+        if (g_ascii_iscntrl(*p))
+            *p = ' ';
+    if (strlen(text) > LINE_MAX_BYTES)
+        text[LINE_MAX_BYTES] = '\0';
+    if (!to_journal || sd_journal_print(levels[level].priority, "%s", text) < 0)
+        to_stderr(level, text);
+}
+
+/* ---- lines of one cause: so many in a while, then a count. A cause is the place that logs, known
+ * by its format. */
+
+typedef struct Cause {
+    const char *format;
+    LogLevel level;
+    gint64 since; /* monotonic */
+    guint n;
+} Cause;
+
+static Cause causes[N_CAUSES];
+G_LOCK_DEFINE_STATIC(causes);
+
+static void
+tell_left_out(const Cause *cause)
+{
+    g_autofree char *text = NULL;
+
+    if (cause->n <= LINES_AT_ONCE)
+        return;
+    text = g_strdup_printf("%u more lines like this were left out: %s", cause->n - LINES_AT_ONCE,
+                           cause->format);
+    write_line(cause->level, text);
+}
+
+static gboolean
+on_while_over(gpointer slot)
+{
+    Cause *cause = slot;
+    Cause was;
+
+    G_LOCK(causes);
+    was = *cause;
+    *cause = (Cause){ 0 };
+    G_UNLOCK(causes);
+    tell_left_out(&was);
+    return G_SOURCE_REMOVE;
+}
+
+/* Two causes that share a slot share what they may say. */
+static gboolean
+may_say(LogLevel level, const char *format)
+{
+    Cause *cause = &causes[((gsize)format / 8) % N_CAUSES];
+    gint64 now = g_get_monotonic_time();
+    gboolean yes;
+
+    G_LOCK(causes);
+    if (now - cause->since > WHILE_S * G_USEC_PER_SEC && cause->n <= LINES_AT_ONCE)
+        *cause = (Cause){ .format = format, .since = now };
+    cause->level = MAX(cause->level, level);
+    yes = ++cause->n <= LINES_AT_ONCE;
+    if (cause->n == LINES_AT_ONCE + 1)
+        g_timeout_add_seconds(WHILE_S, on_while_over, cause);
+    G_UNLOCK(causes);
+    return yes;
+}
+
 void
 log_at(LogLevel level, const char *fmt, ...)
 {
@@ -101,12 +179,11 @@ log_at(LogLevel level, const char *fmt, ...)
     g_autofree char *text = NULL;
     va_list ap;
 
-    if (level < threshold)
+    if (level < threshold || (level > LOG_LEVEL_DEBUG && !may_say(level, fmt)))
         return;
     va_start(ap, fmt);
     text = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    if (!to_journal || sd_journal_print(levels[level].priority, "%s", text) < 0)
-        to_stderr(level, text);
+    write_line(level, text);
     errno = errnum;
 }

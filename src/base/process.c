@@ -1,5 +1,6 @@
-/* Child processes: started by vfork(2), watched by a pidfd in the main loop, their output captured
- * with a bound. No SIGCHLD handler is used, and SIGCHLD must not be ignored. */
+/* Child processes: started by vfork(2) or, apart, by fork(2), watched by a pidfd in the main loop,
+ * their output captured with a bound. No SIGCHLD handler is used, and SIGCHLD must not be ignored.
+ */
 #include "base/base.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,7 +36,8 @@ typedef struct Capture {
 struct Process {
     pid_t pid;
     int pidfd;
-    gboolean ours; /* a child that nobody else ends: killed by process_free */
+    gboolean ours;  /* a child that nobody else ends: killed by process_free */
+    gboolean leads; /* a process group, which is killed with it */
     gboolean exited;
     int status;
     guint exit_source, drain_source;
@@ -44,14 +47,16 @@ struct Process {
 };
 
 /* ---- the child's side ----
- * It shares our memory until exec, so everything is laid out beforehand and only system calls are
- * made; a failure is told by writing to the plan. */
+ * It shares our memory until exec (or, apart, has a copy of it in which any lock may be held), so
+ * everything is laid out beforehand and only system calls are made; a failure is told by writing to
+ * the plan, or to stderr. */
 
 typedef struct Plan {
     const char *program;
     char *const *argv, *const *env;
     const char *cwd;
-    gboolean detach;
+    gboolean detach, apart;
+    const ProcessLimits *limits;
     pid_t parent;
     ProcessFd *fds; /* 0, 1, 2 and the caller's, ascending by target */
     gsize n_fds;
@@ -60,11 +65,24 @@ typedef struct Plan {
     int errnum;
 } Plan;
 
+static void
+child_say(const Plan *plan, const char *step, int errnum)
+{
+    const char *words[] = { "cannot ", step, " '", plan->program, "': ", strerrordesc_np(errnum),
+                            "\n" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+        if (words[i] && write(2, words[i], strlen(words[i])) < 0)
+            return;
+}
+
 static void G_GNUC_NORETURN
 child_fail(Plan *plan, const char *step)
 {
     plan->step = step;
     plan->errnum = errno;
+    if (plan->apart)
+        child_say(plan, step, plan->errnum);
     _exit(127);
 }
 
@@ -91,21 +109,23 @@ child_place_fds(Plan *plan)
     }
 }
 
-/* Not before exec: the daemon's lock is among them, and tells the next daemon that a child is on
- * its way. */
+/* Of one that outlives us not before exec: the daemon's lock is among them, and tells the next
+ * daemon that a child is on its way. Any other one that hangs there shall hold no socket of ours.
+ */
 static void
 child_close_rest(Plan *plan)
 {
+    int how = plan->apart && !plan->detach ? 0 : CLOSE_RANGE_CLOEXEC;
     guint next = 0;
 
     for (gsize i = 0; i < plan->n_fds; i++) {
         guint kept = plan->fds[i].as;
 
-        if (kept > next && close_range(next, kept - 1, CLOSE_RANGE_CLOEXEC) < 0)
+        if (kept > next && close_range(next, kept - 1, how) < 0)
             child_fail(plan, "close descriptors for");
         next = kept + 1;
     }
-    if (close_range(next, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+    if (close_range(next, ~0U, how) < 0)
         child_fail(plan, "close descriptors for");
 }
 
@@ -122,6 +142,44 @@ child_reset_signals(Plan *plan)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+const ProcessLimits process_tool_limits = { .cpu_s = 60, .file_bytes = 64 << 20, .files = 1024 };
+
+static void
+child_limit(Plan *plan, int what, guint64 most)
+{
+    struct rlimit limit;
+
+    if (most == 0)
+        return;
+    if (getrlimit(what, &limit) < 0)
+        child_fail(plan, "limit");
+    limit.rlim_max = MIN(limit.rlim_max, most);
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(what, &limit) < 0)
+        child_fail(plan, "limit");
+}
+
+/* A daemon that the kernel should spare has children that it need not. What cannot be said is no
+ * reason not to run. */
+static void
+child_take_place(Plan *plan)
+{
+    const struct rlimit no_core = { 0, 0 };
+    int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    char score[8];
+
+    if (fd >= 0 && read(fd, score, sizeof score) > 0 && score[0] == '-' && write(fd, "0", 1) < 0)
+        errno = 0;
+    if (fd >= 0)
+        close(fd);
+    if (!plan->limits)
+        return;
+    setrlimit(RLIMIT_CORE, &no_core);
+    child_limit(plan, RLIMIT_CPU, plan->limits->cpu_s);
+    child_limit(plan, RLIMIT_FSIZE, plan->limits->file_bytes);
+    child_limit(plan, RLIMIT_NOFILE, plan->limits->files);
+}
+
 static void G_GNUC_NORETURN
 child_run(Plan *plan)
 {
@@ -129,16 +187,20 @@ child_run(Plan *plan)
         setsid();
     else if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != plan->parent)
         _exit(127);
+    else if (plan->apart)
+        setpgid(0, 0);
     child_place_fds(plan);
     child_close_rest(plan);
     if (chdir(plan->cwd) < 0)
         child_fail(plan, "enter the folder of");
+    child_take_place(plan);
     child_reset_signals(plan);
     execve(plan->program, plan->argv, plan->env);
     child_fail(plan, "run");
 }
 
-/* Signals are blocked meanwhile: a handler of ours must not run in the child's half. */
+/* Signals are blocked meanwhile: a handler of ours must not run in the child's half. vfork(2) holds
+ * us until exec has the program, _Fork(3) does not, and copies page tables for that. */
 static pid_t
 run_plan(Plan *plan)
 {
@@ -147,7 +209,7 @@ run_plan(Plan *plan)
 
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &plan->mask);
-    pid = vfork();
+    pid = plan->apart ? _Fork() : vfork();
     if (pid == 0)
         child_run(plan);
     if (pid < 0)
@@ -419,18 +481,35 @@ program_find(const char *name)
     return strchr(name, '/') ? g_strdup(name) : g_find_program_in_path(name);
 }
 
+char **
+process_env(void)
+{
+    static const char *const names[] = { "PATH", "HOME", "USER", "LOGNAME" };
+    char **env = g_environ_setenv(NULL, "LC_ALL", "C", TRUE);
+
+    env = g_environ_setenv(env, "PATH",
+                           "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", TRUE);
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        if (g_getenv(names[i]))
+            env = g_environ_setenv(env, names[i], g_getenv(names[i]), TRUE);
+    return env;
+}
+
 Process *
 process_spawn(const ProcessSpec *spec, ProcessDone done, gpointer user, GError **err)
 {
     g_autoptr(Process) p = process_new(done, user);
     g_autofree char *program = program_find(spec->argv[0]);
+    g_auto(GStrv) env = spec->env ? NULL : process_env();
     g_autofree ProcessFd *fds = NULL;
     fd_auto in = -1, out_end = -1, errors_end = -1;
     Plan plan = { .program = program,
                   .argv = (char *const *)spec->argv,
-                  .env = spec->env ? (char *const *)spec->env : environ,
+                  .env = env ? env : (char *const *)spec->env,
                   .cwd = spec->cwd ? spec->cwd : "/",
                   .detach = spec->detach,
+                  .apart = spec->apart,
+                  .limits = spec->limits,
                   .parent = getpid() };
     gboolean planned;
 
@@ -453,6 +532,7 @@ process_spawn(const ProcessSpec *spec, ProcessDone done, gpointer user, GError *
     if (!planned || !start(p, &plan, err))
         return NULL;
     p->ours = !spec->detach;
+    p->leads = spec->apart && !spec->detach;
     watch(p);
     return g_steal_pointer(&p);
 }
@@ -469,7 +549,7 @@ process_adopt(pid_t pid, guint64 start_time, ProcessDone done, gpointer user, GE
         return NULL;
     }
     /* Asked after the pidfd is held: from here on the number cannot mean another process. */
-    if (start_time && process_start_time(pid) != start_time) {
+    if (start_time == 0 || process_start_time(pid) != start_time) {
         fail_errno(err, ESRCH, "process %d is another one by now", (int)pid);
         return NULL;
     }
@@ -515,6 +595,8 @@ process_free(Process *p)
         return;
     stop_watching(p);
     if (p->pidfd >= 0 && !p->exited) {
+        if (p->leads)
+            kill(-p->pid, SIGKILL); /* not reaped yet, so the number is its group's still */
         if (p->ours)
             pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
         g_unix_fd_add(fd_steal(&p->pidfd), G_IO_IN, on_forgotten_exit, NULL);

@@ -102,21 +102,26 @@ num_base(const NumSpec *spec)
     return spec->base ? spec->base : spec->format ? 0 : 10;
 }
 
-static gboolean
-read_unsigned(const char *text, int base, guint64 *ret_n)
+/* As C reads numbers, but for a minus: blanks and a plus may stand before it, nothing behind it. */
+gboolean
+number_read(const char *text, int base, guint64 *ret_n)
 {
     const char *p = text;
+    guint64 n;
     char *end;
 
     while (g_ascii_isspace(*p))
         p++;
+    if (*p == '+')
+        p++;
     if (!(base == 16 ? g_ascii_isxdigit(*p) : g_ascii_isdigit(*p)))
         return FALSE;
     errno = 0;
-    *ret_n = g_ascii_strtoull(p, &end, base);
-    while (g_ascii_isspace(*end))
-        end++;
-    return errno == 0 && !*end;
+    n = g_ascii_strtoull(p, &end, base);
+    if (errno || *end)
+        return FALSE;
+    *ret_n = n;
+    return TRUE;
 }
 
 static gboolean
@@ -151,7 +156,7 @@ u32_parse(const Field *f, const char *text, gpointer at, GError **err)
         *(guint32 *)at = n;
         return TRUE;
     }
-    if (!read_unsigned(text, num_base(spec), &n) || n > spec->max || (gint64)n < spec->min ||
+    if (!number_read(text, num_base(spec), &n) || n > spec->max || (gint64)n < spec->min ||
         n > G_MAXUINT32)
         return FALSE;
     *(guint32 *)at = n;
@@ -166,7 +171,7 @@ u64_parse(const Field *f, const char *text, gpointer at, GError **err)
 
     if (spec->wrap)
         return read_wrapped(text, at);
-    if (!read_unsigned(text, num_base(spec), &n) || n > spec->max || n < (guint64)spec->min)
+    if (!number_read(text, num_base(spec), &n) || n > spec->max || n < (guint64)spec->min)
         return FALSE;
     *(guint64 *)at = n;
     return TRUE;
@@ -355,7 +360,7 @@ size_unit_of(const SizeSpec *spec, guint64 *n)
 static gboolean
 size_parse(const Field *f, const char *text, gpointer at, GError **err)
 {
-    return read_unsigned(text, 10, at);
+    return number_read(text, 10, at);
 }
 
 static void
@@ -443,6 +448,17 @@ field_type(const Field *f)
 static gboolean
 all_zero(const guint8 *p, gsize n)
 {
+    /* Nearly every member is a number or a pointer. */
+    if (n == sizeof(guint32)) {
+        guint32 word;
+        memcpy(&word, p, sizeof word);
+        return word == 0;
+    }
+    if (n == sizeof(guint64)) {
+        guint64 word;
+        memcpy(&word, p, sizeof word);
+        return word == 0;
+    }
     for (gsize i = 0; i < n; i++)
         if (p[i])
             return FALSE;
@@ -692,4 +708,110 @@ gboolean
 schema_equal(const Schema *s, gconstpointer a, gconstpointer b)
 {
     return schema_compare(s, a, b, NULL, NULL);
+}
+
+/* ---- walk */
+
+typedef struct Walk {
+    SchemaLook look;
+    gpointer user;
+    GString *path;
+} Walk;
+
+static gboolean walk_struct(Walk *w, const Schema *s, gconstpointer at);
+
+/* Whether one of the rows would be written. */
+static gboolean
+is_filled(const Schema *s, gconstpointer at)
+{
+    gboolean holds = TRUE;
+
+    for (const Field *f = s->fields; f->kind != F_END; f++) {
+        if (f->kind == F_WHEN)
+            holds = when_holds(f, at);
+        else if (holds && !is_pseudo(f) && f->kind != F_STRUCT && field_present(f, at))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static const char *
+item_name(const Schema *s, gconstpointer at)
+{
+    for (const Field *f = s->fields; f->kind != F_END; f++)
+        if (strcmp(f->path, "#") == 0)
+            return word_of(f->arg, G_STRUCT_MEMBER(int, at, f->offset));
+    return NULL;
+}
+
+/* "devices/disk" becomes "devices/disk[1]"; of a list of several names each is counted by itself.
+ */
+static gboolean
+walk_list(Walk *w, const Field *f, const GPtrArray *list)
+{
+    gsize len = w->path->len;
+    gboolean named = g_str_has_suffix(f->path, "*");
+
+    for (guint i = 0; i < list->len; i++) {
+        const char *name = named ? item_name(f->arg, list->pdata[i]) : NULL;
+        guint nth = i;
+
+        if (name) {
+            nth = 0;
+            for (guint k = 0; k < i; k++)
+                nth += g_strcmp0(item_name(f->arg, list->pdata[k]), name) == 0;
+            g_string_truncate(w->path, len - 1);
+            g_string_append(w->path, name);
+        }
+        g_string_append_printf(w->path, "[%u]", nth);
+        if (!walk_struct(w, f->arg, list->pdata[i]))
+            return FALSE;
+        g_string_truncate(w->path, len);
+    }
+    return TRUE;
+}
+
+static gboolean
+walk_field(Walk *w, const Schema *s, const Field *f, gconstpointer at)
+{
+    gconstpointer member = G_STRUCT_MEMBER_P(at, f->offset);
+
+    if (f->kind == F_STRUCT)
+        return walk_struct(w, f->arg, member);
+    if (!field_present(f, at) || (f->kind == F_PTR && f->flags & F_FILLED &&
+                                  !is_filled(f->arg, *(gconstpointer const *)member)))
+        return TRUE;
+    if (!w->look(w->path->str, s, f, at, w->user))
+        return FALSE;
+    if (f->kind == F_PTR)
+        return walk_struct(w, f->arg, *(gconstpointer const *)member);
+    return f->kind != F_LIST || walk_list(w, f, *(GPtrArray *const *)member);
+}
+
+static gboolean
+walk_struct(Walk *w, const Schema *s, gconstpointer at)
+{
+    gsize len = w->path->len;
+    gboolean holds = TRUE, go_on = TRUE;
+
+    for (const Field *f = s->fields; f->kind != F_END && go_on; f++) {
+        if (f->kind == F_WHEN) {
+            holds = when_holds(f, at);
+        } else if (holds && !is_pseudo(f) && !is_second(s, f)) {
+            g_string_append_printf(w->path, "%s%s", len && *f->path ? "/" : "", f->path);
+            go_on = walk_field(w, s, f, at);
+            g_string_truncate(w->path, len);
+        }
+    }
+    return go_on;
+}
+
+gboolean
+schema_walk(const Schema *s, gconstpointer def, SchemaLook look, gpointer user)
+{
+    Walk w = { look, user, g_string_new(NULL) };
+    gboolean whole = walk_struct(&w, s, def);
+
+    g_string_free(w.path, TRUE);
+    return whole;
 }

@@ -27,6 +27,7 @@
 #include <glib.h>
 
 #include "bitmap.h"
+#include "json.h"
 
 typedef struct Schema Schema;
 typedef struct Field Field;
@@ -73,30 +74,42 @@ typedef enum FieldFlags {
     F_ONCE = 1 << 9,     /* a second such element is an error */
     F_STATE = 1 << 10,   /* does not count when definitions are compared */
     F_FILLED = 1 << 11,  /* of F_PTR: no element is written when nothing would be in it */
-    /* Where several elements have one name, the first counts; but the document's root has the lists
-     * of all of them. Below it: */
+    /* Where several elements have one name, the first counts, unless their schema says otherwise
+     * (SchemaSeveral); but the document's root has the lists of all of them. Below it: */
     F_JOINED = 1 << 12, /* of F_STRUCT and F_PTR: lists in it come from all such elements; of a
                            list: from all elements that hold its items */
     F_NEAR = 1 << 13,   /* of a list, and of F_ONCE: from the first alone; joined: first of each */
     F_HELD = 1 << 14,   /* of an attribute with F_REQUIRED: where its element is there */
     F_TEXT = 1 << 15,   /* an element that is there has a text: an empty one is a wrong value */
+    F_HOT = 1 << 16,    /* may change while what it defines runs; of F_PTR and lists: come and go */
 } FieldFlags;
 
-/* The error code of a wrong value (else ERR_XML), and of a missing one (else ERR_XML; implies
- * F_REQUIRED): some fields have another one, and clients know it. */
-#define F_ERR(code)     (((guint)(code) + 1) << 24)
-#define F_MISSING(code) ((((guint)(code) + 1) << 16) | F_REQUIRED)
+/* Said beside the flags of a row: the error code of a wrong value (else ERR_XML), and of a missing
+ * one (else ERR_XML; implies F_REQUIRED). Some fields have another one, and clients know it. */
+#define F_ERR(code)     (((guint64)(code) + 1) << 32)
+#define F_MISSING(code) ((((guint64)(code) + 1) << 40) | F_REQUIRED)
 
 struct Field {
     const char *path;
     FieldKind kind;
     guint offset;
-    guint flags;     /* FieldFlags, F_ERR, F_MISSING */
+    guint32 flags;   /* FieldFlags */
+    guint8 wrong;    /* F_ERR: an Err + 1, or 0 */
+    guint8 missing;  /* F_MISSING, likewise */
     const void *arg; /* as the kind says */
     const char *doc; /* one sentence for the reference page */
     guint has;       /* offset of guint8 has_MEMBER; 0: the value itself tells */
     guint64 mask;    /* WHEN */
 };
+
+/* What fields mean that stand in several elements of one struct. Lists go by F_JOINED. */
+typedef enum SchemaSeveral {
+    SEVERAL_FIRST_ELEMENT, /* what stands in the others has no effect */
+    /* With F_JOINED: of each field the first one counts, in whichever of them it stands. */
+    SEVERAL_FIRST_FIELD,
+    /* All are as one, and so are elements of one name in it: of each field the last one counts. */
+    SEVERAL_LAST_FIELD,
+} SchemaSeveral;
 
 struct Schema {
     const char *name; /* of the element */
@@ -107,37 +120,41 @@ struct Schema {
     gboolean (*settle)(gpointer def, GError **err);
     /* What no row knows is an error even without XML_VALIDATE; "feature": how it names that. */
     const char *closed;
+    SchemaSeveral several;
 };
 
+#define FIELD_FLAGS(flags)                                                                         \
+    (guint32)((flags)&G_MAXUINT32), (guint8)((guint64)(flags) >> 32),                              \
+        (guint8)((guint64)(flags) >> 40)
 #define ROW(type, path, kind, member, flags, arg, doc)                                             \
     {                                                                                              \
-        path, kind, G_STRUCT_OFFSET(type, member), flags, arg, doc, 0, 0                           \
+        path, kind, G_STRUCT_OFFSET(type, member), FIELD_FLAGS(flags), arg, doc, 0, 0              \
     }
 /* 0 is a value of this field; has_MEMBER tells whether it is there. */
 #define ROW_HAS(type, path, kind, member, flags, arg, doc)                                         \
     {                                                                                              \
-        path, kind, G_STRUCT_OFFSET(type, member), flags, arg, doc,                                \
+        path, kind, G_STRUCT_OFFSET(type, member), FIELD_FLAGS(flags), arg, doc,                   \
             G_STRUCT_OFFSET(type, has_##member), 0                                                 \
     }
 /* No field behind it. */
 #define ROW_REFUSED(path, doc)                                                                     \
     {                                                                                              \
-        path, F_REFUSED, 0, 0, NULL, doc, 0, 0                                                     \
+        path, F_REFUSED, 0, 0, 0, 0, NULL, doc, 0, 0                                               \
     }
 #define ROW_IGNORED(path)                                                                          \
     {                                                                                              \
-        path, F_IGNORED, 0, 0, NULL, NULL, 0, 0                                                    \
+        path, F_IGNORED, 0, 0, 0, 0, NULL, NULL, 0, 0                                              \
     }
 /* The rows that follow, up to the next WHEN or WHEN_END, are there only while the int member holds
  * one of these values: WHEN(DiskDef, type, BIT(DISK_FILE) | BIT(DISK_BLOCK)). Members of rows under
  * different values may share memory (a union). */
 #define WHEN(type, member, values)                                                                 \
     {                                                                                              \
-        "", F_WHEN, G_STRUCT_OFFSET(type, member), 0, NULL, NULL, 0, (values)                      \
+        "", F_WHEN, G_STRUCT_OFFSET(type, member), 0, 0, 0, NULL, NULL, 0, (values)                \
     }
 #define WHEN_END                                                                                   \
     {                                                                                              \
-        "", F_WHEN, 0, 0, NULL, NULL, 0, 0                                                         \
+        "", F_WHEN, 0, 0, 0, 0, NULL, NULL, 0, 0                                                   \
     }
 #define ROW_END                                                                                    \
     {                                                                                              \
@@ -201,6 +218,16 @@ gboolean schema_equal(const Schema *s, gconstpointer a, gconstpointer b);
 typedef gboolean (*SchemaVisit)(const char *path, const Field *f, gpointer user);
 gboolean schema_compare(const Schema *s, gconstpointer a, gconstpointer b, SchemaVisit visit,
                         gpointer user);
+/* An unsigned number, as documents write it: blanks and a plus may stand before it, nothing behind
+ * it. base: as of strtoull. FALSE, and nothing written: it is none, or above 64 bits. */
+gboolean number_read(const char *text, int base, guint64 *ret_n);
+/* Calls look for every field that is there, in def and in the structs in it: s and at are the
+ * schema and the struct that has the field. path is as above, for xml_line. Nothing is called for a
+ * pointer or a list of which no element would be written. look returns FALSE to stop. TRUE: it
+ * never did. */
+typedef gboolean (*SchemaLook)(const char *path, const Schema *s, const Field *f, gconstpointer at,
+                               gpointer user);
+gboolean schema_walk(const Schema *s, gconstpointer def, SchemaLook look, gpointer user);
 int word_find(Words words, const char *word); /* 0: not a word of it */
 const char *word_of(Words words, int value);  /* NULL for 0 and out of range */
 
@@ -213,6 +240,32 @@ gboolean when_holds(const Field *when, gconstpointer def);
 const char *size_unit_of(const SizeSpec *spec, guint64 *n);
 gboolean size_unit_find(const char *unit, guint64 *ret_bytes); /* "KiB", "MB", "G", "bytes" */
 
+/* ---- shapes (shape.c) -------------------------------------------------------------------- */
+
+/* An element or an attribute, and the rows that speak of it. What an element of one schema and
+ * nothing beside it holds, is in the shape of that schema. */
+typedef struct Shape {
+    char *name; /* without the '@' */
+    gboolean is_attr;
+    gboolean needed;   /* it must be there */
+    gboolean many;     /* it may be there several times */
+    gboolean any;      /* nobody looks at what is in it */
+    gboolean refused;  /* its presence is refused by a row */
+    GPtrArray *values; /* of const Field *: what its text may be */
+    GPtrArray *refs;   /* of const Schema *: of the elements of one row each */
+    GPtrArray *kids;   /* of Shape */
+} Shape;
+
+/* Of the element that has this schema: refs of its own are none. */
+Shape *shape_new(const Schema *s);
+void shape_free(Shape *shape);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Shape, shape_free)
+/* Puts what several schemas, or one and rows beside it, say of an element into its own kids and
+ * values. One schema alone stays what it is. */
+void shape_merge(Shape *shape);
+gboolean shape_has_elements(const Shape *shape);
+gboolean shape_is_text(const Shape *shape); /* some row takes any text */
+
 /* ---- XML (xml.c, xml_write.c) ------------------------------------------------------------ */
 
 typedef enum XmlFlags {
@@ -221,6 +274,8 @@ typedef enum XmlFlags {
     XML_VALIDATE = 1 << 2, /* refuse what no row knows, rather than warn */
 } XmlFlags;
 
+#define XML_DOCUMENT_MAX (8 << 20) /* bytes of the largest document that is read */
+
 /* A namespace whose elements rows may name with its prefix ("qemu:commandline/qemu:arg"). */
 typedef struct XmlNamespace {
     const char *prefix;
@@ -228,16 +283,51 @@ typedef struct XmlNamespace {
 } XmlNamespace;
 
 /* Reads a whole document. Every error names the element and its line. len -1: strlen. Input that is
- * no XML is ERR_XML_DETAIL. Documents above 8 MiB, with entities or nested beyond reason are
- * refused. namespaces: NULL, or ended by an empty one. */
+ * no XML is ERR_XML_DETAIL. Documents above XML_DOCUMENT_MAX, with entities or nested beyond reason
+ * are refused. namespaces: NULL, or ended by an empty one. */
 gpointer xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gssize len,
                    guint flags, GError **err);
+/* The same. What no row knows is added to unknown, a sentence each that names it and its line, at
+ * most 8; NULL: it is logged as warnings. */
+gpointer xml_parse_noting(const Schema *s, const XmlNamespace *namespaces, const char *text,
+                          gssize len, guint flags, GPtrArray *unknown, GError **err);
+/* Whether it is XML at all; a fraction of the time that reading it takes. */
+gboolean xml_is_well_formed(const char *text, gsize len);
 /* Appends text as an attribute's value or an element's text. */
 void xml_escape(GString *out, const char *text, gboolean attribute);
+/* Whether text can stand in a document: UTF-8 of characters that XML has. what names it in the
+ * error, which is ERR_INVALID_ARG: "title". */
+gboolean xml_text_check(const char *what, const char *text, GError **err);
+/* An element of libxml2's (an xmlNode) as text, with the namespaces that were declared above it.
+ * Caller frees. */
+char *xml_dump(gpointer element, gboolean indent);
+/* The URI of a namespace (an xmlNs) of a tree that was read: libxml2 has "&#38;" in it for '&'.
+ * Caller frees. */
+char *xml_uri_plain(const char *href);
 /* Of an element's text: without those of its children that have no namespace, or one that an
  * earlier child has. NULL: nothing was to be left out; "": nothing is left. Caller frees. */
 char *xml_one_per_namespace(const char *text);
+/* The line that a path of schema_walk leads to in a document ("devices/disk[1]/@type"): of the
+ * element that has the attribute, or of the deepest element on the way that is there. 0: the text
+ * is no XML. */
+glong xml_line(const char *text, const char *path);
 /* Name of the root element, for documents that may be of several kinds. Caller frees. */
 char *xml_root_name(const char *text, gssize len, GError **err);
 /* Indented by two spaces; ends in a newline. Caller frees. */
 char *xml_format(const Schema *s, const XmlNamespace *namespaces, gconstpointer def, guint flags);
+/* The same. *ret_secret: the text with XML_SECURE and the one without it differ. */
+char *xml_format_noting(const Schema *s, const XmlNamespace *namespaces, gconstpointer def,
+                        guint flags, gboolean *ret_secret);
+
+/* ---- JSON (schema_json.c) ------------------------------------------------------------------ */
+
+/* An object with a member for every row that is present; the caller puts it. flags: XML_SECURE and
+ * XML_LIVE, as for XML. Of a path "a/@b" the member is "b" in an object "a". Rows "*" and "#" have
+ * members of these names. */
+json_object *schema_to_json(const Schema *s, gconstpointer def, guint flags);
+/* A new struct, or NULL with an error that names the member: one that is missing and must be there,
+ * one of a wrong type, a number out of its bounds. Members that no row knows are ignored. */
+gpointer schema_from_json(const Schema *s, json_object *o, guint flags, GError **err);
+/* The same into a struct that is there already; what has no member stays as it is. Lists grow.
+ * After an error def holds what came before it. */
+gboolean schema_read_json(const Schema *s, json_object *o, guint flags, gpointer def, GError **err);

@@ -53,6 +53,20 @@ uuid_make(guint8 ret_uuid[UUID_LEN])
     ret_uuid[8] = (ret_uuid[8] & 0x3f) | 0x80;
 }
 
+void
+uuid_of_text(const char *text, guint8 ret_uuid[UUID_LEN])
+{
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
+    guint8 digest[20];
+    gsize len = sizeof digest;
+
+    g_checksum_update(sum, (const guint8 *)text, -1);
+    g_checksum_get_digest(sum, digest, &len);
+    memcpy(ret_uuid, digest, UUID_LEN);
+    ret_uuid[6] = (ret_uuid[6] & 0x0f) | 0x50; /* RFC 4122 version 5: of a name */
+    ret_uuid[8] = (ret_uuid[8] & 0x3f) | 0x80;
+}
+
 gboolean
 uuid_is_zero(const guint8 uuid[UUID_LEN])
 {

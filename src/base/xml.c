@@ -1,12 +1,12 @@
 /* XML by rows. Reading goes row by row over a libxml2 tree and marks what a row knows
  * (node->_private); what is left unmarked at the end is unknown: warned of, or refused. */
-#include "base.h"
+#include "xml_priv.h"
 
 #include <libxml/parser.h>
 #include <libxml/tree.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define MAX_DOCUMENT (8 << 20)
 #define MAX_WARNINGS 8 /* of one document */
 
 static char seen[] = "seen", whole[] = "whole"; /* marks; whole: and everything below */
@@ -15,6 +15,7 @@ typedef struct Reader {
     const XmlNamespace *namespaces;
     guint flags;
     guint warnings;
+    GPtrArray *unknown; /* of texts; NULL: what no row knows is logged */
 } Reader;
 
 /* Where a path leads from an element. */
@@ -28,6 +29,8 @@ typedef struct Finder {
     Reader *r;
     xmlNode *base;
     const GPtrArray *bases; /* of xmlNode: joined elements, base the first of them; or NULL */
+    gboolean any_base;      /* a field may stand in any of them */
+    guint64 names;          /* see names_in */
     const char *prefix;
     gsize len;
     xmlNode *el;
@@ -38,10 +41,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 static gboolean read_fields(Finder *finder, const Schema *s, gpointer def, guint *found,
                             GError **err);
 
-static gboolean fail_line(GError **err, Err code, const xmlNode *at, const char *fmt, ...)
-    G_GNUC_PRINTF(4, 5);
-
-static gboolean
+gboolean
 fail_line(GError **err, Err code, const xmlNode *at, const char *fmt, ...)
 {
     g_autofree char *text = NULL;
@@ -68,9 +68,9 @@ add_line(GError **err, const xmlNode *at)
 }
 
 static Err
-code_of(guint packed)
+code_of(guint8 said)
 {
-    return (packed & 0xff) ? (Err)((packed & 0xff) - 1) : ERR_XML;
+    return said ? (Err)(said - 1) : ERR_XML;
 }
 
 /* ---- finding */
@@ -84,8 +84,8 @@ namespace_uri(const XmlNamespace *all, const char *prefix, gsize len)
     return NULL;
 }
 
-static gboolean
-node_is(const Reader *r, const xmlNode *n, const char *name, gsize len)
+gboolean
+node_is(const XmlNamespace *namespaces, const xmlNode *n, const char *name, gsize len)
 {
     const char *colon;
     const char *uri;
@@ -97,7 +97,7 @@ node_is(const Reader *r, const xmlNode *n, const char *name, gsize len)
                !n->name[len];
     if (!n->ns)
         return FALSE;
-    uri = namespace_uri(r->namespaces, name, colon - name);
+    uri = namespace_uri(namespaces, name, colon - name);
     len -= colon + 1 - name;
     return uri && strcmp(uri, (const char *)n->ns->href) == 0 &&
            strncmp((const char *)n->name, colon + 1, len) == 0 && !n->name[len];
@@ -107,9 +107,55 @@ static xmlNode *
 next_named(const Reader *r, xmlNode *n, const char *name, gsize len)
 {
     for (; n; n = n->next)
-        if (node_is(r, n, name, len))
+        if (node_is(r->namespaces, n, name, len))
             return n;
     return NULL;
+}
+
+/* One bit for how a name begins. Most rows are of elements and attributes that are not there; the
+ * bits of all names that are spare the search for those. */
+static guint64
+name_bit(const char *name)
+{
+    guint second = name[1] == '/' ? 0 : (guchar)name[1];
+
+    return BIT(((guchar)name[0] * 7 + second) & 63);
+}
+
+static guint64
+names_in(const xmlNode *el)
+{
+    guint64 names = 0;
+
+    for (const xmlAttr *a = el->properties; a; a = a->next)
+        names |= name_bit((const char *)a->name);
+    for (const xmlNode *n = el->children; n; n = n->next)
+        if (n->type == XML_ELEMENT_NODE)
+            names |= n->ns && n->ns->prefix ? G_MAXUINT64 : name_bit((const char *)n->name);
+    return names;
+}
+
+/* FALSE: it is not, for nothing there is called alike. */
+static gboolean
+may_be_there(const Finder *finder, const char *path)
+{
+    if (*path == '@')
+        path++;
+    return !g_ascii_isalpha(*path) || finder->names & name_bit(path);
+}
+
+static Finder
+finder_of(Reader *r, const Schema *s, xmlNode *base, const GPtrArray *bases)
+{
+    Finder finder = { .r = r,
+                      .base = base,
+                      .bases = bases,
+                      .any_base = bases && s->several == SEVERAL_FIRST_FIELD,
+                      .names = names_in(base) };
+
+    for (guint i = 0; bases && i < bases->len; i++)
+        finder.names |= names_in(bases->pdata[i]);
+    return finder;
 }
 
 static void
@@ -152,6 +198,20 @@ find_element(Finder *f, const char *path, gsize len)
     return el;
 }
 
+/* An attribute of el. */
+static gboolean
+find_attribute(xmlNode *el, const char *name, Place *ret)
+{
+    for (xmlAttr *a = el ? el->properties : NULL; a; a = a->next) {
+        if (strcmp((const char *)a->name, name) == 0) {
+            mark(&a->_private, seen);
+            *ret = (Place){ el, a };
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 static gboolean
 find_place(Finder *f, const char *path, Place *ret)
 {
@@ -160,17 +220,9 @@ find_place(Finder *f, const char *path, Place *ret)
     gsize len = strlen(path);
     xmlNode *el;
 
-    if (*name == '@') {
-        el = find_element(f, path, last ? (gsize)(last - path) : 0);
-        for (xmlAttr *a = el ? el->properties : NULL; a; a = a->next) {
-            if (strcmp((const char *)a->name, name + 1) == 0) {
-                mark(&a->_private, seen);
-                *ret = (Place){ el, a };
-                return TRUE;
-            }
-        }
-        return FALSE;
-    }
+    if (*name == '@')
+        return find_attribute(find_element(f, path, last ? (gsize)(last - path) : 0), name + 1,
+                              ret);
     if (strcmp(name, ".") == 0 || strcmp(name, "#") == 0)
         len = last ? (gsize)(last - path) : 0;
     el = find_element(f, path, len);
@@ -230,6 +282,37 @@ all_elements(const Finder *f, const Field *row)
     return all;
 }
 
+typedef struct Search {
+    const char *attr; /* NULL: the element itself */
+    Place found;
+    gboolean is_found;
+} Search;
+
+static gboolean
+search_visit(Reader *r, xmlNode *el, gpointer user)
+{
+    Search *s = user;
+
+    s->is_found = !s->attr || find_attribute(el, s->attr, &s->found);
+    if (!s->attr)
+        s->found = (Place){ el, NULL };
+    return !s->is_found;
+}
+
+/* The first one of all places that the row's path leads to from any base. */
+static gboolean
+find_any_place(const Finder *f, const Field *row, Place *ret)
+{
+    const char *attr = strrchr(row->path, '@');
+    Search s = { attr ? attr + 1 : NULL, { NULL, NULL }, FALSE };
+    gsize len = !attr ? strlen(row->path) : attr > row->path ? (gsize)(attr - row->path) - 1 : 0;
+
+    for (guint i = 0; i < f->bases->len && !s.is_found; i++)
+        each_below(f->r, f->bases->pdata[i], row->path, len, TRUE, search_visit, &s);
+    *ret = s.found;
+    return s.is_found;
+}
+
 static xmlNode *
 last_same(const Reader *r, xmlNode *el)
 {
@@ -265,7 +348,7 @@ wrong_value(const Field *f, const Place *p, const char *text, GError **err)
     const FieldType *t = field_type(f);
     const char *want = t->want ? t->want : "";
     const char *sep = t->want ? " Expected " : "";
-    Err code = code_of(f->flags >> 24);
+    Err code = code_of(f->wrong);
 
     if (p->attr)
         return fail_line(err, code, p->el,
@@ -281,8 +364,8 @@ parse_failed(const Field *f, const Place *p, const char *text, GError **err)
 {
     if (!err || !*err)
         return wrong_value(f, p, text, err);
-    if (f->flags >> 24)
-        (*err)->code = code_of(f->flags >> 24);
+    if (f->wrong)
+        (*err)->code = code_of(f->wrong);
     return add_line(err, p->el);
 }
 
@@ -290,7 +373,7 @@ static gboolean
 fail_missing(const Field *f, const xmlNode *el, GError **err)
 {
     const char *name = strrchr(f->path, '/');
-    Err code = code_of(f->flags >> 16);
+    Err code = code_of(f->missing);
 
     name = name ? name + 1 : f->path;
     if (*name == '@')
@@ -366,7 +449,7 @@ static gboolean
 read_struct(Reader *r, const Schema *s, xmlNode *el, const GPtrArray *bases, gpointer def,
             GError **err)
 {
-    Finder finder = { .r = r, .base = el, .bases = bases };
+    Finder finder = finder_of(r, s, el, bases);
     guint found = 0;
 
     return read_fields(&finder, s, def, &found, err);
@@ -376,7 +459,7 @@ read_struct(Reader *r, const Schema *s, xmlNode *el, const GPtrArray *bases, gpo
 static gboolean
 read_spliced(const Finder *outer, const Field *f, gpointer at, guint *found, GError **err)
 {
-    Finder finder = { .r = outer->r, .base = outer->base, .bases = outer->bases };
+    Finder finder = *outer;
     guint inner = 0;
     gpointer def;
 
@@ -393,6 +476,57 @@ read_spliced(const Finder *outer, const Field *f, gpointer at, guint *found, GEr
     return TRUE;
 }
 
+static void
+drop_texts(xmlNode *el)
+{
+    for (xmlNode *n = el->children, *next; n; n = next) {
+        next = n->next;
+        if (n->type != XML_TEXT_NODE && n->type != XML_CDATA_SECTION_NODE)
+            continue;
+        xmlUnlinkNode(n);
+        xmlFreeNode(n);
+    }
+}
+
+/* Moves all that is in another element into el, where attributes and texts take the place of those
+ * that are there. */
+static void
+absorb(xmlNode *el, xmlNode *other)
+{
+    for (xmlAttr *a = other->properties, *next; a; a = next) {
+        xmlAttr *old = xmlHasProp(el, a->name);
+
+        next = a->next;
+        if (old)
+            xmlRemoveProp(old);
+        xmlUnlinkNode((xmlNode *)a);
+        xmlAddChild(el, (xmlNode *)a);
+    }
+    if (!xmlFirstElementChild(other) && other->children)
+        drop_texts(el);
+    for (xmlNode *n = other->children, *next; n; n = next) {
+        next = n->next;
+        xmlUnlinkNode(n);
+        xmlAddChild(el, n);
+    }
+    xmlUnlinkNode(other);
+    xmlFreeNode(other);
+}
+
+/* Joins el and the elements of its name behind it, and in these likewise. */
+static void
+join_same(const Reader *r, xmlNode *el)
+{
+    gsize len = strlen((const char *)el->name);
+    xmlNode *other;
+
+    while ((other = next_named(r, el->next, (const char *)el->name, len)))
+        absorb(el, other);
+    for (xmlNode *n = xmlFirstElementChild(el); n; n = xmlNextElementSibling(n))
+        if (!n->ns)
+            join_same(r, n);
+}
+
 static gboolean
 read_inner(const Finder *outer, const Field *f, xmlNode *el, gpointer at, guint *found,
            GError **err)
@@ -400,6 +534,8 @@ read_inner(const Finder *outer, const Field *f, xmlNode *el, gpointer at, guint 
     g_autoptr(GPtrArray) bases = f->flags & F_JOINED ? all_elements(outer, f) : NULL;
     gpointer def;
 
+    if (((const Schema *)f->arg)->several == SEVERAL_LAST_FIELD)
+        join_same(outer->r, el);
     *found += 1;
     if (f->kind == F_STRUCT)
         return read_struct(outer->r, f->arg, el, bases, at, err);
@@ -429,7 +565,7 @@ list_takes(Reader *r, const Field *f, const char *name, xmlNode *n)
     if (*name == '*')
         return n->type == XML_ELEMENT_NODE &&
                word_find(list_words(f->arg), (const char *)n->name) != 0;
-    return node_is(r, n, name, strlen(name));
+    return node_is(r->namespaces, n, name, strlen(name));
 }
 
 static gboolean
@@ -515,23 +651,14 @@ second_element(const Finder *finder, const Field *f, xmlNode *first)
     return all->len > 1 ? all->pdata[1] : NULL;
 }
 
-/* A copy carries the namespaces that were declared further up. Without elements there is nothing to
- * keep. */
+/* Without elements there is nothing to keep. */
 static gboolean
 read_raw(const Place *p, gpointer at, guint *found)
 {
-    xmlBuffer *buf;
-    xmlNode *copy;
-
     if (!xmlFirstElementChild(p->el))
         return TRUE;
-    buf = xmlBufferCreate();
-    copy = xmlDocCopyNode(p->el, p->el->doc, 1);
-    xmlNodeDump(buf, p->el->doc, copy, 0, 0);
     g_free(*(char **)at);
-    *(char **)at = g_strdup((const char *)xmlBufferContent(buf));
-    xmlFreeNode(copy);
-    xmlBufferFree(buf);
+    *(char **)at = xml_dump(p->el, FALSE);
     p->el->_private = whole;
     *found += 1;
     return TRUE;
@@ -548,11 +675,12 @@ read_field(Finder *finder, const Field *f, gpointer def, guint *found, GError **
     if ((f->kind == F_STRUCT || f->kind == F_PTR) && !*f->path)
         return read_spliced(finder, f, at, found, err);
     if (f->kind == F_LIST || f->kind == F_STRINGS)
-        return read_list(finder, f, at, found, err);
-    if (!find_place(finder, f->path, &p))
+        return !may_be_there(finder, f->path) || read_list(finder, f, at, found, err);
+    if (!may_be_there(finder, f->path) ||
+        !(finder->any_base ? find_any_place(finder, f, &p) : find_place(finder, f->path, &p)))
         return !(f->flags & F_REQUIRED) || missing(finder, f, err);
     if ((f->flags & F_ONCE) && (second = second_element(finder, f, p.el)))
-        return fail_line(err, code_of(f->flags >> 24), second, "only one '%s' element is allowed",
+        return fail_line(err, code_of(f->wrong), second, "only one '%s' element is allowed",
                          p.el->name);
     if ((f->flags & F_LAST) && p.el != finder->base)
         p.el = last_same(r, p.el);
@@ -602,6 +730,18 @@ read_fields(Finder *finder, const Schema *s, gpointer def, guint *found, GError 
 
 /* ---- what no row knew */
 
+/* Takes text. */
+static void
+note(const Reader *r, char *text)
+{
+    if (r->unknown) {
+        g_ptr_array_add(r->unknown, text);
+        return;
+    }
+    log_warning("%s", text);
+    g_free(text);
+}
+
 static gboolean
 unknown(Reader *r, const xmlNode *el, const xmlAttr *attr, GError **err)
 {
@@ -613,8 +753,8 @@ unknown(Reader *r, const xmlNode *el, const xmlAttr *attr, GError **err)
         return fail_line(err, ERR_XML_SCHEMA, el, "unknown %s '%s' in element '%s'", what, name,
                          in);
     if (r->warnings++ < MAX_WARNINGS)
-        log_warning("line %ld: %s '%s' in element '%s' is not known and has no effect",
-                    xmlGetLineNo(el), what, name, in);
+        note(r, g_strdup_printf("%s '%s' in element '%s' (line %ld) is not known and has no effect",
+                                what, name, in, xmlGetLineNo(el)));
     return TRUE;
 }
 
@@ -633,6 +773,14 @@ report_unknown(Reader *r, const xmlNode *el, GError **err)
     return TRUE;
 }
 
+static void
+report_rest(const Reader *r)
+{
+    if (r->warnings > MAX_WARNINGS)
+        note(r, g_strdup_printf("%u more are not known and have no effect",
+                                r->warnings - MAX_WARNINGS));
+}
+
 static gboolean
 fail_syntax(const char *what, xmlParserCtxt *ctxt, GError **err)
 {
@@ -649,8 +797,8 @@ read_document(const char *what, const char *text, gsize len, GError **err)
     xmlParserCtxt *ctxt;
     xmlDoc *doc;
 
-    if (len > MAX_DOCUMENT) {
-        fail(err, ERR_XML_DETAIL, "document of %zu bytes is larger than %d", len, MAX_DOCUMENT);
+    if (len > XML_DOCUMENT_MAX) {
+        fail(err, ERR_XML_DETAIL, "document of %zu bytes is larger than %d", len, XML_DOCUMENT_MAX);
         return NULL;
     }
     ctxt = xmlNewParserCtxt();
@@ -662,12 +810,34 @@ read_document(const char *what, const char *text, gsize len, GError **err)
     return doc;
 }
 
+static void G_GNUC_PRINTF(2, 3) say_nothing(void *user, const char *text, ...)
+{
+}
+
+gboolean
+xml_is_well_formed(const char *text, gsize len)
+{
+    xmlSAXHandler handler = { .initialized = XML_SAX2_MAGIC,
+                              .warning = say_nothing,
+                              .error = say_nothing,
+                              .fatalError = say_nothing };
+
+    return len <= XML_DOCUMENT_MAX && xmlSAXUserParseMemory(&handler, NULL, text, (int)len) == 0;
+}
+
 gpointer
 xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gssize len,
           guint flags, GError **err)
 {
+    return xml_parse_noting(s, namespaces, text, len, flags, NULL, err);
+}
+
+gpointer
+xml_parse_noting(const Schema *s, const XmlNamespace *namespaces, const char *text, gssize len,
+                 guint flags, GPtrArray *unknown, GError **err)
+{
     g_autoptr(xmlDoc) doc = read_document(s->name, text, len < 0 ? strlen(text) : (gsize)len, err);
-    Reader r = { namespaces, flags, 0 };
+    Reader r = { .namespaces = namespaces, .flags = flags, .unknown = unknown };
     g_autoptr(GPtrArray) roots = g_ptr_array_new();
     g_autoptr(GError) why = NULL;
     xmlNode *root;
@@ -687,20 +857,14 @@ xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gss
     }
     g_ptr_array_add(roots, root);
     def = schema_new(s);
-    if (read_struct(&r, s, root, roots, def, &why) && report_unknown(&r, root, &why))
+    if ((!(flags & XML_VALIDATE) || xml_validate(s, namespaces, root, &why)) &&
+        read_struct(&r, s, root, roots, def, &why) && report_unknown(&r, root, &why)) {
+        report_rest(&r);
         return def;
+    }
     g_propagate_error(err, g_steal_pointer(&why));
     schema_free(s, def);
     return NULL;
-}
-
-static gboolean
-namespace_is_new(const xmlNode *el)
-{
-    for (const xmlNode *n = el->prev; n; n = n->prev)
-        if (n->type == XML_ELEMENT_NODE && n->ns && xmlStrEqual(n->ns->href, el->ns->href))
-            return FALSE;
-    return TRUE;
 }
 
 /* With the blanks before it. */
@@ -722,13 +886,13 @@ xml_one_per_namespace(const char *text)
 {
     g_autoptr(xmlDoc) doc = read_document("metadata", text, strlen(text), NULL);
     xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+    g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     gboolean dropped = FALSE;
-    xmlBuffer *buf;
-    char *rest;
 
     for (xmlNode *n = root ? root->children : NULL, *next; n; n = next) {
         next = n->next;
-        if (n->type != XML_ELEMENT_NODE || (n->ns && namespace_is_new(n)))
+        if (n->type != XML_ELEMENT_NODE ||
+            (n->ns && g_hash_table_add(known, g_strdup((const char *)n->ns->href))))
             continue;
         drop_node(n);
         dropped = TRUE;
@@ -737,11 +901,7 @@ xml_one_per_namespace(const char *text)
         return NULL;
     if (!xmlFirstElementChild(root))
         return g_strdup("");
-    buf = xmlBufferCreate();
-    xmlNodeDump(buf, doc, root, 0, 0);
-    rest = g_strdup((const char *)xmlBufferContent(buf));
-    xmlBufferFree(buf);
-    return rest;
+    return xml_dump(root, FALSE);
 }
 
 char *
@@ -750,4 +910,37 @@ xml_root_name(const char *text, gssize len, GError **err)
     g_autoptr(xmlDoc) doc = read_document("device", text, len < 0 ? strlen(text) : (gsize)len, err);
 
     return doc ? g_strdup((const char *)xmlDocGetRootElement(doc)->name) : NULL;
+}
+
+/* The nth child of that name; a prefix only says that it is in a namespace. */
+static xmlNode *
+nth_child(xmlNode *el, const char *name, gsize len, guint nth)
+{
+    const char *colon = memchr(name, ':', len);
+    gsize skip = colon ? (gsize)(colon + 1 - name) : 0;
+
+    for (xmlNode *n = el->children; n; n = n->next)
+        if (n->type == XML_ELEMENT_NODE && strlen((const char *)n->name) == len - skip &&
+            strncmp((const char *)n->name, name + skip, len - skip) == 0 && nth-- == 0)
+            return n;
+    return NULL;
+}
+
+glong
+xml_line(const char *text, const char *path)
+{
+    g_autoptr(xmlDoc) doc = read_document("document", text, strlen(text), NULL);
+    xmlNode *el = doc ? xmlDocGetRootElement(doc) : NULL, *next = el;
+    g_auto(GStrv) steps = g_strsplit(path, "/", -1);
+
+    for (char **step = steps; *step && next; step++) {
+        gsize len = strcspn(*step, "[");
+        guint nth = (*step)[len] ? (guint)atoi(*step + len + 1) : 0;
+
+        if (**step == '@' || **step == '.' || **step == '#')
+            break;
+        next = nth_child(el, *step, len, nth);
+        el = next ? next : el;
+    }
+    return el ? xmlGetLineNo(el) : 0;
 }

@@ -2,6 +2,7 @@
  * below them has something to say. */
 #include "base.h"
 
+#include <libxml/tree.h>
 #include <string.h>
 
 typedef enum TagState { TAG_WANTED, TAG_OPEN, TAG_CHILDREN, TAG_TEXT } TagState;
@@ -14,11 +15,13 @@ typedef struct Tag {
 
 typedef struct Writer {
     GString *out;
-    GArray *tags; /* of Tag: the path to where we are; the last ones may be only wanted */
+    GArray *tags;   /* of Tag: the path to where we are; the last ones may be only wanted */
+    GString *value; /* that is being written, not escaped */
     guint flags;
     const XmlNamespace *namespaces;
-    guint used;     /* bit n: a tag of namespaces[n] was written */
-    gsize root_end; /* offset in out, after the attributes of the root */
+    guint used;      /* bit n: a tag of namespaces[n] was written */
+    gsize root_end;  /* offset in out, after the attributes of the root */
+    gboolean secret; /* something was written, or left out, that XML_SECURE shows */
 } Writer;
 
 static void write_rows(Writer *w, guint base, const Schema *s, gconstpointer def);
@@ -32,8 +35,14 @@ tag_at(Writer *w, guint i)
 static void
 write_indent(Writer *w, guint depth)
 {
-    for (guint i = 0; i < 2 * depth; i++)
-        g_string_append_c(w->out, ' ');
+    static const char blanks[] = "                                        ";
+
+    for (gsize left = 2 * (gsize)depth; left > 0;) {
+        gsize n = MIN(left, sizeof(blanks) - 1);
+
+        g_string_append_len(w->out, blanks, (gssize)n);
+        left -= n;
+    }
 }
 
 /* White space of an attribute would be read as blanks, and a carriage return as a new line. */
@@ -45,14 +54,40 @@ xml_escape(GString *out, const char *text, gboolean attribute)
         ['\''] = "&apos;", ['\r'] = "&#13;", ['\n'] = "&#10;", ['\t'] = "&#9;",
     };
 
-    for (const char *p = text; *p; p++) {
+    const char *plain = text, *p; /* what needs no word is appended at once */
+
+    for (p = text; *p; p++) {
         const char *word = (guchar)*p < G_N_ELEMENTS(words) ? words[(guchar)*p] : NULL;
 
-        if (word && (attribute || (*p != '\n' && *p != '\t')))
-            g_string_append(out, word);
-        else
-            g_string_append_c(out, *p);
+        if (!word || (!attribute && (*p == '\n' || *p == '\t')))
+            continue;
+        g_string_append_len(out, plain, p - plain);
+        g_string_append(out, word);
+        plain = p + 1;
     }
+    g_string_append_len(out, plain, p - plain);
+}
+
+static gboolean
+is_xml_char(gunichar c)
+{
+    return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0xd800) ||
+           (c >= 0xe000 && c <= 0xfffd) || (c >= 0x10000 && c <= 0x10ffff);
+}
+
+gboolean
+xml_text_check(const char *what, const char *text, GError **err)
+{
+    const char *end;
+
+    if (!g_utf8_validate(text, -1, &end))
+        return fail(err, ERR_INVALID_ARG, "the %s is not UTF-8: byte %zu is %#x", what,
+                    (gsize)(end - text), (guint)(guchar)*end);
+    for (const char *p = text; *p; p = g_utf8_next_char(p))
+        if (!is_xml_char(g_utf8_get_char(p)))
+            return fail(err, ERR_INVALID_ARG, "the %s has a character that XML has not: %#x", what,
+                        (guint)g_utf8_get_char(p));
+    return TRUE;
 }
 
 static void
@@ -147,7 +182,9 @@ write_attr(Writer *w, const char *name, const char *value)
 {
     write_open(w);
     g_warn_if_fail(tag_at(w, w->tags->len - 1)->state == TAG_OPEN);
-    g_string_append_printf(w->out, " %s='", name);
+    g_string_append_c(w->out, ' ');
+    g_string_append(w->out, name);
+    g_string_append_len(w->out, "='", 2);
     xml_escape(w->out, value, TRUE);
     g_string_append_c(w->out, '\'');
 }
@@ -192,7 +229,7 @@ write_value(Writer *w, guint base, const Field *f, gconstpointer at)
     const char *last = strrchr(f->path, '/');
     const char *name = last ? last + 1 : f->path;
     gboolean attr = *name == '@', own_text = strcmp(name, ".") == 0;
-    g_autoptr(GString) text = g_string_new(NULL);
+    GString *text = g_string_truncate(w->value, 0);
 
     write_goto(w, base, f->path,
                attr || own_text ? (last ? (gsize)(last - f->path) : 0) : strlen(f->path));
@@ -255,13 +292,17 @@ is_needed(const Field *f)
 }
 
 static gboolean
-is_written(const Writer *w, const Field *f, gconstpointer def)
+is_written(Writer *w, const Field *f, gconstpointer def)
 {
     if (f->kind == F_REFUSED || f->kind == F_IGNORED || (f->flags & F_READ) ||
-        strcmp(f->path, "#") == 0 || ((f->flags & F_SECRET) && !(w->flags & XML_SECURE)) ||
-        ((f->flags & F_LIVE) && !(w->flags & XML_LIVE)))
+        (f->path[0] == '#' && !f->path[1]) || ((f->flags & F_LIVE) && !(w->flags & XML_LIVE)))
         return FALSE;
-    return is_needed(f) || field_present(f, def);
+    if (!is_needed(f) && !field_present(f, def))
+        return FALSE;
+    if (!(f->flags & F_SECRET))
+        return TRUE;
+    w->secret = TRUE;
+    return (w->flags & XML_SECURE) != 0;
 }
 
 static void
@@ -323,8 +364,18 @@ write_namespaces(Writer *w)
 char *
 xml_format(const Schema *s, const XmlNamespace *namespaces, gconstpointer def, guint flags)
 {
+    gboolean secret;
+
+    return xml_format_noting(s, namespaces, def, flags, &secret);
+}
+
+char *
+xml_format_noting(const Schema *s, const XmlNamespace *namespaces, gconstpointer def, guint flags,
+                  gboolean *ret_secret)
+{
     Writer w = { .out = g_string_sized_new(4096),
                  .tags = g_array_new(FALSE, FALSE, sizeof(Tag)),
+                 .value = g_string_sized_new(256),
                  .flags = flags,
                  .namespaces = namespaces };
 
@@ -334,5 +385,70 @@ xml_format(const Schema *s, const XmlNamespace *namespaces, gconstpointer def, g
     write_close(&w, 0);
     write_namespaces(&w);
     g_array_unref(w.tags);
+    g_string_free(w.value, TRUE);
+    *ret_secret = w.secret;
     return g_string_free(w.out, FALSE);
+}
+
+/* ---- trees of libxml2 */
+
+static char *
+dump(xmlNode *el, gboolean indent)
+{
+    xmlBuffer *buffer = xmlBufferCreate();
+    char *text;
+
+    xmlNodeDump(buffer, el->doc, el, 0, indent);
+    text = g_strdup((const char *)xmlBufferContent(buffer));
+    xmlBufferFree(buffer);
+    return text;
+}
+
+/* Before its version 2.14 or so, libxml2 writes the URI of a namespace as it is, '&' and all. */
+static gboolean
+writes_raw_uris(void)
+{
+    xmlNode *probe = xmlNewNode(NULL, BAD_CAST "a");
+    g_autofree char *text = NULL;
+
+    xmlNewNs(probe, BAD_CAST "&", BAD_CAST "b");
+    text = dump(probe, FALSE);
+    xmlFreeNode(probe);
+    return !strstr(text, "&amp;");
+}
+
+char *
+xml_uri_plain(const char *href)
+{
+    g_auto(GStrv) parts = g_strsplit(href ? href : "", "&#38;", -1);
+
+    return g_strjoinv("&", parts);
+}
+
+static void
+settle_uris(xmlNode *el, gboolean raw)
+{
+    for (xmlNs *ns = el->nsDef; ns; ns = ns->next) {
+        g_autofree char *plain = xml_uri_plain((const char *)ns->href);
+        g_autoptr(GString) escaped = g_string_new(NULL);
+
+        xml_escape(escaped, plain, TRUE);
+        xmlFree((gpointer)ns->href);
+        ns->href = xmlStrdup(BAD_CAST(raw ? escaped->str : plain));
+    }
+    for (xmlNode *n = el->children; n; n = n->next)
+        if (n->type == XML_ELEMENT_NODE)
+            settle_uris(n, raw);
+}
+
+char *
+xml_dump(gpointer element, gboolean indent)
+{
+    xmlNode *el = element, *copy = xmlDocCopyNode(el, el->doc, 1);
+    char *text;
+
+    settle_uris(copy, writes_raw_uris());
+    text = dump(copy, indent);
+    xmlFreeNode(copy);
+    return text;
 }

@@ -1,0 +1,173 @@
+/* Reaching a file through folders that others may write. A name there can become a link to any file
+ * of the host between two looks, so the way is walked once, and what stands at its end is held by a
+ * descriptor.
+ */
+#include "base/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define LINKS_MAX 40 /* as the kernel's */
+
+typedef struct Way {
+    int at;      /* O_PATH: the folder that rest begins in, in the end the file */
+    char *rest;  /* names to go */
+    guint links; /* followed */
+    uid_t maker; /* of a link that is neither root's nor ours; 0: there was none */
+} Way;
+
+static void
+way_done(Way *w)
+{
+    fd_close(&w->at);
+    g_clear_pointer(&w->rest, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Way, way_done)
+
+static gboolean
+way_go_to(Way *w, int fd)
+{
+    fd_close(&w->at);
+    w->at = fd;
+    return fd >= 0;
+}
+
+static gboolean
+way_count(Way *w, uid_t maker)
+{
+    gboolean foreign = maker != 0 && maker != geteuid();
+
+    errno = ++w->links > LINKS_MAX ? ELOOP : foreign && w->maker && w->maker != maker ? EACCES : 0;
+    if (foreign)
+        w->maker = maker;
+    return errno == 0;
+}
+
+static gboolean
+way_follow(Way *w, int link, const struct stat *st, const char *behind)
+{
+    char target[PATH_MAX];
+    ssize_t n = readlinkat(link, "", target, sizeof target - 1);
+
+    g_clear_pointer(&w->rest, g_free);
+    if (n < 0 || !way_count(w, st->st_uid))
+        return FALSE;
+    target[n] = '\0';
+    w->rest = g_strconcat(target, "/", behind, NULL);
+    return target[0] != '/' || way_go_to(w, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+/* One name further; slashes in front of it say nothing. */
+static gboolean
+way_step(Way *w)
+{
+    const char *from = w->rest + strspn(w->rest, "/");
+    gsize len = strcspn(from, "/");
+    g_autofree char *name = g_strndup(from, len), *behind = g_strdup(from + len);
+    fd_auto next = openat(w->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (next < 0 || fstat(next, &st) < 0)
+        return FALSE;
+    if (S_ISLNK(st.st_mode))
+        return way_follow(w, next, &st, behind);
+    g_free(w->rest);
+    w->rest = g_steal_pointer(&behind);
+    return way_go_to(w, fd_steal(&next));
+}
+
+/* Somebody else's link may lead to what is theirs as well, and nowhere else. */
+static gboolean
+way_is_good(const Way *w, const struct stat *st)
+{
+    if (w->maker == 0 || st->st_uid == w->maker)
+        return TRUE;
+    errno = EACCES;
+    return FALSE;
+}
+
+static int
+walk(const char *path, struct stat *ret_st)
+{
+    g_auto(Way) w = { .at = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC),
+                      .rest = g_strdup(path) };
+
+    while (w.at >= 0 && w.rest[strspn(w.rest, "/")])
+        if (!way_step(&w))
+            return -1;
+    return w.at >= 0 && fstat(w.at, ret_st) == 0 && way_is_good(&w, ret_st) ? fd_steal(&w.at) : -1;
+}
+
+int
+file_reach(const char *path, struct stat *ret_st)
+{
+    struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+    fd_auto fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+
+    if (fd >= 0)
+        return fstat(fd, ret_st) == 0 ? fd_steal(&fd) : -1;
+    return errno == ELOOP || errno == ENOSYS || errno == EPERM ? walk(path, ret_st) : -1;
+}
+
+int
+file_reach_folder(const char *path, char **ret_name)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    struct stat st;
+    int dir = file_reach(folder, &st);
+
+    if (dir >= 0)
+        *ret_name = g_path_get_basename(path);
+    return dir;
+}
+
+int
+fd_reopen(int fd, int flags)
+{
+    char same[32];
+
+    g_snprintf(same, sizeof same, "/proc/self/fd/%d", fd);
+    return open(same, flags | O_CLOEXEC | O_NOCTTY);
+}
+
+/* The name is made in the folder that was reached; whoever makes it first, wins. */
+static int
+make_in_folder(const char *path, int flags, mode_t mode)
+{
+    g_autofree char *name = NULL;
+    fd_auto dir = file_reach_folder(path, &name);
+
+    return dir < 0 ? -1
+                   : openat(dir, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
+                            mode);
+}
+
+int
+file_open_output(const char *path, int flags, mode_t mode, struct stat *ret_st)
+{
+    for (guint tries = 0; tries < 10; tries++) {
+        fd_auto place = file_reach(path, ret_st), fd = -1;
+
+        if (place >= 0) {
+            if (!S_ISREG(ret_st->st_mode) || ret_st->st_nlink <= 1)
+                return fd_reopen(place, flags);
+            errno = EMLINK; /* its other name may be anybody's */
+            return -1;
+        }
+        if (errno != ENOENT)
+            return -1;
+        fd = make_in_folder(path, flags & ~O_TRUNC, mode);
+        if (fd >= 0)
+            return fstat(fd, ret_st) == 0 ? fd_steal(&fd) : -1;
+        if (errno != EEXIST)
+            return -1;
+    }
+    return -1;
+}

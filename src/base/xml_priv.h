@@ -1,0 +1,16 @@
+/* What the files about XML share. Inside base only. */
+#pragma once
+
+#include "base.h"
+
+#include <libxml/tree.h>
+
+/* The error of a row's own code, with the line of an element behind the text. Returns FALSE. */
+gboolean fail_line(GError **err, Err code, const xmlNode *at, const char *fmt, ...)
+    G_GNUC_PRINTF(4, 5);
+/* Whether n is the element that name[0..len) means, with the prefix of a namespace or without. */
+gboolean node_is(const XmlNamespace *namespaces, const xmlNode *n, const char *name, gsize len);
+/* Whether a document has the shape of its schema (xml_validate.c): each element and attribute in
+ * its place, not more often than it may be, and with a text that could be a value. */
+gboolean xml_validate(const Schema *s, const XmlNamespace *namespaces, const xmlNode *root,
+                      GError **err);
