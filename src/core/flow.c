@@ -1,43 +1,26 @@
-/* Flows: step tables with undo, and the ledgers that remember what was done.
- *
- * A ledger on disk is a log of three kinds of lines, appended with one write(2) each:
- *     +TABLE/STEP     the row is about to take effect
- *     =DETAIL         words for the newest row's undo
- *     -INDEX          the row at that place was undone
- * A last line without its newline was never finished and is ignored. /run is memory, so nothing is
- * fsynced: the ledger must outlive the daemon, not the machine.
+/* Flows: step tables with undo. The driver runs rows downwards, enters them in the ledger, and
+ * reads it upwards.
  */
-#include "core.h"
+#include "ledger.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
-typedef struct Row {
-    const FlowTable *table;
-    const Step *step;
-    char *detail;
-} Row;
-
-struct Ledger {
-    char *path; /* NULL: in memory only */
-    int fd;     /* -1 until something is written */
-    GArray *rows;
-};
-
 struct Flow {
     const FlowTable *table; /* NULL: only unwinds */
-    Ledger *ledger;
-    gpointer obj;
+    Object *obj;            /* referenced */
+    Ledger *ledger;         /* the object's */
     FlowDone done;
     gpointer user;
-    Flow **slot; /* the owner's pointer to this flow, or NULL */
-    guint at;    /* row that runs */
-    guint floor; /* rows of the ledger below this were there before */
+    Job *job;        /* that ends with the flow; NULL: done is called */
+    guint at;        /* row that runs */
+    guint64 no;      /* in the ledger; 0: it has no line yet */
+    Rows undo_rows;  /* what it undoes */
+    char *undo_key;  /* of ROWS_OF_KEY */
+    guint64 undo_no; /* the line whose undo runs; 0: none */
     gboolean undoing;
-    gboolean noted;  /* the running row is in the ledger */
+    gboolean noted;  /* the running row has its own line in the ledger */
     gboolean busy;   /* a row's function is on the stack */
     gboolean again;  /* after the wait the row is asked again */
     FlowToken token; /* what the row waits for; 0: nothing */
@@ -59,32 +42,22 @@ flow_register(const FlowTable *table)
 }
 
 void
-flow_list(void (*each)(const char *table, const Step *step, gpointer user), gpointer user)
+flow_list(void (*each)(const FlowTable *table, const Step *step, gpointer user), gpointer user)
 {
     for (guint i = 0; tables && i < tables->len; i++) {
         const FlowTable *t = tables->pdata[i];
         for (const Step *s = t->steps; s->name; s++)
-            each(t->name, s, user);
+            each(t, s, user);
     }
 }
 
-static gboolean
-find_step(const char *name, Row *ret_row)
+const FlowTable *
+flow_find(const char *table)
 {
-    const char *slash = strchr(name, '/');
-
-    for (guint i = 0; slash && tables && i < tables->len; i++) {
-        const FlowTable *t = tables->pdata[i];
-        if (strncmp(t->name, name, slash - name) != 0 || t->name[slash - name] != '\0')
-            continue;
-        for (const Step *s = t->steps; s->name; s++) {
-            if (strcmp(s->name, slash + 1) == 0) {
-                *ret_row = (Row){ .table = t, .step = s };
-                return TRUE;
-            }
-        }
-    }
-    return FALSE;
+    for (guint i = 0; tables && i < tables->len; i++)
+        if (strcmp(((const FlowTable *)tables->pdata[i])->name, table) == 0)
+            return tables->pdata[i];
+    return NULL;
 }
 
 /* ---- faults, for tests */
@@ -96,19 +69,43 @@ typedef enum FaultHow {
     FAULT_CANCEL,
     FAULT_KILL_BEFORE,
     FAULT_KILL_AFTER,
+    FAULT_KILL_INTENT,
+    FAULT_KILL_FACT,
+    FAULT_KILL_COMMIT,
     FAULT_UNDO_KILL,
 } FaultHow;
 
-static const char *const fault_words[] = { NULL,          "before",     "after",     "cancel",
-                                           "kill-before", "kill-after", "undo-kill", NULL };
+static const char *const fault_words[] = { NULL,          "before",     "after",       "cancel",
+                                           "kill-before", "kill-after", "kill-intent", "kill-fact",
+                                           "kill-commit", "undo-kill",  NULL };
 
-static struct {
-    Row at;
-    FaultHow how;
-} fault;
+typedef struct Fault {
+    const FlowTable *table;
+    const Step *step;
+    FaultHow how; /* FAULT_NONE: not set, or it has struck */
+} Fault;
 
-gboolean
-flow_set_fault(const char *spec, GError **err)
+/* One that fails a row, and one that strikes in its undo. */
+static Fault faults[2];
+
+static gboolean
+fault_find_step(Fault *f, const char *name)
+{
+    const char *slash = strchr(name, '/');
+    g_autofree char *table = slash ? g_strndup(name, slash - name) : NULL;
+
+    f->table = table ? flow_find(table) : NULL;
+    for (f->step = f->table ? f->table->steps : NULL; f->step; f->step++) {
+        if (!f->step->name)
+            return FALSE;
+        if (strcmp(f->step->name, slash + 1) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+fault_read(Fault *f, const char *spec, GError **err)
 {
     g_autofree char *name = g_strdup(spec);
     char *colon = strrchr(name, ':');
@@ -116,25 +113,45 @@ flow_set_fault(const char *spec, GError **err)
     if (!colon)
         return fail(err, ERR_INVALID_ARG, "fault '%s' is not TABLE/STEP:HOW", spec);
     *colon = '\0';
-    if (!find_step(name, &fault.at))
+    if (!fault_find_step(f, name))
         return fail(err, ERR_INVALID_ARG, "fault '%s': there is no step '%s'", spec, name);
     for (int how = 1; fault_words[how]; how++)
         if (strcmp(fault_words[how], colon + 1) == 0)
-            fault.how = (FaultHow)how;
-    if (fault.how == FAULT_NONE)
-        return fail(err, ERR_INVALID_ARG, "fault '%s': unknown kind '%s'", spec, colon + 1);
+            f->how = (FaultHow)how;
+    return f->how != FAULT_NONE ||
+           fail(err, ERR_INVALID_ARG, "fault '%s': unknown kind '%s'", spec, colon + 1);
+}
+
+gboolean
+flow_set_fault(const char *spec, GError **err)
+{
+    g_auto(GStrv) specs = g_strsplit(spec, ",", -1);
+
+    memset(faults, 0, sizeof faults);
+    if (g_strv_length(specs) > G_N_ELEMENTS(faults))
+        return fail(err, ERR_INVALID_ARG, "'%s': too many faults", spec);
+    for (int i = 0; specs[i]; i++) {
+        if (!fault_read(&faults[i], specs[i], err)) {
+            memset(faults, 0, sizeof faults);
+            return FALSE;
+        }
+    }
     return TRUE;
 }
 
-/* Whether the fault strikes here; it strikes once. */
+/* Whether a fault strikes here; it strikes once. */
 static gboolean
 faulty(const Step *step, FaultHow how)
 {
-    if (fault.how != how || fault.at.step != step)
-        return FALSE;
-    log_warning("fault: %s/%s: %s", fault.at.table->name, step->name, fault_words[how]);
-    fault.how = FAULT_NONE;
-    return TRUE;
+    for (gsize i = 0; i < G_N_ELEMENTS(faults); i++) {
+        Fault *f = &faults[i];
+        if (f->how != how || f->step != step)
+            continue;
+        log_warning("fault: %s/%s: %s", f->table->name, step->name, fault_words[how]);
+        f->how = FAULT_NONE;
+        return TRUE;
+    }
+    return FALSE;
 }
 
 static void
@@ -144,181 +161,63 @@ die_if_faulty(const Step *step, FaultHow how)
         kill(getpid(), SIGKILL);
 }
 
-/* ---- ledger */
+/* ---- lines in the ledger */
 
-static void
-row_done(gpointer data)
+static const Step *
+step_at(const Flow *f)
 {
-    g_free(((Row *)data)->detail);
+    return &f->table->steps[f->at];
 }
 
-static void
-replay_line(Ledger *l, char *line)
+gboolean
+flow_note(Flow *f, const char *key, const char *const *words, GError **err)
 {
-    Row row = { 0 };
+    const Step *step = step_at(f);
+    gboolean known;
 
-    switch (line[0]) {
-    case '+':
-        if (find_step(line + 1, &row))
-            g_array_append_val(l->rows, row);
-        else
-            log_warning("%s: no step is called '%s'; nothing will undo it", l->path, line + 1);
-        break;
-    case '=':
-        if (l->rows->len > 0) {
-            Row *last = &g_array_index(l->rows, Row, l->rows->len - 1);
-            g_free(last->detail);
-            last->detail = g_strdup(line + 1);
-        }
-        break;
-    case '-': {
-        guint64 index = g_ascii_strtoull(line + 1, NULL, 10);
-        if (index < l->rows->len)
-            g_array_remove_index(l->rows, (guint)index);
-        break;
-    }
-    }
+    g_assert(f->busy && !f->undoing && step->undo);
+    if (key && !key[0]) /* it would be taken for the row's own line */
+        return fail(err, ERR_INVALID_ARG, "%s: a thing without a name", step->name);
+    key = key ? key : "";
+    known = f->no && ledger_find(f->ledger, f->no, step, key);
+    if (known)
+        die_if_faulty(step, FAULT_KILL_FACT);
+    if (!ledger_note(f->ledger, &f->no, f->table, step, key, words, err))
+        return FALSE;
+    if (!known)
+        die_if_faulty(step, FAULT_KILL_INTENT);
+    return TRUE;
 }
 
-Ledger *
-ledger_open(const char *path, GError **err)
-{
-    g_autofree char *text = NULL;
-    Ledger *l = g_new0(Ledger, 1);
-
-    l->fd = -1;
-    l->path = g_strdup(path);
-    l->rows = g_array_new(FALSE, TRUE, sizeof(Row));
-    g_array_set_clear_func(l->rows, row_done);
-    if (path && access(path, F_OK) == 0) {
-        char *line, *end;
-        if (!file_read(path, 1 << 20, &text, NULL, err)) {
-            ledger_free(l);
-            return NULL;
-        }
-        for (line = text; (end = strchr(line, '\n')); line = end + 1) {
-            *end = '\0';
-            replay_line(l, line);
-        }
-    }
-    return l;
-}
-
-/* The file lives as long as rows are in it. */
-static void
-drop_file_if_empty(Ledger *l)
-{
-    if (l->rows->len > 0 || !l->path)
-        return;
-    fd_close(&l->fd);
-    unlink(l->path);
-}
-
-void
-ledger_free(Ledger *l)
-{
-    if (!l)
-        return;
-    drop_file_if_empty(l);
-    fd_close(&l->fd);
-    g_array_unref(l->rows);
-    g_free(l->path);
-    g_free(l);
-}
-
-static gboolean ledger_write(Ledger *l, GError **err, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-
+/* The line of a row that has only one. */
 static gboolean
-ledger_write(Ledger *l, GError **err, const char *fmt, ...)
+note_row(Flow *f, GError **err)
 {
-    g_autofree char *line = NULL;
-    va_list args;
+    const Step *step = step_at(f);
+    static const char *const none[] = { NULL };
 
-    if (!l->path)
+    if (!step->undo || step->flags & STEP_KEYED || f->noted)
         return TRUE;
-    va_start(args, fmt);
-    line = g_strdup_vprintf(fmt, args);
-    va_end(args);
-    if (l->fd < 0)
-        l->fd = open(l->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (l->fd < 0 || write(l->fd, line, strlen(line)) != (gssize)strlen(line))
-        return fail_errno(err, errno, "cannot write %s", l->path);
-    return TRUE;
-}
-
-static gboolean
-ledger_push(Ledger *l, const FlowTable *table, const Step *step, GError **err)
-{
-    Row row = { .table = table, .step = step };
-
-    if (!ledger_write(l, err, "+%s/%s\n", table->name, step->name))
-        return FALSE;
-    g_array_append_val(l->rows, row);
-    return TRUE;
-}
-
-static void
-ledger_pop(Ledger *l)
-{
-    g_autoptr(GError) err = NULL;
-
-    g_array_set_size(l->rows, l->rows->len - 1);
-    /* Undone twice is harmless, so a full disk here is only worth a word. */
-    if (l->rows->len > 0 && !ledger_write(l, &err, "-%u\n", l->rows->len))
-        log_warning("%s", err->message);
-    drop_file_if_empty(l);
-}
-
-static Row *
-newest(const Ledger *l, const char *table, const char *step)
-{
-    for (guint i = l->rows->len; i-- > 0;) {
-        Row *row = &g_array_index(l->rows, Row, i);
-        if ((!table || strcmp(row->table->name, table) == 0) && strcmp(row->step->name, step) == 0)
-            return row;
-    }
-    return NULL;
-}
-
-gboolean
-ledger_empty(const Ledger *l)
-{
-    return l->rows->len == 0;
-}
-
-gboolean
-ledger_has(const Ledger *l, const char *table, const char *step)
-{
-    return newest(l, table, step) != NULL;
+    f->noted = ledger_note(f->ledger, &f->no, f->table, step, "", none, err);
+    if (f->noted)
+        die_if_faulty(step, FAULT_KILL_INTENT);
+    return f->noted;
 }
 
 const char *
-ledger_detail(const Ledger *l, const char *table, const char *step)
+flow_key(const Flow *f)
 {
-    Row *row = newest(l, table, step);
+    const LedgerRow *row = ledger_at(f->ledger, f->undo_no);
 
-    return row ? row->detail : NULL;
-}
-
-gboolean
-flow_note(Flow *f, const char *detail, GError **err)
-{
-    Row *last = &g_array_index(f->ledger->rows, Row, f->ledger->rows->len - 1);
-
-    g_assert(f->noted && !strchr(detail, '\n'));
-    if (!ledger_write(f->ledger, err, "=%s\n", detail))
-        return FALSE;
-    g_free(last->detail);
-    last->detail = g_strdup(detail);
-    return TRUE;
+    return row && row->key[0] ? row->key : NULL;
 }
 
 const char *
-flow_detail(const Flow *f)
+flow_word(const Flow *f, guint index)
 {
-    Ledger *l = f->ledger;
+    const LedgerRow *row = ledger_at(f->ledger, f->undo_no);
 
-    return l->rows->len > 0 ? g_array_index(l->rows, Row, l->rows->len - 1).detail : NULL;
+    return row && index < g_strv_length(row->words) ? row->words[index] : NULL;
 }
 
 /* ---- waiting */
@@ -374,30 +273,34 @@ start_undo(Flow *f, GError *why)
     f->why = why;
 }
 
+/* The undo of a line has finished; nothing keeps it from counting as done. */
+static void
+settle_undo(Flow *f)
+{
+    g_autoptr(GError) outcome = g_steal_pointer(&f->outcome);
+
+    if (outcome)
+        log_warning("undo of %s '%s': %s", f->obj->kind->name, f->obj->name, outcome->message);
+    if (!f->again) {
+        die_if_faulty(ledger_at(f->ledger, f->undo_no)->step, FAULT_UNDO_KILL);
+        ledger_undone(f->ledger, f->undo_no);
+        f->undo_no = 0;
+    }
+    f->again = FALSE;
+}
+
 /* The row at f->at has finished, well or (outcome set) badly. */
 static void
-settle(Flow *f)
+settle_row(Flow *f)
 {
     GError *outcome = g_steal_pointer(&f->outcome);
 
-    if (f->undoing) {
-        if (outcome)
-            log_warning("undo: %s", outcome->message);
-        g_clear_error(&outcome);
-        if (!f->again) {
-            die_if_faulty(g_array_index(f->ledger->rows, Row, f->ledger->rows->len - 1).step,
-                          FAULT_UNDO_KILL);
-            ledger_pop(f->ledger);
-        }
-        f->again = FALSE;
-        return;
-    }
     if (!outcome && f->again) {
         f->again = FALSE;
         return;
     }
     if (!outcome) {
-        const Step *step = &f->table->steps[f->at];
+        const Step *step = step_at(f);
         die_if_faulty(step, FAULT_KILL_AFTER);
         if (faulty(step, FAULT_AFTER))
             fail(&outcome, ERR_INTERNAL, "fault after '%s'", step->name);
@@ -408,6 +311,15 @@ settle(Flow *f)
     }
     f->at++;
     f->noted = FALSE;
+}
+
+static void
+settle(Flow *f)
+{
+    if (f->undoing)
+        settle_undo(f);
+    else
+        settle_row(f);
 }
 
 /* Calls one row's run or undo. TRUE: it finished; FALSE: it waits. */
@@ -434,15 +346,12 @@ call_row(Flow *f, const Step *step)
 static gboolean
 do_row(Flow *f)
 {
-    const Step *step = &f->table->steps[f->at];
+    const Step *step = step_at(f);
     gboolean finished;
 
-    if (step->undo && !f->noted) {
-        if (!ledger_push(f->ledger, f->table, step, &f->outcome)) {
-            start_undo(f, g_steal_pointer(&f->outcome));
-            return TRUE;
-        }
-        f->noted = TRUE;
+    if (!note_row(f, &f->outcome)) {
+        start_undo(f, g_steal_pointer(&f->outcome));
+        return TRUE;
     }
     die_if_faulty(step, FAULT_KILL_BEFORE);
     if (faulty(step, FAULT_BEFORE)) {
@@ -462,77 +371,135 @@ do_row(Flow *f)
     return finished;
 }
 
-static gboolean
-undo_row(Flow *f)
+/* The line to undo: the one that was begun, else the newest. NULL: there is none left. */
+static const LedgerRow *
+find_undo(Flow *f)
 {
-    Row *row = &g_array_index(f->ledger->rows, Row, f->ledger->rows->len - 1);
-    gboolean finished = call_row(f, row->step);
+    const LedgerRow *row = NULL;
+
+    if (f->undo_no)
+        row = ledger_at(f->ledger, f->undo_no);
+    else if (f->undo_rows != ROWS_OF_FLOW || f->no)
+        row = ledger_newest(f->ledger, f->undo_rows, f->no, f->undo_key);
+    f->undo_no = row ? row->no : 0;
+    return row;
+}
+
+static gboolean
+undo_row(Flow *f, const Step *step)
+{
+    gboolean finished = call_row(f, step);
 
     if (finished)
         settle(f);
     return finished;
 }
 
+/* All rows are done. FALSE: the ledger cannot say so, and they are undone. */
+static gboolean
+commit(Flow *f)
+{
+    GError *err = NULL;
+
+    if (!ledger_commit(f->ledger, f->no, &err)) {
+        start_undo(f, err);
+        return FALSE;
+    }
+    if (f->at > 0)
+        die_if_faulty(&f->table->steps[f->at - 1], FAULT_KILL_COMMIT);
+    return TRUE;
+}
+
 static void
 finish(Flow *f)
 {
-    if (f->slot)
-        *f->slot = NULL;
-    f->done(f->obj, f->why, f->user);
+    Object *o = f->obj;
+
+    o->flow = NULL;
+    if (f->job)
+        job_end(f->job, f->why);
+    else if (f->done)
+        f->done(o, f->why, f->user);
     g_clear_error(&f->why);
+    g_free(f->undo_key);
     g_free(f);
+    object_unref(o);
 }
 
 static void
 advance(Flow *f)
 {
-    for (;;) {
-        gboolean over = f->undoing ? f->ledger->rows->len <= f->floor
-                                   : !f->table->steps[f->at].name;
+    const LedgerRow *row;
 
-        if (over) {
-            finish(f);
-            return;
+    for (;;) {
+        if (!f->undoing && f->table->steps[f->at].name) {
+            if (!do_row(f))
+                return;
+        } else if (!f->undoing) {
+            if (commit(f))
+                break;
+        } else if ((row = find_undo(f))) {
+            if (!undo_row(f, row->step))
+                return;
+        } else {
+            break;
         }
-        if (!(f->undoing ? undo_row(f) : do_row(f)))
-            return;
     }
+    finish(f);
 }
 
 static Flow *
-flow_new(const FlowTable *table, Ledger *ledger, gpointer obj, FlowDone done, gpointer user,
-         Flow **slot)
+flow_new(const FlowTable *table, gpointer o, FlowDone done, gpointer user)
 {
+    Object *obj = o;
     Flow *f = g_new0(Flow, 1);
 
+    g_assert(!obj->flow);
     f->table = table;
-    f->ledger = ledger;
-    f->obj = obj;
+    f->obj = object_ref(obj);
+    f->ledger = object_ledger(obj);
     f->done = done;
     f->user = user;
-    f->slot = slot;
-    if (slot)
-        *slot = f;
+    f->undo_rows = ROWS_OF_FLOW;
+    obj->flow = f;
+    return f;
+}
+
+static Flow *
+flow_new_undo(Rows rows, const char *key, gpointer o, FlowDone done, gpointer user)
+{
+    Flow *f = flow_new(NULL, o, done, user);
+
+    f->undoing = TRUE;
+    f->undo_rows = rows;
+    f->undo_key = g_strdup(key);
+    if (rows == ROWS_ALL)
+        ledger_unwind(f->ledger);
     return f;
 }
 
 void
-flow_run(const FlowTable *table, Ledger *ledger, gpointer obj, FlowDone done, gpointer user,
-         Flow **slot)
+flow_run(const FlowTable *table, gpointer o, FlowDone done, gpointer user)
 {
-    Flow *f = flow_new(table, ledger, obj, done, user, slot);
-
-    f->floor = ledger->rows->len;
-    advance(f);
+    advance(flow_new(table, o, done, user));
 }
 
 void
-flow_unwind(Ledger *ledger, gpointer obj, FlowDone done, gpointer user, Flow **slot)
+flow_unwind(gpointer o, FlowDone done, gpointer user)
 {
-    Flow *f = flow_new(NULL, ledger, obj, done, user, slot);
+    advance(flow_new_undo(ROWS_ALL, NULL, o, done, user));
+}
 
-    f->undoing = TRUE;
-    advance(f);
+void
+flow_unwind_key(gpointer o, const char *key, FlowDone done, gpointer user)
+{
+    advance(flow_new_undo(ROWS_OF_KEY, key, o, done, user));
+}
+
+void
+flow_recover(gpointer o, FlowDone done, gpointer user)
+{
+    advance(flow_new_undo(ROWS_LOOSE, NULL, o, done, user));
 }
 
 void
@@ -567,11 +534,12 @@ flow_cancel(Flow *f, Err code, const char *why)
 const char *
 flow_step(const Flow *f)
 {
-    Ledger *l = f->ledger;
+    const LedgerRow *row;
 
     if (!f->undoing)
-        return f->table->steps[f->at].name;
-    return l->rows->len > 0 ? g_array_index(l->rows, Row, l->rows->len - 1).step->name : NULL;
+        return step_at(f)->name;
+    row = ledger_at(f->ledger, f->undo_no);
+    return row ? row->step->name : NULL;
 }
 
 gboolean
@@ -584,4 +552,113 @@ gpointer
 flow_user(const Flow *f)
 {
     return f->user;
+}
+
+/* ---- flows that are jobs */
+
+typedef struct Change {
+    Flow *(*begin)(const struct Change *c, Object *o);
+    const FlowTable *table;
+    char *key; /* of begin_unwind_key */
+    FlowDone done;
+    gpointer user;
+} Change;
+
+static Flow *
+begin_table(const Change *c, Object *o)
+{
+    return flow_new(c->table, o, NULL, c->user);
+}
+
+static Flow *
+begin_unwind(const Change *c, Object *o)
+{
+    return flow_new_undo(ROWS_ALL, NULL, o, NULL, c->user);
+}
+
+static Flow *
+begin_unwind_key(const Change *c, Object *o)
+{
+    return flow_new_undo(ROWS_OF_KEY, c->key, o, NULL, c->user);
+}
+
+static Flow *
+begin_recover(const Change *c, Object *o)
+{
+    return flow_new_undo(ROWS_LOOSE, NULL, o, NULL, c->user);
+}
+
+static gboolean
+on_change_run(Job *j, gpointer o, GError **err)
+{
+    const Change *c = job_user(j);
+    Flow *f = c->begin(c, o);
+
+    f->job = j;
+    advance(f);
+    return TRUE;
+}
+
+static void
+on_change_cancel(Job *j, gpointer o, Err code, const char *why)
+{
+    Flow *f = ((Object *)o)->flow;
+
+    if (f)
+        flow_cancel(f, code, why);
+}
+
+static void
+on_change_done(Job *j, gpointer o, const GError *err)
+{
+    g_autofree Change *c = job_user(j);
+
+    if (c->done)
+        c->done(o, err, c->user);
+    g_free(c->key);
+}
+
+static void
+submit(gpointer o, const JobSpec *spec, Change change, FlowDone done)
+{
+    Change *c = g_memdup2(&change, sizeof change);
+    g_autoptr(GError) err = NULL;
+    JobSpec job = *spec;
+
+    c->done = done;
+    c->user = spec->user;
+    job.run = on_change_run;
+    job.cancel = on_change_cancel;
+    job.done = on_change_done;
+    job.user = c;
+    if (job_submit(object_jobs(o), &job, &err))
+        return;
+    if (done)
+        done(o, err, spec->user);
+    g_free(c->key);
+    g_free(c);
+}
+
+void
+object_run(gpointer o, const JobSpec *spec, const FlowTable *table, FlowDone done)
+{
+    submit(o, spec, (Change){ .begin = begin_table, .table = table }, done);
+}
+
+void
+object_unwind(gpointer o, const JobSpec *spec, FlowDone done)
+{
+    submit(o, spec, (Change){ .begin = begin_unwind }, done);
+}
+
+void
+object_unwind_key(gpointer o, const JobSpec *spec, const char *key, FlowDone done)
+{
+    submit(o, spec, (Change){ .begin = begin_unwind_key, .key = g_strdup(key) }, done);
+}
+
+void
+object_recover(gpointer o, const JobSpec *spec, FlowDone done)
+{
+    submit(o, spec, (Change){ .begin = begin_recover }, done);
 }

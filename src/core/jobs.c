@@ -25,7 +25,7 @@ struct Job {
 };
 
 struct JobQueue {
-    gpointer obj;
+    Object *obj;
     Job *running; /* the exclusive one */
     GQueue waiting;
     guint n_beside;
@@ -35,21 +35,24 @@ static void start_job(Job *j);
 static void start_next(JobQueue *q);
 
 JobQueue *
-job_queue_new(gpointer obj)
+job_queue_new(Object *o)
 {
     JobQueue *q = g_new0(JobQueue, 1);
 
-    q->obj = obj;
+    q->obj = o;
     return q;
 }
 
 static void
 job_free(Job *j)
 {
+    Object *o = j->q->obj;
+
     if (j->timer)
         g_source_remove(j->timer);
     g_free(j->owner);
     g_free(j);
+    object_unref(o); /* perhaps the last one: the queue goes with it */
 }
 
 static void
@@ -136,6 +139,7 @@ job_submit(JobQueue *q, const JobSpec *spec, GError **err)
                     spec->what, q->running->spec.what, q->running->owner);
     j = g_new0(Job, 1);
     j->q = q;
+    object_ref(q->obj);
     j->spec = *spec;
     j->owner = g_strdup(spec->owner ? spec->owner : "vmd");
     j->beside = spec->kind == JOB_LOOK;
@@ -166,13 +170,9 @@ job_end(Job *j, const GError *err)
     if (j->timer)
         g_source_remove(j->timer);
     j->timer = 0;
-    /* The next job may free the queue's object from its done: look at q only before. */
-    if (!j->beside && !g_queue_is_empty(&q->waiting)) {
-        j->spec.done(j, q->obj, err);
+    j->spec.done(j, q->obj, err);
+    if (!j->beside)
         start_next(q);
-    } else {
-        j->spec.done(j, q->obj, err);
-    }
     job_free(j);
 }
 
@@ -192,7 +192,7 @@ job_user(const Job *j)
 Job *
 job_running(const JobQueue *q)
 {
-    return q->running;
+    return q ? q->running : NULL;
 }
 
 const char *
@@ -223,7 +223,7 @@ gboolean
 job_cancel(JobQueue *q, const char *why, GError **err)
 {
     if (!q->running)
-        return fail(err, ERR_OPERATION_INVALID, "no job is active on the domain");
+        return fail(err, ERR_OPERATION_INVALID, "no job is active on the %s", q->obj->kind->name);
     if (!q->running->spec.cancel)
         return fail(err, ERR_OPERATION_INVALID, "job '%s' cannot be cancelled",
                     q->running->spec.what);

@@ -1,21 +1,31 @@
-/* Managed objects: names, references, and the registry of one kind. */
-#include "core.h"
+/* Managed objects: names, references, their ledgers and queues, and the registry of one kind. */
+#include "ledger.h"
 
 #include <string.h>
 
+static char *run_folder; /* NULL: ledgers are in memory only */
+
 void
-object_init(Object *o, const char *name, const guint8 uuid[UUID_LEN], void (*destroy)(Object *o))
+objects_init(const Paths *paths)
 {
-    o->name = g_strdup(name);
+    g_free(run_folder);
+    run_folder = g_strdup(paths->run);
+}
+
+void
+object_init(Object *o, const ObjectKind *kind, const char *name, const guint8 uuid[UUID_LEN],
+            void (*destroy)(Object *o))
+{
+    *o = (Object){ .kind = kind, .name = g_strdup(name), .id = -1, .refs = 1, .destroy = destroy };
     memcpy(o->uuid, uuid, UUID_LEN);
-    o->id = -1;
-    o->refs = 1;
-    o->destroy = destroy;
 }
 
 void
 object_done(Object *o)
 {
+    claims_drop(OWNER(o));
+    g_clear_pointer(&o->jobs, job_queue_free);
+    g_clear_pointer(&o->ledger, ledger_free);
     g_clear_pointer(&o->name, g_free);
 }
 
@@ -33,6 +43,63 @@ object_unref(gpointer o)
 
     if (object && --object->refs == 0)
         object->destroy(object);
+}
+
+/* ---- what it has when somebody asks for it */
+
+static char *
+ledger_folder(const ObjectKind *kind)
+{
+    return run_folder ? g_build_filename(run_folder, kind->folder, NULL) : NULL;
+}
+
+static char *
+ledger_path(const ObjectKind *kind, const char *uuid)
+{
+    g_autofree char *folder = ledger_folder(kind);
+
+    return folder ? g_strdup_printf("%s/%s.ledger", folder, uuid) : NULL;
+}
+
+Ledger *
+object_ledger(gpointer o)
+{
+    Object *object = o;
+    char uuid[UUID_TEXT_LEN];
+    g_autofree char *path = NULL;
+
+    if (object->ledger)
+        return object->ledger;
+    uuid_format(object->uuid, uuid);
+    path = ledger_path(object->kind, uuid);
+    object->ledger = ledger_open(path, object->kind->name, object->name);
+    return object->ledger;
+}
+
+JobQueue *
+object_jobs(gpointer o)
+{
+    Object *object = o;
+
+    if (!object->jobs)
+        object->jobs = job_queue_new(object);
+    return object->jobs;
+}
+
+GPtrArray *
+ledger_names(const ObjectKind *kind, GError **err)
+{
+    g_autofree char *folder = ledger_folder(kind);
+
+    return state_names(folder, ".ledger", err);
+}
+
+char *
+ledger_object_name(const ObjectKind *kind, const char *uuid)
+{
+    g_autofree char *path = ledger_path(kind, uuid);
+
+    return path ? ledger_read_name(path) : NULL;
 }
 
 /* ---- registry */
@@ -124,6 +191,19 @@ registry_rename(Registry *r, Object *o, const char *name)
     g_free(o->name);
     o->name = g_strdup(name);
     g_hash_table_insert(r->by_name, o->name, o);
+    return TRUE;
+}
+
+gboolean
+registry_set_uuid(Registry *r, Object *o, const guint8 uuid[UUID_LEN])
+{
+    Object *other = g_hash_table_lookup(r->by_uuid, uuid);
+
+    if (other)
+        return other == o;
+    g_hash_table_remove(r->by_uuid, o->uuid);
+    memcpy(o->uuid, uuid, UUID_LEN);
+    g_hash_table_insert(r->by_uuid, o->uuid, o);
     return TRUE;
 }
 
