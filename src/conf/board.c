@@ -149,3 +149,20 @@ arch_runs(const char *emulator, const char *guest)
             return TRUE;
     return strcmp(emulator, guest) == 0;
 }
+
+gboolean
+domain_is_q35(const DomainDef *def)
+{
+    const char *machine = def->os.machine;
+
+    return machine && (strcmp(machine, "q35") == 0 || g_str_has_prefix(machine, "pc-q35-"));
+}
+
+gboolean
+domain_is_i440fx(const DomainDef *def)
+{
+    const char *machine = def->os.machine;
+
+    return machine && (strcmp(machine, "pc") == 0 || g_str_has_prefix(machine, "pc-i440fx-") ||
+                       g_str_has_prefix(machine, "pc-0.") || g_str_has_prefix(machine, "pc-1."));
+}

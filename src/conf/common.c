@@ -26,9 +26,11 @@ static const Field zpci_fields[] = {
 static const Schema zpci_schema = { "zpci", sizeof(ZpciAddress), zpci_fields };
 
 static const Field ccw_fields[] = {
-    ROW_HAS(CcwAddress, "@cssid", F_U32, cssid, 0, HEX_BARE(G_MAXUINT32), "Channel subsystem."),
-    ROW_HAS(CcwAddress, "@ssid", F_U32, ssid, 0, HEX_BARE(G_MAXUINT32), "Subchannel set."),
-    ROW_HAS(CcwAddress, "@devno", F_U32, devno, 0, HEX(4, G_MAXUINT32), "Device number."), ROW_END
+    ROW_HAS(CcwAddress, "@cssid", F_U32, cssid, 0, HEX_BARE(G_MAXUINT32),
+            "Channel subsystem of s390x."),
+    ROW_HAS(CcwAddress, "@ssid", F_U32, ssid, 0, HEX_BARE(G_MAXUINT32), "Subchannel set of s390x."),
+    ROW_HAS(CcwAddress, "@devno", F_U32, devno, 0, HEX(4, G_MAXUINT32), "Device number of s390x."),
+    ROW_END
 };
 static const Schema ccw_schema = { "address", sizeof(CcwAddress), ccw_fields };
 
@@ -52,7 +54,8 @@ static const Field address_fields[] = {
     ROW(Address, "@type", F_ENUM, type, F_REQUIRED, address_types, "How the device is attached."),
     WHEN(Address, type, BIT(ADDRESS_PCI)),
     PCI_ROWS(Address, pci, F_ALWAYS),
-    ROW(Address, "zpci", F_STRUCT, pci.zpci, 0, &zpci_schema, "Of s390x."),
+    ROW(Address, "zpci", F_STRUCT, pci.zpci, 0, &zpci_schema,
+        "Numbers that s390x gives a PCI device besides."),
     WHEN(Address, type, BIT(ADDRESS_DRIVE)),
     ROW(Address, "@controller", F_U32, drive.controller, F_ALWAYS, NULL,
         "Index of its controller."),
@@ -62,24 +65,28 @@ static const Field address_fields[] = {
     WHEN(Address, type, BIT(ADDRESS_VIRTIO_SERIAL)),
     ROW(Address, "@controller", F_U32, vserial.controller, F_ALWAYS, NULL,
         "Index of the virtio-serial controller."),
-    ROW(Address, "@bus", F_U32, vserial.bus, F_ALWAYS, NULL, "Bus; 0."),
+    ROW(Address, "@bus", F_U32, vserial.bus, F_ALWAYS, NULL,
+        "Number of the bus; 0 is the only one."),
     ROW(Address, "@port", F_U32, vserial.port, F_ALWAYS, &any_port, "Port on the controller."),
     WHEN(Address, type, BIT(ADDRESS_CCID)),
     ROW(Address, "@controller", F_U32, ccid.controller, F_ALWAYS, NULL,
         "Index of the CCID controller."),
-    ROW(Address, "@slot", F_U32, ccid.slot, F_ALWAYS, NULL, "Its slot."),
+    ROW(Address, "@slot", F_U32, ccid.slot, F_ALWAYS, NULL, "Slot of the smartcard controller."),
     WHEN(Address, type, BIT(ADDRESS_USB)),
     ROW(Address, "@bus", F_U32, usb.bus, F_ALWAYS, NULL, "Index of the USB controller."),
-    ROW(Address, "@port", F_STRING, usb.port, 0, NULL, "Port, with hubs: 1.2."),
+    ROW(Address, "@port", F_STRING, usb.port, 0, NULL,
+        "Port of the controller; 1.2: port 2 of the hub at port 1."),
     WHEN(Address, type, BIT(ADDRESS_SPAPR_VIO)),
-    ROW(Address, "@reg", F_U64, spapr.reg, 0, HEX(8, G_MAXUINT64), "Register."),
+    ROW(Address, "@reg", F_U64, spapr.reg, 0, HEX(8, G_MAXUINT64),
+        "Register of the virtual bus of pSeries."),
     WHEN(Address, type, BIT(ADDRESS_CCW)),
-    ROW(Address, "", F_STRUCT, ccw, 0, &ccw_schema, "Of s390x."),
+    ROW(Address, "", F_STRUCT, ccw, 0, &ccw_schema, "Address on the channels of s390x."),
     WHEN(Address, type, BIT(ADDRESS_ISA)),
     ROW(Address, "@iobase", F_U32, isa.iobase, 0, HEX_ONLY(G_MAXUINT32), "I/O port."),
-    ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_ONLY(G_MAXUINT32), "Interrupt."),
+    ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_ONLY(G_MAXUINT32), "Interrupt of the device."),
     WHEN(Address, type, BIT(ADDRESS_DIMM)),
-    ROW(Address, "@slot", F_U32, dimm.slot, F_ALWAYS | F_REQUIRED, NULL, "Memory slot."),
+    ROW(Address, "@slot", F_U32, dimm.slot, F_ALWAYS | F_REQUIRED, NULL,
+        "Number of the memory slot."),
     ROW(Address, "@base", F_U64, dimm.base, 0, HEX_ONLY(G_MAXUINT64), "Guest physical address."),
     WHEN_END,
     ROW_END
@@ -217,20 +224,23 @@ typedef struct BootOrder {
 } BootOrder;
 
 static const Field boot_fields[] = { ROW(BootOrder, "@order", F_U32, order, F_REQUIRED,
-                                         RANGE(1, G_MAXUINT32), "Place, from 1."),
+                                         RANGE(1, G_MAXUINT32),
+                                         "Place in the firmware's order of boot devices, from 1."),
                                      ROW_END };
 static const Schema boot_schema = { "boot", sizeof(BootOrder), boot_fields };
 
 static const Field device_info_fields[] = {
-    ROW(DeviceInfo, "boot", F_STRUCT, boot_order, 0, &boot_schema, "Firmware's boot order."),
+    ROW(DeviceInfo, "boot", F_STRUCT, boot_order, 0, &boot_schema,
+        "Place of the device in the firmware's boot order."),
     ROW(DeviceInfo, "boot/@loadparm", F_STRING, loadparm, 0, NULL,
         "Boot parameter of s390, up to eight characters."),
     ROW(DeviceInfo, "alias/@name", F_OWN, alias, 0, &user_alias, "Name, beginning with ua-."),
     ROW(DeviceInfo, "alias/@name", F_STRING, alias, F_LIVE | F_READ, NULL, NULL),
     ROW(DeviceInfo, "alias/@name", F_OWN, alias, F_LIVE | F_WRITE, &own_alias, NULL),
+    ROW(DeviceInfo, "master", F_FLAG, has_master, F_READ, NULL, NULL),
     ROW_HAS(DeviceInfo, "master/@startport", F_U32, startport, 0, NULL,
             "First port of the shared bus that this USB companion serves."),
-    ROW(DeviceInfo, "rom", F_PTR, rom, 0, &rom_schema, "PCI option ROM."),
+    ROW(DeviceInfo, "rom", F_PTR, rom, 0, &rom_schema, "The device's option ROM."),
     ROW(DeviceInfo, "acpi/@index", F_U32, acpi_index, 0, RANGE(1, G_MAXUINT32),
         "ACPI index, which names a network card in the guest."),
     ROW(DeviceInfo, "address", F_STRUCT, address, 0, &address_schema, "Where the guest sees it."),
@@ -271,9 +281,11 @@ const Schema device_info_schema = { "info", sizeof(DeviceInfo), device_info_fiel
                                     device_info_settle };
 
 static const Field virtio_options_fields[] = {
-    ROW(VirtioOptions, "driver/@iommu", F_ENUM, iommu, 0, on_off, "Use an emulated IOMMU."),
+    ROW(VirtioOptions, "driver/@iommu", F_ENUM, iommu, 0, on_off,
+        "Whether the device goes through the guest's IOMMU."),
     ROW(VirtioOptions, "driver/@ats", F_ENUM, ats, 0, on_off, "Address translation service."),
-    ROW(VirtioOptions, "driver/@packed", F_ENUM, packed, 0, on_off, "Packed virtqueues."),
+    ROW(VirtioOptions, "driver/@packed", F_ENUM, packed, 0, on_off,
+        "Whether the queues have the packed layout."),
     ROW(VirtioOptions, "driver/@page_per_vq", F_ENUM, page_per_vq, 0, on_off,
         "A notification page for each queue."),
     ROW_END
@@ -288,11 +300,13 @@ const char *const virtio_models[] = { NULL, "virtio", "virtio-transitional",
 static const char *const seclabel_types[] = { NULL, "dynamic", "static", "none", NULL };
 
 static const Field seclabel_fields[] = {
-    ROW(SeclabelDef, "@type", F_ENUM, type, 0, seclabel_types, "Who makes the label."),
+    ROW(SeclabelDef, "@type", F_ENUM, type, 0, seclabel_types,
+        "Whether the label is made at each start, given, or not wanted."),
     ROW(SeclabelDef, "@model", F_STRING, model, 0, NULL, "Security driver: dac, selinux ..."),
     ROW(SeclabelDef, "@relabel", F_ENUM, relabel, 0, yes_no, "Whether resources are relabelled."),
-    ROW(SeclabelDef, "label", F_STRING, label, 0, NULL, "The label."),
-    ROW(SeclabelDef, "imagelabel", F_STRING, imagelabel, F_LIVE, NULL, "Label of images."),
+    ROW(SeclabelDef, "label", F_STRING, label, 0, NULL, "Label that QEMU runs with."),
+    ROW(SeclabelDef, "imagelabel", F_STRING, imagelabel, F_LIVE, NULL,
+        "Label that images get while the domain runs."),
     ROW(SeclabelDef, "baselabel", F_STRING, baselabel, 0, NULL, "Label to derive one from."),
     ROW_END
 };
@@ -303,7 +317,7 @@ static const Field source_seclabel_fields[] = {
     ROW(SeclabelDef, "@labelskip", F_ENUM, labelskip, F_LIVE, yes_no,
         "Labelling was not possible."),
     ROW(SeclabelDef, "@relabel", F_ENUM, relabel, 0, yes_no, "Whether this source is relabelled."),
-    ROW(SeclabelDef, "label", F_STRING, label, 0, NULL, "The label."), ROW_END
+    ROW(SeclabelDef, "label", F_STRING, label, 0, NULL, "Label that QEMU runs with."), ROW_END
 };
 
 static gboolean
@@ -341,4 +355,29 @@ source_seclabels_settle(GPtrArray **list, GError **err)
     if (*list && (*list)->len == 0)
         g_clear_pointer(list, g_ptr_array_unref);
     return TRUE;
+}
+
+gboolean
+path_is_of_a_run(const char *path)
+{
+    const char *folder = strstr(path, "/vmd/qemu/");
+    guint8 uuid[UUID_LEN];
+    g_autofree char *name = NULL;
+
+    if (strstr(path, "/libvirt/qemu/domain-") || strstr(path, "/vmd/qemu/domain-"))
+        return TRUE;
+    if (!folder)
+        return FALSE;
+    folder += strlen("/vmd/qemu/");
+    name = g_strndup(folder, strcspn(folder, "/"));
+    return folder[strlen(name)] == '/' && strlen(name) == UUID_TEXT_LEN - 1 &&
+           uuid_parse(name, uuid);
+}
+
+gboolean
+path_is_installed(const char *path)
+{
+    g_autofree char *whole = g_canonicalize_filename(path, "/");
+
+    return g_str_has_prefix(whole, "/usr/") && !g_str_has_prefix(whole, "/usr/local/");
 }

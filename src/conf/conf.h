@@ -7,6 +7,9 @@
 #include "base/base.h"
 
 #include "def_domain.h"
+#include "def_network.h"
+#include "def_nwfilter.h"
+#include "def_secret.h"
 #include "def_storage.h"
 
 /* ---- what fill and check know of an emulator ---------------------------------------------- */
@@ -87,18 +90,26 @@ typedef struct ConfContext {
 /* ---- domains ------------------------------------------------------------------------------ */
 
 typedef enum DefFlags {
-    DEF_LIVE = 1 << 0,       /* parse: keep, format: write what only a running domain has */
-    DEF_SECURE = 1 << 1,     /* format: with secrets */
-    DEF_VALIDATE = 1 << 2,   /* parse: refuse what is not known */
-    DEF_MIGRATABLE = 1 << 3, /* format: nothing that the other side would refuse */
-    DEF_BARE = 1 << 4,       /* parse: neither fill nor check (files we wrote ourselves) */
+    DEF_LIVE = 1 << 0,     /* parse: keep, format: write what only a running domain has */
+    DEF_SECURE = 1 << 1,   /* format: with secrets */
+    DEF_VALIDATE = 1 << 2, /* parse: refuse what is not known */
+    DEF_MIGRATABLE =
+        1 << 3,        /* format: for another host: with secrets, without what it makes itself */
+    DEF_BARE = 1 << 4, /* parse: neither fill nor check (files we wrote ourselves) */
 } DefFlags;
 
 /* Reads, fills and checks. */
 DomainDef *domain_parse(const char *xml, gssize len, guint flags, const ConfContext *context,
                         GError **err);
+/* The same. What no row knows is added to unknown, a sentence each; NULL: it is logged. */
+DomainDef *domain_parse_noting(const char *xml, gssize len, guint flags, const ConfContext *context,
+                               GPtrArray *unknown, GError **err);
 char *domain_format(const DomainDef *def, guint flags);
+/* The same. *ret_secret: the text with DEF_SECURE and the one without it differ. */
+char *domain_format_noting(const DomainDef *def, guint flags, gboolean *ret_secret);
 DomainDef *domain_copy(const DomainDef *def);
+/* A copy without what every host makes by itself, or an older one would not know (migratable.c). */
+DomainDef *domain_migratable(const DomainDef *def);
 gboolean domain_equal(const DomainDef *a, const DomainDef *b);
 void domain_free(DomainDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainDef, domain_free)
@@ -124,6 +135,9 @@ typedef struct Device {
 
 /* Reads one device element: <disk>, <interface> ... */
 gboolean device_parse(const char *xml, gssize len, guint flags, Device *ret_device, GError **err);
+/* The same. What no row knows is added to unknown, a sentence each; NULL: it is logged. */
+gboolean device_parse_noting(const char *xml, gssize len, guint flags, GPtrArray *unknown,
+                             Device *ret_device, GError **err);
 void device_done(Device *device);
 char *device_format(const Device *device, guint flags);
 
@@ -139,6 +153,22 @@ DomainDef *domain_detach_alias(const DomainDef *def, const char *alias, const Co
                                GError **err);
 DomainDef *domain_update(const DomainDef *def, Device *device, const ConfContext *context,
                          GError **err);
+
+/* Of live definitions, whose devices have names (device_live.c). */
+const char *device_alias(const Device *device); /* borrowed; NULL: it has none */
+/* FALSE: there is none. ret_device (may be NULL) is borrowed. */
+gboolean domain_find_alias(const DomainDef *def, const char *alias, Device *ret_device);
+/* Those of from that def has none of the same name of: of Device, borrowed, in the order of the
+ * document. The caller frees the array. */
+GArray *domain_missing(const DomainDef *def, const DomainDef *from);
+void domain_add_missing(DomainDef *def,
+                        const DomainDef *from); /* copies of them, in their places */
+void domain_remove_alias(DomainDef *def, const char *alias);
+/* That device of def becomes a copy of that of from. */
+void domain_replace_alias(DomainDef *def, const DomainDef *from, const char *alias);
+/* def is before with one device changed to what device says, which may have left its name out: it
+ * has it again. The caller frees the name; NULL: it has another now. */
+char *domain_keep_alias(DomainDef *def, const DomainDef *before, const Device *device);
 
 /* ---- a <cpu> alone (cpu_doc.c) ------------------------------------------------------------ */
 
@@ -163,10 +193,35 @@ CpuDoc *cpu_doc_parse(const char *xml, guint flags, GError **err);
 void cpu_doc_free(CpuDoc *doc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CpuDoc, cpu_doc_free)
 
+/* ---- what users write about an object (notes.c) ------------------------------------------- */
+
+/* virDomainMetadataType, virNetworkMetadataType. */
+typedef enum NoteType { NOTE_DESCRIPTION, NOTE_TITLE, NOTE_ELEMENT } NoteType;
+
+/* What a definition has of them, and where. */
+typedef struct Notes {
+    const char *title, *description, *metadata;
+} Notes;
+typedef struct NotesAt {
+    char **title, **description, **metadata;
+} NotesAt;
+#define NOTES_IN(def) ((Notes){ (def)->title, (def)->description, (def)->metadata })
+#define NOTES_AT(def) ((NotesAt){ &(def)->title, &(def)->description, &(def)->metadata })
+
+/* The door for texts that come without a document around them. key, uri: the prefix and the
+ * namespace of a NOTE_ELEMENT. */
+gboolean notes_check(int type, const char *value, const char *key, const char *uri, GError **err);
+/* Caller frees; NULL: there is none. */
+char *notes_get(const Notes *w, int type, const char *uri);
+/* value NULL: none from now on. */
+gboolean notes_set(const NotesAt *w, int type, const char *value, const char *key, const char *uri,
+                   GError **err);
+
 /* ---- smaller questions -------------------------------------------------------------------- */
 
 /* Where the disk's bytes come from, for messages: path, network name or target. Borrowed. */
 const char *disk_source_name(const DiskDef *disk);
+int disk_name_index(const char *target);     /* "vdc" is 2; -1: no name of a disk */
 gboolean disk_is_empty(const DiskDef *disk); /* no source at all: an open tray */
 gboolean net_is_usb_host(const NetDef *net); /* a USB device of the host */
 /* Whether an emulator of one architecture runs guests of the other. */

@@ -90,6 +90,7 @@ typedef struct DeviceInfo {
     guint32 acpi_index; /* 0: none */
     guint32 startport;  /* of a USB companion controller */
     guint8 has_startport;
+    gboolean has_master; /* <master> is there, even without a port */
     RomDef *rom;
     Address address;
 } DeviceInfo;
@@ -201,3 +202,10 @@ extern const Schema char_log_schema;
 CharEnd *char_end(const CharSource *s, int mode);
 /* The first end, made when there is none. */
 CharEnd *char_end_need(CharSource *s);
+
+/* Whether a daemon, vmd or libvirtd, put this path into the folder of one run of a domain. A live
+ * document has such paths; a definition does not keep them. */
+gboolean path_is_of_a_run(const char *path);
+/* Whether a path is below what a distribution installs: nothing of that is a guest's. As the path
+ * says it, links are not followed. */
+gboolean path_is_installed(const char *path);

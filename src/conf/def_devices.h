@@ -148,6 +148,8 @@ extern const char *const console_targets[];
 typedef enum ChannelTarget { CHANNEL_GUESTFWD = 1, CHANNEL_VIRTIO, CHANNEL_XEN } ChannelTarget;
 
 /* One struct for the four; target_type is a SerialTarget, ConsoleTarget or ChannelTarget. */
+enum { CHANNEL_CONNECTED = 1, CHANNEL_DISCONNECTED = 2 };
+
 typedef struct CharDef {
     CharSource source;
     int target_type;
@@ -155,7 +157,7 @@ typedef struct CharDef {
     gint32 port;
     guint8 has_port;
     char *name;    /* virtio channel */
-    int state;     /* live: connected 1, disconnected 2 */
+    int state;     /* live, of a channel: CHANNEL_CONNECTED or CHANNEL_DISCONNECTED */
     char *address; /* guestfwd */
     char *guest_port;
     gboolean has_target; /* channel: only while it is read */
@@ -196,6 +198,8 @@ extern const Schema redirfilter_schema;
 
 /* ---- input, hub */
 
+enum { INPUT_BUS_PS2 = 1, INPUT_BUS_USB, INPUT_BUS_VIRTIO = 5 };
+extern const char *const input_buses[];
 typedef struct InputDef {
     int type;        /* InputType */
     int bus;         /* InputBus */
@@ -237,6 +241,8 @@ typedef struct GraphicsListen {
     char *address, *network, *socket;
     int from_config; /* live */
 } GraphicsListen;
+
+extern const Schema graphics_listen_schema;
 
 typedef struct SpiceChannel {
     int name; /* word */
@@ -366,7 +372,7 @@ typedef struct AudioSide {
     char *dev, *name, *stream_name, *server_name, *client_name, *connect_ports;
     int try_poll, exact_name;
 } AudioSide;
-extern const char *const audio_formats[];
+extern const char *const audio_formats[], *const sdl_drivers[];
 
 typedef struct AudioDef {
     int type; /* AudioType */
@@ -546,9 +552,10 @@ typedef struct TpmBanks {
 } TpmBanks;
 
 typedef struct TpmState {
-    int type; /* file 1, dir 2 */
+    int type; /* TPM_STATE_FILE, TPM_STATE_DIR */
     char *path;
 } TpmState;
+enum { TPM_STATE_FILE = 1, TPM_STATE_DIR };
 
 typedef struct TpmProfile {
     char *source, *name;

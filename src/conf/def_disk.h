@@ -271,6 +271,7 @@ typedef struct IotuneDef {
     guint64 total_iops_sec_max_length, read_iops_sec_max_length, write_iops_sec_max_length;
 } IotuneDef;
 extern const Schema iotune_schema;
+gboolean iotune_has_limits(const IotuneDef *t); /* any beside its group's name */
 
 typedef struct DiskGeometry {
     guint32 cylinders, heads, secs;
@@ -290,7 +291,8 @@ typedef struct DiskDef {
     int model;  /* VirtioModel */
     int rawio, sgio, snapshot;
     DiskDriver driver;
-    DiskSource source; /* its type is the disk's */
+    DiskSource source;   /* its type is the disk's */
+    gboolean has_source; /* the element was there, even if it said nothing */
     BackingStore *backing;
     MirrorDef *mirror; /* live */
     char *target;

@@ -224,6 +224,7 @@ typedef struct FirmwareFeature {
     int name;    /* enrolled-keys 1, secure-boot 2 */
 } FirmwareFeature;
 enum { FIRMWARE_ENROLLED_KEYS = 1, FIRMWARE_SECURE_BOOT };
+extern const Schema firmware_feature_schema;
 
 typedef struct LoaderDef {
     int readonly, secure, stateless; /* YES, NO */
@@ -239,9 +240,10 @@ typedef struct NvramDef {
     DiskSource source;
     char *path; /* without a type attribute: the text */
 } NvramDef;
+extern const Schema nvram_schema;
 
 typedef struct AcpiTable {
-    int type; /* slic 1, ... */
+    int type; /* ACPI_RAW ... */
     char *path;
 } AcpiTable;
 enum { ACPI_RAW = 1, ACPI_RAWSET, ACPI_SLIC, ACPI_MSDM };
@@ -263,10 +265,11 @@ typedef struct OsDef {
     int useserial; /* YES, NO */
     gint32 reboot_timeout;
     guint8 has_reboot_timeout;
-    int smbios; /* emulate 1, host 2, sysinfo 3 */
+    int smbios; /* SMBIOS_SYSINFO ... */
 } OsDef;
 extern const Schema os_schema;
 enum { FIRMWARE_BIOS = 1, FIRMWARE_EFI };
+enum { SMBIOS_EMULATE = 1, SMBIOS_HOST, SMBIOS_SYSINFO, SMBIOS_NONE /* not kept */ };
 
 /* ---- features */
 
@@ -400,6 +403,8 @@ typedef struct SysinfoDef {
     GPtrArray *fwcfg;                         /* SysinfoEntry */
 } SysinfoDef;
 enum { SYSINFO_SMBIOS = 1, SYSINFO_FWCFG };
+/* The first entry of that name that has a value, or NULL; borrowed. */
+SysinfoEntry *sysinfo_entry_find(const GPtrArray *entries, const char *name);
 
 typedef struct IdmapDef {
     GPtrArray *uids, *gids; /* IdmapEntry */
@@ -521,3 +526,4 @@ typedef struct DomainDef {
     QemuNamespace *qemu;
 } DomainDef;
 extern const Schema domain_schema;
+extern const XmlNamespace domain_namespaces[]; /* of elements that libvirt adds to its own */

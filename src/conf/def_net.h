@@ -47,11 +47,12 @@ extern const Schema vlan_schema;
 
 typedef struct BandwidthRate {
     guint64 average, peak, floor, burst; /* KiB/s, burst KiB */
-    guint8 has_average;
+    guint8 has_average, has_floor;
 } BandwidthRate;
 
 typedef struct BandwidthDef {
     BandwidthRate *inbound, *outbound;
+    gboolean idle; /* neither element was there; those of no limit were */
 } BandwidthDef;
 extern const Schema bandwidth_schema;
 
@@ -182,10 +183,12 @@ typedef struct NetDef {
     FilterRef *filter;
     guint64 sndbuf;
     guint32 mtu, coalesce; /* coalesce: frames received */
+    guint8 has_coalesce;
     Teaming *teaming;
     DeviceInfo info;
 } NetDef;
 extern const Schema net_schema;
+void net_make_mac(guint8 *mac);            /* 6 bytes: a random one of QEMU's own range */
 gboolean net_has_passt(const NetDef *net); /* not QEMU itself nor the host moves its packets */
 enum { NET_VEPA = 1, NET_PRIVATE, NET_BRIDGE_MODE, NET_PASSTHROUGH };
 enum { NET_CLIENT_MODE = 1, NET_SERVER_MODE };

@@ -1,44 +1,162 @@
-/* Storage pools and their volumes. Included by conf.h only. */
+/* Storage pools and their volumes. Included by conf.h only. The elements are described in libvirt's
+ * "Storage pool and volume XML format".
+ */
 #pragma once
 
-#include "base/base.h"
+#include "def_disk.h"
 
-typedef enum PoolType { POOL_DIR = 1 } PoolType;
-typedef enum VolumeType { VOLUME_FILE = 1 } VolumeType;
-typedef enum VolumeFormat { VOLUME_RAW = 1, VOLUME_QCOW2 } VolumeFormat;
+typedef enum PoolType {
+    POOL_DIR = 1,
+    POOL_FS,
+    POOL_NETFS,
+    POOL_LOGICAL,
+    POOL_DISK,
+    POOL_ISCSI,
+    POOL_ISCSI_DIRECT,
+    POOL_SCSI,
+    POOL_MPATH,
+    POOL_RBD,
+    POOL_SHEEPDOG,
+    POOL_GLUSTER,
+    POOL_ZFS,
+    POOL_VSTORAGE,
+    N_POOL_TYPES
+} PoolType;
+extern const char *const pool_types[];
 
+typedef enum VolumeType {
+    VOLUME_FILE = 1,
+    VOLUME_BLOCK,
+    VOLUME_FOLDER,
+    VOLUME_NETWORK,
+    VOLUME_NETFOLDER,
+    VOLUME_PLOOP
+} VolumeType;
+extern const char *const volume_types[];
+
+/* -1 in a document is as if nothing were said. */
 typedef struct Permissions {
     guint32 mode, owner, group;
+    guint8 has_mode, has_owner, has_group;
     char *label;
 } Permissions;
 
-typedef struct PoolSource {
+typedef struct PoolHost {
     char *name;
+    guint32 port; /* 0: the protocol's own */
+} PoolHost;
+
+typedef struct PoolExtent {
+    guint64 start, end; /* bytes */
+} PoolExtent;
+
+typedef struct PoolDevice {
+    char *path;
+    int part_separator; /* YES, NO */
+    GPtrArray *free;    /* PoolExtent; of an active disk pool */
+} PoolDevice;
+
+typedef enum AdapterType { ADAPTER_HOST = 1, ADAPTER_FC } AdapterType;
+
+typedef struct AdapterParent {
+    guint32 unique_id;
+    PciAddress address;
+} AdapterParent;
+
+typedef struct PoolAdapter {
+    int type;                                                     /* AdapterType */
+    char *name;                                                   /* scsi_host: "scsi_host3" */
+    AdapterParent *stable;                                        /* scsi_host: by where it is */
+    char *parent, *parent_wwnn, *parent_wwpn, *parent_fabric_wwn; /* fc_host */
+    int managed;                                                  /* YES, NO */
+    char *wwnn, *wwpn;
+} PoolAdapter;
+
+typedef struct PoolSource {
+    GPtrArray *hosts;   /* PoolHost */
+    GPtrArray *devices; /* PoolDevice */
     char *dir;
+    PoolAdapter *adapter;
+    char *name;
+    char *initiator; /* IQN */
+    char *format;    /* a word of its type's; NULL: it has none */
+    AuthDef *auth;
+    char *vendor, *product;
+    char *protocol; /* version of NFS */
 } PoolSource;
+
+typedef struct PoolOption {
+    char *name, *value; /* value: of rbd alone */
+} PoolOption;
 
 typedef struct PoolDef {
     int type; /* PoolType */
     char *name;
     guint8 uuid[UUID_LEN];
     guint64 capacity, allocation, available; /* bytes, while it is active */
+    int cow;                                 /* YES, NO: copy on write of the file system */
     PoolSource source;
-    char *path;               /* absolute, without a trailing slash */
+    char *path;               /* without a trailing slash */
     Permissions *permissions; /* NULL: as they are */
+    int refresh;              /* whose allocation volumes are said to have: default 1, capacity 2 */
+    GPtrArray *mount_options; /* PoolOption */
+    GPtrArray *rbd_options;   /* PoolOption */
 } PoolDef;
 
-/* What a scan found; nobody writes one so far. */
+typedef struct VolumeDevice {
+    char *path;
+    GPtrArray *extents; /* PoolExtent */
+} VolumeDevice;
+
+typedef struct VolumeFeatures {
+    gboolean lazy_refcounts, extended_l2;
+} VolumeFeatures;
+
+typedef struct VolumeBacking {
+    char *path;
+    char *format; /* as of a volume; NULL: not said */
+    Permissions *permissions;
+    char *atime, *mtime, *ctime, *btime;
+} VolumeBacking;
+
 typedef struct VolumeDef {
     int type; /* VolumeType */
     char *name, *key;
+    GPtrArray *devices; /* VolumeDevice: where it lies on the disks of its pool */
     guint64 capacity, allocation, physical; /* bytes */
+    guint8 has_capacity, has_allocation;
     char *path;
-    int format; /* VolumeFormat */
-    Permissions permissions;
-    char *atime, *mtime, *ctime; /* "1795242040.229710286" */
+    char *format; /* a word that its pool's type has: PoolShape.volume_formats; NULL: none */
+    Permissions *permissions;
+    char *atime, *mtime, *ctime, *btime; /* "1795242040.229710286" */
+    EncryptionDef *encryption;
+    char *compat;
+    guint64 cluster_size; /* bytes; 0: not said */
+    gboolean nocow;
+    VolumeFeatures *features;
+    VolumeBacking *backing;
 } VolumeDef;
 
-extern const Schema pool_schema, volume_def_schema;
+extern const Schema pool_schema, volume_def_schema, volume_backing_schema;
+
+/* What a type of pool is made of, and what its volumes are. */
+typedef struct PoolShape {
+    guint parts;                /* PoolParts that its <source> has */
+    const char *const *formats; /* of the pool; NULL: none */
+    const char *format;         /* where none is said */
+    const char *const *volume_formats;
+    const char *path; /* where none is said; NULL: it must be said, or there is none */
+} PoolShape;
+typedef enum PoolParts {
+    PART_HOST = 1 << 0,
+    PART_DEVICE = 1 << 1,
+    PART_DIR = 1 << 2,
+    PART_ADAPTER = 1 << 3,
+    PART_NAME = 1 << 4,
+    PART_INITIATOR = 1 << 5,
+    PART_NO_PATH = 1 << 6, /* <target> has no path */
+} PoolParts;
+const PoolShape *pool_shape(int type);
 
 /* live: with what only an active pool has. */
 PoolDef *pool_parse(const char *xml, gssize len, gboolean live, gboolean validate, GError **err);
@@ -46,7 +164,16 @@ char *pool_format(const PoolDef *def, gboolean live);
 PoolDef *pool_copy(const PoolDef *def);
 void pool_def_free(PoolDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PoolDef, pool_def_free)
+/* <source> alone, as clients ask for the sources of a type. */
+PoolSource *pool_source_parse(const char *xml, GError **err);
+void pool_source_free(PoolSource *source);
 
+/* A document of a volume to be made in a pool of that type. */
+VolumeDef *volume_parse(const char *xml, int pool_type, gboolean validate, GError **err);
+/* The same of one that gets the content of another: its capacity need not be said. */
+VolumeDef *volume_parse_copy(const char *xml, int pool_type, gboolean validate, GError **err);
 char *volume_format(const VolumeDef *def);
+VolumeDef *volume_copy(const VolumeDef *def);
 void volume_free(VolumeDef *def);
+void volume_drop_devices(VolumeDef *def); /* where a document says that it lies */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VolumeDef, volume_free)

@@ -1,52 +1,7 @@
-/* Lists of structs as definitions hold them: a GPtrArray that is NULL while it is empty, whose
- * items belong to the definition. Inside conf only. */
+/* Lists of structs that a schema describes. Inside conf only. */
 #pragma once
 
 #include "base/base.h"
-
-/* Walks a list; it must not grow or shrink meanwhile. */
-#define EACH(T, item, list)                                                                        \
-    for (T **item##_at = list_items(list), **item##_end = list_end(list), *item = NULL;            \
-         item##_at < item##_end && (item = *item##_at, TRUE); item##_at++)
-
-static inline guint
-list_length(const GPtrArray *list)
-{
-    return list ? list->len : 0;
-}
-
-/* NULL, both, when there is nothing: not even 0 may be added to NULL. */
-static inline gpointer
-list_items(const GPtrArray *list)
-{
-    return list_length(list) ? list->pdata : NULL;
-}
-
-static inline gpointer
-list_end(const GPtrArray *list)
-{
-    return list_length(list) ? list->pdata + list->len : NULL;
-}
-
-static inline gpointer
-list_item(const GPtrArray *list, guint n)
-{
-    return n < list_length(list) ? list->pdata[n] : NULL;
-}
-
-static inline void
-list_insert(GPtrArray **list, guint at, gpointer item)
-{
-    if (!*list)
-        *list = g_ptr_array_new();
-    g_ptr_array_insert(*list, (int)at, item);
-}
-
-static inline void
-list_append(GPtrArray **list, gpointer item)
-{
-    list_insert(list, list_length(*list), item);
-}
 
 /* A zeroed item of the schema, at the end. */
 static inline gpointer
@@ -65,13 +20,4 @@ list_drop(GPtrArray **list, const Schema *schema)
     EACH (void, item, *list)
         schema_free(schema, item);
     g_clear_pointer(list, g_ptr_array_unref);
-}
-
-/* Takes one out; the caller has it now. */
-static inline void
-list_remove(GPtrArray **list, guint at)
-{
-    g_ptr_array_remove_index(*list, at);
-    if ((*list)->len == 0)
-        g_clear_pointer(list, g_ptr_array_unref);
 }

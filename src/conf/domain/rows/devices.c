@@ -1,0 +1,421 @@
+/* Rows of controllers, input, hubs, sound and audio, and the list of all devices. */
+#include "conf/rows.h"
+
+#include <string.h>
+
+/* ---- controllers */
+
+const char *const controller_types[] = { NULL,   "ide", "fdc", "scsi",   "sata", "virtio-serial",
+                                         "ccid", "usb", "pci", "xenbus", "isa",  "nvme",
+                                         NULL };
+
+const char *const controller_models[] = {
+    NULL,
+    "auto",
+    "buslogic",
+    "lsilogic",
+    "lsisas1068",
+    "vmpvscsi",
+    "ibmvscsi",
+    "virtio-scsi",
+    "lsisas1078",
+    "ncr53c90",
+    "dc390",
+    "am53c974",
+    "virtio-transitional",
+    "virtio-non-transitional",
+    "piix3-uhci",
+    "piix4-uhci",
+    "ehci",
+    "ich9-ehci1",
+    "ich9-uhci1",
+    "ich9-uhci2",
+    "ich9-uhci3",
+    "vt82c686b-uhci",
+    "pci-ohci",
+    "nec-xhci",
+    "qusb1",
+    "qusb2",
+    "qemu-xhci",
+    "none",
+    "pci-root",
+    "pcie-root",
+    "pci-bridge",
+    "dmi-to-pci-bridge",
+    "pcie-to-pci-bridge",
+    "pcie-root-port",
+    "pcie-switch-upstream-port",
+    "pcie-switch-downstream-port",
+    "pci-expander-bus",
+    "pcie-expander-bus",
+    "piix3",
+    "piix4",
+    "ich6",
+    "virtio",
+    NULL,
+};
+
+const char *const pci_model_names[] = { NULL,
+                                        "pci-bridge",
+                                        "i82801b11-bridge",
+                                        "ioh3420",
+                                        "x3130-upstream",
+                                        "xio3130-downstream",
+                                        "pxb",
+                                        "pxb-pcie",
+                                        "pcie-root-port",
+                                        "spapr-pci-host-bridge",
+                                        "pcie-pci-bridge",
+                                        NULL };
+
+static const SizeSpec pcihole_size = { 1024, 1024, "KiB", 0 };
+
+static const Field controller_pci_fields[] = {
+    ROW(ControllerPci, "model/@name", F_ENUM, model_name, F_ONCE, pci_model_names,
+        "Name of QEMU's device."),
+    ROW_HAS(ControllerPci, "target/@chassisNr", F_U32, chassis_nr, F_ONCE, ANY_BASE,
+            "Number of the bridge's chassis, which the guest's firmware tells slots apart by."),
+    ROW_HAS(ControllerPci, "target/@chassis", F_U32, chassis, F_ONCE, ANY_BASE,
+            "Number of the port's chassis, which the guest tells slots apart by."),
+    ROW_HAS(ControllerPci, "target/@port", F_U32, port, F_ONCE, HEX_BARE(G_MAXUINT32),
+            "Number of the port within its chassis."),
+    ROW_HAS(ControllerPci, "target/@busNr", F_U32, bus_nr, F_ONCE, ANY_BASE,
+            "Number of the first bus behind an expander."),
+    ROW_HAS(ControllerPci, "target/@index", F_U32, index, F_ONCE, NULL,
+            "Number of a host bridge of pSeries."),
+    ROW(ControllerPci, "target/@hotplug", F_ENUM, hotplug, F_ONCE, on_off,
+        "Whether devices can be plugged while the guest runs."),
+    ROW_HAS(ControllerPci, "target/@memReserve", F_U64, mem_reserve, 0, NULL,
+            "KiB of memory window kept for what is plugged in later."),
+    ROW_HAS(ControllerPci, "target/node", F_U32, node, 0, NULL,
+            "NUMA cell of the guest that the expander belongs to."),
+    ROW_END
+};
+static const Schema controller_pci_schema = { "controller", sizeof(ControllerPci),
+                                              controller_pci_fields };
+
+static const Field controller_driver_fields[] = {
+    ROW(ControllerDriver, "driver/@queues", F_U32, queues, 0, NULL, "Number of request queues."),
+    ROW(ControllerDriver, "driver/@cmd_per_lun", F_U32, cmd_per_lun, 0, NULL,
+        "Most commands that are queued to one unit."),
+    ROW(ControllerDriver, "driver/@max_sectors", F_U32, max_sectors, 0, NULL,
+        "Most sectors that one command moves."),
+    ROW(ControllerDriver, "driver/@ioeventfd", F_ENUM, ioeventfd, 0, on_off,
+        "Whether the guest's notices are taken by another thread than its vcpu."),
+    ROW(ControllerDriver, "driver/@iothread", F_U32, iothread, 0, NULL,
+        "The iothread that serves it."),
+    ROW(ControllerDriver, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL),
+    ROW(ControllerDriver, "driver/iothreads/iothread", F_LIST, iothread_maps, 0,
+        &iothread_map_schema, "Iothreads that serve the queues."),
+    ROW_END
+};
+static const Schema controller_driver_schema = { "driver", sizeof(ControllerDriver),
+                                                 controller_driver_fields };
+
+static const Field controller_fields[] = {
+    ROW(ControllerDef, "@type", F_ENUM, type, F_ALWAYS, controller_types, "Kind of bus."),
+    ROW_HAS(ControllerDef, "@index", F_U32, index, 0, RANGE(0, G_MAXINT32),
+            "Number of the controller among those of its kind, from 0."),
+    ROW(ControllerDef, "@model", F_ENUM, model, UNSUPPORTED, controller_models,
+        "Model of the controller."),
+    ROW_HAS(ControllerDef, "@ports", F_U32, ports, 0, NULL, "Number of ports."),
+    ROW_HAS(ControllerDef, "@vectors", F_U32, vectors, 0, NULL, "Number of MSI vectors."),
+    WHEN(ControllerDef, type, BIT(CONTROLLER_PCI)),
+    ROW(ControllerDef, "", F_PTR, pci, 0, &controller_pci_schema, NULL),
+    WHEN_END,
+    ROW(ControllerDef, "serial", F_STRING, serial, 0, NULL, "Serial number of an NVMe."),
+    ROW(ControllerDef, "", F_PTR, driver, 0, &controller_driver_schema, NULL),
+    INFO(ControllerDef),
+    WHEN(ControllerDef, type, BIT(CONTROLLER_PCI)),
+    ROW_HAS(ControllerDef, "pcihole64", F_SIZE, pcihole64, 0, &pcihole_size,
+            "Size of the window above 4 GiB for the memory of PCI devices."),
+    WHEN_END,
+    ROW_END
+};
+
+static gboolean
+controller_settle(gpointer def, GError **err)
+{
+    ControllerDef *controller = def;
+
+    if (!controller->type)
+        controller->type = CONTROLLER_IDE;
+    return TRUE;
+}
+
+const Schema controller_schema = { "controller", sizeof(ControllerDef), controller_fields,
+                                   controller_settle };
+
+/* ---- input, hub */
+
+const char *const input_types[] = { NULL,          "mouse", "tablet", "keyboard",
+                                    "passthrough", "evdev", NULL };
+const char *const input_buses[] = {
+    NULL, "ps2", "usb", "xen", "parallels", "virtio", "none", NULL
+};
+static const char *const grabs[] = { NULL, "all", NULL };
+static const char *const grab_toggles[] = {
+    NULL, "ctrl-ctrl", "alt-alt", "shift-shift", "meta-meta", "scrolllock", "ctrl-scrolllock", NULL
+};
+static const char *const hub_types[] = { NULL, "usb", NULL };
+
+static const Field input_fields[] = {
+    ROW(InputDef, "@type", F_ENUM, type, UNSUPPORTED | F_MISSING(ERR_INTERNAL), input_types,
+        "Kind of input."),
+    ROW(InputDef, "@bus", F_ENUM, bus, UNSUPPORTED | F_READ, input_buses,
+        "Bus that the device is on."),
+    WHEN(InputDef, type, ~BIT(INPUT_EVDEV)),
+    ROW(InputDef, "@bus", F_ENUM, bus, F_WRITE, input_buses, NULL),
+    WHEN_END,
+    ROW(InputDef, "@model", F_ENUM, model, UNSUPPORTED, virtio_models, "Model of a virtio input."),
+    VIRTIO(InputDef),
+    WHEN(InputDef, type, BIT(INPUT_EVDEV)),
+    ROW(InputDef, "source/@dev", F_STRING, evdev, F_REQUIRED | F_HELD, NULL,
+        "Event device of the host."),
+    ROW(InputDef, "source/@grab", F_ENUM, grab, 0, grabs, "Grab all input devices together."),
+    ROW(InputDef, "source/@grabToggle", F_ENUM, grab_toggle, 0, grab_toggles,
+        "Keys that move the device between host and guest."),
+    ROW(InputDef, "source/@repeat", F_ENUM, repeat, 0, on_off,
+        "Whether a key that is held is repeated."),
+    WHEN(InputDef, type, BIT(INPUT_PASSTHROUGH)),
+    ROW(InputDef, "source/@evdev", F_STRING, evdev, F_REQUIRED | F_HELD, NULL,
+        "Event device of the host."),
+    WHEN_END,
+    INFO(InputDef),
+    ROW_END
+};
+
+static gboolean
+input_settle(gpointer def, GError **err)
+{
+    InputDef *input = def;
+    gboolean passthrough = input->type == INPUT_PASSTHROUGH;
+
+    if (input->bus == INPUT_PS2 && (passthrough || input->type == INPUT_EVDEV))
+        return fail(err, ERR_INTERNAL, "bus 'ps2' has no input of type '%s'",
+                    input_types[input->type]);
+    if (passthrough && input->bus && input->bus != INPUT_VIRTIO)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "input of type 'passthrough' needs bus 'virtio'");
+    if (input->type == INPUT_EVDEV && input->bus && input->bus != INPUT_NO_BUS)
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "input of type 'evdev' has no bus");
+    if (!input->bus && input->type == INPUT_EVDEV)
+        input->bus = INPUT_NO_BUS;
+    if (!input->bus && input->type == INPUT_PASSTHROUGH)
+        input->bus = INPUT_VIRTIO;
+    return TRUE;
+}
+
+const Schema input_schema = { "input", sizeof(InputDef), input_fields, input_settle };
+
+static const Field hub_fields[] = { ROW(HubDef, "@type", F_ENUM, type,
+                                        UNSUPPORTED | F_MISSING(ERR_INTERNAL), hub_types,
+                                        "Bus of the hub; usb is the only one."),
+                                    INFO(HubDef), ROW_END };
+const Schema hub_schema = { "hub", sizeof(HubDef), hub_fields };
+
+/* ---- sound */
+
+static const char *const sound_models[] = { NULL,   "sb16", "es1370", "pcspk",  "ac97", "ich6",
+                                            "ich9", "usb",  "ich7",   "virtio", NULL };
+static const char *const codec_types[] = { NULL, "duplex", "micro", "output", NULL };
+
+static const Field codec_fields[] = {
+    ROW(SoundCodec, "@type", F_ENUM, type, UNSUPPORTED | F_MISSING(ERR_CONFIG_UNSUPPORTED),
+        codec_types, "What the card's codec can do: play, record, or both."),
+    ROW_END
+};
+static const Schema codec_schema = { "codec", sizeof(SoundCodec), codec_fields };
+
+typedef struct AudioRef {
+    guint32 id;
+} AudioRef;
+
+static const Field audio_ref_fields[] = { ROW(AudioRef, "@id", F_U32, id, F_REQUIRED,
+                                              RANGE(1, G_MAXUINT32),
+                                              "Number of the audio backend."),
+                                          ROW_END };
+const Schema audio_ref_schema = { "audio", sizeof(AudioRef), audio_ref_fields };
+
+static const Field sound_fields[] = {
+    ROW(SoundDef, "@model", F_ENUM, model, F_REQUIRED, sound_models, "Model of the sound card."),
+    WHEN(SoundDef, model, BIT(SOUND_USB)),
+    ROW(SoundDef, "@multichannel", F_ENUM, multichannel, 0, yes_no,
+        "Whether a USB card has more than two channels."),
+    WHEN(SoundDef, model, BIT(SOUND_VIRTIO)),
+    ROW(SoundDef, "@streams", F_U32, streams, 0, RANGE(1, 64), "Streams of a virtio sound card."),
+    WHEN(SoundDef, model, BIT(SOUND_ICH6) | BIT(SOUND_ICH9)),
+    ROW(SoundDef, "codec", F_LIST, codecs, 0, &codec_schema, "Codecs of an HD audio device."),
+    WHEN_END,
+    ROW(SoundDef, "audio", F_STRUCT, audio_id, 0, &audio_ref_schema,
+        "The audio backend that the card uses."),
+    INFO(SoundDef),
+    VIRTIO(SoundDef),
+    ROW_END
+};
+
+static gboolean
+sound_settle(gpointer def, GError **err)
+{
+    SoundDef *sound = def;
+
+    if (sound->model == SOUND_VIRTIO && !sound->streams)
+        sound->streams = 2;
+    if (sound->model != SOUND_VIRTIO)
+        sound->virtio = (VirtioOptions){ 0 };
+    return TRUE;
+}
+
+const Schema sound_schema = { "sound", sizeof(SoundDef), sound_fields, sound_settle };
+
+const char *const audio_types[] = { NULL,   "none",       "alsa", "coreaudio", "jack",
+                                    "oss",  "pulseaudio", "sdl",  "spice",     "file",
+                                    "dbus", "pipewire",   NULL };
+const char *const audio_formats[] = { NULL, "s8", "u8", "s16", "u16", "s32", "u32", "f32", NULL };
+const char *const sdl_drivers[] = { NULL, "esd", "alsa", "arts", "pulseaudio", "coreaudio", NULL };
+
+#define PIPE (BIT(AUDIO_PULSEAUDIO) | BIT(AUDIO_PIPEWIRE))
+
+typedef struct AudioSettings {
+    guint32 frequency, channels;
+    int format;
+} AudioSettings;
+G_STATIC_ASSERT(G_STRUCT_OFFSET(AudioSide, format) - G_STRUCT_OFFSET(AudioSide, frequency) ==
+                G_STRUCT_OFFSET(AudioSettings, format));
+
+static const Field audio_settings_fields[] = { ROW(AudioSettings, "@frequency", F_U32, frequency, 0,
+                                                   RANGE(1, G_MAXUINT32), "Samples a second."),
+                                               ROW(AudioSettings, "@channels", F_U32, channels, 0,
+                                                   RANGE(1, G_MAXUINT32), "Number of channels."),
+                                               ROW(AudioSettings, "@format", F_ENUM, format, 0,
+                                                   audio_formats, "Bits and sign of a sample."),
+                                               ROW_END };
+static const Schema audio_settings_schema = { "settings", sizeof(AudioSettings),
+                                              audio_settings_fields };
+
+static const Field audio_side_fields[] = {
+    ROW(AudioSide, "@mixingEngine", F_ENUM, mixing_engine, 0, yes_no,
+        "Whether QEMU mixes streams and converts their format."),
+    ROW(AudioSide, "@fixedSettings", F_ENUM, fixed_settings, 0, yes_no,
+        "Whether the host's side keeps the settings given here, whatever the guest asks for."),
+    ROW(AudioSide, "@voices", F_U32, voices, 0, RANGE(1, G_MAXUINT32), "Most streams at a time."),
+    ROW(AudioSide, "@bufferLength", F_U32, buffer_length, 0, RANGE(1, G_MAXUINT32),
+        "Length of the buffer, in microseconds."),
+    ROW(AudioSide, "@dev", F_STRING, dev, 0, NULL, "Device of the host, of ALSA or OSS."),
+    ROW(AudioSide, "@name", F_STRING, name, 0, NULL, "Sink or source (pulseaudio, pipewire)."),
+    ROW(AudioSide, "@streamName", F_STRING, stream_name, 0, NULL,
+        "Name that the stream has on the host."),
+    ROW(AudioSide, "@latency", F_U32, latency, 0, RANGE(1, G_MAXUINT32),
+        "Delay that is aimed at, in microseconds."),
+    ROW(AudioSide, "@serverName", F_STRING, server_name, 0, NULL, "Name of the JACK server."),
+    ROW(AudioSide, "@clientName", F_STRING, client_name, 0, NULL,
+        "Name as which QEMU is known to the JACK server."),
+    ROW(AudioSide, "@connectPorts", F_STRING, connect_ports, 0, NULL,
+        "Regular expression of the JACK ports to connect to."),
+    ROW(AudioSide, "@exactName", F_ENUM, exact_name, 0, yes_no, "Fail when the name is taken."),
+    ROW(AudioSide, "@bufferCount", F_U32, buffer_count, 0, NULL, "Number of buffers."),
+    ROW(AudioSide, "@tryPoll", F_ENUM, try_poll, 0, yes_no,
+        "Whether QEMU waits for the device by poll, where that is possible."),
+    WHEN(AudioSide, fixed_settings, BIT(YES)),
+    ROW(AudioSide, "settings", F_STRUCT, frequency, F_ALWAYS, &audio_settings_schema,
+        "Format of the samples on the host's side."),
+    WHEN(AudioSide, fixed_settings, ~BIT(YES)),
+    ROW(AudioSide, "settings", F_STRUCT, frequency, 0, &audio_settings_schema,
+        "Format of the samples on the host's side."),
+    WHEN_END,
+    ROW_END
+};
+static const Schema audio_side_schema = { "input", sizeof(AudioSide), audio_side_fields };
+
+static const Field audio_fields[] = {
+    ROW(AudioDef, "@id", F_U32, id, F_REQUIRED, RANGE(1, G_MAXUINT32),
+        "Number of the backend, which sound cards name it by."),
+    ROW(AudioDef, "@type", F_ENUM, type, F_REQUIRED, audio_types,
+        "What the host plays and records with."),
+    ROW(AudioDef, "@timerPeriod", F_U32, timer_period, 0, RANGE(1, G_MAXUINT32),
+        "Time between two looks at the streams, in microseconds."),
+    WHEN(AudioDef, type, BIT(AUDIO_FILE)),
+    ROW(AudioDef, "@path", F_STRING, path, 0, NULL, "File that the sound is written to."),
+    WHEN(AudioDef, type, BIT(AUDIO_OSS)),
+    ROW(AudioDef, "@tryMMap", F_ENUM, try_mmap, 0, yes_no,
+        "Whether the device's buffer is mapped, where that is possible."),
+    ROW(AudioDef, "@exclusive", F_ENUM, exclusive, 0, yes_no,
+        "Whether no other program can use the device."),
+    ROW_HAS(AudioDef, "@dspPolicy", F_I32, dsp_policy, 0, RANGE(0, G_MAXINT32),
+            "Timing of OSS, from 0 (least delay) to 10 (least work)."),
+    WHEN(AudioDef, type, PIPE),
+    ROW(AudioDef, "@serverName", F_STRING, server_name, 0, NULL,
+        "Name or address of the PulseAudio server."),
+    ROW(AudioDef, "@runtimeDir", F_STRING, runtime_dir, 0, NULL, "Folder of PipeWire's socket."),
+    WHEN(AudioDef, type, BIT(AUDIO_SDL)),
+    ROW(AudioDef, "@driver", F_ENUM, driver, 0, sdl_drivers, "Driver that SDL uses."),
+    WHEN_END,
+    ROW(AudioDef, "input", F_PTR, input, 0, &audio_side_schema, "How the host records."),
+    ROW(AudioDef, "output", F_PTR, output, 0, &audio_side_schema, "How the host plays."),
+    ROW_END
+};
+
+static void
+drop_silent(AudioSide **at)
+{
+    static const AudioSide silent;
+
+    if (!*at || memcmp(*at, &silent, sizeof(silent)) != 0)
+        return;
+    schema_free(&audio_side_schema, *at);
+    *at = NULL;
+}
+
+static gboolean
+audio_settle(gpointer def, GError **err)
+{
+    AudioDef *audio = def;
+
+    drop_silent(&audio->input);
+    drop_silent(&audio->output);
+    return TRUE;
+}
+
+const Schema audio_schema = { "audio", sizeof(AudioDef), audio_fields, audio_settle };
+
+/* ---- all */
+
+#define DEVICES(path, member, schema) ROW(Devices, path, F_LIST, member, 0, &schema, NULL)
+
+static const Field devices_fields[] = {
+    ROW(Devices, "emulator", F_STRING, emulator, 0, NULL, "Path of the QEMU binary."),
+    DEVICES("disk", disks, disk_schema),
+    DEVICES("controller", controllers, controller_schema),
+    DEVICES("lease", leases, lease_schema),
+    DEVICES("filesystem", filesystems, filesystem_schema),
+    DEVICES("interface", nets, net_schema),
+    DEVICES("smartcard", smartcards, smartcard_schema),
+    DEVICES("serial", serials, serial_schema),
+    DEVICES("parallel", parallels, parallel_schema),
+    DEVICES("console", consoles, console_schema),
+    DEVICES("channel", channels, channel_schema),
+    DEVICES("input", inputs, input_schema),
+    DEVICES("tpm", tpms, tpm_schema),
+    DEVICES("graphics", graphics, graphics_schema),
+    DEVICES("sound", sounds, sound_schema),
+    DEVICES("audio", audios, audio_schema),
+    DEVICES("video", videos, video_schema),
+    DEVICES("hostdev", hostdevs, hostdev_schema),
+    DEVICES("redirdev", redirdevs, redirdev_schema),
+    ROW(Devices, "redirfilter", F_PTR, redirfilter, F_ONCE | F_ERR(ERR_INTERNAL),
+        &redirfilter_schema, NULL),
+    DEVICES("hub", hubs, hub_schema),
+    DEVICES("watchdog", watchdogs, watchdog_schema),
+    ROW(Devices, "memballoon", F_PTR, balloon, F_ONCE | F_ERR(ERR_INTERNAL), &memballoon_schema,
+        NULL),
+    DEVICES("rng", rngs, rng_schema),
+    ROW(Devices, "nvram", F_PTR, nvram, F_ONCE, &nvram_device_schema, NULL),
+    DEVICES("panic", panics, panic_schema),
+    DEVICES("shmem", shmems, shmem_schema),
+    DEVICES("memory", memories, memory_schema),
+    DEVICES("crypto", cryptos, crypto_schema),
+    DEVICES("iommu", iommus, iommu_schema),
+    ROW(Devices, "vsock", F_PTR, vsock, F_ONCE, &vsock_schema, NULL),
+    ROW(Devices, "pstore", F_PTR, pstore, F_ONCE, &pstore_schema, NULL),
+    ROW_END
+};
+const Schema devices_schema = { "devices", sizeof(Devices), devices_fields };
