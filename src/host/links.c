@@ -1,0 +1,370 @@
+/* Links of the host through rtnetlink. Every call is one short request to the kernel. */
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <netlink/msg.h>
+#include <netlink/route/link.h>
+#include <netlink/route/neighbour.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* libnl's headers know nothing of GLib's cleanup. */
+typedef struct nl_sock NlSock;
+typedef struct rtnl_link NlLink;
+typedef struct nl_cache NlCache;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NlSock, nl_socket_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NlLink, rtnl_link_put)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NlCache, nl_cache_free)
+
+static NlSock *
+route_open(GError **err)
+{
+    g_autoptr(NlSock) sock = nl_socket_alloc();
+    int rc = nl_connect(sock, NETLINK_ROUTE);
+
+    if (rc < 0) {
+        fail(err, ERR_SYSTEM, "cannot reach the kernel's routes: %s", nl_geterror(rc));
+        return NULL;
+    }
+    return g_steal_pointer(&sock);
+}
+
+gboolean
+link_exists(const char *name)
+{
+    return if_nametoindex(name) > 0;
+}
+
+/* exclusive: the first queue of a link that must not be there yet. */
+static gboolean
+tap_open_queue(const TapSpec *spec, gboolean exclusive, char name[IFNAMSIZ], GArray *fds,
+               GError **err)
+{
+    struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+    fd_auto fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return fail_errno(err, errno, "cannot open /dev/net/tun");
+    if (spec->vnet_hdr)
+        req.ifr_flags |= IFF_VNET_HDR;
+    if (spec->queues > 1)
+        req.ifr_flags |= IFF_MULTI_QUEUE;
+    if (exclusive)
+        req.ifr_flags |= IFF_TUN_EXCL;
+    g_strlcpy(req.ifr_name, name, IFNAMSIZ);
+    if (ioctl(fd, TUNSETIFF, &req) < 0) {
+        if (exclusive && errno == EBUSY)
+            return fail(err, ERR_OPERATION_INVALID, "The %s interface already exists", name);
+        return fail_errno(
+            err, errno, spec->existing ? "cannot open link '%s' as a tap" : "cannot make tap '%s'",
+            name);
+    }
+    g_strlcpy(name, req.ifr_name, IFNAMSIZ);
+    g_array_append_val(fds, fd);
+    fd_steal(&fd);
+    return TRUE;
+}
+
+static guint
+bridge_mtu(NlSock *sock, const char *bridge)
+{
+    g_autoptr(NlLink) link = NULL;
+
+    return rtnl_link_get_kernel(sock, 0, bridge, &link) == 0 ? rtnl_link_get_mtu(link) : 0;
+}
+
+/* Master, address, mtu and "up" in one request. */
+static gboolean
+tap_set_up(const TapSpec *spec, const char *name, GError **err)
+{
+    g_autoptr(NlSock) sock = route_open(err);
+    g_autoptr(NlLink) old = NULL, change = rtnl_link_alloc();
+    guint mtu = spec->mtu;
+    int rc;
+
+    if (!sock)
+        return FALSE;
+    if ((rc = rtnl_link_get_kernel(sock, 0, name, &old)) < 0)
+        return fail(err, ERR_SYSTEM, "cannot find link '%s': %s", name, nl_geterror(rc));
+    if (spec->bridge) {
+        unsigned int master = if_nametoindex(spec->bridge);
+        if (master == 0)
+            return fail(err, ERR_SYSTEM, "cannot get interface MTU on '%s': No such device",
+                        spec->bridge);
+        rtnl_link_set_master(change, (int)master);
+        if (mtu == 0)
+            mtu = bridge_mtu(sock, spec->bridge);
+    }
+    if (spec->mac) {
+        guint8 mac[6];
+        struct nl_addr *addr;
+        memcpy(mac, spec->mac, sizeof mac);
+        mac[0] = 0xfe;
+        addr = nl_addr_build(AF_LLC, mac, sizeof mac);
+        rtnl_link_set_addr(change, addr);
+        nl_addr_put(addr);
+    }
+    if (mtu > 0)
+        rtnl_link_set_mtu(change, mtu);
+    rtnl_link_set_flags(change, IFF_UP);
+    if ((rc = rtnl_link_change(sock, old, change, 0)) < 0)
+        return fail(err, ERR_SYSTEM, "cannot set up link '%s'%s%s: %s", name,
+                    spec->bridge ? " in bridge " : "", spec->bridge ? spec->bridge : "",
+                    nl_geterror(rc));
+    return TRUE;
+}
+
+char *
+link_bridge(const char *name)
+{
+    g_autoptr(NlSock) sock = route_open(NULL);
+    g_autoptr(NlLink) link = NULL;
+    char bridge[IFNAMSIZ] = "";
+
+    if (!sock || rtnl_link_get_kernel(sock, 0, name, &link) < 0 || !rtnl_link_get_master(link))
+        return NULL;
+    return if_indextoname((unsigned)rtnl_link_get_master(link), bridge) ? g_strdup(bridge) : NULL;
+}
+
+gboolean
+link_set_bridge(const char *name, const char *bridge, GError **err)
+{
+    g_autoptr(NlSock) sock = route_open(err);
+    g_autoptr(NlLink) old = NULL, change = rtnl_link_alloc();
+    unsigned int master = bridge ? if_nametoindex(bridge) : 0;
+    int rc;
+
+    if (!sock)
+        return FALSE;
+    if (bridge && master == 0)
+        return fail(err, ERR_SYSTEM, "cannot put link '%s' into bridge '%s': No such device", name,
+                    bridge);
+    rtnl_link_set_master(change, (int)master);
+    if ((rc = rtnl_link_get_kernel(sock, 0, name, &old)) < 0 ||
+        (rc = rtnl_link_change(sock, old, change, 0)) < 0)
+        return fail(err, ERR_SYSTEM, "cannot put link '%s' into bridge '%s': %s", name,
+                    bridge ? bridge : "", nl_geterror(rc));
+    return TRUE;
+}
+
+/* Isolated ports of a bridge do not reach each other. libnl has no word for it yet. */
+static gboolean
+port_isolate(const char *name, GError **err)
+{
+    g_autoptr(NlSock) sock = route_open(err);
+    struct ifinfomsg port = { .ifi_family = AF_BRIDGE, .ifi_index = (int)if_nametoindex(name) };
+    struct nl_msg *msg = sock ? nlmsg_alloc_simple(RTM_SETLINK, 0) : NULL;
+    struct nlattr *inside;
+    int rc;
+
+    if (!sock)
+        return FALSE;
+    nlmsg_append(msg, &port, sizeof port, NLMSG_ALIGNTO);
+    inside = nla_nest_start(msg, IFLA_PROTINFO | NLA_F_NESTED);
+    nla_put_u8(msg, IFLA_BRPORT_ISOLATED, 1);
+    nla_nest_end(msg, inside);
+    rc = nl_send_sync(sock, msg); /* frees msg */
+    return rc >= 0 || fail(err, ERR_SYSTEM, "cannot isolate port '%s' of its bridge: %s", name,
+                           nl_geterror(rc));
+}
+
+/* How many frames the tap gathers before it tells the host's stack of them. */
+static gboolean
+tap_coalesce(const char *name, guint frames, GError **err)
+{
+    fd_auto fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ethtool_coalesce c = { .cmd = ETHTOOL_GCOALESCE };
+    struct ifreq req = { .ifr_data = (void *)&c };
+
+    g_strlcpy(req.ifr_name, name, IFNAMSIZ);
+    if (fd >= 0 && ioctl(fd, SIOCETHTOOL, &req) == 0) {
+        c.cmd = ETHTOOL_SCOALESCE;
+        c.rx_max_coalesced_frames = frames;
+        if (ioctl(fd, SIOCETHTOOL, &req) == 0)
+            return TRUE;
+    }
+    return fail_errno(err, errno, "cannot set 'coalesce' of link '%s'", name);
+}
+
+/* ---- names that are counted */
+
+#define COUNTED "vnet"
+
+static guint last_counted = G_MAXUINT;
+
+void
+tap_name_used(const char *name)
+{
+    guint64 number;
+
+    if (!name || !g_str_has_prefix(name, COUNTED) ||
+        !g_ascii_string_to_unsigned(name + strlen(COUNTED), 10, 0, G_MAXINT32, &number, NULL))
+        return;
+    if (last_counted == G_MAXUINT || number > last_counted)
+        last_counted = (guint)number;
+}
+
+/* The next one that is free. A name is not used again soon: whoever still speaks of the link that
+ * had it (a log, a filter, somebody's script) does not mean the new one. */
+static gboolean
+open_counted(const TapSpec *spec, char name[IFNAMSIZ], GArray *fds, GError **err)
+{
+    for (guint tries = 0; tries < 100000; tries++) {
+        g_autoptr(GError) why = NULL;
+
+        last_counted = (last_counted + 1) & G_MAXINT32;
+        g_snprintf(name, IFNAMSIZ, COUNTED "%u", last_counted);
+        if (link_exists(name) || claim_find(CLAIM_LINK, name))
+            continue;
+        if (tap_open_queue(spec, TRUE, name, fds, &why))
+            return TRUE;
+        if (!error_is(why, ERR_OPERATION_INVALID)) {
+            g_propagate_error(err, g_steal_pointer(&why));
+            return FALSE;
+        }
+    }
+    return fail(err, ERR_SYSTEM, "every name from " COUNTED "0 on is taken");
+}
+
+/* ---- taps */
+
+static gboolean
+open_first(const TapSpec *spec, char name[IFNAMSIZ], GArray *fds, GError **err)
+{
+    if (!spec->name)
+        return open_counted(spec, name, fds, err);
+    if (strlen(spec->name) >= IFNAMSIZ)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "link name '%s' is too long: %zu characters, Linux has %d", spec->name,
+                    strlen(spec->name), IFNAMSIZ - 1);
+    g_strlcpy(name, spec->name, IFNAMSIZ);
+    if (spec->existing && !link_exists(name))
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "target managed='no' but there is no link '%s'; it must be made before", name);
+    return tap_open_queue(spec, !spec->existing, name, fds, err);
+}
+
+gboolean
+tap_create(const TapSpec *spec, char **ret_name, guint *ret_index, GArray *fds, GError **err)
+{
+    char name[IFNAMSIZ];
+    guint index;
+
+    if (!open_first(spec, name, fds, err))
+        return FALSE;
+    for (guint i = 1; i < spec->queues; i++)
+        if (!tap_open_queue(spec, FALSE, name, fds, err))
+            return FALSE;
+    if (!spec->existing && !tap_set_up(spec, name, err))
+        return FALSE;
+    index = if_nametoindex(name);
+    if (index == 0)
+        return fail_errno(err, errno, "link '%s'", name);
+    if ((spec->isolated && !port_isolate(name, err)) ||
+        (spec->coalesce > 0 && !tap_coalesce(name, spec->coalesce, err)))
+        return FALSE;
+    *ret_name = g_strdup(name);
+    *ret_index = index;
+    return TRUE;
+}
+
+gboolean
+tap_delete(guint index, const char *name, GError **err)
+{
+    g_autoptr(NlSock) sock = route_open(err);
+    g_autoptr(NlLink) link = NULL;
+    int rc;
+
+    if (!sock)
+        return FALSE;
+    rc = rtnl_link_get_kernel(sock, (int)index, NULL, &link);
+    if (rc == -NLE_OBJ_NOTFOUND || rc == -NLE_NODEV)
+        return TRUE;
+    if (rc < 0)
+        return fail(err, ERR_SYSTEM, "cannot look at link number %u: %s", index, nl_geterror(rc));
+    if (g_strcmp0(rtnl_link_get_type(link), "tun") != 0 ||
+        (name && g_strcmp0(rtnl_link_get_name(link), name) != 0))
+        return fail(err, ERR_SYSTEM, "link '%s' is not the tap that was made, and stays",
+                    rtnl_link_get_name(link));
+    rc = rtnl_link_delete(sock, link);
+    return rc >= 0 || rc == -NLE_OBJ_NOTFOUND || rc == -NLE_NODEV ||
+           fail(err, ERR_SYSTEM, "cannot delete link '%s': %s", rtnl_link_get_name(link),
+                nl_geterror(rc));
+}
+
+gboolean
+link_stats(const char *name, LinkStats *ret_stats, GError **err)
+{
+    g_autoptr(NlSock) sock = route_open(err);
+    g_autoptr(NlLink) link = NULL;
+    int rc;
+
+    if (!sock)
+        return FALSE;
+    if ((rc = rtnl_link_get_kernel(sock, 0, name, &link)) < 0)
+        return fail(err, ERR_SYSTEM, "cannot find link '%s': %s", name, nl_geterror(rc));
+    *ret_stats = (LinkStats){
+        .rx_bytes = rtnl_link_get_stat(link, RTNL_LINK_RX_BYTES),
+        .rx_packets = rtnl_link_get_stat(link, RTNL_LINK_RX_PACKETS),
+        .rx_errs = rtnl_link_get_stat(link, RTNL_LINK_RX_ERRORS),
+        .rx_drop = rtnl_link_get_stat(link, RTNL_LINK_RX_DROPPED),
+        .tx_bytes = rtnl_link_get_stat(link, RTNL_LINK_TX_BYTES),
+        .tx_packets = rtnl_link_get_stat(link, RTNL_LINK_TX_PACKETS),
+        .tx_errs = rtnl_link_get_stat(link, RTNL_LINK_TX_ERRORS),
+        .tx_drop = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED),
+    };
+    return TRUE;
+}
+
+/* ---- neighbours */
+
+typedef struct Neighbours {
+    const guint8 *mac;
+    GPtrArray *found;
+} Neighbours;
+
+static void
+take_neighbour(struct nl_object *o, void *user)
+{
+    Neighbours *n = user;
+    struct rtnl_neigh *neighbour = (struct rtnl_neigh *)o;
+    struct nl_addr *link = rtnl_neigh_get_lladdr(neighbour);
+    struct nl_addr *address = rtnl_neigh_get_dst(neighbour);
+    char text[64], *slash;
+
+    if (!link || !address || nl_addr_get_len(link) != 6 ||
+        memcmp(nl_addr_get_binary_addr(link), n->mac, 6) != 0)
+        return;
+    nl_addr2str(address, text, sizeof(text));
+    if ((slash = strchr(text, '/')))
+        *slash = '\0';
+    g_ptr_array_add(n->found, g_strdup(text));
+}
+
+GPtrArray *
+neighbours_of(const guint8 mac[6], GError **err)
+{
+    g_autoptr(NlSock) sock = route_open(err);
+    g_autoptr(NlCache) cache = NULL;
+    Neighbours n = { .mac = mac };
+    int rc;
+
+    if (!sock)
+        return NULL;
+    if ((rc = rtnl_neigh_alloc_cache(sock, &cache)) < 0) {
+        fail(err, ERR_SYSTEM, "cannot list the host's neighbours: %s", nl_geterror(rc));
+        return NULL;
+    }
+    n.found = g_ptr_array_new_with_free_func(g_free);
+    nl_cache_foreach(cache, take_neighbour, &n);
+    return n.found;
+}
