@@ -1,36 +1,111 @@
-/* network: links of the host. Taps for virtual machines so far. */
+/* network: virtual networks, and filters of packets. A Network is a bridge of the host with
+ * addresses, rules of the packet filter and a dnsmasq; or a bridge, links or cards of the host that
+ * guests are connected to.
+ *
+ * Reads answer at once from memory. Changes are jobs of the network's queue and answer through a
+ * NetworkDone, from within the call or later. A Network that is handed to a callback or returned by
+ * a find is borrowed; keep one with object_ref.
+ */
 #pragma once
 
+#include "conf/conf.h"
 #include "core/core.h"
 
-/* ---- taps (netlink.c) -------------------------------------------------------------------- */
+/* ---- the room (network.c) ---------------------------------------------------------------- */
 
-typedef struct TapSpec {
-    const char *name;   /* "vnet%d": the kernel counts; or a name */
-    const char *bridge; /* NULL: none */
-    const guint8 *mac;  /* of the guest's card: the tap gets it with 0xfe in front; NULL: random */
-    guint mtu;          /* 0: the bridge's */
-    guint queues;       /* 0: 1 */
-    gboolean vnet_hdr;
-    gboolean existing; /* the link is there and stays as it is: no bridge, no mtu, not set up */
-} TapSpec;
+/* Makes the tables of this room's flows known. */
+void network_register(void);
+/* Reads every definition and finds what an earlier daemon left running. paths must live as long as
+ * the daemon. */
+gboolean network_init(const Paths *paths, GError **err);
+void network_autostart(void); /* starts what is marked so and is not active */
+void network_done(void);      /* drops what is in memory; networks run on */
 
-/* Makes a tap and opens its queues; brings it up. It lives as long as one of the descriptors, so a
- * daemon or QEMU that dies leaves no link behind. fds: gets one int a queue. */
-gboolean tap_create(const TapSpec *spec, char **ret_name, GArray *fds, GError **err);
-/* For a tap whose descriptors are in other hands. A link that is not there is success. */
-gboolean tap_delete(const char *name, GError **err);
+/* ---- networks ---------------------------------------------------------------------------- */
 
-/* ---- links (netlink.c) ------------------------------------------------------------------- */
+typedef struct NetworkRun NetworkRun; /* network_priv.h */
 
-gboolean link_exists(const char *name);
+typedef struct Network Network;
+struct Network {
+    Object obj;
+    NetworkDef *def;  /* persistent; NULL: transient, or broken */
+    NetworkDef *live; /* NULL: inactive */
+    char *broken;     /* why its file cannot be used; NULL: it can */
+    gboolean persistent, autostart;
+    NetworkRun *run; /* of an active one; private to the room */
+};
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Network, object_unref)
 
-typedef struct LinkStats {
-    guint64 rx_bytes, rx_packets, rx_errs, rx_drop, tx_bytes, tx_packets, tx_errs, tx_drop;
-} LinkStats;
-/* As the host sees it: what a guest sends is received by its tap. */
-gboolean link_stats(const char *name, LinkStats *ret_stats, GError **err);
+Network *network_get_name(const char *name, GError **err);
+Network *network_get_uuid(const guint8 uuid[UUID_LEN], GError **err);
+GPtrArray *network_list(void); /* referenced; free with g_ptr_array_unref */
 
-/* Addresses of neighbours with this MAC address, as text: what the host has spoken with lately.
- * GPtrArray of char *; free with g_ptr_array_unref. */
-GPtrArray *neighbours_of(const guint8 mac[6], GError **err);
+/* flags: NETWORK_XML_INACTIVE: the definition that the next start uses. Caller frees. */
+enum { NETWORK_XML_INACTIVE = 1 << 0 };
+char *network_xml(Network *n, guint flags, GError **err);
+/* Name of the bridge of an active network, or of one whose definition has it. */
+const char *network_bridge(const Network *n, GError **err);
+
+typedef void (*NetworkDone)(Network *n, const GError *err, gpointer user);
+
+/* Reads a definition and keeps it; the network is borrowed. flags: NETWORK_DEFINE_VALIDATE. */
+enum { NETWORK_DEFINE_VALIDATE = 1 << 0 };
+Network *network_define(const char *xml, guint flags, GError **err);
+gboolean network_undefine(Network *n, GError **err); /* an active one becomes transient */
+gboolean network_set_autostart(Network *n, gboolean on, GError **err);
+void network_start(Network *n, const char *asker, NetworkDone done, gpointer user);
+/* Starts a network that is not kept. n is NULL in done when it failed. */
+void network_create(const char *xml, guint flags, const char *asker, NetworkDone done,
+                    gpointer user);
+void network_destroy(Network *n, const char *asker, NetworkDone done, gpointer user);
+/* virNetworkUpdate: flags current 0, live 1, config 2. */
+gboolean network_change(Network *n, guint command, guint section, int parent, const char *xml,
+                        guint flags, GError **err);
+
+/* What users write about it: type is a NoteType. flags are virNetworkUpdate's. Caller frees. */
+char *network_metadata(Network *n, int type, const char *uri, guint flags, GError **err);
+gboolean network_set_metadata(Network *n, int type, const char *value, const char *key,
+                              const char *uri, guint flags, GError **err);
+
+/* What dnsmasq has lent. */
+typedef struct NetworkLease {
+    gint64 expiry; /* seconds since 1970; 0: for ever */
+    gboolean v6;
+    char *mac, *iaid, *address, *hostname, *clientid; /* NULL where it is not known */
+    guint prefix;
+} NetworkLease;
+void network_lease_free(gpointer lease);
+/* GPtrArray of NetworkLease; mac NULL: all. */
+GPtrArray *network_leases(Network *n, const char *mac, GError **err);
+
+/* ---- filters of packets (filter.c) -------------------------------------------------------- */
+
+typedef struct Nwfilter {
+    Object obj;
+    NwfilterDef *def; /* NULL: broken */
+    char *broken;     /* why its file cannot be used; NULL: it can */
+} Nwfilter;
+
+/* Borrowed; NULL and ERR_NO_NWFILTER when there is none. */
+Nwfilter *nwfilter_get_name(const char *name, GError **err);
+Nwfilter *nwfilter_get_uuid(const guint8 uuid[UUID_LEN], GError **err);
+GPtrArray *nwfilter_list(void); /* referenced; free with g_ptr_array_unref */
+char *nwfilter_xml(const Nwfilter *f, GError **err);
+/* Reads a definition and keeps it; the filter is borrowed. What it refers to need not be there, but
+ * must not refer to it. */
+Nwfilter *nwfilter_define(const char *xml, gboolean validate, GError **err);
+/* Also one that others refer to. */
+gboolean nwfilter_undefine(Nwfilter *f, GError **err);
+
+/* ---- for interfaces of guests ------------------------------------------------------------ */
+
+/* Where an interface of type 'network' goes. */
+typedef struct NetworkPlug {
+    const char *bridge; /* borrowed from the network */
+    guint mtu;
+} NetworkPlug;
+/* FALSE: no such network, it is not active, or it is of a mode that cannot be had yet. */
+gboolean network_plug(const char *name, const char *portgroup, NetworkPlug *ret_plug, GError **err);
+/* The host's own address in an active network, the first that its definition has: where a server
+ * listens for its guests. Borrowed from the network; NULL: it is not active, or has none. */
+const char *network_address(const char *name, GError **err);
