@@ -1,40 +1,20 @@
-/* The life of pools. A definition is one file in etc/storage, with a symbolic link in its folder
- * autostart; an active pool is one in run/storage, so that the next daemon finds it active.
+/* Pools: who they are, what is known of them, and how the daemon finds them again. A definition is
+ * one file of the store in etc/storage; an active pool is one in run/storage, and a line in its
+ * ledger.
  */
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "pool.h"
 
-#include "scan.h"
+#include <string.h>
 
 #define FILE_MAX (1 << 20)
+/* For so long the daemon waits at its start for folders to answer. */
+#define BOOT_MS 2000
 
-enum { TOLD_DEFINED, TOLD_UNDEFINED, TOLD_STARTED, TOLD_STOPPED, TOLD_CREATED };
 enum { EVENT_ID_LIFECYCLE, EVENT_ID_REFRESH };
 
-static const Paths *storage_paths;
+const Paths *storage_paths;
+Store *pool_store;
 static Registry *pools;
-
-/* ---- names of files */
-
-static char *
-def_path(const Pool *pool)
-{
-    return g_strdup_printf("%s/storage/%s.xml", storage_paths->etc, pool->obj.name);
-}
-
-static char *
-link_path(const Pool *pool)
-{
-    return g_strdup_printf("%s/storage/autostart/%s.xml", storage_paths->etc, pool->obj.name);
-}
-
-static char *
-live_path(const Pool *pool)
-{
-    return g_strdup_printf("%s/storage/%s.xml", storage_paths->run, pool->obj.name);
-}
 
 /* ---- finding */
 
@@ -66,10 +46,12 @@ pool_list(void)
     return registry_list(pools);
 }
 
-static const PoolDef *
-newest_def(const Pool *pool)
+const PoolDef *
+pool_newest(const Pool *pool)
 {
-    return pool->live ? pool->live : pool->def;
+    if (pool->live)
+        return pool->live;
+    return pool->next ? pool->next : pool->def;
 }
 
 static Pool *
@@ -77,9 +59,11 @@ find_path(const char *path)
 {
     g_autoptr(GPtrArray) all = pool_list();
 
-    for (guint i = 0; i < all->len; i++)
-        if (strcmp(newest_def(all->pdata[i])->path, path) == 0)
+    for (guint i = 0; path && i < all->len; i++) {
+        const PoolDef *def = pool_newest(all->pdata[i]);
+        if (def && g_strcmp0(def->path, path) == 0)
             return all->pdata[i];
+    }
     return NULL;
 }
 
@@ -100,18 +84,31 @@ pool_needs_active(const Pool *pool, GError **err)
            fail(err, ERR_OPERATION_INVALID, "storage pool '%s' is not active", pool->obj.name);
 }
 
+PoolState
+pool_state(const Pool *pool)
+{
+    if (pool->late || (pool->broken && !pool->live))
+        return POOL_INACCESSIBLE;
+    return pool->live ? POOL_RUNNING : POOL_INACTIVE;
+}
+
 char *
-pool_xml(const Pool *pool, guint flags)
+pool_xml(const Pool *pool, guint flags, GError **err)
 {
     const PoolDef *def = flags & POOL_XML_INACTIVE ? pool->def : NULL;
 
-    return pool_format(def ? def : newest_def(pool), TRUE);
+    if (!def)
+        def = pool_newest(pool);
+    if (def)
+        return pool_format(def, TRUE);
+    pool_needs_def(pool, err);
+    return NULL;
 }
 
 /* ---- coming and going */
 
 static void
-pool_tell(const Pool *pool, int id, int what)
+emit(const Pool *pool, int id, int what)
 {
     Event event = { .family = EVENT_POOL, .id = id, .name = pool->obj.name, .object_id = -1 };
 
@@ -120,37 +117,59 @@ pool_tell(const Pool *pool, int id, int what)
     event_emit(&event);
 }
 
+void
+pool_tell(const Pool *pool, PoolTold what)
+{
+    emit(pool, EVENT_ID_LIFECYCLE, what);
+}
+
+void
+pool_tell_refreshed(const Pool *pool)
+{
+    emit(pool, EVENT_ID_REFRESH, 0);
+}
+
 static void
 pool_free(Object *o)
 {
     Pool *pool = (Pool *)o;
 
+    pool_leave(pool);
     pool_def_free(pool->def);
-    pool_def_free(pool->live);
-    g_clear_pointer(&pool->volumes, g_ptr_array_unref);
+    pool_def_free(pool->next);
+    g_free(pool->broken);
     object_done(o);
     g_free(pool);
 }
 
-static Pool *
-pool_add(const PoolDef *def)
+static const ObjectKind pool_kind = { "storage pool", "storage" };
+
+Pool *
+pool_add(const char *name, const guint8 uuid[UUID_LEN])
 {
     Pool *pool = g_new0(Pool, 1);
 
-    object_init(&pool->obj, def->name, def->uuid, pool_free);
+    object_init(&pool->obj, &pool_kind, name, uuid, pool_free);
     registry_add(pools, &pool->obj);
     object_unref(pool); /* the registry has it */
     return pool;
 }
 
-/* *ret_pool: the pool that has the definition's name and UUID, or NULL for a new one. */
-static gboolean
+void
+pool_remove(Pool *pool)
+{
+    registry_remove(pools, &pool->obj);
+}
+
+gboolean
 pool_may_have(const PoolDef *def, Pool **ret_pool, GError **err)
 {
     Pool *same_uuid = registry_find_uuid(pools, def->uuid);
     Pool *same_name = registry_find_name(pools, def->name), *same_path = find_path(def->path);
     char uuid[UUID_TEXT_LEN];
 
+    if (same_name && same_name->broken && !same_name->live)
+        same_name = same_uuid; /* it makes room */
     if (same_uuid && same_uuid != same_name) {
         uuid_format(def->uuid, uuid);
         return fail(err, ERR_OPERATION_FAILED, "pool '%s' is already defined with uuid %s",
@@ -168,284 +187,121 @@ pool_may_have(const PoolDef *def, Pool **ret_pool, GError **err)
     return TRUE;
 }
 
-static gboolean
-pool_save(const Pool *pool, const PoolDef *def, GError **err)
-{
-    g_autofree char *path = def_path(pool), *xml = pool_format(def, FALSE);
-
-    return file_write(path, xml, -1, 0600, err);
-}
-
-Pool *
-pool_define(const char *xml, gboolean validate, GError **err)
-{
-    g_autoptr(PoolDef) def = pool_parse(xml, -1, FALSE, validate, err);
-    Pool *pool, *old;
-
-    if (!def || !pool_may_have(def, &old, err))
-        return NULL;
-    pool = old ? old : pool_add(def);
-    if (!pool_save(pool, def, err)) {
-        if (!old)
-            registry_remove(pools, &pool->obj);
-        return NULL;
-    }
-    pool_def_free(pool->def);
-    pool->def = g_steal_pointer(&def);
-    pool_tell(pool, EVENT_ID_LIFECYCLE, TOLD_DEFINED);
-    return pool;
-}
-
-gboolean
-pool_undefine(Pool *pool, GError **err)
-{
-    g_autofree char *path = def_path(pool), *link = link_path(pool);
-
-    if (pool->live)
-        return fail(err, ERR_OPERATION_INVALID, "storage pool '%s' is still active",
-                    pool->obj.name);
-    if (!file_remove(link, err) || !file_remove(path, err))
-        return FALSE;
-    pool_tell(pool, EVENT_ID_LIFECYCLE, TOLD_UNDEFINED);
-    registry_remove(pools, &pool->obj);
-    return TRUE;
-}
-
-gboolean
-pool_set_autostart(Pool *pool, gboolean on, GError **err)
-{
-    g_autofree char *path = def_path(pool), *link = link_path(pool);
-
-    if (!pool->def)
-        return fail(err, ERR_OPERATION_INVALID,
-                    "storage pool '%s' is transient: it cannot be started by itself",
-                    pool->obj.name);
-    if (on && symlink(path, link) < 0 && errno != EEXIST)
-        return fail_errno(err, errno, "cannot make autostart link %s", link);
-    if (!on && !file_remove(link, err))
-        return FALSE;
-    pool->autostart = on;
-    return TRUE;
-}
-
 /* ---- active */
 
-/* Scans def's folder, and makes it the pool's live one. */
-static gboolean
-pool_enter(Pool *pool, const PoolDef *def, GError **err)
+char *
+pool_live_path(const Pool *pool)
 {
-    g_autoptr(PoolDef) live = pool_copy(def);
-    g_autoptr(GPtrArray) volumes = NULL;
-
-    if (!folder_scan(live, &volumes, err))
-        return FALSE;
-    pool_def_free(pool->live);
-    pool->live = g_steal_pointer(&live);
-    g_clear_pointer(&pool->volumes, g_ptr_array_unref);
-    pool->volumes = g_steal_pointer(&volumes);
-    return TRUE;
+    return g_strdup_printf("%s/storage/%s.xml", storage_paths->run, pool->obj.name);
 }
 
-static void
+void
+pool_take(Pool *pool, PoolDef *live, Volumes *volumes)
+{
+    pool_leave(pool);
+    pool->live = live;
+    pool->volumes = volumes;
+}
+
+void
 pool_leave(Pool *pool)
 {
     g_clear_pointer(&pool->live, pool_def_free);
-    g_clear_pointer(&pool->volumes, g_ptr_array_unref);
-}
-
-static gboolean
-pool_activate(Pool *pool, const PoolDef *def, GError **err)
-{
-    g_autofree char *path = live_path(pool), *xml = NULL;
-
-    if (pool->live)
-        return fail(err, ERR_OPERATION_INVALID, "storage pool '%s' is already active",
-                    pool->obj.name);
-    if (!pool_enter(pool, def, err))
-        return FALSE;
-    xml = pool_format(pool->live, TRUE);
-    if (!file_write_volatile(path, xml, -1, 0600, err)) {
-        pool_leave(pool);
-        return FALSE;
-    }
-    pool_tell(pool, EVENT_ID_LIFECYCLE, TOLD_STARTED);
-    return TRUE;
-}
-
-/* What libvirt gives a pool's folder that it makes. */
-#define BUILT_MODE 0711
-
-gboolean
-pool_build(Pool *pool, GError **err)
-{
-    const PoolDef *def = newest_def(pool);
-    const Permissions *p = def->permissions;
-
-    if (pool->live)
-        return fail(err, ERR_OPERATION_INVALID, "storage pool '%s' is already active",
-                    pool->obj.name);
-    if (!dir_make(def->path, p ? p->mode : BUILT_MODE, err))
-        return FALSE;
-    if (p && (chown(def->path, p->owner, p->group) < 0 || chmod(def->path, p->mode) < 0))
-        return fail_errno(err, errno, "cannot set owner and mode of '%s'", def->path);
-    pool_tell(pool, EVENT_ID_LIFECYCLE, TOLD_CREATED);
-    return TRUE;
-}
-
-gboolean
-pool_start(Pool *pool, GError **err)
-{
-    return pool_activate(pool, newest_def(pool), err);
-}
-
-Pool *
-pool_create(const char *xml, gboolean validate, GError **err)
-{
-    g_autoptr(PoolDef) def = pool_parse(xml, -1, FALSE, validate, err);
-    Pool *pool, *old;
-
-    if (!def || !pool_may_have(def, &old, err))
-        return NULL;
-    pool = old ? old : pool_add(def);
-    if (pool_activate(pool, def, err))
-        return pool;
-    if (!old)
-        registry_remove(pools, &pool->obj);
-    return NULL;
-}
-
-gboolean
-pool_destroy(Pool *pool, GError **err)
-{
-    g_autofree char *path = live_path(pool);
-
-    if (!pool_needs_active(pool, err) || !file_remove(path, err))
-        return FALSE;
-    pool_leave(pool);
-    pool_tell(pool, EVENT_ID_LIFECYCLE, TOLD_STOPPED);
-    if (!pool->def)
-        registry_remove(pools, &pool->obj);
-    return TRUE;
-}
-
-gboolean
-pool_refresh(Pool *pool, GError **err)
-{
-    if (!pool_needs_active(pool, err) || !pool_enter(pool, pool->live, err))
-        return FALSE;
-    pool_tell(pool, EVENT_ID_REFRESH, 0);
-    return TRUE;
-}
-
-/* ---- volumes */
-
-VolumeDef *
-volume_get_name(Pool *pool, const char *name, GError **err)
-{
-    for (guint i = 0; i < pool->volumes->len; i++) {
-        VolumeDef *v = pool->volumes->pdata[i];
-
-        if (strcmp(v->name, name) == 0)
-            return v;
-    }
-    fail(err, ERR_NO_VOLUME, "no storage vol with matching name '%s'", name);
-    return NULL;
-}
-
-/* Folders are compared first: there are few of them, and names in each may be many. */
-static VolumeDef *
-find_volume(const char *path, Pool **ret_pool)
-{
-    g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path);
-    g_autoptr(GPtrArray) all = pool_list();
-
-    for (guint i = 0; i < all->len; i++) {
-        Pool *pool = all->pdata[i];
-        VolumeDef *v = NULL;
-
-        if (pool->live && strcmp(pool->live->path, folder) == 0)
-            v = volume_get_name(pool, name, NULL);
-        if (v) {
-            *ret_pool = pool;
-            return v;
-        }
-    }
-    return NULL;
-}
-
-VolumeDef *
-volume_get_path(const char *path, Pool **ret_pool, GError **err)
-{
-    VolumeDef *v = find_volume(path, ret_pool);
-
-    if (!v)
-        fail(err, ERR_NO_VOLUME, "no storage vol with matching path '%s'", path);
-    return v;
-}
-
-VolumeDef *
-volume_get_key(const char *key, Pool **ret_pool, GError **err)
-{
-    VolumeDef *v = find_volume(key, ret_pool);
-
-    if (!v)
-        fail(err, ERR_NO_VOLUME, "no storage vol with matching key %s", key);
-    return v;
+    g_clear_pointer(&pool->volumes, volumes_drop);
 }
 
 /* ---- the daemon comes and goes */
 
+static gboolean
+check_def(const char *text, gsize len, char **ret_name, guint8 ret_uuid[UUID_LEN], GError **err)
+{
+    g_autoptr(PoolDef) def = pool_parse(text, (gssize)len, FALSE, FALSE, err);
+
+    if (!def)
+        return FALSE;
+    *ret_name = g_strdup(def->name);
+    memcpy(ret_uuid, def->uuid, UUID_LEN);
+    return TRUE;
+}
+
+const StoreKind pool_store_kind = { "storage pool", "pool", check_def };
+
 static PoolDef *
-read_def(const char *path, gboolean live, GError **err)
+load_def(const StoreFound *found, GError **err)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(PoolDef) def = NULL;
+    Pool *other;
+    gsize len;
+
+    if (found->broken) {
+        g_propagate_error(err, g_error_copy(found->broken));
+        return NULL;
+    }
+    if (!(text = store_text(pool_store, found->name, &len, NULL, err)) ||
+        !(def = pool_parse(text, (gssize)len, FALSE, FALSE, err)) ||
+        !pool_may_have(def, &other, err))
+        return NULL;
+    if (other) {
+        fail(err, ERR_XML, "its pool is there already");
+        return NULL;
+    }
+    return g_steal_pointer(&def);
+}
+
+/* What cannot be read is listed all the same, and its file stays. */
+static void
+load_found(const StoreFound *found, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(PoolDef) def = load_def(found, &err);
+    guint8 uuid[UUID_LEN];
+    Pool *pool;
+
+    memcpy(uuid, def ? def->uuid : found->uuid, UUID_LEN);
+    if (registry_find_uuid(pools, uuid) || uuid_is_zero(uuid))
+        uuid_of_text(found->name, uuid);
+    pool = pool_add(found->name, uuid);
+    pool->def = g_steal_pointer(&def);
+    pool->autostart = found->autostart[AUTOSTART_ALWAYS];
+    if (err) {
+        pool->broken = g_strdup(err->message);
+        log_error("the definition of storage pool '%s' cannot be read: %s", found->name,
+                  err->message);
+    }
+}
+
+static PoolDef *
+read_live(const char *path, GError **err)
 {
     g_autofree char *text = NULL;
     gsize len;
 
     if (!file_read(path, FILE_MAX, &text, &len, err))
         return NULL;
-    return pool_parse(text, (gssize)len, live, FALSE, err);
+    return pool_parse(text, (gssize)len, TRUE, FALSE, err);
 }
 
-static void
-load_def(const char *path)
-{
-    g_autoptr(GError) err = NULL;
-    g_autoptr(PoolDef) def = read_def(path, FALSE, &err);
-    g_autofree char *link = NULL;
-    Pool *pool = NULL;
-
-    if (!def || !pool_may_have(def, &pool, &err) || pool) {
-        file_set_aside(path, err ? err->message : "its pool is there already");
-        return;
-    }
-    pool = pool_add(def);
-    pool->def = g_steal_pointer(&def);
-    link = link_path(pool);
-    pool->autostart = access(link, F_OK) == 0;
-}
-
-/* What was active and cannot be any more is inactive. */
 static void
 load_live(const char *path)
 {
     g_autoptr(GError) err = NULL;
-    g_autoptr(PoolDef) live = read_def(path, TRUE, &err);
+    g_autoptr(PoolDef) live = read_live(path, &err);
     Pool *pool = NULL;
 
-    if (live && pool_may_have(live, &pool, &err)) {
-        if (!pool)
-            pool = pool_add(live);
-        if (pool_enter(pool, live, &err))
-            return;
-        if (!pool->def)
-            registry_remove(pools, &pool->obj);
+    if (!live || !pool_may_have(live, &pool, &err)) {
+        file_set_aside(path, err->message);
+        return;
     }
-    log_warning("%s: the pool is not active any more: %s", path, err->message);
-    file_remove(path, NULL);
+    if (!pool)
+        pool = pool_add(live->name, live->uuid);
+    if (!ledger_loose(object_ledger(pool), NULL) ||
+        ledger_committed(object_ledger(pool), &pool_start_table))
+        pool_resume(pool, g_steal_pointer(&live));
 }
 
 static gboolean
-load_folder(const char *folder, void (*load)(const char *path), GError **err)
+load_active(const char *folder, GError **err)
 {
     g_autoptr(GPtrArray) names = NULL;
 
@@ -455,9 +311,36 @@ load_folder(const char *folder, void (*load)(const char *path), GError **err)
     for (guint i = 0; i < names->len; i++) {
         g_autofree char *path = g_strdup_printf("%s/%s.xml", folder, (char *)names->pdata[i]);
 
-        load(path);
+        load_live(path);
     }
     return TRUE;
+}
+
+/* Of a transient pool that was just coming or going, the ledger alone is left. */
+static void
+settle_ledger(const char *uuid_text)
+{
+    g_autofree char *name = ledger_object_name(&pool_kind, uuid_text);
+    guint8 uuid[UUID_LEN];
+    Pool *pool;
+
+    if (!name || !uuid_parse(uuid_text, uuid))
+        return;
+    pool = registry_find_uuid(pools, uuid);
+    if (!pool && !registry_find_name(pools, name))
+        pool = pool_add(name, uuid);
+    if (pool && !pool->live && !pool->next && !ledger_empty(object_ledger(pool)))
+        pool_settle(pool);
+}
+
+static gboolean
+settle_halves(GError **err)
+{
+    g_autoptr(GPtrArray) uuids = ledger_names(&pool_kind, err);
+
+    for (guint i = 0; uuids && i < uuids->len; i++)
+        settle_ledger(uuids->pdata[i]);
+    return uuids != NULL;
 }
 
 static void
@@ -467,11 +350,30 @@ start_marked(void)
 
     for (guint i = 0; i < all->len; i++) {
         Pool *pool = all->pdata[i];
-        g_autoptr(GError) err = NULL;
 
-        if (pool->autostart && !pool->live && !pool_start(pool, &err))
-            log_warning("storage pool '%s': %s", pool->obj.name, err->message);
+        if (pool->autostart && !pool->live && !pool->next && !pool->broken)
+            pool_start(pool, "autostart", pool_log_failure, NULL);
     }
+}
+
+static gboolean
+on_boot_time(gpointer user)
+{
+    *(gboolean *)user = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* Nobody is served yet. What has not answered by then does so later. */
+static void
+wait_for_folders(void)
+{
+    gboolean over = FALSE;
+    guint timer = g_timeout_add(BOOT_MS, on_boot_time, &over);
+
+    while (errands_out() > 0 && !over)
+        g_main_context_iteration(NULL, TRUE);
+    if (!over)
+        g_source_remove(timer);
 }
 
 gboolean
@@ -479,16 +381,17 @@ storage_init(const Paths *paths, GError **err)
 {
     g_autofree char *etc = g_strconcat(paths->etc, "/storage", NULL);
     g_autofree char *run = g_strconcat(paths->run, "/storage", NULL);
-    g_autofree char *autostart = g_strconcat(etc, "/autostart", NULL);
 
     storage_paths = paths;
     pools = registry_new();
-    if (!dir_make(autostart, 0700, err) || !load_folder(etc, load_def, err) ||
-        !load_folder(run, load_live, err)) {
+    if (!secrets_init(paths, err) || !(pool_store = store_open(&pool_store_kind, etc, err)) ||
+        !store_load(pool_store, load_found, NULL, err) || !load_active(run, err) ||
+        !settle_halves(err)) {
         storage_done();
         return FALSE;
     }
     start_marked();
+    wait_for_folders();
     return TRUE;
 }
 
@@ -496,4 +399,6 @@ void
 storage_done(void)
 {
     g_clear_pointer(&pools, registry_free);
+    g_clear_pointer(&pool_store, store_free);
+    secrets_done();
 }

@@ -1,7 +1,7 @@
 /* Looks at folders and images: what is there, how large. Images are other people's files: nothing
- * in them is believed but the numbers that are shown.
+ * in them is believed but the numbers that are shown. All of this runs in workers.
  */
-#include "scan.h"
+#include "pool.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,29 +15,11 @@
 
 /* ---- one image */
 
-/* The head of a qcow2 image as it lies in the file, big-endian. */
-typedef struct Qcow2Head {
-    guint8 magic[4];
-    guint32 version;
-    guint64 backing_offset;
-    guint32 backing_len;
-    guint32 cluster_bits;
-    guint64 size;
-} Qcow2Head;
-G_STATIC_ASSERT(sizeof(Qcow2Head) == 32);
-
-static gboolean
-qcow2_size(const char *path, guint64 *ret_size)
+/* As a volume of a folder tells it: what is encrypted as a whole is raw to whoever has the key. */
+static const char *
+format_word(int format)
 {
-    static const guint8 magic[4] = { 'Q', 'F', 'I', 0xfb };
-    fd_auto fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    Qcow2Head head;
-
-    if (fd < 0 || pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
-        memcmp(head.magic, magic, sizeof(magic)) != 0 || GUINT32_FROM_BE(head.version) < 2)
-        return FALSE;
-    *ret_size = GUINT64_FROM_BE(head.size);
-    return TRUE;
+    return word_of(disk_formats, format == FORMAT_LUKS ? FORMAT_RAW : format);
 }
 
 static void
@@ -47,102 +29,276 @@ set_time(char **time, const struct timespec *ts)
     *time = g_strdup_printf("%" G_GINT64_FORMAT ".%09ld", (gint64)ts->tv_sec, ts->tv_nsec);
 }
 
+/* stat(2) does not tell when a file was made. */
 static void
-volume_measure(VolumeDef *v, const struct stat *st)
+set_no_time(char **time)
 {
-    guint64 size;
-    gboolean qcow2 = qcow2_size(v->path, &size);
+    g_free(*time);
+    *time = g_strdup("0");
+}
 
-    v->type = VOLUME_FILE;
-    v->format = qcow2 ? VOLUME_QCOW2 : VOLUME_RAW;
-    v->physical = (guint64)st->st_size;
-    v->allocation = (guint64)st->st_blocks * BLOCK_BYTES;
-    v->capacity = qcow2 ? size : v->physical;
-    v->permissions.mode = st->st_mode & 07777;
-    v->permissions.owner = st->st_uid;
-    v->permissions.group = st->st_gid;
+/* As they are; a label stays. */
+static void
+permissions_read(Permissions **at, const struct stat *st)
+{
+    Permissions *p = *at ? *at : (*at = g_new0(Permissions, 1));
+
+    p->mode = st->st_mode & 07777;
+    p->owner = st->st_uid;
+    p->group = st->st_gid;
+    p->has_mode = p->has_owner = p->has_group = TRUE;
+}
+
+static char *
+beside(const char *path, const char *name)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+
+    return g_path_is_absolute(name) || image_name_is_foreign(name)
+               ? g_strdup(name)
+               : g_build_filename(folder, name, NULL);
+}
+
+/* Of a file; of anything else stays what was said. */
+static void
+backing_measure(VolumeBacking *b, const char *path)
+{
+    struct stat st;
+
+    if (image_name_is_foreign(path) || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+        return;
+    permissions_read(&b->permissions, &st);
+    set_time(&b->atime, &st.st_atim);
+    set_time(&b->mtime, &st.st_mtim);
+    set_time(&b->ctime, &st.st_ctim);
+    set_no_time(&b->btime);
+}
+
+/* What was said of the image below, in the words it was said in, as long as it is that image. */
+static void
+backing_read(VolumeDef *v, const ImageHead *head)
+{
+    g_autofree char *path = head->backing ? beside(v->path, head->backing) : NULL;
+
+    if (!path || !v->backing || g_strcmp0(v->backing->path, head->backing) != 0) {
+        schema_free(&volume_backing_schema, v->backing);
+        v->backing = path ? schema_new(&volume_backing_schema) : NULL;
+    }
+    if (!path)
+        return;
+    if (!v->backing->path) {
+        v->backing->path = g_strdup(path);
+        v->backing->format = g_strdup(head->backing_format);
+    }
+    backing_measure(v->backing, path);
+}
+
+/* What a head says of qcow2 itself. */
+static void
+options_read(VolumeDef *v, const ImageHead *head)
+{
+    g_clear_pointer(&v->compat, g_free);
+    g_clear_pointer(&v->features, g_free);
+    v->cluster_size = head->cluster_size;
+    if (!head->is_v3)
+        return;
+    v->compat = g_strdup("1.1");
+    v->features = g_new0(VolumeFeatures, 1);
+    v->features->lazy_refcounts = head->lazy_refcounts;
+    v->features->extended_l2 = head->extended_l2;
+}
+
+#define ISO_MARK    "CD001"
+#define ISO_MARK_AT 32769
+
+static const char *
+raw_word(int fd, const char *known)
+{
+    char mark[sizeof ISO_MARK] = "";
+
+    if (fd >= 0 && pread(fd, mark, sizeof ISO_MARK - 1, ISO_MARK_AT) > 0 &&
+        strcmp(mark, ISO_MARK) == 0)
+        return "iso";
+    return g_strcmp0(known, "iso") == 0 ? "iso" : "raw";
+}
+
+/* One whose head makes no sense is shown as it lies there. anew: also what it was made with. */
+static void
+head_measure(VolumeDef *v, gboolean anew)
+{
+    g_auto(ImageHead) head = { 0 };
+    struct stat st;
+    fd_auto fd = image_open(v->path, O_RDONLY, IMAGE_FILES, &st, NULL);
+    int format = fd < 0 ? FORMAT_RAW : image_probe(fd);
+    g_autofree char *known = v->format;
+
+    v->format = g_strdup(format == FORMAT_RAW ? raw_word(fd, known) : format_word(format));
+    v->capacity = v->physical;
+    if (fd < 0 || format == FORMAT_RAW || !image_read(fd, format, v->path, &head, NULL)) {
+        image_head_done(&head);
+        head = (ImageHead){ .capacity = v->physical };
+    }
+    v->capacity = head.capacity;
+    backing_read(v, &head);
+    if (anew)
+        options_read(v, &head);
+}
+
+static void
+folder_is_volume(VolumeDef *v)
+{
+    v->type = VOLUME_FOLDER;
+    v->capacity = v->allocation = v->physical = 0;
+    g_free(v->format);
+    v->format = g_strdup("dir");
+}
+
+static void
+volume_measure(VolumeDef *v, const struct stat *st, gboolean anew)
+{
+    if (S_ISDIR(st->st_mode)) {
+        folder_is_volume(v);
+    } else {
+        v->type = VOLUME_FILE;
+        v->physical = (guint64)st->st_size;
+        v->allocation = (guint64)st->st_blocks * BLOCK_BYTES;
+        head_measure(v, anew);
+    }
+    permissions_read(&v->permissions, st);
     set_time(&v->atime, &st->st_atim);
     set_time(&v->mtime, &st->st_mtim);
     set_time(&v->ctime, &st->st_ctim);
+    set_no_time(&v->btime);
 }
 
 gboolean
-volume_refresh(VolumeDef *volume, GError **err)
+volume_refresh(VolumeDef *volume, gboolean anew, GError **err)
 {
     struct stat st;
 
     if (stat(volume->path, &st) < 0)
-        return fail_errno(err, errno, "cannot stat file '%s'", volume->path);
-    if (!S_ISREG(st.st_mode))
+        return errno == ENOENT
+                   ? fail(err, ERR_NO_VOLUME,
+                          "no storage vol with matching path '%s': No such file or directory",
+                          volume->path)
+                   : fail_errno(err, errno, "cannot stat file '%s'", volume->path);
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return fail(err, ERR_NO_VOLUME, "'%s' is no regular file any more", volume->path);
-    volume_measure(volume, &st);
+    volume_measure(volume, &st, anew);
     return TRUE;
+}
+
+gpointer
+scan_volume(gpointer in, gint *progress, GError **err)
+{
+    g_autoptr(VolumeDef) volume = in;
+
+    return volume_refresh(volume, FALSE, err) ? g_steal_pointer(&volume) : NULL;
 }
 
 /* ---- a folder */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, closedir)
 
-static gint
-by_name(gconstpointer a, gconstpointer b)
+/* The name is spoken of in XML, which cannot say what is not UTF-8. What is being made is no volume
+ * yet. */
+gboolean
+volume_name_is_shown(const char *name)
 {
-    const VolumeDef *const *x = a, *const *y = b;
-
-    return strcmp((*x)->name, (*y)->name);
+    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !strchr(name, '\n') &&
+           !g_str_has_prefix(name, MAKING_PREFIX) && g_utf8_validate(name, -1, NULL);
 }
 
-/* The name is spoken of in XML, which cannot say what is not UTF-8. */
 static VolumeDef *
 volume_find(const char *folder, const char *name)
 {
     g_autoptr(VolumeDef) v = NULL;
 
-    if (!g_utf8_validate(name, -1, NULL) || strchr(name, '\n'))
+    if (!volume_name_is_shown(name))
         return NULL;
     v = schema_new(&volume_def_schema);
     v->name = g_strdup(name);
     v->path = g_build_filename(folder, name, NULL);
     v->key = g_strdup(v->path);
-    return volume_refresh(v, NULL) ? g_steal_pointer(&v) : NULL;
+    return volume_refresh(v, TRUE, NULL) ? g_steal_pointer(&v) : NULL;
+}
+
+gboolean
+space_measure(const char *folder, PoolSpace *ret_space)
+{
+    struct statvfs fs;
+
+    if (statvfs(folder, &fs) < 0)
+        return FALSE;
+    ret_space->capacity = (guint64)fs.f_blocks * fs.f_frsize;
+    ret_space->available = (guint64)fs.f_bfree * fs.f_frsize;
+    return TRUE;
+}
+
+void
+space_take(PoolDef *def, const PoolSpace *space)
+{
+    def->capacity = space->capacity;
+    def->available = space->available;
+    def->allocation = space->capacity - space->available;
 }
 
 static gboolean
 folder_measure(PoolDef *def, GError **err)
 {
-    struct statvfs fs;
+    PoolSpace space;
     struct stat st;
 
-    if (stat(def->path, &st) < 0 || statvfs(def->path, &fs) < 0)
+    if (stat(def->path, &st) < 0 || !space_measure(def->path, &space))
         return fail_errno(err, errno, "cannot stat directory '%s'", def->path);
-    def->capacity = (guint64)fs.f_blocks * fs.f_frsize;
-    def->available = (guint64)fs.f_bfree * fs.f_frsize;
-    def->allocation = def->capacity - def->available;
-    if (!def->permissions)
-        def->permissions = g_new0(Permissions, 1);
-    def->permissions->mode = st.st_mode & 07777;
-    def->permissions->owner = st.st_uid;
-    def->permissions->group = st.st_gid;
+    space_take(def, &space);
+    permissions_read(&def->permissions, &st);
     return TRUE;
 }
 
-gboolean
-folder_scan(PoolDef *def, GPtrArray **ret_volumes, GError **err)
+static GPtrArray *
+folder_list(PoolDef *def, gint *progress, GError **err)
 {
     g_autoptr(GPtrArray) volumes = g_ptr_array_new_with_free_func((GDestroyNotify)volume_free);
     g_autoptr(DIR) dir = opendir(def->path);
     const struct dirent *entry;
 
-    if (!dir)
-        return fail_errno(err, errno, "cannot open directory '%s'", def->path);
+    if (!dir) {
+        fail_errno(err, errno, "cannot open directory '%s'", def->path);
+        return NULL;
+    }
     if (!folder_measure(def, err))
-        return FALSE;
+        return NULL;
     while ((entry = readdir(dir))) {
         VolumeDef *v = volume_find(def->path, entry->d_name);
 
+        g_atomic_int_inc(progress);
         if (v)
             g_ptr_array_add(volumes, v);
     }
-    g_ptr_array_sort(volumes, by_name);
-    *ret_volumes = g_steal_pointer(&volumes);
-    return TRUE;
+    return g_steal_pointer(&volumes);
+}
+
+gpointer
+scan_folder(gpointer in, gint *progress, GError **err)
+{
+    g_autoptr(PoolDef) def = in;
+    GPtrArray *volumes = folder_list(def, progress, err);
+    Scan *scan;
+
+    if (!volumes)
+        return NULL;
+    scan = g_new(Scan, 1);
+    *scan = (Scan){ g_steal_pointer(&def), volumes_new(volumes) };
+    return scan;
+}
+
+void
+scan_free(Scan *scan)
+{
+    if (!scan)
+        return;
+    pool_def_free(scan->def);
+    volumes_drop(scan->volumes);
+    g_free(scan);
 }

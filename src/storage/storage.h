@@ -1,23 +1,42 @@
-/* storage: pools and their volumes. Pools are folders of this host so far, and their volumes are
- * found, not made.
+/* storage: pools, their volumes, and secrets. Pools are folders of this host so far.
+ *
+ * A folder may lie on a server that does not answer. So nothing here looks at one while a caller
+ * waits: all that is read comes from memory, as of the last look, and looking is the errand of a
+ * worker (errand.c).
  */
 #pragma once
 
 #include "conf/conf.h"
 #include "core/core.h"
+#include "image.h"
 
-/* Reads the definitions, finds again what was active, starts what is marked. */
+/* The tables of flows; before anything else. */
+void storage_register(void);
+/* Reads the definitions, finds again what was active, starts what is marked. Waits for the folders,
+ * but not for long: one that does not answer comes later. */
 gboolean storage_init(const Paths *paths, GError **err);
 void storage_done(void);
 
 /* ---- pools (pool.c) ---------------------------------------------------------------------- */
 
+/* What was seen in a folder. */
+typedef struct Volumes {
+    GPtrArray *list; /* of VolumeDef, by name */
+    GHashTable *by_name;
+} Volumes;
+
 typedef struct Pool {
     Object obj;
-    PoolDef *def;       /* NULL: transient */
-    PoolDef *live;      /* NULL: inactive */
-    GPtrArray *volumes; /* of VolumeDef, by name; NULL: inactive. As of the last refresh */
+    PoolDef *def;     /* NULL: transient, or broken */
+    PoolDef *next;    /* of a start that is under way: what will be live; else NULL */
+    PoolDef *live;    /* NULL: inactive */
+    Volumes *volumes; /* NULL: inactive */
     gboolean autostart;
+    char *broken;                  /* why its definition cannot be read; NULL: it can */
+    guint late;                    /* errands to its folder that have not come back in time */
+    guint slow_looks;              /* at single volumes, which were told of without */
+    guint run;                     /* counts its starts */
+    struct VolumeChange *changing; /* of one of its volumes, while its flow is under way */
 } Pool;
 
 /* Borrowed; NULL and ERR_NO_POOL when there is none. */
@@ -27,27 +46,120 @@ Pool *pool_get_path(const char *path, GError **err);
 GPtrArray *pool_list(void); /* referenced; free with g_ptr_array_unref */
 gboolean pool_needs_active(const Pool *pool, GError **err);
 
+/* virStoragePoolState. */
+typedef enum PoolState {
+    POOL_INACTIVE = 0,
+    POOL_RUNNING = 2,
+    POOL_INACCESSIBLE = 4, /* its folder does not answer, or its definition cannot be read */
+} PoolState;
+PoolState pool_state(const Pool *pool);
+
 enum { POOL_XML_INACTIVE = 1 };
-char *pool_xml(const Pool *pool, guint flags);
+/* NULL: the definition cannot be read. Caller frees. */
+char *pool_xml(const Pool *pool, guint flags, GError **err);
 
-/* Reads a definition and keeps it; the pool is borrowed. */
-Pool *pool_define(const char *xml, gboolean validate, GError **err);
+/* ---- kinds of pools (capabilities.c) ---- */
+
+char *storage_capabilities(void); /* the document; caller frees */
+/* Always FALSE so far: why sources of that type cannot be found. */
+gboolean storage_find_sources(const char *type_word, GError **err);
+
+/* ---- changing a pool (pool_change.c): jobs of the pool, who is whoever asked ------------- */
+
+/* Called once, maybe from within. pool is NULL when there is none after it. */
+typedef void (*PoolDone)(Pool *pool, const GError *err, gpointer user);
+
+/* Reads a definition and keeps it. */
+void pool_define(const char *xml, gboolean validate, const char *who, PoolDone done, gpointer user);
 /* Starts a pool without keeping its definition, or with an inactive pool's new one. */
-Pool *pool_create(const char *xml, gboolean validate, GError **err);
+void pool_create(const char *xml, gboolean validate, const char *who, PoolDone done, gpointer user);
+void pool_undefine(Pool *pool, const char *who, PoolDone done, gpointer user);
+void pool_set_autostart(Pool *pool, gboolean on, const char *who, PoolDone done, gpointer user);
 /* Makes the folder, with the definition's owner and mode; one that is there gets them too. */
-gboolean pool_build(Pool *pool, GError **err);
-gboolean pool_start(Pool *pool, GError **err);
-gboolean pool_destroy(Pool *pool, GError **err); /* a transient pool is gone after it */
-gboolean pool_undefine(Pool *pool, GError **err);
-gboolean pool_set_autostart(Pool *pool, gboolean on, GError **err);
-gboolean pool_refresh(Pool *pool, GError **err);
+void pool_build(Pool *pool, const char *who, PoolDone done, gpointer user);
+/* Removes the folder, which must be empty. */
+void pool_delete(Pool *pool, const char *who, PoolDone done, gpointer user);
+void pool_start(Pool *pool, const char *who, PoolDone done, gpointer user);
+/* Ends a start that is under way, too. A transient pool is gone after it. */
+void pool_stop(Pool *pool, const char *who, PoolDone done, gpointer user);
+void pool_refresh(Pool *pool, const char *who, PoolDone done, gpointer user);
 
-/* ---- volumes (pool.c) -------------------------------------------------------------------- */
+/* ---- volumes (volume.c) ------------------------------------------------------------------ */
 
-/* Borrowed until the pool's next refresh; NULL and ERR_NO_VOLUME when there is none. */
+/* Borrowed for this turn of the loop; NULL and ERR_NO_VOLUME when there is none. */
 VolumeDef *volume_get_name(Pool *pool, const char *name, GError **err);
 /* Of any active pool. A volume's key is its path. */
 VolumeDef *volume_get_path(const char *path, Pool **ret_pool, GError **err);
 VolumeDef *volume_get_key(const char *key, Pool **ret_pool, GError **err);
-/* Looks at the file again: its sizes and times. */
-gboolean volume_refresh(VolumeDef *volume, GError **err);
+/* Looks at the file again: its sizes and times. Where that takes long, what is known is told
+ * instead. volume is valid during the callback. */
+typedef void (*VolumeLooked)(const VolumeDef *volume, const GError *err, gpointer user);
+void volume_look(Pool *pool, const VolumeDef *volume, VolumeLooked done, gpointer user);
+
+/* ---- changing a volume (volume_make.c, volume_change.c): jobs of its pool ----------------- */
+
+/* Called once, maybe from within. volume is valid during the callback; NULL with err, and of one
+ * that is deleted. */
+typedef void (*VolumeDone)(Pool *pool, const VolumeDef *volume, const GError *err, gpointer user);
+
+/* The numbers are the protocol's. */
+enum {
+    VOLUME_PREALLOCATE = 1 << 0, /* the tables of qcow2 */
+    VOLUME_REFLINK = 1 << 1,
+    VOLUME_VALIDATE = 1 << 2,
+};
+enum { RESIZE_ALLOCATE = 1 << 0, RESIZE_DELTA = 1 << 1, RESIZE_SHRINK = 1 << 2 };
+
+/* Makes a volume of a document. It is there when it is whole, or not at all. */
+void volume_create(Pool *pool, const char *xml, guint32 flags, const char *who, VolumeDone done,
+                   gpointer user);
+/* The same with the content of another one, in the format that the document says. */
+void volume_create_from(Pool *pool, const char *xml, Pool *source_pool, const VolumeDef *source,
+                        guint32 flags, const char *who, VolumeDone done, gpointer user);
+void volume_delete(Pool *pool, const VolumeDef *volume, const char *who, VolumeDone done,
+                   gpointer user);
+void volume_resize(Pool *pool, const VolumeDef *volume, guint64 size, guint32 flags,
+                   const char *who, VolumeDone done, gpointer user);
+/* algorithm: the number of the protocol. */
+void volume_wipe(Pool *pool, const VolumeDef *volume, guint32 algorithm, const char *who,
+                 VolumeDone done, gpointer user);
+
+/* ---- what is in a volume (volume_use.c) --------------------------------------------------- */
+
+/* Somebody reads or writes the file of a volume, and holds its claim. */
+typedef struct VolumeUse VolumeUse;
+/* fd is the caller's, use is for volume_close; -1 and NULL with err. */
+typedef void (*VolumeOpened)(int fd, VolumeUse *use, const GError *err, gpointer user);
+/* Refused where another one writes it, or uses it at all if it is to be written. */
+void volume_open(Pool *pool, const VolumeDef *volume, gboolean writes, VolumeOpened done,
+                 gpointer user);
+/* What was written is looked at. */
+void volume_close(VolumeUse *use);
+
+/* ---- secrets (secret.c) ------------------------------------------------------------------ */
+
+#define SECRET_VALUE_MAX 65536
+
+typedef struct SecretValue SecretValue; /* private */
+
+/* Its name as an object is its UUID's text. */
+typedef struct Secret {
+    Object obj;
+    SecretDef *def;
+    SecretValue *value; /* NULL: it has none */
+} Secret;
+
+/* Borrowed; NULL and ERR_NO_SECRET when there is none. */
+Secret *secret_get_uuid(const guint8 uuid[UUID_LEN], GError **err);
+Secret *secret_get_usage(int usage, const char *id, GError **err);
+GPtrArray *secret_list(void); /* referenced; free with g_ptr_array_unref */
+/* A new one, or one that is there with another description. Borrowed. */
+Secret *secret_define(const char *xml, gboolean validate, GError **err);
+gboolean secret_undefine(Secret *s, GError **err);
+/* value is copied; the caller wipes its own. */
+gboolean secret_set_value(Secret *s, const guint8 *value, gsize len, GError **err);
+/* What guests are given, private or not. Borrowed until the next change: whoever copies it wipes
+ * the copy. NULL: it has none. */
+const guint8 *secret_value(const Secret *s, gsize *ret_len, GError **err);
+/* What clients may see: FALSE for a private one. */
+gboolean secret_may_show(const Secret *s, GError **err);

@@ -1,0 +1,74 @@
+/* What clients ask about kinds of pools: which there are, of what formats, and whether they can be
+ * discovered. */
+#include <string.h>
+
+#include "pool.h"
+
+static void
+words_add(XmlOut *x, const char *name, const char *first, const char *const *words)
+{
+    xml_open(x, "enum", "name", name, NULL);
+    xml_text(x, "value", first, NULL);
+    for (; words && *words; words++)
+        xml_text(x, "value", *words, NULL);
+    xml_close(x, "enum");
+}
+
+/* Partitions have a word for none themselves. */
+static void
+volume_options(XmlOut *x, int type, const PoolShape *shape)
+{
+    gboolean is_disk = type == POOL_DISK;
+    const char *const *words = shape->volume_formats;
+
+    if (!words && type != POOL_RBD)
+        return;
+    xml_open(x, "volOptions", NULL);
+    xml_leaf(x, "defaultFormat", "type", words ? words[1] : "raw", NULL);
+    words_add(x, "targetFormatType", words && !is_disk ? "none" : NULL, words ? words + 1 : NULL);
+    xml_close(x, "volOptions");
+}
+
+static void
+pool_options(XmlOut *x, const PoolShape *shape)
+{
+    if (!shape->formats)
+        return;
+    xml_open(x, "poolOptions", NULL);
+    xml_leaf(x, "defaultFormat", "type", shape->format, NULL);
+    words_add(x, "sourceFormatType", NULL, shape->formats + 1);
+    xml_close(x, "poolOptions");
+}
+
+char *
+storage_capabilities(void)
+{
+    XmlOut x = { g_string_new(NULL), 0 };
+
+    xml_open(&x, "storagepoolCapabilities", NULL);
+    for (int type = POOL_DIR; type < N_POOL_TYPES; type++) {
+        const PoolShape *shape = pool_shape(type);
+
+        xml_open(&x, "pool", "type", pool_types[type], "supported", type == POOL_DIR ? "yes" : "no",
+                 NULL);
+        pool_options(&x, shape);
+        volume_options(&x, type, shape);
+        xml_close(&x, "pool");
+    }
+    xml_close(&x, "storagepoolCapabilities");
+    return g_string_free(x.text, FALSE);
+}
+
+/* Of those that can be started there is nothing to be found. */
+gboolean
+storage_find_sources(const char *type_word, GError **err)
+{
+    int type = word_find(pool_types, type_word);
+
+    if (!type)
+        return fail(err, ERR_INTERNAL, "unknown storage pool type %s", type_word);
+    if (type == POOL_DIR || type == POOL_FS)
+        return fail(err, ERR_NO_SUPPORT, "pool type '%s' does not support source discovery",
+                    type_word);
+    return fail(err, ERR_INTERNAL, "missing backend for pool type %d (%s)", type - 1, type_word);
+}

@@ -1,0 +1,417 @@
+/* Secrets: ETC/secrets/UUID.xml says what one is for, UUID.base64 beside it holds its value; of one
+ * that is ephemeral there is neither. The folder is the daemon's alone. A value is wiped from
+ * memory when it goes, and so is every copy that is made here.
+ */
+#include "pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define VALUE_ENDING ".base64"
+
+enum { TOLD_LIFE, TOLD_VALUE };
+enum { LIFE_DEFINED, LIFE_UNDEFINED };
+
+struct SecretValue {
+    gsize len;
+    guint8 bytes[];
+};
+
+static Registry *secrets;
+static Store *store;
+static char *folder;
+
+static const ObjectKind secret_kind = { "secret", "secret" };
+
+/* ---- values */
+
+static SecretValue *
+value_new(const guint8 *bytes, gsize len)
+{
+    SecretValue *v = g_malloc(sizeof(*v) + len);
+
+    v->len = len;
+    memcpy(v->bytes, bytes, len);
+    return v;
+}
+
+static void
+value_free(SecretValue *v)
+{
+    if (v)
+        explicit_bzero(v, sizeof(*v) + v->len);
+    g_free(v);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SecretValue, value_free)
+
+static void
+text_wipe(char **text)
+{
+    if (*text)
+        explicit_bzero(*text, strlen(*text));
+    g_clear_pointer(text, g_free);
+}
+#define wiped __attribute__((cleanup(text_wipe)))
+
+static char *
+value_path(const char *uuid)
+{
+    return g_strconcat(folder, "/", uuid, VALUE_ENDING, NULL);
+}
+
+static gboolean
+value_write(const char *uuid, const SecretValue *v, GError **err)
+{
+    g_autofree char *path = value_path(uuid);
+    wiped char *text = g_base64_encode(v->bytes, v->len);
+
+    return file_write(path, text, -1, 0600, err);
+}
+
+static gboolean
+value_remove(const char *uuid, GError **err)
+{
+    g_autofree char *path = value_path(uuid);
+    FileStamp stamp;
+
+    return !file_stamp(path, &stamp) || (file_remove(path, err) && dir_sync(folder, err));
+}
+
+/* In one piece of memory, so that no other one is left with a part of it. */
+static char *
+read_whole(int fd, const char *path, GError **err)
+{
+    struct stat st;
+    wiped char *text = NULL;
+    gssize n;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > 2 * SECRET_VALUE_MAX) {
+        fail(err, ERR_INTERNAL, "'%s' is no file with a secret's value", path);
+        return NULL;
+    }
+    text = g_malloc0((gsize)st.st_size + 1);
+    n = TEMP_FAILURE_RETRY(read(fd, text, (gsize)st.st_size));
+    if (n != st.st_size) {
+        fail_errno(err, n < 0 ? errno : EIO, "cannot read '%s'", path);
+        return NULL;
+    }
+    return g_steal_pointer(&text);
+}
+
+/* *ret_value is NULL where there is no file. */
+static gboolean
+value_read(const char *uuid, SecretValue **ret_value, GError **err)
+{
+    g_autofree char *path = value_path(uuid);
+    fd_auto fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+    wiped char *text = NULL;
+    guint8 *bytes;
+    gsize len;
+
+    *ret_value = NULL;
+    if (fd < 0)
+        return errno == ENOENT || fail_errno(err, errno, "cannot open '%s'", path);
+    if (!(text = read_whole(fd, path, err)))
+        return FALSE;
+    bytes = g_base64_decode(text, &len);
+    *ret_value = len > 0 ? value_new(bytes, len) : NULL;
+    explicit_bzero(bytes, len);
+    g_free(bytes);
+    return *ret_value || fail(err, ERR_INTERNAL, "'%s' holds no value in base64", path);
+}
+
+/* ---- finding */
+
+Secret *
+secret_get_uuid(const guint8 uuid[UUID_LEN], GError **err)
+{
+    Secret *s = registry_find_uuid(secrets, uuid);
+    char text[UUID_TEXT_LEN];
+
+    uuid_format(uuid, text);
+    if (!s)
+        fail(err, ERR_NO_SECRET, "no secret with matching uuid '%s'", text);
+    return s;
+}
+
+GPtrArray *
+secret_list(void)
+{
+    return registry_list(secrets);
+}
+
+static Secret *
+find_usage(int usage, const char *id)
+{
+    g_autoptr(GPtrArray) all = secret_list();
+
+    for (guint i = 0; usage != SECRET_FOR_NONE && i < all->len; i++) {
+        Secret *s = all->pdata[i];
+        if ((int)secret_usage(s->def) == usage && strcmp(secret_usage_id(s->def), id) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+Secret *
+secret_get_usage(int usage, const char *id, GError **err)
+{
+    Secret *s = find_usage(usage, id);
+
+    if (!s)
+        fail(err, ERR_NO_SECRET, "no secret with matching usage '%s'", id);
+    return s;
+}
+
+/* ---- coming and going */
+
+static void
+tell(const Secret *s, int id, int what)
+{
+    Event event = { .family = EVENT_SECRET,
+                    .id = id,
+                    .name = secret_usage_id(s->def),
+                    .object_id = (int)secret_usage(s->def) };
+
+    memcpy(event.uuid, s->obj.uuid, UUID_LEN);
+    event.n[0] = what;
+    event_emit(&event);
+}
+
+static void
+secret_destroyed(Object *o)
+{
+    Secret *s = (Secret *)o;
+
+    secret_def_free(s->def);
+    value_free(s->value);
+    object_done(o);
+    g_free(s);
+}
+
+/* Takes def; NULL: another one has its UUID. */
+static Secret *
+secret_add(SecretDef *def)
+{
+    Secret *s = g_new0(Secret, 1);
+    char uuid[UUID_TEXT_LEN];
+
+    uuid_format(def->uuid, uuid);
+    object_init(&s->obj, &secret_kind, uuid, def->uuid, secret_destroyed);
+    s->def = def;
+    if (!registry_add(secrets, &s->obj))
+        g_clear_pointer(&s, object_unref);
+    else
+        object_unref(s); /* the registry has it */
+    return s;
+}
+
+/* ---- definitions */
+
+static gboolean
+check_text(const char *text, gsize len, char **ret_name, guint8 ret_uuid[UUID_LEN], GError **err)
+{
+    g_autoptr(SecretDef) def = secret_parse(text, (gssize)len, 0, err);
+    char uuid[UUID_TEXT_LEN];
+
+    if (!def)
+        return FALSE;
+    uuid_format(def->uuid, uuid);
+    *ret_name = g_strdup(uuid);
+    memcpy(ret_uuid, def->uuid, UUID_LEN);
+    return TRUE;
+}
+
+static const StoreKind store_kind = { "secret", "secret", check_text };
+
+static const char *
+usage_text(const SecretDef *def)
+{
+    return secret_usage(def) ? secret_usage_id(def) : "nothing";
+}
+
+/* What it is for stays, and what was private once is never shown. */
+static gboolean
+may_replace(const Secret *s, const SecretDef *def, GError **err)
+{
+    if (secret_usage(s->def) != secret_usage(def) ||
+        strcmp(secret_usage_id(s->def), secret_usage_id(def)) != 0)
+        return fail(err, ERR_INTERNAL, "a secret with UUID %s is already defined for use with %s",
+                    s->obj.name, usage_text(s->def));
+    if (s->def->is_private == YES && def->is_private == NO)
+        return fail(err, ERR_INTERNAL, "cannot change private flag on existing secret");
+    return TRUE;
+}
+
+static gboolean
+may_have(const SecretDef *def, Secret **ret_secret, GError **err)
+{
+    Secret *s = registry_find_uuid(secrets, def->uuid);
+    const Secret *same;
+
+    if (s && !may_replace(s, def, err))
+        return FALSE;
+    same = s ? NULL : find_usage((int)secret_usage(def), secret_usage_id(def));
+    if (same)
+        return fail(err, ERR_INTERNAL, "a secret with UUID %s already defined for use with %s",
+                    same->obj.name, usage_text(same->def));
+    *ret_secret = s;
+    return TRUE;
+}
+
+/* The file of the definition makes it one that is kept, so it comes last and goes first. A value
+ * without it is nobody's, and gone with the next start of the daemon at the latest. */
+static gboolean
+forget_files(const char *uuid, GError **err)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (!store_remove(store, uuid, err))
+        return FALSE;
+    if (!value_remove(uuid, &why))
+        log_warning("secret %s is kept no longer, its value is left: %s", uuid, why->message);
+    return TRUE;
+}
+
+static gboolean
+save(const SecretDef *def, const SecretValue *value, GError **err)
+{
+    g_autofree char *xml = secret_format(def);
+    char uuid[UUID_TEXT_LEN];
+    FileStamp stamp;
+
+    uuid_format(def->uuid, uuid);
+    if (def->ephemeral == YES)
+        return forget_files(uuid, err);
+    if (value && !value_write(uuid, value, err))
+        return FALSE;
+    if (store_put(store, uuid, xml, err))
+        return TRUE;
+    if (!store_stamp(store, uuid, &stamp))
+        value_remove(uuid, NULL);
+    return FALSE;
+}
+
+Secret *
+secret_define(const char *xml, gboolean validate, GError **err)
+{
+    g_autoptr(SecretDef) def = secret_parse(xml, -1, validate ? XML_VALIDATE : 0, err);
+    Secret *s;
+
+    if (!def || !may_have(def, &s, err) || !save(def, s ? s->value : NULL, err))
+        return NULL;
+    if (s) {
+        secret_def_free(s->def);
+        s->def = g_steal_pointer(&def);
+    } else {
+        s = secret_add(g_steal_pointer(&def));
+    }
+    tell(s, TOLD_LIFE, LIFE_DEFINED);
+    return s;
+}
+
+gboolean
+secret_undefine(Secret *s, GError **err)
+{
+    if (s->def->ephemeral == NO && !forget_files(s->obj.name, err))
+        return FALSE;
+    tell(s, TOLD_LIFE, LIFE_UNDEFINED);
+    registry_remove(secrets, &s->obj);
+    return TRUE;
+}
+
+gboolean
+secret_set_value(Secret *s, const guint8 *bytes, gsize len, GError **err)
+{
+    g_autoptr(SecretValue) value = NULL;
+
+    if (len == 0 || len > SECRET_VALUE_MAX)
+        return fail(err, ERR_INVALID_ARG, "a secret's value has 1 to %d bytes, not %zu",
+                    SECRET_VALUE_MAX, len);
+    value = value_new(bytes, len);
+    if (s->def->ephemeral == NO && !value_write(s->obj.name, value, err))
+        return FALSE;
+    value_free(s->value);
+    s->value = g_steal_pointer(&value);
+    tell(s, TOLD_VALUE, 0);
+    return TRUE;
+}
+
+const guint8 *
+secret_value(const Secret *s, gsize *ret_len, GError **err)
+{
+    if (!s->value) {
+        fail(err, ERR_NO_SECRET, "secret '%s' does not have a value", s->obj.name);
+        return NULL;
+    }
+    *ret_len = s->value->len;
+    return s->value->bytes;
+}
+
+gboolean
+secret_may_show(const Secret *s, GError **err)
+{
+    return s->def->is_private == NO || fail(err, ERR_INVALID_SECRET, "secret is private");
+}
+
+/* ---- the room */
+
+static void
+load_one(const StoreFound *found, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *text = NULL;
+    g_autoptr(SecretDef) def = NULL;
+    Secret *s;
+    gsize len;
+
+    if (found->broken)
+        err = g_error_copy(found->broken);
+    else if ((text = store_text(store, found->name, &len, NULL, &err)))
+        def = secret_parse(text, (gssize)len, 0, &err);
+    if (!def) {
+        log_warning("definition of secret '%s' cannot be read: %s", found->name, err->message);
+        return;
+    }
+    s = secret_add(g_steal_pointer(&def));
+    if (s && !value_read(s->obj.name, &s->value, &err))
+        log_warning("value of secret %s: %s", s->obj.name, err->message);
+}
+
+/* Values whose definition is gone. */
+static void
+sweep_values(void)
+{
+    g_autoptr(GPtrArray) names = state_names(folder, VALUE_ENDING, NULL);
+    FileStamp stamp;
+
+    for (guint i = 0; names && i < names->len; i++) {
+        const char *uuid = names->pdata[i];
+        if (!store_stamp(store, uuid, &stamp) && value_remove(uuid, NULL))
+            log_info("the value of secret %s, which is undefined, is removed", uuid);
+    }
+}
+
+gboolean
+secrets_init(const Paths *paths, GError **err)
+{
+    folder = g_strconcat(paths->etc, "/secrets", NULL);
+    secrets = registry_new();
+    if (!(store = store_open(&store_kind, folder, err)))
+        return FALSE;
+    if (chmod(folder, 0700) < 0)
+        return fail_errno(err, errno, "cannot close '%s' to others", folder);
+    sweep_values();
+    return store_load(store, load_one, NULL, err);
+}
+
+void
+secrets_done(void)
+{
+    g_clear_pointer(&secrets, registry_free);
+    g_clear_pointer(&store, store_free);
+    g_clear_pointer(&folder, g_free);
+}
