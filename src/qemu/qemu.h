@@ -15,6 +15,9 @@ typedef struct Vm Vm; /* starts with an Object; vm_object is the cast */
 
 /* Makes the tables of this room's flows known: for --list-steps and VMD_FAULT. */
 void qemu_register(void);
+/* Calls each for every row of what a start refuses: where it stands in a domain's XML and why. */
+typedef void (*QemuRefused)(const char *path, const char *why, gpointer user);
+void qemu_list_refused(QemuRefused each, gpointer user);
 /* Reads every definition, recovers what runs, arms autostart. Never waits for a QEMU and never
  * probes one: clients are served at once. paths must live as long as the daemon. */
 gboolean qemu_init(const Paths *paths, GError **err);
@@ -57,17 +60,24 @@ typedef struct VmInfo {
     guint64 cpu_time_ns;
 } VmInfo;
 
-void vm_info(Vm *vm, VmInfo *ret_info);
+/* reason is one of that state's reason enum. */
+void vm_state(const Vm *vm, VmState *ret_state, int *ret_reason);
+/* FALSE: it is off, and its definition cannot be read. */
+gboolean vm_info(Vm *vm, VmInfo *ret_info, GError **err);
 gboolean vm_is_active(const Vm *vm);     /* has a QEMU, or is just getting one */
 gboolean vm_is_persistent(const Vm *vm); /* has a definition on disk */
 gboolean vm_is_updated(const Vm *vm);    /* the definition differs from what runs */
-typedef enum AutostartKind { AUTOSTART_ALWAYS, AUTOSTART_ONCE, AUTOSTART_KINDS } AutostartKind;
 gboolean vm_autostart(const Vm *vm, AutostartKind kind);
 gboolean vm_has_managed_save(const Vm *vm);
-/* The live definition when it runs, else the persistent one. Borrowed, never NULL. */
-const DomainDef *vm_def(const Vm *vm);
-/* flags: virDomainXMLFlags (secure 1, inactive 2, update cpu 4, migratable 8). Caller frees. */
+/* The live definition when it runs, else the persistent one. Borrowed until the next turn of the
+ * loop; NULL and an error: it is off, and its definition cannot be read. */
+const DomainDef *vm_def(Vm *vm, GError **err);
+/* flags: virDomainXMLFlags (secure 1, inactive 2, migratable 8). Caller frees. */
 char *vm_xml(Vm *vm, guint flags, GError **err);
+/* The same; with "update cpu" the model of the host is spelled out, which takes a probe where the
+ * emulator was never asked. text is valid during the callback. */
+typedef void (*VmText)(const char *text, const GError *err, gpointer user);
+void vm_ask_xml(Vm *vm, guint flags, VmText done, gpointer user);
 
 /* virDomainMetadataType: description 0, title 1, element 2. NULL and ERR_NO_METADATA when there is
  * none. impact: virDomainModificationImpact (current 0, live 1, config 2). */
@@ -76,8 +86,9 @@ char *vm_metadata(Vm *vm, int type, const char *uri, guint impact, GError **err)
 /* virDomainGetControlInfo: state 0 ok, 1 job, 2 occupied, 3 error; ms since. */
 void vm_control(Vm *vm, int *ret_state, int *ret_details, guint64 *ret_ms);
 
-/* Messages about the VM: deprecated features (1), tainting (2). NULL-terminated, caller frees. */
-char **vm_messages(Vm *vm, guint types);
+/* Messages about the VM: deprecated features (1), tainting (2); and why its definition cannot be
+ * read, whatever is asked for. NULL-terminated, caller frees. NULL: ERR_AWAITED. */
+char **vm_messages(Vm *vm, guint types, GError **err);
 
 /* The job that runs, as job info speaks of it. type: virDomainJobType (0 none, 1 bounded,
  * 2 unbounded, 3 completed); elapsed in ms. */
@@ -90,7 +101,8 @@ void vm_job_info(Vm *vm, VmJobInfo *ret_info);
 
 /* ---- statistics (stats.c) --------------------------------------------------------------- */
 
-/* virDomainStatsTypes bits. */
+/* virDomainStatsTypes bits. VM_STATS_BACKING is none of them: with VM_STATS_BLOCK also the images
+ * below the disks' own. */
 enum {
     VM_STATS_STATE = 1 << 0,
     VM_STATS_CPU_TOTAL = 1 << 1,
@@ -103,6 +115,7 @@ enum {
     VM_STATS_MEMORY = 1 << 8,
     VM_STATS_DIRTYRATE = 1 << 9,
     VM_STATS_VM = 1 << 10,
+    VM_STATS_BACKING = 1 << 30,
 };
 #define VM_STATS_DONE                                                                              \
     (VM_STATS_STATE | VM_STATS_CPU_TOTAL | VM_STATS_BALLOON | VM_STATS_VCPU | VM_STATS_INTERFACE | \
@@ -125,7 +138,7 @@ gboolean vm_block_stats(Vm *vm, const char *disk, VmBlockStats *ret_stats, GErro
 typedef struct VmBlockInfo {
     guint64 capacity, allocation, physical; /* bytes */
 } VmBlockInfo;
-/* Works for a VM that is off too: asks qemu-img in a child. */
+/* Works for a VM that is off too: a worker reads the head of the image. */
 typedef void (*VmBlockInfoDone)(const VmBlockInfo *info, const GError *err, gpointer user);
 void vm_block_info(Vm *vm, const char *disk, VmBlockInfoDone done, gpointer user);
 
@@ -185,14 +198,18 @@ typedef const char *Asker;
 gboolean vm_define(const char *xml, guint flags, Vm **ret_vm, GError **err);
 /* flags: virDomainUndefineFlagsValues. A running domain becomes transient. */
 gboolean vm_undefine(Vm *vm, guint flags, GError **err);
-gboolean vm_rename(Vm *vm, const char *name, GError **err);
-gboolean vm_set_autostart(Vm *vm, AutostartKind kind, gboolean on, GError **err);
+/* Changes of a definition wait for the job that runs, and hold as a whole or not at all: those of
+ * the live and of the persistent one (impact) too. They are on disk when done is called. */
+void vm_rename(Vm *vm, const char *name, Asker who, VmDone done, gpointer user);
+void vm_set_autostart(Vm *vm, AutostartKind kind, gboolean on, Asker who, VmDone done,
+                      gpointer user);
 /* value NULL removes. key and uri are for elements (type 2). */
-gboolean vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char *uri,
-                         guint impact, GError **err);
+void vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char *uri,
+                     guint impact, Asker who, VmDone done, gpointer user);
 
 /* What becomes of it: type and action are virDomainLifecycle's and virDomainLifecycleAction's. */
-gboolean vm_set_lifecycle(Vm *vm, guint type, guint action, guint impact, GError **err);
+void vm_set_lifecycle(Vm *vm, guint type, guint action, guint impact, Asker who, VmDone done,
+                      gpointer user);
 
 /* One device more, less, or changed. flags: virDomainDeviceModifyFlags (current 0, live 1, config
  * 2, force 4: open a locked tray). */
@@ -212,9 +229,10 @@ enum {
     VM_VCPU_HOTPLUGGABLE = 1 << 4,
 };
 gboolean vm_vcpu_count(Vm *vm, guint flags, guint *ret_count, GError **err);
-gboolean vm_set_vcpus(Vm *vm, guint count, guint flags, GError **err);
+void vm_set_vcpus(Vm *vm, guint count, guint flags, Asker who, VmDone done, gpointer user);
 /* Plugs and unplugs single processors of the persistent definition. */
-gboolean vm_set_vcpu(Vm *vm, const Bitmap *vcpus, gboolean on, guint impact, GError **err);
+void vm_set_vcpu(Vm *vm, const Bitmap *vcpus, gboolean on, guint impact, Asker who, VmDone done,
+                 gpointer user);
 /* virDomainMemoryModFlags (live 1, config 2). */
 enum { VM_MEMORY_MAXIMUM = 1 << 2 };
 void vm_set_memory(Vm *vm, guint64 kib, guint flags, Asker who, VmDone done, gpointer user);
@@ -243,13 +261,15 @@ typedef enum VmThread { VM_THREAD_VCPU, VM_THREAD_EMULATOR, VM_THREAD_IOTHREAD }
 /* The host's processors that a thread may use, borrowed; NULL: all. id: number of the vcpu. */
 gboolean vm_pin(Vm *vm, VmThread thread, guint id, guint impact, const Bitmap **ret_cpus,
                 GError **err);
-gboolean vm_set_pin(Vm *vm, VmThread thread, guint id, const Bitmap *cpus, guint impact,
-                    GError **err);
+void vm_set_pin(Vm *vm, VmThread thread, guint id, const Bitmap *cpus, guint impact, Asker who,
+                VmDone done, gpointer user);
 /* GArray of guint: the numbers of its iothreads. */
 GArray *vm_iothreads(Vm *vm, guint impact, GError **err);
-gboolean vm_add_iothread(Vm *vm, guint id, guint impact, GError **err);
-gboolean vm_del_iothread(Vm *vm, guint id, guint impact, GError **err);
-gboolean vm_set_iothread(Vm *vm, guint id, const Params *params, guint impact, GError **err);
+void vm_add_iothread(Vm *vm, guint id, guint impact, Asker who, VmDone done, gpointer user);
+void vm_del_iothread(Vm *vm, guint id, guint impact, Asker who, VmDone done, gpointer user);
+/* Takes the params' content. */
+void vm_set_iothread(Vm *vm, guint id, Params *params, guint impact, Asker who, VmDone done,
+                     gpointer user);
 
 /* virDomainCreateFlags bits. */
 enum {
@@ -282,7 +302,6 @@ gboolean vm_abort_job(Vm *vm, GError **err);
 
 /* QMP, or the human monitor with flag 1, from a client of the qemu program. text is valid during
  * the callback. Taints the domain. */
-typedef void (*VmText)(const char *text, const GError *err, gpointer user);
 void vm_monitor_command(Vm *vm, const char *command, guint flags, Asker who, VmText done,
                         gpointer user);
 
@@ -306,6 +325,14 @@ typedef void (*VmPicture)(int fd, const char *mime, const GError *err, gpointer 
 void vm_screenshot(Vm *vm, guint screen, Asker who, VmPicture done, gpointer user);
 
 /* ---- the emulators (capable.c) ---------------------------------------------------------- */
+
+/* Where a question to this room, or a change, fails with ERR_AWAITED, what it needs to know of an
+ * emulator is being found out, and nothing was changed. known is called once from the loop when
+ * that has come to an end, for the path that error_awaited gives; then the same is asked again.
+ * Not any more after qemu_await_end. */
+typedef void (*QemuKnown)(gpointer user);
+guint64 qemu_await(const char *awaited, QemuKnown known, gpointer user);
+void qemu_await_end(guint64 ticket);
 
 /* The XML of virConnectGetCapabilities and virConnectGetDomainCapabilities; the first question
  * about a binary probes it (asynchronously), later ones answer from the cache on disk. Any of
@@ -331,7 +358,8 @@ void qemu_cpu_models(const char *arch, CpuNames done, gpointer user);
 /* Version of the default emulator, as major * 1000000 + minor * 1000 + micro. */
 typedef void (*QemuVersion)(guint64 version, const GError *err, gpointer user);
 void qemu_version(QemuVersion done, gpointer user);
-guint qemu_max_vcpus(const char *virttype);
+/* 0: there is no emulator that could be asked. FALSE: ERR_AWAITED, and nothing else. */
+gboolean qemu_max_vcpus(guint *ret_vcpus, GError **err);
 
 /* domxml-to-native: the command line that start would use, one shell line. */
 char *qemu_xml_to_native(const char *xml, GError **err);

@@ -1,8 +1,0 @@
-/* Block nodes of disks; for args_disk.c. */
-#pragma once
-
-#include "args.h"
-
-/* What several guests write must not linger in the host's cache. */
-/* The -blockdev of a disk that is not empty; *ret_node: the one that the device stands on. */
-gboolean block_put_disk(Args *a, const DiskDef *disk, char **ret_node, GError **err);

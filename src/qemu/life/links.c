@@ -1,0 +1,178 @@
+/* The host's ends of interfaces: a tap each, made on the bridge that the definition or its network
+ * names, and its place among vhosts. */
+#include <string.h>
+
+#include "host/host.h"
+#include "life.h"
+#include "network/network.h"
+
+void
+host_net_free(HostNet *n)
+{
+    if (!n)
+        return;
+    for (guint i = 0; i < n->taps->len; i++)
+        fd_close(&g_array_index(n->taps, int, i));
+    for (guint i = 0; i < n->vhosts->len; i++)
+        fd_close(&g_array_index(n->vhosts, int, i));
+    g_array_unref(n->taps);
+    g_array_unref(n->vhosts);
+    g_free(n);
+}
+
+static HostNet *
+host_net_new(void)
+{
+    HostNet *n = g_new0(HostNet, 1);
+
+    n->taps = g_array_new(FALSE, FALSE, sizeof(int));
+    n->vhosts = g_array_new(FALSE, FALSE, sizeof(int));
+    return n;
+}
+
+static gboolean
+net_is_virtio(const NetDef *net)
+{
+    return net->model && g_str_has_prefix(net->model, "virtio");
+}
+
+/* vhost only speeds things up: a host without it does without, unless it was asked for. */
+static gboolean
+open_vhosts(const NetDef *net, HostNet *host, GError **err)
+{
+    enum { BACKEND_QEMU = 1, BACKEND_VHOST };
+
+    if (!net_is_virtio(net) || net->driver.name == BACKEND_QEMU)
+        return TRUE;
+    for (guint i = 0; i < host->taps->len; i++) {
+        g_autoptr(HostFd) h = host_fd_new(HOST_DEVICE, "/dev/vhost-net", "interface");
+        if (!host_open(h, net->driver.name == BACKEND_VHOST ? err : NULL))
+            return net->driver.name != BACKEND_VHOST;
+        g_array_append_val(host->vhosts, h->fd);
+        h->fd = -1;
+    }
+    return TRUE;
+}
+
+/* A name that we count is counted anew at every start. */
+static gboolean
+name_is_ours(const char *name)
+{
+    return !name || g_str_has_prefix(name, "vnet");
+}
+
+/* An interface of a network goes to that network's bridge, and what it became is part of what runs.
+ */
+gboolean
+link_join(NetDef *net, GError **err)
+{
+    NetworkPlug plug;
+
+    if (net->source.net_type != NET_NETWORK)
+        return TRUE;
+    if (!network_plug(net->source.network, net->source.portgroup, &plug, err))
+        return fail_prefix(err, "interface '%s': ", net->info.alias);
+    g_free(net->source.bridge);
+    net->source.bridge = g_strdup(plug.bridge);
+    if (!net->mtu)
+        net->mtu = plug.mtu;
+    return TRUE;
+}
+
+/* A name is one VM's from before its link is made until its undo is over: no other start takes it
+ * in between, whatever the host has meanwhile. */
+static gboolean
+claim_link(Vm *vm, const char *name, GError **err)
+{
+    const Claim claim = { .kind = CLAIM_LINK, .key = (char *)name, .owner = OWNER(vm) };
+
+    return !name || claim_take(&claim, err);
+}
+
+/* NULL: it is chosen while the link is made. */
+static const char *
+name_asked(const TapSpec *spec)
+{
+    return spec->name && !strchr(spec->name, '%') ? spec->name : NULL;
+}
+
+static gboolean
+make_link(Flow *f, Vm *vm, NetDef *net, HostNet *host, GError **err)
+{
+    TapSpec spec = {
+        .name = name_is_ours(net->ifname) ? NULL : net->ifname,
+        .bridge = net->source.net_type == NET_ETHERNET ? NULL : net->source.bridge,
+        .mac = net->mac,
+        .mtu = net->mtu,
+        .queues = net->driver.queues,
+        .coalesce = net->coalesce,
+        .isolated = net->port_isolated == YES,
+        .vnet_hdr = net_is_virtio(net),
+        .existing = net->source.net_type == NET_ETHERNET && net->target_managed == NO,
+    };
+    const char *alias = net->info.alias;
+    g_autofree char *name = NULL, *number = NULL;
+    guint index;
+
+    /* Nothing is known of it before it is made: nor is anything left of it when the daemon dies
+     * then, for a tap goes with its last descriptor. One that was there before is not noted. */
+    if (!spec.existing && !flow_note(f, alias, WORDS(NULL), err))
+        return FALSE;
+    if (!claim_link(vm, name_asked(&spec), err) ||
+        !tap_create(&spec, &name, &index, host->taps, err) ||
+        !claim_link(vm, name_asked(&spec) ? NULL : name, err))
+        return fail_prefix(err, "interface '%s': ", alias);
+    number = g_strdup_printf("%u", index);
+    if (!spec.existing && !flow_note(f, alias, WORDS(number, name), err))
+        return FALSE;
+    g_free(net->ifname);
+    net->ifname = g_steal_pointer(&name);
+    return open_vhosts(net, host, err);
+}
+
+gboolean
+link_make(Flow *f, Vm *vm, NetDef *net, HostNet **ret_host, GError **err)
+{
+    static const guint64 taps = BIT(NET_BRIDGE) | BIT(NET_ETHERNET) | BIT(NET_NETWORK);
+
+    *ret_host = host_net_new();
+    return !(taps & BIT(net->source.net_type)) ||
+           (link_join(net, err) && make_link(f, vm, net, *ret_host, err));
+}
+
+StepResult
+links_make(Flow *f, gpointer obj, GError **err)
+{
+    Vm *vm = obj;
+    Run *run = vm->run;
+    GPtrArray *nets = run->live->devices.nets;
+
+    run->start.nets = g_ptr_array_new_with_free_func((GDestroyNotify)host_net_free);
+    for (guint i = 0; i < list_length(nets); i++) {
+        HostNet *host;
+        gboolean ok = link_make(f, vm, nets->pdata[i], &host, err);
+
+        g_ptr_array_add(run->start.nets, host);
+        if (!ok)
+            return STEP_FAILED;
+    }
+    return STEP_DONE;
+}
+
+/* A tap goes with its last descriptor, which QEMU had; this is for one that is held elsewhere. */
+StepResult
+links_delete(Flow *f, gpointer obj)
+{
+    Vm *vm = obj;
+    guint64 index;
+    g_autoptr(GError) err = NULL;
+
+    g_clear_pointer(&vm->run->start.nets, g_ptr_array_unref);
+    if (flow_word(f, 0) &&
+        g_ascii_string_to_unsigned(flow_word(f, 0), 10, 1, G_MAXINT32, &index, NULL) &&
+        !tap_delete((guint)index, flow_word(f, 1), &err))
+        log_warning("domain '%s': %s", vm->obj.name, err->message);
+    if (flow_word(f, 1))
+        claim_drop(CLAIM_LINK, flow_word(f, 1), OWNER(vm));
+    return STEP_DONE;
+}
