@@ -8,21 +8,15 @@
 
 typedef struct Server Server;
 
-typedef struct ServerLimits {
-    guint clients;   /* connected at the same time */
-    guint anonymous; /* of them not yet authenticated */
-    guint requests;  /* calls of one client that wait for an answer; then it is not read */
-} ServerLimits;
-#define SERVER_LIMITS_INIT                                                                         \
-    {                                                                                              \
-        .clients = 5000, .anonymous = 20, .requests = 5                                            \
-    }
-
 /* Opens RUN/vmd.sock and, for the system's daemon, RUN/vmd-ro.sock. A socket file left by an
  * earlier daemon is replaced: the caller holds the lock that says there is none. paths must live
  * as long as the server. */
-Server *server_new(const Paths *paths, const ServerLimits *limits, GError **err);
+Server *server_new(const Paths *paths, GError **err);
 /* Hangs up on everybody; pending calls run on without an audience. */
 void server_free(Server *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)
 guint server_n_clients(const Server *s);
+
+/* A line for each procedure that is done, to stdout: program, number, name, subject, flags ("-": it
+ * has none) and rights. */
+void methods_print(void);

@@ -3,41 +3,13 @@
 #pragma once
 
 #include "core/core.h"
+#include "rpc/budget.h"
+#include "rpc/method.h"
 #include "rpc/rpc.h"
-#include "rpc/wire.h"
+#include "wire/wire.h"
 
-typedef struct Call Call;
 typedef struct Client Client;
 typedef struct Stream Stream;
-
-/* ---- methods ------------------------------------------------------------------------------ */
-
-/* Answers c by exactly one of call_reply and call_fail, from within or later. The caller has been
- * let in: authenticated, connected, and not read-only where that matters. */
-typedef void (*MethodRun)(Call *c);
-
-typedef struct Method {
-    gint32 number;
-    MethodRun run;
-} Method;
-
-/* Each ended by a zeroed row. */
-extern const Method host_methods[];      /* on_host.c */
-extern const Method memory_methods[];    /* on_memory.c */
-extern const Method event_methods[];     /* on_event.c */
-extern const Method domain_methods[];    /* on_domain.c */
-extern const Method device_methods[];    /* on_device.c */
-extern const Method lifecycle_methods[]; /* on_lifecycle.c */
-extern const Method stats_methods[];     /* on_stats.c */
-extern const Method tuning_methods[];    /* on_tuning.c */
-extern const Method agent_methods[];     /* on_agent.c */
-extern const Method console_methods[];   /* on_console.c */
-extern const Method emulator_methods[];  /* on_emulator.c */
-extern const Method storage_methods[];   /* on_storage.c */
-/* Of the QEMU program. */
-extern const Method qemu_event_methods[]; /* on_event.c */
-extern const Method qemu_methods[];       /* on_emulator.c */
-extern const Method qemu_agent_methods[]; /* on_agent.c */
 
 /* ---- a call (call.c) ---------------------------------------------------------------------- */
 
@@ -48,8 +20,9 @@ Client *call_client(const Call *c); /* NULL when it is gone */
 Server *call_server(const Call *c);
 /* "client 12 (pid 4711, uid 0)"; lives as long as the call. */
 const char *call_asker(Call *c);
-/* A descriptor that came with the call; -1: there are not so many. Stays the call's. */
-int call_fd(const Call *c, guint i);
+/* A socket that came with the call, which keeps it; -1: there are not so many, or it is something
+ * else. */
+int call_socket(const Call *c, guint i, GError **err);
 guint call_n_fds(const Call *c);
 
 /* Sends the reply and frees the call. out: the struct of the procedure's ret; its content is
@@ -59,6 +32,10 @@ void call_reply_sized(Call *c, gconstpointer out, gsize size);
 void call_reply_none(Call *c);
 /* With descriptors after it; they stay the caller's. */
 void call_reply_fds(Call *c, gconstpointer out, gsize size, const int *fds, guint n_fds);
+/* For an answer that takes long: slice is called in rounds of the loop, as the client's turn comes,
+ * to work for about a millisecond; FALSE: it has answered. */
+typedef gboolean (*SliceFn)(gpointer user);
+void call_in_slices(Call *c, SliceFn slice, gpointer user);
 /* Answers with an error and frees both. */
 void call_fail(Call *c, GError *err);
 /* The same with another origin than the procedure's driver (a virErrorDomain). */
@@ -68,7 +45,7 @@ void call_end(Call *c, gboolean ok, GError **err);
 /* The same for callbacks, whose error is borrowed. */
 void call_done(Call *c, const GError *err);
 
-enum { FROM_RPC = 7, FROM_QEMU = 10, FROM_AUTH = 46 };
+enum { FROM_RPC = 7, FROM_QEMU = 10, FROM_STORAGE = 18, FROM_STREAMS = 38, FROM_AUTH = 46 };
 
 /* ---- streams (stream.c) ------------------------------------------------------------------- */
 
@@ -104,6 +81,19 @@ void stream_fail(Stream *s, GError *err); /* tells the client, frees both */
  * called, fd is closed. */
 gboolean call_splice(Call *c, int fd, GDestroyNotify done, gpointer user);
 guint call_flags(const Call *c); /* ProcFlags */
+/* Whether a list with these flags has an object that is so. The flags are answers to several
+ * questions, each the bits of its answers; a question without any bit lets all pass. */
+gboolean list_filter(guint32 flags, guint32 is, const guint32 *questions, gsize n_questions);
+
+/* The same of a file, which workers read and write (filestream.c). fd is taken; done is called
+ * once, in any case, maybe from within: it is over, and nothing of it is under way. */
+typedef struct FileStreamSpec {
+    int fd;
+    guint64 offset, length; /* length 0: to the end */
+    gboolean sparse;        /* holes are told as such */
+} FileStreamSpec;
+typedef GDestroyNotify FileStreamDone;
+void call_stream_file(Call *c, const FileStreamSpec *spec, FileStreamDone done, gpointer user);
 
 /* ---- a client (client.c) ------------------------------------------------------------------ */
 
@@ -139,13 +129,25 @@ typedef struct ClientState {
     GArray *owned;         /* of Owned */
 } ClientState;
 
+/* Frames of a client that wait for their turn, oldest first. */
+typedef enum HeldKind { HELD_CALLS, HELD_STREAMS, N_HELD } HeldKind;
+
 struct Client {
     ClientState state;
     Server *server;
     Lines *lines;
-    GList link;   /* in server->clients */
-    GQueue calls; /* waiting for their answer */
+    GList link; /* in server->clients */
+    Account *account;
+    GQueue calls;         /* waiting for their answer */
+    gsize partial;        /* of a message that has not come whole; counted as input */
+    gsize counted_output; /* of what is queued */
+    gint64 round;         /* of the loop, in which it had frames handled: so many, */
+    guint round_frames;
+    gint64 round_us; /* in so much time */
     GQueue streams;
+    GQueue held[N_HELD]; /* of GBytes */
+    gsize held_bytes;
+    guint held_idle;
     guint paused_streams;
     guint unanswered_pings;
     guint ping_timer;
@@ -157,12 +159,14 @@ struct Client {
     gboolean told_missed;
 };
 
-void client_new(Server *s, int fd, const Creds *creds);
+/* Takes account. */
+void client_new(Server *s, int fd, const Creds *creds, Account *account);
 /* Hangs up: at once, or after the frame that is being handled. why is logged unless NULL. */
 void client_drop(Client *c, const char *why);
 void client_free(Client *c);
 void client_close(Client *c); /* when everything queued is sent */
 void client_send(Client *c, const WireBuf *message);
+void client_send_secret(Client *c, WireBuf *message); /* and wipes it */
 /* Stops or goes on reading, as its calls, queue and streams allow. */
 void client_update_flow(Client *c);
 void client_start_keepalive(Client *c);
@@ -199,6 +203,8 @@ gboolean host_cpu_times(int cpu, HostCpuTimes *ret_times, GError **err);
 void call_receive(Client *c, const WireHeader *h, const guint8 *payload, gsize len);
 void call_refuse(Client *c, const WireHeader *h, int from, GError *err); /* frees err */
 void call_forget_client(Call *c);
+void kept_clear(Server *s);
+void calls_unpark(Server *s); /* begins those for which there is room now */
 /* The error struct of the protocol for err; strings live in the arena. */
 void error_fill(const GError *err, int from, Arena *a, RemoteError *ret);
 Stream *stream_new(Client *c, const WireHeader *call, const StreamOps *ops, gpointer user);
@@ -231,16 +237,22 @@ typedef struct Listener {
 
 struct Server {
     const Paths *paths;
-    ServerLimits limits;
+    Budgets *budgets;
     Listener listeners[2];
     GQueue clients;
-    guint n_anonymous;
     guint64 last_client;
-    guint retry; /* timer: accept again */
+    guint retry;      /* timer: accept again */
+    guint room_timer; /* see server_ask_room */
+    GQueue kept;      /* answers, oldest first: see call.c */
+    GQueue asking;    /* calls whose answers will be kept */
+    GQueue parked;    /* calls that wait until another has ended */
     guint subscription;
-    WireBuf out;       /* the message that is being encoded */
-    MethodRun *remote; /* by procedure number */
-    MethodRun *qemu;
+    WireBuf out;  /* the message that is being encoded */
+    Slot *remote; /* by procedure number */
+    Slot *qemu;
+    Slot *own;
 };
 
 void server_forget(Server *s, Client *c);
+/* Somebody waits for room that another client has to make. */
+void server_ask_room(Server *s);

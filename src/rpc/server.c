@@ -34,10 +34,19 @@ peer_creds(int fd, gboolean readonly, Creds *ret_creds, GError **err)
     return TRUE;
 }
 
+/* What is kept for root and the group, strangers do not take: their socket is full first. */
 static gboolean
-server_full(const Server *s)
+listener_full(const Listener *l)
 {
-    return s->clients.length >= s->limits.clients || s->n_anonymous >= s->limits.anonymous;
+    static const BudgetKind kinds[] = { BUDGET_CONNECTIONS, BUDGET_DESCRIPTORS };
+    const Budgets *b = l->server->budgets;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        const BudgetRow *row = &b->rows[kinds[i]];
+        if (b->counts[kinds[i]].used >= row->all - (l->readonly ? row->reserve : 0))
+            return TRUE;
+    }
+    return FALSE;
 }
 
 static void
@@ -57,6 +66,13 @@ on_retry(gpointer user)
     return G_SOURCE_REMOVE;
 }
 
+static void
+accept_later(Server *s)
+{
+    if (!s->retry)
+        s->retry = g_timeout_add_seconds(RETRY_SECONDS, on_retry, s);
+}
+
 /* Out of descriptors or memory: those who knock wait in the backlog while others leave. */
 static void
 accept_failed(Server *s, int errnum)
@@ -65,8 +81,26 @@ accept_failed(Server *s, int errnum)
         return;
     log_warning("cannot accept a client: %s", g_strerror(errnum));
     server_stop_accepting(s);
-    if (!s->retry)
-        s->retry = g_timeout_add_seconds(RETRY_SECONDS, on_retry, s);
+    accept_later(s);
+}
+
+/* A user with too many connections is hung up on at once, so that others are not kept waiting. What
+ * it may have sent already is not read, and so is let go of as account_discard does. */
+static void
+admit(Server *s, int fd, const Creds *creds)
+{
+    g_autoptr(GError) err = NULL;
+    Account *a = account_new(s->budgets, creds->uid, !creds->readonly || creds->uid == 0);
+
+    if (account_check(a, BUDGET_CONNECTIONS, 1, &err) &&
+        account_check(a, BUDGET_DESCRIPTORS, 1, &err)) {
+        client_new(s, fd, creds, a);
+        return;
+    }
+    log_warning("a connection of uid %u (pid %d) is refused: %s", (guint)creds->uid,
+                (int)creds->pid, err->message);
+    account_discard(fd, a);
+    account_unref(a);
 }
 
 static gboolean
@@ -83,14 +117,15 @@ on_connection(gint listening, GIOCondition condition, gpointer user)
         return l->watch ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
     }
     if (peer_creds(fd, l->readonly, &creds, &err))
-        client_new(s, fd_steal(&fd), &creds);
+        admit(s, fd_steal(&fd), &creds);
     else
         log_warning("%s", err->message);
-    if (!server_full(s))
+    if (!listener_full(l))
         return G_SOURCE_CONTINUE;
-    log_warning("%u clients: no more are let in until one leaves", s->clients.length);
+    log_warning("%u clients: no more are let in at %s until one leaves", s->clients.length,
+                l->path);
     l->watch = 0;
-    server_stop_accepting(s);
+    accept_later(s);
     return G_SOURCE_REMOVE;
 }
 
@@ -99,7 +134,9 @@ server_accept(Server *s)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++) {
         Listener *l = &s->listeners[i];
-        if (l->fd >= 0 && !l->watch)
+        if (l->fd >= 0 && !l->watch && listener_full(l))
+            accept_later(s);
+        else if (l->fd >= 0 && !l->watch)
             l->watch = g_unix_fd_add(l->fd, G_IO_IN, on_connection, l);
     }
 }
@@ -108,10 +145,33 @@ void
 server_forget(Server *s, Client *c)
 {
     g_queue_unlink(&s->clients, &c->link);
-    if (!c->state.authenticated)
-        s->n_anonymous--;
-    if (!s->retry && !server_full(s))
-        server_accept(s);
+}
+
+/* Who waits for what others hold is asked again in a while: once for all that end meanwhile. */
+#define ROOM_MS 5
+
+static gboolean
+on_room_timer(gpointer user)
+{
+    Server *s = user;
+    GList *next;
+
+    s->room_timer = 0;
+    calls_unpark(s);
+    if (s->parked.length > 0)
+        server_ask_room(s);
+    for (GList *l = s->clients.head; l; l = next) {
+        next = l->next;
+        client_update_flow(l->data);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+void
+server_ask_room(Server *s)
+{
+    if (!s->room_timer)
+        s->room_timer = g_timeout_add(ROOM_MS, on_room_timer, s);
 }
 
 guint
@@ -169,25 +229,6 @@ listener_close(Listener *l)
 
 /* ---- the server */
 
-static const Method *const remote_tables[] = {
-    host_methods,   memory_methods,    event_methods,    domain_methods,
-    device_methods, lifecycle_methods, stats_methods,    tuning_methods,
-    agent_methods,  console_methods,   emulator_methods, storage_methods,
-};
-
-static const Method *const qemu_tables[] = { qemu_event_methods, qemu_methods, qemu_agent_methods };
-
-static MethodRun *
-load_methods(guint32 program, const Method *const *tables, gsize n)
-{
-    MethodRun *slots = g_new0(MethodRun, (gsize)procedure_max(program) + 1);
-
-    for (gsize i = 0; i < n; i++)
-        for (const Method *m = tables[i]; m->run; m++)
-            slots[m->number] = m->run;
-    return slots;
-}
-
 static void
 on_event(const Event *event, gpointer user)
 {
@@ -198,16 +239,18 @@ on_event(const Event *event, gpointer user)
 }
 
 Server *
-server_new(const Paths *paths, const ServerLimits *limits, GError **err)
+server_new(const Paths *paths, GError **err)
 {
     g_autoptr(Server) s = g_new0(Server, 1);
 
     s->paths = paths;
-    s->limits = *limits;
+    s->budgets = budgets_new();
+    budgets_fit_files(s->budgets);
     for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++)
         s->listeners[i] = (Listener){ .server = s, .fd = -1, .readonly = i == 1 };
-    s->remote = load_methods(PROGRAM_REMOTE, remote_tables, G_N_ELEMENTS(remote_tables));
-    s->qemu = load_methods(PROGRAM_QEMU, qemu_tables, G_N_ELEMENTS(qemu_tables));
+    s->remote = slots_load(PROGRAM_REMOTE);
+    s->qemu = slots_load(PROGRAM_QEMU);
+    s->own = slots_load(PROGRAM_VMD);
     if (!listener_open(&s->listeners[0], "vmd.sock", 0600, err))
         return NULL;
     if (!paths->session && !listener_open(&s->listeners[1], "vmd-ro.sock", 0666, err))
@@ -230,8 +273,12 @@ server_free(Server *s)
         client_free(s->clients.head->data);
     server_stop_accepting(s);
     g_clear_handle_id(&s->retry, g_source_remove);
+    g_clear_handle_id(&s->room_timer, g_source_remove);
+    kept_clear(s);
+    budgets_unref(s->budgets);
     wire_buf_done(&s->out);
     g_free(s->remote);
     g_free(s->qemu);
+    g_free(s->own);
     g_free(s);
 }

@@ -35,16 +35,13 @@ console_serve(Call *c, Vm *vm, int fd, guint64 ticket)
 }
 
 static void
-open_console(Call *c)
+open_console(Call *c, Vm *vm)
 {
     const DomainOpenConsoleArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     GError *err = NULL;
     guint64 ticket;
     int fd;
 
-    if (!vm || !call_flags_ok(c, in->flags, 3))
-        return;
     if (vm_console_open(vm, in->dev_name, in->flags, &fd, &ticket, &err))
         console_serve(c, vm, fd, ticket);
     else
@@ -52,16 +49,13 @@ open_console(Call *c)
 }
 
 static void
-open_channel(Call *c)
+open_channel(Call *c, Vm *vm)
 {
     const DomainOpenChannelArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     GError *err = NULL;
     guint64 ticket;
     int fd;
 
-    if (!vm || !call_flags_ok(c, in->flags, 1))
-        return;
     if (vm_channel_open(vm, in->name, in->flags, &fd, &ticket, &err))
         console_serve(c, vm, fd, ticket);
     else
@@ -85,13 +79,11 @@ on_picture(int fd, const char *mime, const GError *err, gpointer user)
 }
 
 static void
-screenshot(Call *c)
+screenshot(Call *c, Vm *vm)
 {
     const DomainScreenshotArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
 
-    if (vm && call_flags_ok(c, in->flags, 0))
-        vm_screenshot(vm, in->screen, call_asker(c), on_picture, c);
+    vm_screenshot(vm, in->screen, call_asker(c), on_picture, c);
 }
 
 /* ---- graphics */
@@ -103,20 +95,16 @@ on_graphics(Vm *vm, const GError *err, gpointer user)
 }
 
 static void
-open_graphics(Call *c)
+open_graphics(Call *c, Vm *vm)
 {
     const DomainOpenGraphicsArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     GError *err = NULL;
+    int fd = call_socket(c, 0, &err);
 
-    if (!vm || !call_flags_ok(c, in->flags, 1))
-        return;
-    if (call_fd(c, 0) < 0) {
-        fail(&err, ERR_INVALID_ARG, "a descriptor must come with the call");
+    if (fd < 0)
         call_fail(c, err);
-        return;
-    }
-    vm_open_graphics(vm, in->idx, call_fd(c, 0), in->flags, call_asker(c), on_graphics, c);
+    else
+        vm_open_graphics(vm, in->idx, fd, in->flags, call_asker(c), on_graphics, c);
 }
 
 /* The other way round: we make the pair and the client gets one end. */
@@ -138,15 +126,12 @@ on_graphics_fd(Vm *vm, const GError *err, gpointer user)
 }
 
 static void
-open_graphics_fd(Call *c)
+open_graphics_fd(Call *c, Vm *vm)
 {
     const DomainOpenGraphicsFdArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     GError *err = NULL;
     int ends[2];
 
-    if (!vm || !call_flags_ok(c, in->flags, 1))
-        return;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
         fail_errno(&err, errno, "cannot make a pair of sockets");
         call_fail(c, err);
@@ -158,11 +143,18 @@ open_graphics_fd(Call *c)
     vm_open_graphics(vm, in->idx, theirs, in->flags, call_asker(c), on_graphics_fd, p);
 }
 
+enum { CONSOLE_FORCE = 1, CONSOLE_SAFE = 2 };
+enum { CHANNEL_FORCE = 1 };
+enum { GRAPHICS_SKIP_AUTH = 1 };
+
 const Method console_methods[] = {
-    { PROC_DOMAIN_OPEN_CONSOLE, open_console },
-    { PROC_DOMAIN_OPEN_CHANNEL, open_channel },
-    { PROC_DOMAIN_SCREENSHOT, screenshot },
-    { PROC_DOMAIN_OPEN_GRAPHICS, open_graphics },
-    { PROC_DOMAIN_OPEN_GRAPHICS_FD, open_graphics_fd },
+    { ON_DOMAIN(DOMAIN_OPEN_CONSOLE, open_console), FLAGS(CONSOLE_FORCE | CONSOLE_SAFE),
+      MAY(DOMAIN_OPEN_DEVICE) },
+    { ON_DOMAIN(DOMAIN_OPEN_CHANNEL, open_channel), FLAGS(CHANNEL_FORCE), MAY(DOMAIN_OPEN_DEVICE) },
+    { ON_DOMAIN(DOMAIN_SCREENSHOT, screenshot), MAY(DOMAIN_SCREENSHOT) },
+    { ON_DOMAIN(DOMAIN_OPEN_GRAPHICS, open_graphics), FLAGS(GRAPHICS_SKIP_AUTH),
+      MAY(DOMAIN_OPEN_GRAPHICS) },
+    { ON_DOMAIN(DOMAIN_OPEN_GRAPHICS_FD, open_graphics_fd), FLAGS(GRAPHICS_SKIP_AUTH),
+      MAY(DOMAIN_OPEN_GRAPHICS) },
     { 0 },
 };

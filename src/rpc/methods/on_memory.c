@@ -63,8 +63,6 @@ get_free_pages(Call *c)
     NodeGetFreePagesRet out = { .counts = { arena_new(call_arena(c), guint64, most), 0 } };
     GError *err = NULL;
 
-    if (!call_flags_ok(c, in->flags, 0))
-        return;
     if (fill_free_pages(in, out.counts.v, &out.counts.n, &err))
         call_reply(c, &out);
     else
@@ -143,17 +141,16 @@ on_order_filled(gpointer met, const GError *err, gpointer user)
         call_reply((Call *)user, &out);
 }
 
+enum { PAGES_SET = 1 };
+
 static void
 alloc_pages(Call *c)
 {
-    enum { SET = 1 };
     const NodeAllocPagesArgs *in = call_in(c);
     gint32 nodes = (gint32)host_nodes();
     GError *err = NULL;
     PageOrder *o;
 
-    if (!call_flags_ok(c, in->flags, SET))
-        return;
     if (in->start_cell >= nodes) {
         fail(&err, ERR_INVALID_ARG, "start cell %d out of range (0-%d)", in->start_cell, nodes - 1);
         call_fail(c, err);
@@ -165,7 +162,7 @@ alloc_pages(Call *c)
     o->n = MIN(in->page_sizes.n, in->page_counts.n);
     o->sizes = g_memdup2(in->page_sizes.v, o->n * sizeof(*o->sizes));
     o->counts = g_memdup2(in->page_counts.v, o->n * sizeof(*o->counts));
-    o->add = !(in->flags & SET);
+    o->add = !(in->flags & PAGES_SET);
     offload(order_fill, o, order_free, on_order_filled, c);
 }
 
@@ -199,8 +196,6 @@ get_memory_parameters(Call *c)
     TypedParam params[G_N_ELEMENTS(ksm_rows)];
     NodeGetMemoryParametersRet out = { .params = { params, 0 } };
 
-    if (!call_flags_ok(c, in->flags, TYPED_STRINGS))
-        return;
     for (gsize row = 0; row < G_N_ELEMENTS(ksm_rows); row++) {
         g_autofree char *path = ksm_path(row);
         guint64 value;
@@ -251,8 +246,6 @@ set_memory_parameters(Call *c)
     GError *err = NULL;
     gsize row;
 
-    if (!call_flags_ok(c, in->flags, 0))
-        return;
     for (guint32 i = 0; i < in->params.n && !err; i++)
         ksm_find(&in->params.v[i], &row, &err);
     for (guint32 i = 0; i < in->params.n && !err; i++)
@@ -289,7 +282,7 @@ static const struct {
 };
 
 static char *
-smbios_xml(void)
+smbios_xml(GError **err)
 {
     g_autoptr(GString) xml = g_string_new("<sysinfo type='smbios'>\n");
     const char *open = NULL;
@@ -313,25 +306,25 @@ smbios_xml(void)
         g_string_append(xml, line);
     }
     g_string_append_printf(xml, "  </%s>\n</sysinfo>\n", open);
-    return any ? g_string_free(g_steal_pointer(&xml), FALSE) : NULL;
+    if (!any) {
+        fail(err, ERR_CONFIG_UNSUPPORTED, "Host SMBIOS information is not available");
+        return NULL;
+    }
+    return g_string_free(g_steal_pointer(&xml), FALSE);
 }
 
 static void
 get_sysinfo(Call *c)
 {
-    const ConnectGetSysinfoArgs *in = call_in(c);
     g_autofree char *xml = NULL;
+    ConnectGetSysinfoRet out = { 0 };
     GError *err = NULL;
 
-    if (!call_flags_ok(c, in->flags, 0))
-        return;
-    if (!(xml = smbios_xml())) {
-        fail(&err, ERR_CONFIG_UNSUPPORTED, "Host SMBIOS information is not available");
+    out.sysinfo = xml = smbios_xml(&err);
+    if (xml)
+        call_reply(c, &out);
+    else
         call_fail(c, err);
-        return;
-    }
-    ConnectGetSysinfoRet out = { .sysinfo = xml };
-    call_reply(c, &out);
 }
 
 /* Encrypted guests are refused where they are defined: there is nothing to tell. */
@@ -345,11 +338,12 @@ get_sev_info(Call *c)
 }
 
 const Method memory_methods[] = {
-    { PROC_NODE_GET_FREE_PAGES, get_free_pages },
-    { PROC_NODE_ALLOC_PAGES, alloc_pages },
-    { PROC_NODE_GET_MEMORY_PARAMETERS, get_memory_parameters },
-    { PROC_NODE_SET_MEMORY_PARAMETERS, set_memory_parameters },
-    { PROC_CONNECT_GET_SYSINFO, get_sysinfo },
-    { PROC_NODE_GET_SEV_INFO, get_sev_info },
+    { ON_NONE(NODE_GET_FREE_PAGES, get_free_pages), MAY(CONNECT_READ) },
+    { ON_NONE(NODE_ALLOC_PAGES, alloc_pages), FLAGS(PAGES_SET), MAY(CONNECT_WRITE) },
+    { ON_NONE(NODE_GET_MEMORY_PARAMETERS, get_memory_parameters), FLAGS(TYPED_STRINGS),
+      MAY(CONNECT_READ) },
+    { ON_NONE(NODE_SET_MEMORY_PARAMETERS, set_memory_parameters), MAY(CONNECT_WRITE) },
+    { ON_NONE(CONNECT_GET_SYSINFO, get_sysinfo), MAY(CONNECT_READ) },
+    { ON_NONE(NODE_GET_SEV_INFO, get_sev_info), FLAGS(TYPED_STRINGS), MAY(CONNECT_READ) },
     { 0 },
 };

@@ -24,8 +24,7 @@ get_domain_capabilities(Call *c)
 {
     const ConnectGetDomainCapabilitiesArgs *in = call_in(c);
 
-    if (call_flags_ok(c, in->flags, 3))
-        qemu_domain_capabilities(in->emulatorbin, in->arch, in->machine, in->virttype, on_text, c);
+    qemu_domain_capabilities(in->emulatorbin, in->arch, in->machine, in->virttype, on_text, c);
 }
 
 static void
@@ -51,6 +50,7 @@ get_max_vcpus(Call *c)
     const ConnectGetMaxVcpusArgs *in = call_in(c);
     ConnectGetMaxVcpusRet out = { 0 };
     GError *err = NULL;
+    guint vcpus;
 
     if (in->type && g_ascii_strcasecmp(in->type, "qemu") != 0 &&
         g_ascii_strcasecmp(in->type, "kvm") != 0) {
@@ -58,7 +58,11 @@ get_max_vcpus(Call *c)
         call_fail(c, err);
         return;
     }
-    out.max_vcpus = (gint32)qemu_max_vcpus(in->type);
+    if (!qemu_max_vcpus(&vcpus, &err)) {
+        call_fail(c, err);
+        return;
+    }
+    out.max_vcpus = (gint32)vcpus;
     call_reply(c, &out);
 }
 
@@ -81,8 +85,7 @@ compare_cpu(Call *c)
     const ConnectCompareCpuArgs *in = call_in(c);
     CpuQuestion about = { .hypervisor = FALSE };
 
-    if (call_flags_ok(c, in->flags, CPU_COMPARE_FAIL | CPU_COMPARE_VALIDATE))
-        qemu_cpu_compare(&about, in->xml, in->flags, on_compared, c);
+    qemu_cpu_compare(&about, in->xml, in->flags, on_compared, c);
 }
 
 static void
@@ -91,8 +94,7 @@ compare_hypervisor_cpu(Call *c)
     const ConnectCompareHypervisorCpuArgs *in = call_in(c);
     CpuQuestion about = { in->emulator, in->arch, in->machine, in->virttype, TRUE };
 
-    if (call_flags_ok(c, in->flags, CPU_COMPARE_FAIL | CPU_COMPARE_VALIDATE))
-        qemu_cpu_compare(&about, in->xml_cpu, in->flags, on_compared, c);
+    qemu_cpu_compare(&about, in->xml_cpu, in->flags, on_compared, c);
 }
 
 static void
@@ -101,8 +103,7 @@ baseline_cpu(Call *c)
     const ConnectBaselineCpuArgs *in = call_in(c);
     CpuQuestion about = { .hypervisor = FALSE };
 
-    if (call_flags_ok(c, in->flags, CPU_BASELINE_EXPAND | CPU_BASELINE_MIGRATABLE))
-        qemu_cpu_baseline(&about, in->xml_cpus.v, in->xml_cpus.n, in->flags, on_text, c);
+    qemu_cpu_baseline(&about, in->xml_cpus.v, in->xml_cpus.n, in->flags, on_text, c);
 }
 
 static void
@@ -111,8 +112,7 @@ baseline_hypervisor_cpu(Call *c)
     const ConnectBaselineHypervisorCpuArgs *in = call_in(c);
     CpuQuestion about = { in->emulator, in->arch, in->machine, in->virttype, TRUE };
 
-    if (call_flags_ok(c, in->flags, CPU_BASELINE_EXPAND | CPU_BASELINE_MIGRATABLE))
-        qemu_cpu_baseline(&about, in->xml_cpus.v, in->xml_cpus.n, in->flags, on_text, c);
+    qemu_cpu_baseline(&about, in->xml_cpus.v, in->xml_cpus.n, in->flags, on_text, c);
 }
 
 static void
@@ -137,8 +137,7 @@ get_cpu_model_names(Call *c)
 {
     const ConnectGetCpuModelNamesArgs *in = call_in(c);
 
-    if (call_flags_ok(c, in->flags, 0))
-        qemu_cpu_models(in->arch, on_model_names, c);
+    qemu_cpu_models(in->arch, on_model_names, c);
 }
 
 /* ---- command lines, the monitor */
@@ -149,8 +148,6 @@ xml_to_native(Call *c)
     const ConnectDomainXmlToNativeArgs *in = call_in(c);
     GError *err = NULL;
 
-    if (!call_flags_ok(c, in->flags, 0))
-        return;
     if (strcmp(in->native_format, "qemu-argv") != 0) {
         fail(&err, ERR_INVALID_ARG, "unsupported config type %s, only qemu-argv is known",
              in->native_format);
@@ -166,30 +163,35 @@ xml_to_native(Call *c)
 }
 
 static void
-monitor_command(Call *c)
+monitor_command(Call *c, Vm *vm)
 {
     const QemuDomainMonitorCommandArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
 
-    if (vm && call_flags_ok(c, in->flags, 1))
-        vm_monitor_command(vm, in->cmd, in->flags, call_asker(c), on_text, c);
+    vm_monitor_command(vm, in->cmd, in->flags, call_asker(c), on_text, c);
 }
 
+enum { COMPARE_FLAGS = CPU_COMPARE_FAIL | CPU_COMPARE_VALIDATE };
+enum { BASELINE_FLAGS = CPU_BASELINE_EXPAND | CPU_BASELINE_MIGRATABLE };
+enum { MONITOR_HUMAN = 1 };
+
 const Method emulator_methods[] = {
-    { PROC_CONNECT_GET_CAPABILITIES, get_capabilities },
-    { PROC_CONNECT_GET_DOMAIN_CAPABILITIES, get_domain_capabilities },
-    { PROC_CONNECT_GET_VERSION, get_version },
-    { PROC_CONNECT_GET_MAX_VCPUS, get_max_vcpus },
-    { PROC_CONNECT_COMPARE_CPU, compare_cpu },
-    { PROC_CONNECT_COMPARE_HYPERVISOR_CPU, compare_hypervisor_cpu },
-    { PROC_CONNECT_BASELINE_CPU, baseline_cpu },
-    { PROC_CONNECT_BASELINE_HYPERVISOR_CPU, baseline_hypervisor_cpu },
-    { PROC_CONNECT_GET_CPU_MODEL_NAMES, get_cpu_model_names },
-    { PROC_CONNECT_DOMAIN_XML_TO_NATIVE, xml_to_native },
+    { ON_NONE(CONNECT_GET_CAPABILITIES, get_capabilities), MAY(CONNECT_READ), KEPT },
+    { ON_NONE(CONNECT_GET_DOMAIN_CAPABILITIES, get_domain_capabilities), MAY(CONNECT_WRITE), KEPT },
+    { ON_NONE(CONNECT_GET_VERSION, get_version), MAY(CONNECT_GETATTR) },
+    { ON_NONE(CONNECT_GET_MAX_VCPUS, get_max_vcpus), MAY(CONNECT_READ) },
+    { ON_NONE(CONNECT_COMPARE_CPU, compare_cpu), FLAGS(COMPARE_FLAGS), MAY(CONNECT_READ), KEPT },
+    { ON_NONE(CONNECT_COMPARE_HYPERVISOR_CPU, compare_hypervisor_cpu), FLAGS(COMPARE_FLAGS),
+      MAY(CONNECT_WRITE), KEPT },
+    { ON_NONE(CONNECT_BASELINE_CPU, baseline_cpu), FLAGS(BASELINE_FLAGS), MAY(CONNECT_READ), KEPT },
+    { ON_NONE(CONNECT_BASELINE_HYPERVISOR_CPU, baseline_hypervisor_cpu), FLAGS(BASELINE_FLAGS),
+      MAY(CONNECT_WRITE), KEPT },
+    { ON_NONE(CONNECT_GET_CPU_MODEL_NAMES, get_cpu_model_names), MAY(CONNECT_READ), KEPT },
+    { ON_NONE(CONNECT_DOMAIN_XML_TO_NATIVE, xml_to_native), MAY(CONNECT_WRITE) },
     { 0 },
 };
 
 const Method qemu_methods[] = {
-    { PROC_QEMU_DOMAIN_MONITOR_COMMAND, monitor_command },
+    { ON_DOMAIN(QEMU_DOMAIN_MONITOR_COMMAND, monitor_command), FLAGS(MONITOR_HUMAN),
+      MAY(DOMAIN_WRITE) },
     { 0 },
 };

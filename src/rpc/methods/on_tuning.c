@@ -4,8 +4,6 @@
 
 #include "on_domain.h"
 
-enum { LIVE = 1, CONFIG = 2 };
-
 static void
 on_done(Vm *vm, const GError *err, gpointer user)
 {
@@ -31,15 +29,12 @@ reply_list(Call *c, Params *params, guint32 flags, gint32 room, TypedParam **ret
 }
 
 static gboolean
-read_limits(Call *c, VmLimits kind, const char *device, guint32 flags, Params *params)
+read_limits(Call *c, Vm *vm, VmLimits kind, const char *device, guint32 flags, Params *params)
 {
     GError *err = NULL;
-    Vm *vm = call_vm(c);
 
-    if (!vm || !call_flags_ok(c, flags, LIVE | CONFIG | TYPED_STRINGS))
-        return FALSE;
     params_init(params);
-    if (vm_limits(vm, kind, device, flags & (LIVE | CONFIG), params, &err))
+    if (vm_limits(vm, kind, device, flags & IMPACT, params, &err))
         return TRUE;
     params_done(params);
     call_fail(c, err);
@@ -48,13 +43,13 @@ read_limits(Call *c, VmLimits kind, const char *device, guint32 flags, Params *p
 
 /* A reply of a list and a count; the first of two calls gets the count alone. */
 #define LIMITS_METHOD(method, T, kind, device)                                                     \
-    static void method(Call *c)                                                                    \
+    static void method(Call *c, Vm *vm)                                                            \
     {                                                                                              \
         const T##Args *in = call_in(c);                                                            \
         T##Ret out = { 0 };                                                                        \
         Params params;                                                                             \
                                                                                                    \
-        if (!read_limits(c, kind, device, in->flags, &params))                                     \
+        if (!read_limits(c, vm, kind, device, in->flags, &params))                                 \
             return;                                                                                \
         out.nparams = (gint32)reply_list(c, &params, in->flags, in->nparams, &out.params.v);       \
         out.params.n = in->nparams > 0 ? (guint32)out.nparams : 0;                                 \
@@ -68,12 +63,12 @@ LIMITS_METHOD(get_interface, DomainGetInterfaceParameters, VM_LIMITS_INTERFACE, 
 LIMITS_METHOD(get_block, DomainGetBlockIoTune, VM_LIMITS_BLOCK, in->disk)
 
 static void
-reply_scheduler(Call *c, guint32 flags, gint32 room)
+reply_scheduler(Call *c, Vm *vm, guint32 flags, gint32 room)
 {
     DomainGetSchedulerParametersRet out = { 0 };
     Params params;
 
-    if (!read_limits(c, VM_LIMITS_SCHEDULER, NULL, flags, &params))
+    if (!read_limits(c, vm, VM_LIMITS_SCHEDULER, NULL, flags, &params))
         return;
     out.params.n = reply_list(c, &params, flags, room, &out.params.v);
     call_reply(c, &out);
@@ -81,31 +76,28 @@ reply_scheduler(Call *c, guint32 flags, gint32 room)
 }
 
 static void
-get_scheduler(Call *c)
+get_scheduler(Call *c, Vm *vm)
 {
     const DomainGetSchedulerParametersArgs *in = call_in(c);
 
-    reply_scheduler(c, 0, in->nparams);
+    reply_scheduler(c, vm, 0, in->nparams);
 }
 
 static void
-get_scheduler_flags(Call *c)
+get_scheduler_flags(Call *c, Vm *vm)
 {
     const DomainGetSchedulerParametersFlagsArgs *in = call_in(c);
 
-    reply_scheduler(c, in->flags, in->nparams);
+    reply_scheduler(c, vm, in->flags, in->nparams);
 }
 
 /* The same for all; a running domain's definition has its parameters too. */
 static void
-get_scheduler_type(Call *c)
+get_scheduler_type(Call *c, Vm *vm)
 {
     DomainGetSchedulerTypeRet out = { .type = "posix" };
-    Vm *vm = call_vm(c);
     Params params;
 
-    if (!vm)
-        return;
     params_init(&params);
     vm_limits(vm, VM_LIMITS_SCHEDULER, NULL, vm_is_persistent(vm) ? CONFIG : 0, &params, NULL);
     out.nparams = (gint32)params_count(&params);
@@ -114,25 +106,22 @@ get_scheduler_type(Call *c)
 }
 
 static void
-set_limits(Call *c, VmLimits kind, const char *device, const TypedParam *v, guint32 n,
+set_limits(Call *c, Vm *vm, VmLimits kind, const char *device, const TypedParam *v, guint32 n,
            guint32 flags)
 {
-    Vm *vm = call_vm(c);
     Params params;
 
-    if (!vm || !call_flags_ok(c, flags, LIVE | CONFIG))
-        return;
     params_from_wire(v, n, &params);
     vm_set_limits(vm, kind, device, &params, flags, call_asker(c), on_done, c);
     params_done(&params);
 }
 
 #define SET_LIMITS_METHOD(method, T, kind, device, flags)                                          \
-    static void method(Call *c)                                                                    \
+    static void method(Call *c, Vm *vm)                                                            \
     {                                                                                              \
         const T##Args *in = call_in(c);                                                            \
                                                                                                    \
-        set_limits(c, kind, device, in->params.v, in->params.n, flags);                            \
+        set_limits(c, vm, kind, device, in->params.v, in->params.n, flags);                        \
     }
 SET_LIMITS_METHOD(set_scheduler, DomainSetSchedulerParameters, VM_LIMITS_SCHEDULER, NULL, 0)
 SET_LIMITS_METHOD(set_scheduler_flags, DomainSetSchedulerParametersFlags, VM_LIMITS_SCHEDULER, NULL,
@@ -164,6 +153,8 @@ map_from_bitmap(const Bitmap *cpus, guint8 *map, guint32 len)
     guint online;
     g_autoptr(GByteArray) all = cpus ? NULL : host_cpu_map(FALSE, &online);
 
+    if (len == 0)
+        return;
     memset(map, 0, len);
     if (!cpus)
         memcpy(map, all->data, MIN(len, all->len));
@@ -175,18 +166,15 @@ map_from_bitmap(const Bitmap *cpus, guint8 *map, guint32 len)
 #define MAPLEN_MAX 2048
 
 static void
-get_vcpu_pin_info(Call *c)
+get_vcpu_pin_info(Call *c, Vm *vm)
 {
     const DomainGetVcpuPinInfoArgs *in = call_in(c);
     guint32 maplen = (guint32)CLAMP(in->maplen, 0, MAPLEN_MAX), n;
-    Vm *vm = call_vm(c);
     GError *err = NULL;
     const Bitmap *cpus;
     guint8 *maps;
     guint count;
 
-    if (!vm || !call_flags_ok(c, in->flags, LIVE | CONFIG))
-        return;
     if (!vm_vcpu_count(vm, in->flags, &count, &err)) {
         call_fail(c, err);
         return;
@@ -201,17 +189,14 @@ get_vcpu_pin_info(Call *c)
 }
 
 static void
-get_emulator_pin_info(Call *c)
+get_emulator_pin_info(Call *c, Vm *vm)
 {
     const DomainGetEmulatorPinInfoArgs *in = call_in(c);
     guint32 maplen = (guint32)CLAMP(in->maplen, 0, MAPLEN_MAX);
-    Vm *vm = call_vm(c);
     GError *err = NULL;
     const Bitmap *cpus;
     guint8 *map;
 
-    if (!vm || !call_flags_ok(c, in->flags, LIVE | CONFIG))
-        return;
     if (!vm_pin(vm, VM_THREAD_EMULATOR, 0, in->flags, &cpus, &err)) {
         call_fail(c, err);
         return;
@@ -223,46 +208,43 @@ get_emulator_pin_info(Call *c)
 }
 
 static void
-set_pin(Call *c, VmThread thread, guint id, const guint8 *map, guint32 len, guint32 flags)
+set_pin(Call *c, Vm *vm, VmThread thread, guint id, const guint8 *map, guint32 len, guint32 flags)
 {
     g_autoptr(Bitmap) cpus = bitmap_from_map(map, len);
-    Vm *vm = call_vm(c); /* where it fails, the map is gone */
-    GError *err = NULL;
 
-    if (vm && call_flags_ok(c, flags, LIVE | CONFIG))
-        call_end(c, vm_set_pin(vm, thread, id, cpus, flags, &err), &err);
+    vm_set_pin(vm, thread, id, cpus, flags, call_asker(c), on_done, c);
 }
 
 static void
-pin_vcpu(Call *c)
+pin_vcpu(Call *c, Vm *vm)
 {
     const DomainPinVcpuArgs *in = call_in(c);
 
-    set_pin(c, VM_THREAD_VCPU, in->vcpu, in->cpumap.v, in->cpumap.n, LIVE);
+    set_pin(c, vm, VM_THREAD_VCPU, in->vcpu, in->cpumap.v, in->cpumap.n, LIVE);
 }
 
 static void
-pin_vcpu_flags(Call *c)
+pin_vcpu_flags(Call *c, Vm *vm)
 {
     const DomainPinVcpuFlagsArgs *in = call_in(c);
 
-    set_pin(c, VM_THREAD_VCPU, in->vcpu, in->cpumap.v, in->cpumap.n, in->flags);
+    set_pin(c, vm, VM_THREAD_VCPU, in->vcpu, in->cpumap.v, in->cpumap.n, in->flags);
 }
 
 static void
-pin_emulator(Call *c)
+pin_emulator(Call *c, Vm *vm)
 {
     const DomainPinEmulatorArgs *in = call_in(c);
 
-    set_pin(c, VM_THREAD_EMULATOR, 0, in->cpumap.v, in->cpumap.n, in->flags);
+    set_pin(c, vm, VM_THREAD_EMULATOR, 0, in->cpumap.v, in->cpumap.n, in->flags);
 }
 
 static void
-pin_iothread(Call *c)
+pin_iothread(Call *c, Vm *vm)
 {
     const DomainPinIothreadArgs *in = call_in(c);
 
-    set_pin(c, VM_THREAD_IOTHREAD, in->iothreads_id, in->cpumap.v, in->cpumap.n, in->flags);
+    set_pin(c, vm, VM_THREAD_IOTHREAD, in->iothreads_id, in->cpumap.v, in->cpumap.n, in->flags);
 }
 
 /* ---- iothreads */
@@ -283,16 +265,13 @@ fill_iothread(Call *c, Vm *vm, guint id, guint32 flags, DomainIothreadInfo *ret_
 }
 
 static void
-get_iothread_info(Call *c)
+get_iothread_info(Call *c, Vm *vm)
 {
     const DomainGetIothreadInfoArgs *in = call_in(c);
     DomainGetIothreadInfoRet out = { 0 };
-    Vm *vm = call_vm(c);
     g_autoptr(GArray) ids = NULL;
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, LIVE | CONFIG))
-        return;
     if (!(ids = vm_iothreads(vm, in->flags, &err))) {
         call_fail(c, err);
         return;
@@ -305,88 +284,82 @@ get_iothread_info(Call *c)
 }
 
 static void
-add_iothread(Call *c)
+add_iothread(Call *c, Vm *vm)
 {
     const DomainAddIothreadArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
-    GError *err = NULL;
 
-    if (vm && call_flags_ok(c, in->flags, LIVE | CONFIG))
-        call_end(c, vm_add_iothread(vm, in->iothread_id, in->flags, &err), &err);
+    vm_add_iothread(vm, in->iothread_id, in->flags, call_asker(c), on_done, c);
 }
 
 static void
-del_iothread(Call *c)
+del_iothread(Call *c, Vm *vm)
 {
     const DomainDelIothreadArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
-    GError *err = NULL;
 
-    if (vm && call_flags_ok(c, in->flags, LIVE | CONFIG))
-        call_end(c, vm_del_iothread(vm, in->iothread_id, in->flags, &err), &err);
+    vm_del_iothread(vm, in->iothread_id, in->flags, call_asker(c), on_done, c);
 }
 
 static void
-set_iothread_params(Call *c)
+set_iothread_params(Call *c, Vm *vm)
 {
     const DomainSetIothreadParamsArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
-    GError *err = NULL;
     Params params;
 
-    if (!vm || !call_flags_ok(c, in->flags, LIVE | CONFIG))
-        return;
     params_from_wire(in->params.v, in->params.n, &params);
-    call_end(c, vm_set_iothread(vm, in->iothread_id, &params, in->flags, &err), &err);
-    params_done(&params);
+    vm_set_iothread(vm, in->iothread_id, &params, in->flags, call_asker(c), on_done, c);
 }
 
 /* ---- single processors */
 
 static void
-set_vcpu(Call *c)
+set_vcpu(Call *c, Vm *vm)
 {
     const DomainSetVcpuArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     g_autoptr(Bitmap) vcpus = NULL;
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, LIVE | CONFIG))
-        return;
     if (!(vcpus = bitmap_parse(in->cpumap, NULL)) || bitmap_count(vcpus) == 0) {
         fail(&err, ERR_INVALID_ARG, "'%s' names no processors", in->cpumap);
         call_fail(c, err);
         return;
     }
-    call_end(c, vm_set_vcpu(vm, vcpus, in->state != 0, in->flags, &err), &err);
+    vm_set_vcpu(vm, vcpus, in->state != 0, in->flags, call_asker(c), on_done, c);
 }
 
 const Method tuning_methods[] = {
-    { PROC_DOMAIN_GET_SCHEDULER_TYPE, get_scheduler_type },
-    { PROC_DOMAIN_GET_SCHEDULER_PARAMETERS, get_scheduler },
-    { PROC_DOMAIN_GET_SCHEDULER_PARAMETERS_FLAGS, get_scheduler_flags },
-    { PROC_DOMAIN_SET_SCHEDULER_PARAMETERS, set_scheduler },
-    { PROC_DOMAIN_SET_SCHEDULER_PARAMETERS_FLAGS, set_scheduler_flags },
-    { PROC_DOMAIN_GET_BLKIO_PARAMETERS, get_blkio },
-    { PROC_DOMAIN_SET_BLKIO_PARAMETERS, set_blkio },
-    { PROC_DOMAIN_GET_MEMORY_PARAMETERS, get_memory },
-    { PROC_DOMAIN_SET_MEMORY_PARAMETERS, set_memory },
-    { PROC_DOMAIN_GET_NUMA_PARAMETERS, get_numa },
-    { PROC_DOMAIN_SET_NUMA_PARAMETERS, set_numa },
-    { PROC_DOMAIN_GET_INTERFACE_PARAMETERS, get_interface },
-    { PROC_DOMAIN_SET_INTERFACE_PARAMETERS, set_interface },
-    { PROC_DOMAIN_GET_BLOCK_IO_TUNE, get_block },
-    { PROC_DOMAIN_SET_BLOCK_IO_TUNE, set_block },
-    { PROC_DOMAIN_GET_VCPU_PIN_INFO, get_vcpu_pin_info },
-    { PROC_DOMAIN_GET_EMULATOR_PIN_INFO, get_emulator_pin_info },
-    { PROC_DOMAIN_PIN_VCPU, pin_vcpu },
-    { PROC_DOMAIN_PIN_VCPU_FLAGS, pin_vcpu_flags },
-    { PROC_DOMAIN_PIN_EMULATOR, pin_emulator },
-    { PROC_DOMAIN_PIN_IOTHREAD, pin_iothread },
-    { PROC_DOMAIN_GET_IOTHREAD_INFO, get_iothread_info },
-    { PROC_DOMAIN_ADD_IOTHREAD, add_iothread },
-    { PROC_DOMAIN_DEL_IOTHREAD, del_iothread },
-    { PROC_DOMAIN_SET_IOTHREAD_PARAMS, set_iothread_params },
-    { PROC_DOMAIN_SET_VCPU, set_vcpu },
+    { ON_DOMAIN(DOMAIN_GET_SCHEDULER_TYPE, get_scheduler_type), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_SCHEDULER_PARAMETERS, get_scheduler), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_SCHEDULER_PARAMETERS_FLAGS, get_scheduler_flags),
+      FLAGS(IMPACT | TYPED_STRINGS), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SET_SCHEDULER_PARAMETERS, set_scheduler), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_SET_SCHEDULER_PARAMETERS_FLAGS, set_scheduler_flags), FLAGS(IMPACT),
+      MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_GET_BLKIO_PARAMETERS, get_blkio), FLAGS(IMPACT | TYPED_STRINGS),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SET_BLKIO_PARAMETERS, set_blkio), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_GET_MEMORY_PARAMETERS, get_memory), FLAGS(IMPACT | TYPED_STRINGS),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SET_MEMORY_PARAMETERS, set_memory), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_GET_NUMA_PARAMETERS, get_numa), FLAGS(IMPACT | TYPED_STRINGS),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SET_NUMA_PARAMETERS, set_numa), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_GET_INTERFACE_PARAMETERS, get_interface), FLAGS(IMPACT | TYPED_STRINGS),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SET_INTERFACE_PARAMETERS, set_interface), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_GET_BLOCK_IO_TUNE, get_block), FLAGS(IMPACT | TYPED_STRINGS),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SET_BLOCK_IO_TUNE, set_block), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_GET_VCPU_PIN_INFO, get_vcpu_pin_info), FLAGS(IMPACT), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_EMULATOR_PIN_INFO, get_emulator_pin_info), FLAGS(IMPACT),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_PIN_VCPU, pin_vcpu), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_PIN_VCPU_FLAGS, pin_vcpu_flags), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_PIN_EMULATOR, pin_emulator), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_PIN_IOTHREAD, pin_iothread), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_GET_IOTHREAD_INFO, get_iothread_info), FLAGS(IMPACT), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_ADD_IOTHREAD, add_iothread), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_DEL_IOTHREAD, del_iothread), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_SET_IOTHREAD_PARAMS, set_iothread_params), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_SET_VCPU, set_vcpu), FLAGS(IMPACT), MAY_CHANGE },
     { 0 },
 };

@@ -1,7 +1,7 @@
 /* Registering for events, in the ways that three generations of clients do it. */
 #include <string.h>
 
-#include "rpc_priv.h"
+#include "rpc/rpc_priv.h"
 
 /* ---- adding and removing */
 
@@ -13,10 +13,20 @@ same(const Registration *a, const Registration *b)
            memcmp(a->uuid, b->uuid, sizeof(a->uuid)) == 0 && g_strcmp0(a->name, b->name) == 0;
 }
 
+/* Names of node devices and of QEMU's events are shorter, and so are patterns for them. */
+#define NAME_LENGTH_MAX 256
+
 /* Takes r's name. *ret_callback: the id that its events carry. */
 static gboolean
-registration_add(ClientState *state, Registration *r, gint32 *ret_callback, GError **err)
+registration_add(Client *c, Registration *r, gint32 *ret_callback, GError **err)
 {
+    ClientState *state = &c->state;
+
+    if (r->name && strlen(r->name) > NAME_LENGTH_MAX) {
+        registration_clear(r);
+        return fail(err, ERR_INVALID_ARG, "the name of what events are wanted of is over %d bytes",
+                    NAME_LENGTH_MAX);
+    }
     if (!event_is_known(r->family, r->event)) {
         registration_clear(r);
         return fail(err, ERR_INTERNAL, "unknown event id %d", r->event);
@@ -27,6 +37,10 @@ registration_add(ClientState *state, Registration *r, gint32 *ret_callback, GErr
             return fail(err, ERR_INVALID_ARG, "event %d is already registered", r->event);
         }
     }
+    if (!account_take(c->account, BUDGET_REGISTRATIONS, 1, err)) {
+        registration_clear(r);
+        return FALSE;
+    }
     if (r->callback >= 0)
         r->callback = state->last_callback++;
     *ret_callback = r->callback;
@@ -34,13 +48,22 @@ registration_add(ClientState *state, Registration *r, gint32 *ret_callback, GErr
     return TRUE;
 }
 
-static gboolean
-registration_remove(ClientState *state, EventFamily family, gint32 callback, GError **err)
+static void
+registration_drop(Client *c, guint i)
 {
+    g_array_remove_index(c->state.registrations, i);
+    account_give_back(c->account, BUDGET_REGISTRATIONS, 1);
+}
+
+static gboolean
+registration_remove(Client *c, EventFamily family, gint32 callback, GError **err)
+{
+    const ClientState *state = &c->state;
+
     for (guint i = 0; i < state->registrations->len; i++) {
         const Registration *r = &g_array_index(state->registrations, Registration, i);
         if (r->family == family && r->callback == callback && callback >= 0) {
-            g_array_remove_index(state->registrations, i);
+            registration_drop(c, i);
             return TRUE;
         }
     }
@@ -48,12 +71,14 @@ registration_remove(ClientState *state, EventFamily family, gint32 callback, GEr
 }
 
 static gboolean
-legacy_remove(ClientState *state, int event, GError **err)
+legacy_remove(Client *c, int event, GError **err)
 {
+    const ClientState *state = &c->state;
+
     for (guint i = 0; i < state->registrations->len; i++) {
         const Registration *r = &g_array_index(state->registrations, Registration, i);
         if (r->family == EVENT_DOMAIN && r->callback < 0 && r->event == event) {
-            g_array_remove_index(state->registrations, i);
+            registration_drop(c, i);
             return TRUE;
         }
     }
@@ -65,7 +90,7 @@ deregister(Call *c, EventFamily family, gint32 callback)
 {
     GError *err = NULL;
 
-    call_end(c, registration_remove(&call_client(c)->state, family, callback, &err), &err);
+    call_end(c, registration_remove(call_client(c), family, callback, &err), &err);
 }
 
 /* All replies of the newer registrations are alike. */
@@ -78,7 +103,7 @@ answer_callback(Call *c, Registration *r)
     gint32 callback;
     Client *client = call_client(c);
 
-    if (!registration_add(&client->state, r, &callback, &err)) {
+    if (!registration_add(client, r, &callback, &err)) {
         call_fail(c, err);
         return;
     }
@@ -106,7 +131,7 @@ domain_register_lifecycle(Call *c)
     GError *err = NULL;
     gint32 callback;
 
-    if (!registration_add(&client->state, &r, &callback, &err)) {
+    if (!registration_add(client, &r, &callback, &err)) {
         call_fail(c, err);
         return;
     }
@@ -120,7 +145,7 @@ domain_deregister_lifecycle(Call *c)
 {
     GError *err = NULL;
 
-    if (!legacy_remove(&call_client(c)->state, DOMAIN_EVENT_LIFECYCLE, &err)) {
+    if (!legacy_remove(call_client(c), DOMAIN_EVENT_LIFECYCLE, &err)) {
         call_fail(c, err);
         return;
     }
@@ -143,7 +168,7 @@ domain_register_legacy(Call *c)
         call_fail(c, err);
         return;
     }
-    call_end(c, registration_add(&call_client(c)->state, &r, &callback, &err), &err);
+    call_end(c, registration_add(call_client(c), &r, &callback, &err), &err);
 }
 
 static void
@@ -152,7 +177,7 @@ domain_deregister_legacy(Call *c)
     const ConnectDomainEventDeregisterAnyArgs *in = call_in(c);
     GError *err = NULL;
 
-    call_end(c, legacy_remove(&call_client(c)->state, in->event_id, &err), &err);
+    call_end(c, legacy_remove(call_client(c), in->event_id, &err), &err);
 }
 
 /* ---- with callback ids */
@@ -298,27 +323,38 @@ close_unregister(Call *c)
 }
 
 const Method event_methods[] = {
-    { PROC_CONNECT_DOMAIN_EVENT_REGISTER, domain_register_lifecycle },
-    { PROC_CONNECT_DOMAIN_EVENT_DEREGISTER, domain_deregister_lifecycle },
-    { PROC_CONNECT_DOMAIN_EVENT_REGISTER_ANY, domain_register_legacy },
-    { PROC_CONNECT_DOMAIN_EVENT_DEREGISTER_ANY, domain_deregister_legacy },
-    { PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, domain_register },
-    { PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY, domain_deregister },
-    { PROC_CONNECT_NETWORK_EVENT_REGISTER_ANY, network_register },
-    { PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY, network_deregister },
-    { PROC_CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY, pool_register },
-    { PROC_CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY, pool_deregister },
-    { PROC_CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY, node_device_register },
-    { PROC_CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY, node_device_deregister },
-    { PROC_CONNECT_SECRET_EVENT_REGISTER_ANY, secret_register },
-    { PROC_CONNECT_SECRET_EVENT_DEREGISTER_ANY, secret_deregister },
-    { PROC_CONNECT_REGISTER_CLOSE_CALLBACK, close_register },
-    { PROC_CONNECT_UNREGISTER_CLOSE_CALLBACK, close_unregister },
+    { ON_NONE(CONNECT_DOMAIN_EVENT_REGISTER, domain_register_lifecycle),
+      MAY(CONNECT_SEARCH_DOMAINS) },
+    { ON_NONE(CONNECT_DOMAIN_EVENT_DEREGISTER, domain_deregister_lifecycle), MAY(CONNECT_READ) },
+    { ON_NONE(CONNECT_DOMAIN_EVENT_REGISTER_ANY, domain_register_legacy),
+      MAY(CONNECT_SEARCH_DOMAINS) },
+    { ON_NONE(CONNECT_DOMAIN_EVENT_DEREGISTER_ANY, domain_deregister_legacy), MAY(CONNECT_READ) },
+    { ON_NONE(CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, domain_register),
+      MAY(CONNECT_SEARCH_DOMAINS) },
+    { ON_NONE(CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY, domain_deregister), MAY(CONNECT_READ) },
+    { ON_NONE(CONNECT_NETWORK_EVENT_REGISTER_ANY, network_register), MAY(CONNECT_SEARCH_NETWORKS) },
+    { ON_NONE(CONNECT_NETWORK_EVENT_DEREGISTER_ANY, network_deregister), MAY(CONNECT_READ) },
+    { ON_NONE(CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY, pool_register),
+      MAY(CONNECT_SEARCH_STORAGE_POOLS) },
+    { ON_NONE(CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY, pool_deregister), MAY(CONNECT_READ) },
+    { ON_NONE(CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY, node_device_register),
+      MAY(CONNECT_SEARCH_NODE_DEVICES) },
+    { ON_NONE(CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY, node_device_deregister),
+      MAY(CONNECT_READ) },
+    { ON_NONE(CONNECT_SECRET_EVENT_REGISTER_ANY, secret_register), MAY(CONNECT_SEARCH_SECRETS) },
+    { ON_NONE(CONNECT_SECRET_EVENT_DEREGISTER_ANY, secret_deregister), MAY(CONNECT_READ) },
+    { ON_NONE(CONNECT_REGISTER_CLOSE_CALLBACK, close_register), MAY(CONNECT_GETATTR) },
+    { ON_NONE(CONNECT_UNREGISTER_CLOSE_CALLBACK, close_unregister), MAY(CONNECT_GETATTR) },
     { 0 },
 };
 
+/* The name is a regular expression (1), in any case (2). */
+enum { PATTERN_FLAGS = 3 };
+
 const Method qemu_event_methods[] = {
-    { PROC_QEMU_CONNECT_DOMAIN_MONITOR_EVENT_REGISTER, monitor_register },
-    { PROC_QEMU_CONNECT_DOMAIN_MONITOR_EVENT_DEREGISTER, monitor_deregister },
+    { ON_NONE(QEMU_CONNECT_DOMAIN_MONITOR_EVENT_REGISTER, monitor_register), FLAGS(PATTERN_FLAGS),
+      MAY_BOTH(CONNECT_SEARCH_DOMAINS, CONNECT_WRITE) },
+    { ON_NONE(QEMU_CONNECT_DOMAIN_MONITOR_EVENT_DEREGISTER, monitor_deregister),
+      MAY(CONNECT_WRITE) },
     { 0 },
 };

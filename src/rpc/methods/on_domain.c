@@ -3,25 +3,7 @@
 
 #include <string.h>
 
-#include "rpc_priv.h"
-
 /* ---- shared by the domain's methods */
-
-Vm *
-call_vm(Call *c)
-{
-    const DomainRef *ref = call_in(c);
-    Vm *vm = vm_find_uuid(ref->uuid);
-    GError *err = NULL;
-    char uuid[UUID_TEXT_LEN];
-
-    if (vm)
-        return vm;
-    uuid_format(ref->uuid, uuid);
-    fail(&err, ERR_NO_DOMAIN, "no domain with matching uuid '%s' (%s)", uuid, ref->name);
-    call_fail(c, err);
-    return NULL;
-}
 
 DomainRef
 domain_ref(Vm *vm)
@@ -39,67 +21,6 @@ call_reply_vm(Call *c, Vm *vm)
     DomainRef out = domain_ref(vm);
 
     call_reply(c, &out);
-}
-
-gboolean
-call_flags_ok(Call *c, guint32 flags, guint32 known)
-{
-    GError *err = NULL;
-
-    if (!(flags & ~known))
-        return TRUE;
-    fail(&err, ERR_INVALID_ARG, "unsupported flags (%#x)", flags & ~known);
-    call_fail(c, err);
-    return FALSE;
-}
-
-/* ---- one domain */
-
-static void
-reply_found(Call *c, Vm *vm, GError *err)
-{
-    if (vm)
-        call_reply_vm(c, vm);
-    else
-        call_fail(c, err);
-}
-
-static void
-lookup_by_name(Call *c)
-{
-    const DomainLookupByNameArgs *in = call_in(c);
-    Vm *vm = vm_find_name(in->name);
-    GError *err = NULL;
-
-    if (!vm)
-        fail(&err, ERR_NO_DOMAIN, "no domain with matching name '%s'", in->name);
-    reply_found(c, vm, err);
-}
-
-static void
-lookup_by_uuid(Call *c)
-{
-    const DomainLookupByUuidArgs *in = call_in(c);
-    Vm *vm = vm_find_uuid(in->uuid);
-    char uuid[UUID_TEXT_LEN];
-    GError *err = NULL;
-
-    uuid_format(in->uuid, uuid);
-    if (!vm)
-        fail(&err, ERR_NO_DOMAIN, "no domain with matching uuid '%s'", uuid);
-    reply_found(c, vm, err);
-}
-
-static void
-lookup_by_id(Call *c)
-{
-    const DomainLookupByIdArgs *in = call_in(c);
-    Vm *vm = vm_find_id(in->id);
-    GError *err = NULL;
-
-    if (!vm)
-        fail(&err, ERR_NO_DOMAIN, "no domain with matching id %d", in->id);
-    reply_found(c, vm, err);
 }
 
 /* ---- lists */
@@ -126,19 +47,19 @@ enum {
 static guint32
 state_bit(Vm *vm)
 {
-    VmInfo info;
+    VmState state;
+    int reason;
 
-    vm_info(vm, &info);
-    if (info.state == VM_RUNNING)
+    vm_state(vm, &state, &reason);
+    if (state == VM_RUNNING)
         return LIST_RUNNING;
-    if (info.state == VM_PAUSED)
+    if (state == VM_PAUSED)
         return LIST_PAUSED;
-    return info.state == VM_SHUTOFF ? LIST_SHUTOFF : LIST_OTHER;
+    return state == VM_SHUTOFF ? LIST_SHUTOFF : LIST_OTHER;
 }
 
-/* A filter is the bits of several questions; a question without any bit lets all pass. */
-static gboolean
-passes(Vm *vm, guint32 flags)
+gboolean
+domain_matches(Vm *vm, guint32 flags)
 {
     static const guint32 questions[] = {
         LIST_ACTIVE | LIST_INACTIVE,
@@ -156,10 +77,7 @@ passes(Vm *vm, guint32 flags)
     is |= vm_has_managed_save(vm) ? LIST_SAVED : LIST_NOT_SAVED;
     is |= vm_autostart(vm, AUTOSTART_ALWAYS) ? LIST_AUTOSTART : LIST_NO_AUTOSTART;
     is |= state_bit(vm);
-    for (gsize i = 0; i < G_N_ELEMENTS(questions); i++)
-        if ((flags & questions[i]) && !(flags & questions[i] & is))
-            return FALSE;
-    return TRUE;
+    return list_filter(flags, is, questions, G_N_ELEMENTS(questions));
 }
 
 GPtrArray *
@@ -168,7 +86,7 @@ domains_matching(guint32 flags)
     GPtrArray *all = vm_list();
 
     for (guint i = all->len; (flags & DOMAIN_LIST_FLAGS) && i-- > 0;)
-        if (!passes(all->pdata[i], flags))
+        if (!domain_matches(all->pdata[i], flags))
             g_ptr_array_remove_index(all, i);
     return all;
 }
@@ -179,8 +97,6 @@ list_all(Call *c)
     const ConnectListAllDomainsArgs *in = call_in(c);
     ConnectListAllDomainsRet out = { 0 };
 
-    if (!call_flags_ok(c, in->flags, DOMAIN_LIST_FLAGS))
-        return;
     g_autoptr(GPtrArray) vms = domains_matching(in->flags);
     out.ret = vms->len;
     if (in->need_results) {
@@ -240,32 +156,47 @@ count_defined(Call *c)
 
 /* ---- reading one */
 
+enum { DUMP_SECURE = 1, DUMP_INACTIVE = 2, DUMP_UPDATE_CPU = 4, DUMP_MIGRATABLE = 8 };
+enum { DUMP_FLAGS = DUMP_SECURE | DUMP_INACTIVE | DUMP_UPDATE_CPU | DUMP_MIGRATABLE };
+
 static void
-get_xml(Call *c)
+on_xml(const char *xml, const GError *err, gpointer user)
 {
-    const DomainGetXmlDescArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
+    DomainGetXmlDescRet out = { .xml = xml };
+
+    if (err)
+        call_fail(user, g_error_copy(err));
+    else
+        call_reply((Call *)user, &out);
+}
+
+/* FALSE: the call is answered. */
+static gboolean
+take_info(Call *c, Vm *vm, VmInfo *ret_info)
+{
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, 15))
-        return;
-    g_autofree char *xml = vm_xml(vm, in->flags, &err);
-    DomainGetXmlDescRet out = { .xml = xml };
-    if (xml)
-        call_reply(c, &out);
-    else
-        call_fail(c, err);
+    if (vm_info(vm, ret_info, &err))
+        return TRUE;
+    call_fail(c, err);
+    return FALSE;
 }
 
 static void
-get_info(Call *c)
+get_xml(Call *c, Vm *vm)
 {
-    Vm *vm = call_vm(c);
+    const DomainGetXmlDescArgs *in = call_in(c);
+
+    vm_ask_xml(vm, in->flags, on_xml, c);
+}
+
+static void
+get_info(Call *c, Vm *vm)
+{
     VmInfo info;
 
-    if (!vm)
+    if (!take_info(c, vm, &info))
         return;
-    vm_info(vm, &info);
     DomainGetInfoRet out = {
         .state = info.state,
         .max_mem = info.max_memory_kib,
@@ -277,40 +208,38 @@ get_info(Call *c)
 }
 
 static void
-get_state(Call *c)
+get_state(Call *c, Vm *vm)
 {
-    const DomainGetStateArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
-    VmInfo info;
+    VmState state;
+    int reason;
 
-    if (!vm || !call_flags_ok(c, in->flags, 0))
-        return;
-    vm_info(vm, &info);
-    DomainGetStateRet out = { .state = (gint32)info.state, .reason = info.reason };
+    vm_state(vm, &state, &reason);
+    DomainGetStateRet out = { .state = (gint32)state, .reason = reason };
     call_reply(c, &out);
 }
 
 static void
-get_max_memory(Call *c)
+get_max_memory(Call *c, Vm *vm)
 {
-    Vm *vm = call_vm(c);
     VmInfo info;
 
-    if (!vm)
+    if (!take_info(c, vm, &info))
         return;
-    vm_info(vm, &info);
     DomainGetMaxMemoryRet out = { .memory = info.max_memory_kib };
     call_reply(c, &out);
 }
 
 static void
-get_os_type(Call *c)
+get_os_type(Call *c, Vm *vm)
 {
-    Vm *vm = call_vm(c);
+    const DomainDef *def;
+    GError *err = NULL;
 
-    if (!vm)
+    if (!(def = vm_def(vm, &err))) {
+        call_fail(c, err);
         return;
-    DomainGetOsTypeRet out = { .type = vm_def(vm)->os.type };
+    }
+    DomainGetOsTypeRet out = { .type = def->os.type };
     call_reply(c, &out);
 }
 
@@ -318,12 +247,8 @@ get_os_type(Call *c)
 typedef int (*Question)(Vm *vm);
 
 static void
-reply_number(Call *c, Question question)
+reply_number(Call *c, Vm *vm, Question question)
 {
-    Vm *vm = call_vm(c);
-
-    if (!vm)
-        return;
     gint32 out = question(vm);
     call_reply(c, &out);
 }
@@ -371,9 +296,9 @@ has_managed_save(Vm *vm)
 }
 
 #define NUMBER_METHOD(name, question)                                                              \
-    static void name(Call *c)                                                                      \
+    static void name(Call *c, Vm *vm)                                                              \
     {                                                                                              \
-        reply_number(c, question);                                                                 \
+        reply_number(c, vm, question);                                                             \
     }
 NUMBER_METHOD(get_is_active, is_active)
 NUMBER_METHOD(get_is_persistent, is_persistent)
@@ -384,78 +309,69 @@ NUMBER_METHOD(get_has_managed_save, has_managed_save)
 NUMBER_METHOD(get_snapshot_num, none_of)
 NUMBER_METHOD(get_has_current_snapshot, none_of)
 
-/* Snapshots and checkpoints are not kept yet: there are none of any domain. */
+/* Snapshots and checkpoints are not kept yet: there are none of any domain, however they are
+ * filtered and sorted. */
+enum { SNAPSHOT_LIST_FLAGS = 0x7ff, CHECKPOINT_LIST_FLAGS = 0xf };
+
 static void
-list_all_snapshots(Call *c)
+list_all_snapshots(Call *c, Vm *vm)
 {
     DomainListAllSnapshotsRet out = { 0 };
 
-    if (call_vm(c))
-        call_reply(c, &out);
+    call_reply(c, &out);
 }
 
 static void
-list_all_checkpoints(Call *c)
+list_all_checkpoints(Call *c, Vm *vm)
 {
     DomainListAllCheckpointsRet out = { 0 };
 
-    if (call_vm(c))
-        call_reply(c, &out);
+    call_reply(c, &out);
 }
 
 static void
-list_snapshot_names(Call *c)
+list_snapshot_names(Call *c, Vm *vm)
 {
     DomainSnapshotListNamesRet out = { 0 };
 
-    if (call_vm(c))
-        call_reply(c, &out);
+    call_reply(c, &out);
 }
 
 static void
-find_snapshot(Call *c)
+find_snapshot(Call *c, Vm *vm)
 {
     const DomainSnapshotLookupByNameArgs *in = call_in(c);
     GError *err = NULL;
 
-    if (!call_vm(c))
-        return;
     fail(&err, ERR_NO_SNAPSHOT, "no domain snapshot with matching name '%s'", in->name);
     call_fail(c, err);
 }
 
 static void
-get_current_snapshot(Call *c)
+get_current_snapshot(Call *c, Vm *vm)
 {
     GError *err = NULL;
 
-    if (!call_vm(c))
-        return;
     fail(&err, ERR_NO_SNAPSHOT, "the domain does not have a current snapshot");
     call_fail(c, err);
 }
 
 static void
-find_checkpoint(Call *c)
+find_checkpoint(Call *c, Vm *vm)
 {
     const DomainCheckpointLookupByNameArgs *in = call_in(c);
     GError *err = NULL;
 
-    if (!call_vm(c))
-        return;
     fail(&err, ERR_NO_CHECKPOINT, "no domain checkpoint with matching name '%s'", in->name);
     call_fail(c, err);
 }
 
 static void
-get_metadata(Call *c)
+get_metadata(Call *c, Vm *vm)
 {
     const DomainGetMetadataArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, 3))
-        return;
     g_autofree char *text = vm_metadata(vm, in->type, in->uri, in->flags, &err);
     DomainGetMetadataRet out = { .metadata = text };
     if (text)
@@ -477,58 +393,57 @@ call_needs_active(Call *c, Vm *vm)
 }
 
 static void
-get_control(Call *c)
+get_control(Call *c, Vm *vm)
 {
-    const DomainGetControlInfoArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     int state, details;
     guint64 ms;
 
-    if (!vm || !call_flags_ok(c, in->flags, 0) || !call_needs_active(c, vm))
+    if (!call_needs_active(c, vm))
         return;
     vm_control(vm, &state, &details, &ms);
     DomainGetControlInfoRet out = { (guint32)state, (guint32)details, ms };
     call_reply(c, &out);
 }
 
+enum { ALL_MESSAGES = 7 };
+
 static void
-get_messages(Call *c)
+get_messages(Call *c, Vm *vm)
 {
     const DomainGetMessagesArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
 
-    if (!vm || !call_flags_ok(c, in->flags, 7))
-        return;
-    g_auto(GStrv) texts = vm_messages(vm, in->flags ? in->flags : 7);
-    DomainGetMessagesRet out = {
-        .msgs = { .v = (const char **)texts, .n = texts ? g_strv_length(texts) : 0 },
-    };
-    call_reply(c, &out);
+    GError *err = NULL;
+    g_auto(GStrv) texts = vm_messages(vm, in->flags ? in->flags : ALL_MESSAGES, &err);
+    DomainGetMessagesRet out = { .msgs = { .v = (const char **)texts } };
+
+    if (texts) {
+        out.msgs.n = g_strv_length(texts);
+        call_reply(c, &out);
+    } else {
+        call_fail(c, err);
+    }
 }
 
 static void
-get_job_info(Call *c)
+get_job_info(Call *c, Vm *vm)
 {
-    Vm *vm = call_vm(c);
     VmJobInfo info;
 
-    if (!vm || !call_needs_active(c, vm))
+    if (!call_needs_active(c, vm))
         return;
     vm_job_info(vm, &info);
     DomainGetJobInfoRet out = { .type = info.type, .time_elapsed = info.elapsed_ms };
     call_reply(c, &out);
 }
 
+enum { COMPLETED = 1, KEEP_COMPLETED = 2 };
+
 static void
-get_job_stats(Call *c)
+get_job_stats(Call *c, Vm *vm)
 {
-    enum { COMPLETED = 1, KEEP_COMPLETED = 2 };
     const DomainGetJobStatsArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     VmJobInfo info = { 0 };
 
-    if (!vm || !call_flags_ok(c, in->flags, COMPLETED | KEEP_COMPLETED))
-        return;
     /* Of completed jobs none is remembered. */
     if (!(in->flags & COMPLETED) && !call_needs_active(c, vm))
         return;
@@ -548,47 +463,53 @@ get_job_stats(Call *c)
 
 /* Without a security driver there is no label; an empty one says so. */
 static void
-get_security_label(Call *c)
+get_security_label(Call *c, Vm *vm)
 {
     DomainGetSecurityLabelRet out = { .label = { "", 1 } };
 
-    if (call_vm(c))
-        call_reply(c, &out);
+    call_reply(c, &out);
 }
 
 const Method domain_methods[] = {
-    { PROC_DOMAIN_LOOKUP_BY_NAME, lookup_by_name },
-    { PROC_DOMAIN_LOOKUP_BY_UUID, lookup_by_uuid },
-    { PROC_DOMAIN_LOOKUP_BY_ID, lookup_by_id },
-    { PROC_CONNECT_LIST_ALL_DOMAINS, list_all },
-    { PROC_CONNECT_LIST_DOMAINS, list_ids },
-    { PROC_CONNECT_NUM_OF_DOMAINS, count_active },
-    { PROC_CONNECT_LIST_DEFINED_DOMAINS, list_defined },
-    { PROC_CONNECT_NUM_OF_DEFINED_DOMAINS, count_defined },
-    { PROC_DOMAIN_GET_XML_DESC, get_xml },
-    { PROC_DOMAIN_GET_INFO, get_info },
-    { PROC_DOMAIN_GET_STATE, get_state },
-    { PROC_DOMAIN_GET_MAX_MEMORY, get_max_memory },
-    { PROC_DOMAIN_GET_OS_TYPE, get_os_type },
-    { PROC_DOMAIN_IS_ACTIVE, get_is_active },
-    { PROC_DOMAIN_IS_PERSISTENT, get_is_persistent },
-    { PROC_DOMAIN_IS_UPDATED, get_is_updated },
-    { PROC_DOMAIN_GET_AUTOSTART, get_autostart },
-    { PROC_DOMAIN_GET_AUTOSTART_ONCE, get_autostart_once },
-    { PROC_DOMAIN_HAS_MANAGED_SAVE_IMAGE, get_has_managed_save },
-    { PROC_DOMAIN_SNAPSHOT_NUM, get_snapshot_num },
-    { PROC_DOMAIN_HAS_CURRENT_SNAPSHOT, get_has_current_snapshot },
-    { PROC_DOMAIN_LIST_ALL_SNAPSHOTS, list_all_snapshots },
-    { PROC_DOMAIN_SNAPSHOT_LIST_NAMES, list_snapshot_names },
-    { PROC_DOMAIN_SNAPSHOT_LOOKUP_BY_NAME, find_snapshot },
-    { PROC_DOMAIN_SNAPSHOT_CURRENT, get_current_snapshot },
-    { PROC_DOMAIN_LIST_ALL_CHECKPOINTS, list_all_checkpoints },
-    { PROC_DOMAIN_CHECKPOINT_LOOKUP_BY_NAME, find_checkpoint },
-    { PROC_DOMAIN_GET_METADATA, get_metadata },
-    { PROC_DOMAIN_GET_CONTROL_INFO, get_control },
-    { PROC_DOMAIN_GET_MESSAGES, get_messages },
-    { PROC_DOMAIN_GET_JOB_INFO, get_job_info },
-    { PROC_DOMAIN_GET_JOB_STATS, get_job_stats },
-    { PROC_DOMAIN_GET_SECURITY_LABEL, get_security_label },
+    { ON_DOMAIN_BY(name, DOMAIN_LOOKUP_BY_NAME, call_reply_vm), MAY(DOMAIN_GETATTR) },
+    { ON_DOMAIN_BY(uuid, DOMAIN_LOOKUP_BY_UUID, call_reply_vm), MAY(DOMAIN_GETATTR) },
+    { ON_DOMAIN_BY(id, DOMAIN_LOOKUP_BY_ID, call_reply_vm), MAY(DOMAIN_GETATTR) },
+    { ON_NONE(CONNECT_LIST_ALL_DOMAINS, list_all), FLAGS(DOMAIN_LIST_FLAGS),
+      MAY(CONNECT_SEARCH_DOMAINS) },
+    { ON_NONE(CONNECT_LIST_DOMAINS, list_ids), MAY(CONNECT_SEARCH_DOMAINS) },
+    { ON_NONE(CONNECT_NUM_OF_DOMAINS, count_active), MAY(CONNECT_SEARCH_DOMAINS) },
+    { ON_NONE(CONNECT_LIST_DEFINED_DOMAINS, list_defined), MAY(CONNECT_SEARCH_DOMAINS) },
+    { ON_NONE(CONNECT_NUM_OF_DEFINED_DOMAINS, count_defined), MAY(CONNECT_SEARCH_DOMAINS) },
+    { ON_DOMAIN(DOMAIN_GET_XML_DESC, get_xml), FLAGS(DUMP_FLAGS),
+      MAY_OR_WRITE(DOMAIN_READ, DOMAIN_READ_SECURE) },
+    { ON_DOMAIN(DOMAIN_GET_INFO, get_info), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_STATE, get_state), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_MAX_MEMORY, get_max_memory), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_OS_TYPE, get_os_type), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_IS_ACTIVE, get_is_active), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_IS_PERSISTENT, get_is_persistent), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_IS_UPDATED, get_is_updated), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_AUTOSTART, get_autostart), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_AUTOSTART_ONCE, get_autostart_once), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_HAS_MANAGED_SAVE_IMAGE, get_has_managed_save), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SNAPSHOT_NUM, get_snapshot_num), FLAGS(SNAPSHOT_LIST_FLAGS),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_HAS_CURRENT_SNAPSHOT, get_has_current_snapshot), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_LIST_ALL_SNAPSHOTS, list_all_snapshots), FLAGS(SNAPSHOT_LIST_FLAGS),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SNAPSHOT_LIST_NAMES, list_snapshot_names), FLAGS(SNAPSHOT_LIST_FLAGS),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SNAPSHOT_LOOKUP_BY_NAME, find_snapshot), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SNAPSHOT_CURRENT, get_current_snapshot), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_LIST_ALL_CHECKPOINTS, list_all_checkpoints), FLAGS(CHECKPOINT_LIST_FLAGS),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_CHECKPOINT_LOOKUP_BY_NAME, find_checkpoint), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_METADATA, get_metadata), FLAGS(IMPACT), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_CONTROL_INFO, get_control), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_MESSAGES, get_messages), FLAGS(ALL_MESSAGES), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_JOB_INFO, get_job_info), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_JOB_STATS, get_job_stats), FLAGS(COMPLETED | KEEP_COMPLETED),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_SECURITY_LABEL, get_security_label), MAY(DOMAIN_READ) },
     { 0 },
 };

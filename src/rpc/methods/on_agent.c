@@ -4,28 +4,24 @@
 
 #include "on_domain.h"
 
-/* Every one of these calls begins with the domain. */
 static void
-ask_agent(Call *c)
+ask_agent(Call *c, Vm *vm)
 {
-    Vm *vm = call_vm(c);
     GError *err = NULL;
 
-    if (!vm)
-        return;
     vm_agent_check(vm, &err);
     call_fail(c, err);
 }
 
 static void
-pm_suspend(Call *c)
+pm_suspend(Call *c, Vm *vm)
 {
     enum { MEMORY, DISK, HYBRID };
     const DomainPmSuspendForDurationArgs *in = call_in(c);
     GError *err = NULL;
 
     if (in->target <= HYBRID) {
-        ask_agent(c);
+        ask_agent(c, vm);
         return;
     }
     fail(&err, ERR_INVALID_ARG, "Unknown suspend target: %u", in->target);
@@ -34,18 +30,16 @@ pm_suspend(Call *c)
 
 /* ---- names and addresses: leases and the host's neighbours know some as well */
 
+enum { BY_LEASE = 1, BY_AGENT = 2 };
+
 static void
-get_hostname(Call *c)
+get_hostname(Call *c, Vm *vm)
 {
-    enum { LEASE = 1, AGENT = 2 };
     const DomainGetHostnameArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, LEASE | AGENT))
-        return;
-    if (in->flags != LEASE) {
-        ask_agent(c);
+    if (in->flags != BY_LEASE) {
+        ask_agent(c, vm);
         return;
     }
     if (!call_needs_active(c, vm))
@@ -74,16 +68,13 @@ fill_interface(Call *c, const VmAddresses *from, DomainInterface *ret_iface)
 }
 
 static void
-get_addresses(Call *c)
+get_addresses(Call *c, Vm *vm)
 {
     const DomainInterfaceAddressesArgs *in = call_in(c);
     DomainInterfaceAddressesRet out = { 0 };
-    Vm *vm = call_vm(c);
     g_autoptr(GPtrArray) list = NULL;
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, 0))
-        return;
     if (!(list = vm_addresses(vm, in->source, &err))) {
         call_fail(c, err);
         return;
@@ -95,27 +86,34 @@ get_addresses(Call *c)
     call_reply(c, &out);
 }
 
+enum { TIME_SYNC = 1 };
+enum { PASSWORD_ENCRYPTED = 1 };
+enum { KEYS_APPEND = 1, KEYS_REMOVE = 2 };
+
 const Method agent_methods[] = {
-    { PROC_DOMAIN_GET_HOSTNAME, get_hostname },
-    { PROC_DOMAIN_INTERFACE_ADDRESSES, get_addresses },
-    { PROC_DOMAIN_PM_SUSPEND_FOR_DURATION, pm_suspend },
-    { PROC_DOMAIN_GET_TIME, ask_agent },
-    { PROC_DOMAIN_SET_TIME, ask_agent },
-    { PROC_DOMAIN_GET_FSINFO, ask_agent },
-    { PROC_DOMAIN_FSFREEZE, ask_agent },
-    { PROC_DOMAIN_FSTHAW, ask_agent },
-    { PROC_DOMAIN_FSTRIM, ask_agent },
-    { PROC_DOMAIN_GET_GUEST_INFO, ask_agent },
-    { PROC_DOMAIN_GET_GUEST_VCPUS, ask_agent },
-    { PROC_DOMAIN_SET_GUEST_VCPUS, ask_agent },
-    { PROC_DOMAIN_SET_USER_PASSWORD, ask_agent },
-    { PROC_DOMAIN_AUTHORIZED_SSH_KEYS_GET, ask_agent },
-    { PROC_DOMAIN_AUTHORIZED_SSH_KEYS_SET, ask_agent },
+    { ON_DOMAIN(DOMAIN_GET_HOSTNAME, get_hostname), FLAGS(BY_LEASE | BY_AGENT), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_INTERFACE_ADDRESSES, get_addresses),
+      MAY_OR_WRITE(DOMAIN_READ, DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_PM_SUSPEND_FOR_DURATION, pm_suspend), MAY(DOMAIN_PM_CONTROL) },
+    { ON_DOMAIN(DOMAIN_GET_TIME, ask_agent), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_SET_TIME, ask_agent), FLAGS(TIME_SYNC), MAY(DOMAIN_SET_TIME) },
+    { ON_DOMAIN(DOMAIN_GET_FSINFO, ask_agent), MAY(DOMAIN_FS_FREEZE) },
+    { ON_DOMAIN(DOMAIN_FSFREEZE, ask_agent), MAY(DOMAIN_FS_FREEZE) },
+    { ON_DOMAIN(DOMAIN_FSTHAW, ask_agent), MAY(DOMAIN_FS_FREEZE) },
+    { ON_DOMAIN(DOMAIN_FSTRIM, ask_agent), MAY(DOMAIN_FS_TRIM) },
+    { ON_DOMAIN(DOMAIN_GET_GUEST_INFO, ask_agent), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_GET_GUEST_VCPUS, ask_agent), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_SET_GUEST_VCPUS, ask_agent), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_SET_USER_PASSWORD, ask_agent), FLAGS(PASSWORD_ENCRYPTED),
+      MAY(DOMAIN_SET_PASSWORD) },
+    { ON_DOMAIN(DOMAIN_AUTHORIZED_SSH_KEYS_GET, ask_agent), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_AUTHORIZED_SSH_KEYS_SET, ask_agent), FLAGS(KEYS_APPEND | KEYS_REMOVE),
+      MAY(DOMAIN_WRITE) },
     { 0 },
 };
 
 /* Of the QEMU program. */
 const Method qemu_agent_methods[] = {
-    { PROC_QEMU_DOMAIN_AGENT_COMMAND, ask_agent },
+    { ON_DOMAIN(QEMU_DOMAIN_AGENT_COMMAND, ask_agent), MAY(DOMAIN_WRITE) },
     { 0 },
 };

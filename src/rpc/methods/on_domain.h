@@ -2,18 +2,17 @@
 #pragma once
 
 #include "qemu/qemu.h"
-#include "rpc_priv.h"
+#include "rpc/rpc_priv.h"
 
-/* The VM that the call's arguments begin with; NULL: there is none, and the call is answered. */
-Vm *call_vm(Call *c);
 /* FALSE: it is off, and the call is answered. */
 gboolean call_needs_active(Call *c, Vm *vm);
 DomainRef domain_ref(Vm *vm); /* borrows the name */
 void call_reply_vm(Call *c, Vm *vm);
-/* FALSE: there are others than the known, and the call is answered. */
-gboolean call_flags_ok(Call *c, guint32 flags, guint32 known);
+gboolean domain_matches(Vm *vm, guint32 flags);
 /* virConnectListAllDomainsFlags; 0: all. Free with g_ptr_array_unref. */
 GPtrArray *domains_matching(guint32 flags);
 #define DOMAIN_LIST_FLAGS 0xffff
+/* virDomainModificationImpact. */
+enum { LIVE = 1, CONFIG = 2, IMPACT = LIVE | CONFIG };
 /* Of virTypedParameterFlags: the client can read parameters that are strings. */
 enum { TYPED_STRINGS = 4 };

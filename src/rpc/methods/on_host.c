@@ -1,7 +1,7 @@
 /* The connection and the host: open and close, what is supported, what the host is made of. */
 #include <string.h>
 
-#include "rpc_priv.h"
+#include "rpc/rpc_priv.h"
 
 /* Clients take calls from this version's interface. */
 #define LIB_VERSION 11003000
@@ -46,8 +46,6 @@ connect_open(Call *c)
 
     if (state->opened)
         fail(&err, ERR_INTERNAL, "the connection is already open");
-    else if (in->flags & ~7u) /* stock clients of a session also send that they are one: 2, 4 */
-        fail(&err, ERR_INVALID_ARG, "unknown flags %#x", in->flags);
     else
         uri_check(c, in->name, &from, &err);
     if (err) {
@@ -55,6 +53,7 @@ connect_open(Call *c)
         return;
     }
     state->opened = TRUE;
+    account_opened(call_client(c)->account);
     state->creds.readonly |= in->flags & 1;
     call_reply_none(c);
 }
@@ -311,23 +310,26 @@ node_get_security_model(Call *c)
     call_reply(c, &out);
 }
 
+/* Read-only; stock clients of a session also send that they are one: 2, 4. */
+enum { OPEN_FLAGS = 7 };
+
 const Method host_methods[] = {
-    { PROC_CONNECT_OPEN, connect_open },
-    { PROC_CONNECT_CLOSE, connect_close },
-    { PROC_CONNECT_SUPPORTS_FEATURE, connect_supports_feature },
-    { PROC_AUTH_LIST, auth_list },
-    { PROC_CONNECT_GET_TYPE, connect_get_type },
-    { PROC_CONNECT_GET_LIB_VERSION, connect_get_lib_version },
-    { PROC_CONNECT_GET_URI, connect_get_uri },
-    { PROC_CONNECT_GET_HOSTNAME, connect_get_hostname },
-    { PROC_CONNECT_IS_SECURE, connect_is_secure },
-    { PROC_CONNECT_SET_IDENTITY, connect_set_identity },
-    { PROC_NODE_GET_INFO, node_get_info },
-    { PROC_NODE_GET_CPU_MAP, node_get_cpu_map },
-    { PROC_NODE_GET_FREE_MEMORY, node_get_free_memory },
-    { PROC_NODE_GET_CELLS_FREE_MEMORY, node_get_cells_free_memory },
-    { PROC_NODE_GET_CPU_STATS, node_get_cpu_stats },
-    { PROC_NODE_GET_MEMORY_STATS, node_get_memory_stats },
-    { PROC_NODE_GET_SECURITY_MODEL, node_get_security_model },
+    { ON_NONE(CONNECT_OPEN, connect_open), FLAGS(OPEN_FLAGS), MAY(CONNECT_GETATTR) },
+    { ON_NONE(CONNECT_CLOSE, connect_close), MAY_ALL },
+    { ON_NONE(CONNECT_SUPPORTS_FEATURE, connect_supports_feature), MAY(CONNECT_GETATTR) },
+    { ON_NONE(AUTH_LIST, auth_list), MAY_ALL },
+    { ON_NONE(CONNECT_GET_TYPE, connect_get_type), MAY(CONNECT_GETATTR) },
+    { ON_NONE(CONNECT_GET_LIB_VERSION, connect_get_lib_version), MAY(CONNECT_GETATTR) },
+    { ON_NONE(CONNECT_GET_URI, connect_get_uri), MAY(CONNECT_GETATTR) },
+    { ON_NONE(CONNECT_GET_HOSTNAME, connect_get_hostname), MAY(CONNECT_GETATTR) },
+    { ON_NONE(CONNECT_IS_SECURE, connect_is_secure), MAY_ALL },
+    { ON_NONE(CONNECT_SET_IDENTITY, connect_set_identity), MAY(CONNECT_WRITE) },
+    { ON_NONE(NODE_GET_INFO, node_get_info), MAY(CONNECT_READ), KEPT },
+    { ON_NONE(NODE_GET_CPU_MAP, node_get_cpu_map), MAY(CONNECT_READ), KEPT },
+    { ON_NONE(NODE_GET_FREE_MEMORY, node_get_free_memory), MAY(CONNECT_READ) },
+    { ON_NONE(NODE_GET_CELLS_FREE_MEMORY, node_get_cells_free_memory), MAY(CONNECT_READ) },
+    { ON_NONE(NODE_GET_CPU_STATS, node_get_cpu_stats), MAY(CONNECT_READ) },
+    { ON_NONE(NODE_GET_MEMORY_STATS, node_get_memory_stats), MAY(CONNECT_READ) },
+    { ON_NONE(NODE_GET_SECURITY_MODEL, node_get_security_model), MAY(CONNECT_READ) },
     { 0 },
 };

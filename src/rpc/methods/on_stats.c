@@ -31,13 +31,10 @@ refresh(Call *c, GPtrArray *vms, guint groups, void (*answer)(Call *c, GPtrArray
 }
 
 static void
-refresh_one(Call *c, guint groups, void (*answer)(Call *c, GPtrArray *vms))
+refresh_one(Call *c, Vm *vm, guint groups, void (*answer)(Call *c, GPtrArray *vms))
 {
-    Vm *vm = call_vm(c);
-
-    if (!vm)
-        return;
     GPtrArray *vms = g_ptr_array_new_with_free_func(object_unref);
+
     g_ptr_array_add(vms, object_ref(vm));
     refresh(c, vms, groups, answer);
 }
@@ -49,27 +46,68 @@ refresh_one(Call *c, guint groups, void (*answer)(Call *c, GPtrArray *vms))
 #define STATS_OF_STATE 0xff /* those of the list of domains that tell of states */
 #define STATS_NOWAIT   (1u << 29)
 
+/* Of many domains they are made in slices. */
+#define SLICE_US 500
+
+typedef struct Bulk {
+    Call *call;
+    GPtrArray *vms; /* of Vm, referenced */
+    guint groups, done;
+    Params *params;
+    DomainStatsRecord *records;
+} Bulk;
+
+static void
+bulk_answer(Bulk *b)
+{
+    ConnectGetAllDomainStatsRet out = { .ret_stats = { b->records, b->done } };
+    GPtrArray *vms = b->vms;
+    Params *params = b->params;
+    guint n = b->done;
+
+    call_reply(b->call, &out); /* with the call goes b */
+    for (guint i = 0; i < n; i++)
+        params_done(&params[i]);
+    g_free(params);
+    g_ptr_array_unref(vms);
+}
+
+/* Nobody waits for those of a client that has left. */
+static gboolean
+bulk_slice(gpointer user)
+{
+    Bulk *b = user; /* lies in the call's arena */
+    gint64 until = g_get_monotonic_time() + SLICE_US;
+
+    for (; b->done < b->vms->len && call_client(b->call); b->done++) {
+        Params *params = &b->params[b->done];
+        DomainStatsRecord *record = &b->records[b->done];
+        if (g_get_monotonic_time() > until)
+            return TRUE;
+        params_init(params);
+        vm_stats(b->vms->pdata[b->done], b->groups, params);
+        record->dom = domain_ref(b->vms->pdata[b->done]);
+        /* It may be renamed before the answer goes out. */
+        record->dom.name = arena_strdup(call_arena(b->call), record->dom.name);
+        params_to_wire(params, call_arena(b->call), &record->params.v, &record->params.n);
+    }
+    bulk_answer(b);
+    return FALSE;
+}
+
 static void
 answer_all(Call *c, GPtrArray *vms)
 {
     const ConnectGetAllDomainStatsArgs *in = call_in(c);
-    guint groups = in->stats ? in->stats & VM_STATS_DONE : VM_STATS_DONE;
-    g_autofree Params *params = g_new0(Params, MAX(vms->len, 1));
-    ConnectGetAllDomainStatsRet out = { 0 };
+    Bulk *b = arena_new(call_arena(c), Bulk, 1);
 
-    out.ret_stats.n = vms->len;
-    out.ret_stats.v = arena_new(call_arena(c), DomainStatsRecord, vms->len);
-    for (guint i = 0; i < vms->len; i++) {
-        DomainStatsRecord *record = &out.ret_stats.v[i];
-        params_init(&params[i]);
-        vm_stats(vms->pdata[i], groups, &params[i]);
-        record->dom = domain_ref(vms->pdata[i]);
-        params_to_wire(&params[i], call_arena(c), &record->params.v, &record->params.n);
-    }
-    guint n = vms->len;
-    call_reply(c, &out);
-    for (guint i = 0; i < n; i++)
-        params_done(&params[i]);
+    *b = (Bulk){ .call = c, .vms = g_ptr_array_ref(vms) };
+    b->groups = (in->stats ? in->stats & VM_STATS_DONE : VM_STATS_DONE) |
+                (in->flags & STATS_BACKING ? VM_STATS_BACKING : 0);
+    b->params = g_new0(Params, MAX(vms->len, 1));
+    b->records = arena_new(call_arena(c), DomainStatsRecord, vms->len);
+    if (bulk_slice(b))
+        call_in_slices(c, bulk_slice, b);
 }
 
 /* The domains asked for; those that are gone are left out, as the list may be old. */
@@ -83,7 +121,7 @@ vms_of(const ConnectGetAllDomainStatsArgs *in)
     vms = g_ptr_array_new_with_free_func(object_unref);
     for (guint i = 0; i < in->doms.n; i++) {
         Vm *vm = vm_find_uuid(in->doms.v[i].uuid);
-        if (vm)
+        if (vm && domain_matches(vm, in->flags & DOMAIN_LIST_FLAGS))
             g_ptr_array_add(vms, object_ref(vm));
     }
     return vms;
@@ -95,8 +133,6 @@ get_all_stats(Call *c)
     const ConnectGetAllDomainStatsArgs *in = call_in(c);
     GError *err = NULL;
 
-    if (!call_flags_ok(c, in->flags, STATS_OF_STATE | STATS_NOWAIT | STATS_BACKING | STATS_ENFORCE))
-        return;
     if ((in->flags & STATS_ENFORCE) && (in->stats & ~(guint32)VM_STATS_DONE)) {
         fail(&err, ERR_ARG_UNSUPPORTED, "the statistics %#x are not kept",
              in->stats & ~(guint32)VM_STATS_DONE);
@@ -124,9 +160,9 @@ answer_block(Call *c, GPtrArray *vms)
 }
 
 static void
-get_block_stats(Call *c)
+get_block_stats(Call *c, Vm *vm)
 {
-    refresh_one(c, VM_STATS_BLOCK, answer_block);
+    refresh_one(c, vm, VM_STATS_BLOCK, answer_block);
 }
 
 static const struct {
@@ -171,12 +207,9 @@ answer_block_flags(Call *c, GPtrArray *vms)
 }
 
 static void
-get_block_stats_flags(Call *c)
+get_block_stats_flags(Call *c, Vm *vm)
 {
-    const DomainBlockStatsFlagsArgs *in = call_in(c);
-
-    if (call_flags_ok(c, in->flags, TYPED_STRINGS))
-        refresh_one(c, VM_STATS_BLOCK, answer_block_flags);
+    refresh_one(c, vm, VM_STATS_BLOCK, answer_block_flags);
 }
 
 static void
@@ -191,27 +224,22 @@ on_block_info(const VmBlockInfo *info, const GError *err, gpointer user)
 }
 
 static void
-get_block_info(Call *c)
+get_block_info(Call *c, Vm *vm)
 {
     const DomainGetBlockInfoArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
 
-    if (vm && call_flags_ok(c, in->flags, 0))
-        vm_block_info(vm, in->path, on_block_info, c);
+    vm_block_info(vm, in->path, on_block_info, c);
 }
 
 /* ---- one interface, memory, vcpus */
 
 static void
-get_interface_stats(Call *c)
+get_interface_stats(Call *c, Vm *vm)
 {
     const DomainInterfaceStatsArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     VmNetStats s;
     GError *err = NULL;
 
-    if (!vm)
-        return;
     if (!vm_net_stats(vm, in->device, &s, &err)) {
         call_fail(c, err);
         return;
@@ -241,12 +269,9 @@ answer_memory(Call *c, GPtrArray *vms)
 }
 
 static void
-get_memory_stats(Call *c)
+get_memory_stats(Call *c, Vm *vm)
 {
-    const DomainMemoryStatsArgs *in = call_in(c);
-
-    if (call_flags_ok(c, in->flags, 0))
-        refresh_one(c, VM_STATS_BALLOON, answer_memory);
+    refresh_one(c, vm, VM_STATS_BALLOON, answer_memory);
 }
 
 /* Every vcpu may run on every CPU that is online: nothing pins them. */
@@ -288,23 +313,20 @@ answer_vcpus(Call *c, GPtrArray *vms)
 }
 
 static void
-get_vcpus(Call *c)
+get_vcpus(Call *c, Vm *vm)
 {
-    refresh_one(c, VM_STATS_VCPU, answer_vcpus);
+    refresh_one(c, vm, VM_STATS_VCPU, answer_vcpus);
 }
 
 /* ---- processor time of the whole, disks in trouble */
 
 static void
-get_cpu_stats(Call *c)
+get_cpu_stats(Call *c, Vm *vm)
 {
     const DomainGetCpuStatsArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     guint64 user, system;
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, TYPED_STRINGS))
-        return;
     if (vm_cpu_times(vm, &user, &system, &err) && in->start_cpu != -1)
         fail(&err, ERR_OPERATION_INVALID,
              "domain '%s' runs without a cgroup that counts each of the host's processors",
@@ -335,7 +357,8 @@ answer_disk_errors(Call *c, GPtrArray *vms)
         return;
     /* The first of two calls asks for how many there could be. */
     if (in->maxerrors == 0) {
-        GPtrArray *disks = vm_def(vms->pdata[0])->devices.disks;
+        const DomainDef *def = vm_def(vms->pdata[0], NULL);
+        GPtrArray *disks = def ? def->devices.disks : NULL;
         out.nerrors = disks ? (gint32)disks->len : 0;
         call_reply(c, &out);
         return;
@@ -352,24 +375,20 @@ answer_disk_errors(Call *c, GPtrArray *vms)
 }
 
 static void
-get_disk_errors(Call *c)
+get_disk_errors(Call *c, Vm *vm)
 {
-    const DomainGetDiskErrorsArgs *in = call_in(c);
-
-    if (call_flags_ok(c, in->flags, 0))
-        refresh_one(c, VM_STATS_BLOCK, answer_disk_errors);
+    refresh_one(c, vm, VM_STATS_BLOCK, answer_disk_errors);
 }
 
 /* There are no block jobs yet, on any disk. */
 static void
-get_block_job(Call *c)
+get_block_job(Call *c, Vm *vm)
 {
     const DomainGetBlockJobInfoArgs *in = call_in(c);
     DomainGetBlockJobInfoRet out = { 0 };
-    Vm *vm = call_vm(c);
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, 1) || !call_needs_active(c, vm))
+    if (!call_needs_active(c, vm))
         return;
     if (vm_has_disk(vm, in->path, &err))
         call_reply(c, &out);
@@ -378,13 +397,12 @@ get_block_job(Call *c)
 }
 
 static void
-abort_block_job(Call *c)
+abort_block_job(Call *c, Vm *vm)
 {
     const DomainBlockJobAbortArgs *in = call_in(c);
-    Vm *vm = call_vm(c);
     GError *err = NULL;
 
-    if (!vm || !call_flags_ok(c, in->flags, 3) || !call_needs_active(c, vm))
+    if (!call_needs_active(c, vm))
         return;
     if (vm_has_disk(vm, in->path, &err))
         fail(&err, ERR_INVALID_ARG, "disk %s does not have an active block job", in->path);
@@ -393,27 +411,32 @@ abort_block_job(Call *c)
 
 /* Encrypted guests are refused where they are defined: of none is there anything to tell. */
 static void
-get_launch_security(Call *c)
+get_launch_security(Call *c, Vm *vm)
 {
-    const DomainGetLaunchSecurityInfoArgs *in = call_in(c);
     DomainGetLaunchSecurityInfoRet out = { 0 };
 
-    if (call_vm(c) && call_flags_ok(c, in->flags, TYPED_STRINGS))
-        call_reply(c, &out);
+    call_reply(c, &out);
 }
 
+enum { JOB_BYTES = 1, JOB_ABORT_FLAGS = 3 };
+
 const Method stats_methods[] = {
-    { PROC_CONNECT_GET_ALL_DOMAIN_STATS, get_all_stats },
-    { PROC_DOMAIN_BLOCK_STATS, get_block_stats },
-    { PROC_DOMAIN_BLOCK_STATS_FLAGS, get_block_stats_flags },
-    { PROC_DOMAIN_GET_BLOCK_INFO, get_block_info },
-    { PROC_DOMAIN_INTERFACE_STATS, get_interface_stats },
-    { PROC_DOMAIN_MEMORY_STATS, get_memory_stats },
-    { PROC_DOMAIN_GET_VCPUS, get_vcpus },
-    { PROC_DOMAIN_GET_CPU_STATS, get_cpu_stats },
-    { PROC_DOMAIN_GET_DISK_ERRORS, get_disk_errors },
-    { PROC_DOMAIN_GET_BLOCK_JOB_INFO, get_block_job },
-    { PROC_DOMAIN_BLOCK_JOB_ABORT, abort_block_job },
-    { PROC_DOMAIN_GET_LAUNCH_SECURITY_INFO, get_launch_security },
+    { ON_NONE(CONNECT_GET_ALL_DOMAIN_STATS, get_all_stats),
+      FLAGS(STATS_OF_STATE | STATS_NOWAIT | STATS_BACKING | STATS_ENFORCE),
+      MAY(CONNECT_SEARCH_DOMAINS) },
+    { ON_DOMAIN(DOMAIN_BLOCK_STATS, get_block_stats), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_BLOCK_STATS_FLAGS, get_block_stats_flags), FLAGS(TYPED_STRINGS),
+      MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_BLOCK_INFO, get_block_info), MAY(DOMAIN_READ), SENDS_ERRAND },
+    { ON_DOMAIN(DOMAIN_INTERFACE_STATS, get_interface_stats), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_MEMORY_STATS, get_memory_stats), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_VCPUS, get_vcpus), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_CPU_STATS, get_cpu_stats), FLAGS(TYPED_STRINGS), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_DISK_ERRORS, get_disk_errors), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_GET_BLOCK_JOB_INFO, get_block_job), FLAGS(JOB_BYTES), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_BLOCK_JOB_ABORT, abort_block_job), FLAGS(JOB_ABORT_FLAGS),
+      MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_GET_LAUNCH_SECURITY_INFO, get_launch_security), FLAGS(TYPED_STRINGS),
+      MAY(DOMAIN_READ) },
     { 0 },
 };

@@ -1,0 +1,129 @@
+/* The rows of a program by procedure number, checked against the procedures they are for. */
+#include "rpc_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const Method *const remote_tables[] = {
+    host_methods,        memory_methods,    event_methods,
+    domain_methods,      device_methods,    lifecycle_methods,
+    stats_methods,       tuning_methods,    agent_methods,
+    console_methods,     emulator_methods,  network_methods,
+    storage_methods,     secret_methods,    nwfilter_methods,
+    node_device_methods, interface_methods, NULL,
+};
+
+static const Method *const qemu_tables[] = {
+    qemu_event_methods,
+    qemu_methods,
+    qemu_agent_methods,
+    NULL,
+};
+
+static const Method *const vmd_tables[] = { daemon_methods, NULL };
+
+static const Method *const *
+tables_of(guint32 program)
+{
+    if (program == PROGRAM_VMD)
+        return vmd_tables;
+    return program == PROGRAM_QEMU ? qemu_tables : remote_tables;
+}
+
+static const WireField *
+field_find(const WireType *t, WireKind kind, const char *name, const WireType *of)
+{
+    for (guint32 i = 0; i < t->n_fields; i++) {
+        const WireField *f = &t->fields[i];
+        if (f->kind == kind && (!name || strcmp(f->name, name) == 0) && f->type == of)
+            return f;
+    }
+    return NULL;
+}
+
+void
+slot_set(Slot *slot, guint32 program, const Method *m)
+{
+    const Procedure *p = procedure_find(program, m->number);
+    const WireField *flags = field_find(p->args, W_U32, "flags", NULL);
+    const WireField *named = m->subject->named_by
+                                 ? field_find(p->args, W_REF, NULL, m->subject->named_by)
+                                 : NULL;
+
+    if ((m->subject->named_by && !named) || (m->flags && !flags))
+        g_error("the row of %s does not fit its arguments", p->name);
+    *slot = (Slot){
+        .method = m,
+        .subject_offset = named ? named->offset : 0,
+        .flags_offset = flags ? (gint32)flags->offset : -1,
+    };
+}
+
+Slot *
+slots_load(guint32 program)
+{
+    const Method *const *tables = tables_of(program);
+    Slot *slots = g_new0(Slot, (gsize)procedure_max(program) + 1);
+
+    for (; *tables; tables++) {
+        for (const Method *m = *tables; m->number; m++) {
+            if (slots[m->number].method)
+                g_error("procedure %d has two rows", m->number);
+            slot_set(&slots[m->number], program, m);
+        }
+    }
+    return slots;
+}
+
+/* ---- as text */
+
+static void
+print_need(const Need *need, const char *before)
+{
+    static const char *const when[] = { "", ":write", ":flags", ":change" };
+
+    printf("%s%s%s", before, right_word(need->right), when[need->when]);
+    if (need->when == NEED_IF_FLAGS)
+        printf("=%#x", need->flags);
+}
+
+static void
+print_slot(guint32 program, const Slot *slot)
+{
+    const Method *m = slot->method;
+
+    printf("%x\t%d\t%s\t%s\t", program, m->number, procedure_find(program, m->number)->name,
+           m->subject->word);
+    if (slot->flags_offset < 0)
+        putchar('-');
+    else
+        printf("%#x", m->flags);
+    print_need(&m->needs[0], "\t");
+    for (gsize i = 1; i < NEEDS_MAX && m->needs[i].right; i++)
+        print_need(&m->needs[i], ",");
+    putchar('\n');
+}
+
+void
+methods_print(void)
+{
+    static const guint32 programs[] = { PROGRAM_REMOTE, PROGRAM_QEMU };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(programs); i++) {
+        g_autofree Slot *slots = slots_load(programs[i]);
+        for (gint32 n = 1; n <= procedure_max(programs[i]); n++)
+            if (slots[n].method)
+                print_slot(programs[i], &slots[n]);
+    }
+}
+
+/* ---- lists */
+
+gboolean
+list_filter(guint32 flags, guint32 is, const guint32 *questions, gsize n_questions)
+{
+    for (gsize i = 0; i < n_questions; i++)
+        if ((flags & questions[i]) && !(flags & questions[i] & is))
+            return FALSE;
+    return TRUE;
+}

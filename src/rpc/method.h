@@ -1,0 +1,168 @@
+/* Method rows: which procedure, on which object, with which flags, needing which rights, done by
+ * whom. The dispatcher (call.c) reads them; what a row says no handler has to look at again.
+ */
+#pragma once
+
+#include "core/core.h"
+#include "wire/wire.h"
+
+typedef struct Call Call;
+typedef struct Method Method;
+typedef struct Network Network;
+typedef struct NodeDevice NodeDevice;
+typedef struct Nwfilter Nwfilter;
+typedef struct Pool Pool;
+typedef struct Secret Secret;
+typedef struct Vm Vm;
+typedef struct VolumeDef VolumeDef;
+
+/* ---- the object that a call is about (methods/subject.c) ---------------------------------- */
+
+typedef struct Found {
+    gpointer object; /* starts with an Object; referenced. NULL: nothing found yet */
+    gpointer part;   /* of that object, a volume of its pool; else NULL. Borrowed */
+} Found;
+
+/* One way to name an object. */
+typedef struct Subject {
+    const char *word; /* "domain" */
+    /* Type of the argument that names it; NULL: the arguments as a whole do. */
+    const WireType *named_by;
+    gboolean (*find)(gconstpointer name, Found *ret_found, GError **err);
+    void (*run)(const Method *m, Call *c, const Found *found);
+} Subject;
+
+extern const Subject subject_none; /* the connection, the host, or what is only being made */
+extern const Subject subject_domain;
+extern const Subject subject_domain_name;
+extern const Subject subject_domain_uuid;
+extern const Subject subject_domain_id;
+extern const Subject subject_network;
+extern const Subject subject_network_name;
+extern const Subject subject_network_uuid;
+extern const Subject subject_node_device;
+extern const Subject subject_nwfilter;
+extern const Subject subject_nwfilter_name;
+extern const Subject subject_nwfilter_uuid;
+extern const Subject subject_pool;
+extern const Subject subject_pool_name;
+extern const Subject subject_pool_uuid;
+extern const Subject subject_pool_path;
+extern const Subject subject_active_pool;
+extern const Subject subject_secret;
+extern const Subject subject_secret_uuid;
+extern const Subject subject_secret_usage;
+extern const Subject subject_volume;
+extern const Subject subject_volume_name;
+extern const Subject subject_volume_key;
+extern const Subject subject_volume_path;
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+/* When a right is needed. */
+typedef enum NeedWhen {
+    NEED_ALWAYS,
+    NEED_TO_WRITE,  /* the call is one that a read-only client may not make, for its arguments */
+    NEED_IF_FLAGS,  /* one of Need.flags is there */
+    NEED_TO_CHANGE, /* the definition may change: flags say so, or leave it to the state */
+} NeedWhen;
+
+typedef struct Need {
+    Right right;
+    NeedWhen when;
+    guint32 flags;
+} Need;
+
+#define NEEDS_MAX 3
+
+/* Answers the call by exactly one of call_reply and call_fail, from within or later. The client has
+ * been let in, the flags are known ones, the object is there and stays referenced until the answer,
+ * and the rights are there. */
+typedef union MethodRun {
+    void (*on_none)(Call *c);
+    void (*on_domain)(Call *c, Vm *vm);
+    void (*on_network)(Call *c, Network *n);
+    void (*on_node_device)(Call *c, NodeDevice *d);
+    void (*on_nwfilter)(Call *c, Nwfilter *f);
+    void (*on_pool)(Call *c, Pool *pool);
+    void (*on_secret)(Call *c, Secret *secret);
+    void (*on_volume)(Call *c, Pool *pool, VolumeDef *volume);
+} MethodRun;
+
+struct Method {
+    gint32 number;
+    const Subject *subject;
+    MethodRun run;
+    guint32 flags; /* that the handler does; others are refused. Of arguments with such a field */
+    Need needs[NEEDS_MAX];
+    gboolean kept;   /* its answer depends on the arguments alone, and may be a second old */
+    gboolean errand; /* a worker or a program does it: few such calls run at once */
+    gboolean wiped;  /* arguments or answer are secret: no copy of them stays in memory */
+};
+
+/* A row is ON_...(procedure, handler), then FLAGS and a MAY. */
+#define ON(p, how, kind)          .number = PROC_##p, .subject = &subject_##how, .run.on_##kind
+#define ON_NONE(p, f)             ON(p, none, none) = f
+#define ON_DOMAIN(p, f)           ON(p, domain, domain) = f
+#define ON_DOMAIN_BY(how, p, f)   ON(p, domain_##how, domain) = f
+#define ON_NETWORK(p, f)          ON(p, network, network) = f
+#define ON_NETWORK_BY(how, p, f)  ON(p, network_##how, network) = f
+#define ON_NODE_DEVICE(p, f)      ON(p, node_device, node_device) = f
+#define ON_NWFILTER(p, f)         ON(p, nwfilter, nwfilter) = f
+#define ON_NWFILTER_BY(how, p, f) ON(p, nwfilter_##how, nwfilter) = f
+#define ON_POOL(p, f)             ON(p, pool, pool) = f
+#define ON_POOL_BY(how, p, f)     ON(p, pool_##how, pool) = f
+#define ON_ACTIVE_POOL(p, f)      ON(p, active_pool, pool) = f
+#define ON_VOLUME(p, f)           ON(p, volume, volume) = f
+#define ON_VOLUME_BY(how, p, f)   ON(p, volume_##how, volume) = f
+#define ON_SECRET(p, f)           ON(p, secret, secret) = f
+#define ON_SECRET_BY(how, p, f)   ON(p, secret_##how, secret) = f
+#define FLAGS(bits)               .flags = (bits)
+#define KEPT                      .kept = TRUE
+#define SENDS_ERRAND              .errand = TRUE
+#define WIPED                     .wiped = TRUE
+#define MAY_ALL                   .needs = { { RIGHT_NONE } }
+#define MAY(right)                .needs = { { RIGHT_##right } }
+#define MAY_BOTH(a, b)            .needs = { { RIGHT_##a }, { RIGHT_##b } }
+/* Also the second where the call is one that changes things. */
+#define MAY_OR_WRITE(a, b) .needs = { { RIGHT_##a }, { RIGHT_##b, NEED_TO_WRITE } }
+#define MAY_IF(a, bits, b) .needs = { { RIGHT_##a }, { RIGHT_##b, NEED_IF_FLAGS, (bits) } }
+/* Live (1), persistent (2) or both: the persistent one is also saved. */
+#define MAY_CHANGE .needs = { { RIGHT_DOMAIN_WRITE }, { RIGHT_DOMAIN_SAVE, NEED_TO_CHANGE } }
+
+/* All rows of a program, by procedure number. */
+typedef struct Slot {
+    const Method *method;   /* NULL: not done */
+    guint32 subject_offset; /* in the arguments */
+    gint32 flags_offset;    /* -1: they have no flags */
+} Slot;
+
+/* Of all procedures that are done; rows that do not fit their procedures end the program. */
+Slot *slots_load(guint32 program);
+void slot_set(Slot *slot, guint32 program, const Method *m);
+
+/* ---- the tables of methods/, each ended by a zeroed row ----------------------------------- */
+
+extern const Method host_methods[];
+extern const Method memory_methods[];
+extern const Method event_methods[];
+extern const Method domain_methods[];
+extern const Method device_methods[];
+extern const Method lifecycle_methods[];
+extern const Method stats_methods[];
+extern const Method tuning_methods[];
+extern const Method agent_methods[];
+extern const Method console_methods[];
+extern const Method emulator_methods[];
+extern const Method network_methods[];
+extern const Method interface_methods[];
+extern const Method node_device_methods[];
+extern const Method nwfilter_methods[];
+extern const Method storage_methods[];
+extern const Method secret_methods[];
+/* Of the QEMU program. */
+extern const Method qemu_event_methods[];
+extern const Method qemu_methods[];
+extern const Method qemu_agent_methods[];
+/* Of our own program. */
+extern const Method daemon_methods[];

@@ -1,0 +1,175 @@
+/* Changing what a domain has: devices, processors, memory. */
+#include "on_domain.h"
+
+static void
+on_done(Vm *vm, const GError *err, gpointer user)
+{
+    call_done(user, err);
+}
+
+/* ---- devices */
+
+enum { FORCE = 4 };
+
+static void
+attach_device(Call *c, Vm *vm)
+{
+    const DomainAttachDeviceArgs *in = call_in(c);
+
+    vm_attach_device(vm, in->xml, LIVE, call_asker(c), on_done, c);
+}
+
+static void
+attach_device_flags(Call *c, Vm *vm)
+{
+    const DomainAttachDeviceFlagsArgs *in = call_in(c);
+
+    vm_attach_device(vm, in->xml, in->flags, call_asker(c), on_done, c);
+}
+
+static void
+detach_device(Call *c, Vm *vm)
+{
+    const DomainDetachDeviceArgs *in = call_in(c);
+
+    vm_detach_device(vm, in->xml, LIVE, call_asker(c), on_done, c);
+}
+
+static void
+detach_device_flags(Call *c, Vm *vm)
+{
+    const DomainDetachDeviceFlagsArgs *in = call_in(c);
+
+    vm_detach_device(vm, in->xml, in->flags, call_asker(c), on_done, c);
+}
+
+static void
+detach_device_alias(Call *c, Vm *vm)
+{
+    const DomainDetachDeviceAliasArgs *in = call_in(c);
+
+    vm_detach_alias(vm, in->alias, in->flags, call_asker(c), on_done, c);
+}
+
+static void
+update_device_flags(Call *c, Vm *vm)
+{
+    const DomainUpdateDeviceFlagsArgs *in = call_in(c);
+
+    vm_update_device(vm, in->xml, in->flags, call_asker(c), on_done, c);
+}
+
+/* ---- processors */
+
+static void
+set_vcpus(Call *c, Vm *vm)
+{
+    const DomainSetVcpusArgs *in = call_in(c);
+
+    vm_set_vcpus(vm, in->nvcpus, VM_VCPU_LIVE, call_asker(c), on_done, c);
+}
+
+static void
+set_vcpus_flags(Call *c, Vm *vm)
+{
+    const DomainSetVcpusFlagsArgs *in = call_in(c);
+
+    vm_set_vcpus(vm, in->nvcpus, in->flags, call_asker(c), on_done, c);
+}
+
+static void
+reply_vcpus(Call *c, Vm *vm, guint flags)
+{
+    GError *err = NULL;
+    guint count;
+
+    if (!vm_vcpu_count(vm, flags, &count, &err)) {
+        call_fail(c, err);
+        return;
+    }
+    DomainGetVcpusFlagsRet out = { .num = (gint32)count };
+    call_reply(c, &out);
+}
+
+static void
+get_vcpus_flags(Call *c, Vm *vm)
+{
+    const DomainGetVcpusFlagsArgs *in = call_in(c);
+
+    reply_vcpus(c, vm, in->flags);
+}
+
+/* Its reply is the same single number. */
+static void
+get_max_vcpus(Call *c, Vm *vm)
+{
+    reply_vcpus(c, vm, VM_VCPU_LIVE | VM_VCPU_MAXIMUM);
+}
+
+/* ---- memory */
+
+static void
+set_memory(Call *c, Vm *vm)
+{
+    const DomainSetMemoryArgs *in = call_in(c);
+
+    vm_set_memory(vm, in->memory, LIVE, call_asker(c), on_done, c);
+}
+
+static void
+set_memory_flags(Call *c, Vm *vm)
+{
+    const DomainSetMemoryFlagsArgs *in = call_in(c);
+
+    vm_set_memory(vm, in->memory, in->flags, call_asker(c), on_done, c);
+}
+
+static void
+set_max_memory(Call *c, Vm *vm)
+{
+    const DomainSetMaxMemoryArgs *in = call_in(c);
+
+    vm_set_memory(vm, in->memory, VM_MEMORY_MAXIMUM, call_asker(c), on_done, c);
+}
+
+static void
+set_memory_stats_period(Call *c, Vm *vm)
+{
+    const DomainSetMemoryStatsPeriodArgs *in = call_in(c);
+
+    vm_set_memory_period(vm, in->period, in->flags, call_asker(c), on_done, c);
+}
+
+/* ---- labels: there is no security driver, and none of its labels */
+
+static void
+get_security_label_list(Call *c, Vm *vm)
+{
+    DomainGetSecurityLabelListRet out = { 0 };
+
+    call_reply(c, &out);
+}
+
+const Method device_methods[] = {
+    { ON_DOMAIN(DOMAIN_ATTACH_DEVICE, attach_device), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_ATTACH_DEVICE_FLAGS, attach_device_flags), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_DETACH_DEVICE, detach_device), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_DETACH_DEVICE_FLAGS, detach_device_flags), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_DETACH_DEVICE_ALIAS, detach_device_alias), FLAGS(IMPACT), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_UPDATE_DEVICE_FLAGS, update_device_flags), FLAGS(IMPACT | FORCE),
+      MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_SET_VCPUS, set_vcpus), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_SET_VCPUS_FLAGS, set_vcpus_flags),
+      FLAGS(IMPACT | VM_VCPU_MAXIMUM | VM_VCPU_GUEST | VM_VCPU_HOTPLUGGABLE), MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_GET_VCPUS_FLAGS, get_vcpus_flags),
+      FLAGS(IMPACT | VM_VCPU_MAXIMUM | VM_VCPU_GUEST), MAY_OR_WRITE(DOMAIN_READ, DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_GET_MAX_VCPUS, get_max_vcpus), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(DOMAIN_SET_MEMORY, set_memory), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_SET_MEMORY_FLAGS, set_memory_flags), FLAGS(IMPACT | VM_MEMORY_MAXIMUM),
+      MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_SET_MAX_MEMORY, set_max_memory), MAY(DOMAIN_WRITE) },
+    { ON_DOMAIN(DOMAIN_SET_MEMORY_STATS_PERIOD, set_memory_stats_period), FLAGS(IMPACT),
+      MAY_CHANGE },
+    { ON_DOMAIN(DOMAIN_GET_SECURITY_LABEL_LIST, get_security_label_list), MAY(DOMAIN_READ) },
+    { 0 },
+};

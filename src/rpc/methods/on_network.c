@@ -1,0 +1,378 @@
+/* Virtual networks. All reads answer from memory, but leases, which are one small file. */
+#include <string.h>
+
+#include "network/network.h"
+#include "rpc/rpc_priv.h"
+
+/* ---- shared */
+
+static NetworkRef
+network_ref(const Network *n)
+{
+    NetworkRef ref = { .name = n->obj.name };
+
+    memcpy(ref.uuid, n->obj.uuid, sizeof ref.uuid);
+    return ref;
+}
+
+static void
+reply_network(Call *c, Network *n)
+{
+    NetworkRef out = network_ref(n);
+
+    call_reply(c, &out);
+}
+
+/* The answer to what gives a network or an error. */
+static void
+end_with(Call *c, Network *n, GError *err)
+{
+    if (n)
+        reply_network(c, n);
+    else
+        call_fail(c, err);
+}
+
+static void
+on_done(Network *n, const GError *err, gpointer user)
+{
+    call_done(user, err);
+}
+
+/* ---- listing */
+
+enum {
+    LIST_INACTIVE = 1 << 0,
+    LIST_ACTIVE = 1 << 1,
+    LIST_PERSISTENT = 1 << 2,
+    LIST_TRANSIENT = 1 << 3,
+    LIST_AUTOSTART = 1 << 4,
+    LIST_NO_AUTOSTART = 1 << 5,
+    LIST_FLAGS = 0x3f,
+};
+
+static gboolean
+passes(const Network *n, guint32 flags)
+{
+    static const guint32 questions[] = {
+        LIST_ACTIVE | LIST_INACTIVE,
+        LIST_PERSISTENT | LIST_TRANSIENT,
+        LIST_AUTOSTART | LIST_NO_AUTOSTART,
+    };
+    guint32 is = (n->live ? LIST_ACTIVE : LIST_INACTIVE) |
+                 (n->persistent ? LIST_PERSISTENT : LIST_TRANSIENT) |
+                 (n->autostart ? LIST_AUTOSTART : LIST_NO_AUTOSTART);
+
+    return list_filter(flags, is, questions, G_N_ELEMENTS(questions));
+}
+
+static GPtrArray *
+networks_matching(guint32 flags)
+{
+    GPtrArray *all = network_list();
+
+    for (guint i = all->len; i-- > 0;)
+        if (!passes(all->pdata[i], flags))
+            g_ptr_array_remove_index(all, i);
+    return all;
+}
+
+static void
+list_all(Call *c)
+{
+    const ConnectListAllNetworksArgs *in = call_in(c);
+    g_autoptr(GPtrArray) all = networks_matching(in->flags);
+    ConnectListAllNetworksRet out = { .ret = all->len };
+
+    if (in->need_results) {
+        out.nets.n = all->len;
+        out.nets.v = arena_new(call_arena(c), NetworkRef, all->len);
+        for (guint i = 0; i < all->len; i++)
+            out.nets.v[i] = network_ref(all->pdata[i]);
+    }
+    call_reply(c, &out);
+}
+
+static void
+count(Call *c, guint32 flags)
+{
+    g_autoptr(GPtrArray) all = networks_matching(flags);
+    ConnectNumOfNetworksRet out = { .num = (gint32)all->len };
+
+    call_reply(c, &out);
+}
+
+static void
+name_some(Call *c, guint32 flags)
+{
+    const ConnectListNetworksArgs *in = call_in(c);
+    g_autoptr(GPtrArray) all = networks_matching(flags);
+    ConnectListNetworksRet out = {
+        .names = { .n = (guint32)CLAMP(in->maxnames, 0, (gint)all->len) },
+    };
+
+    out.names.v = arena_new(call_arena(c), const char *, out.names.n);
+    for (guint i = 0; i < out.names.n; i++)
+        out.names.v[i] = ((Network *)all->pdata[i])->obj.name;
+    call_reply(c, &out);
+}
+
+static void
+count_active(Call *c)
+{
+    count(c, LIST_ACTIVE);
+}
+
+static void
+count_defined(Call *c)
+{
+    count(c, LIST_INACTIVE);
+}
+
+static void
+list_active(Call *c)
+{
+    name_some(c, LIST_ACTIVE);
+}
+
+static void
+list_defined(Call *c)
+{
+    name_some(c, LIST_INACTIVE);
+}
+
+/* ---- the life of a network */
+
+static void
+define_xml(Call *c)
+{
+    const NetworkDefineXmlArgs *in = call_in(c);
+    GError *err = NULL;
+    Network *n = network_define(in->xml, 0, &err);
+
+    end_with(c, n, err);
+}
+
+static void
+define_xml_flags(Call *c)
+{
+    const NetworkDefineXmlFlagsArgs *in = call_in(c);
+    GError *err = NULL;
+    Network *n = network_define(in->xml, in->flags, &err);
+
+    end_with(c, n, err);
+}
+
+static void
+on_created(Network *n, const GError *err, gpointer user)
+{
+    end_with(user, n, err ? g_error_copy(err) : NULL);
+}
+
+static void
+create_xml(Call *c)
+{
+    const NetworkCreateXmlArgs *in = call_in(c);
+
+    network_create(in->xml, 0, call_asker(c), on_created, c);
+}
+
+static void
+create_xml_flags(Call *c)
+{
+    const NetworkCreateXmlFlagsArgs *in = call_in(c);
+
+    network_create(in->xml, in->flags, call_asker(c), on_created, c);
+}
+
+static void
+start(Call *c, Network *n)
+{
+    network_start(n, call_asker(c), on_done, c);
+}
+
+static void
+destroy(Call *c, Network *n)
+{
+    network_destroy(n, call_asker(c), on_done, c);
+}
+
+static void
+undefine(Call *c, Network *n)
+{
+    GError *err = NULL;
+
+    call_end(c, network_undefine(n, &err), &err);
+}
+
+static void
+set_autostart(Call *c, Network *n)
+{
+    const NetworkSetAutostartArgs *in = call_in(c);
+    GError *err = NULL;
+
+    call_end(c, network_set_autostart(n, in->autostart != 0, &err), &err);
+}
+
+/* Clients send command and section in this order to who says that it has the feature
+ * "network update in the right order" (on_host.c). */
+static void
+update(Call *c, Network *n)
+{
+    const NetworkUpdateArgs *in = call_in(c);
+    GError *err = NULL;
+
+    call_end(
+        c, network_change(n, in->command, in->section, in->parent_index, in->xml, in->flags, &err),
+        &err);
+}
+
+/* ---- what users write about it */
+
+static void
+set_metadata(Call *c, Network *n)
+{
+    const NetworkSetMetadataArgs *in = call_in(c);
+    GError *err = NULL;
+
+    call_end(c, network_set_metadata(n, in->type, in->metadata, in->key, in->uri, in->flags, &err),
+             &err);
+}
+
+static void
+get_metadata(Call *c, Network *n)
+{
+    const NetworkGetMetadataArgs *in = call_in(c);
+    GError *err = NULL;
+    g_autofree char *text = network_metadata(n, in->type, in->uri, in->flags, &err);
+    NetworkGetMetadataRet out = { .metadata = text };
+
+    if (text)
+        call_reply(c, &out);
+    else
+        call_fail(c, err);
+}
+
+/* ---- reading */
+
+static void
+get_autostart(Call *c, Network *n)
+{
+    NetworkGetAutostartRet out = { .autostart = n->autostart };
+
+    call_reply(c, &out);
+}
+
+static void
+get_is_active(Call *c, Network *n)
+{
+    NetworkIsActiveRet out = { .active = n->live != NULL };
+
+    call_reply(c, &out);
+}
+
+static void
+get_is_persistent(Call *c, Network *n)
+{
+    NetworkIsPersistentRet out = { .persistent = n->persistent };
+
+    call_reply(c, &out);
+}
+
+static void
+get_xml(Call *c, Network *n)
+{
+    const NetworkGetXmlDescArgs *in = call_in(c);
+    GError *err = NULL;
+    g_autofree char *xml = network_xml(n, in->flags, &err);
+    NetworkGetXmlDescRet out = { .xml = xml };
+
+    if (xml)
+        call_reply(c, &out);
+    else
+        call_fail(c, err);
+}
+
+static void
+get_bridge_name(Call *c, Network *n)
+{
+    GError *err = NULL;
+    NetworkGetBridgeNameRet out = { .name = network_bridge(n, &err) };
+
+    if (out.name)
+        call_reply(c, &out);
+    else
+        call_fail(c, err);
+}
+
+/* The numbers are virIPAddrType's. */
+static void
+fill_lease(const Network *n, const NetworkLease *lease, NetworkDhcpLease *out)
+{
+    *out = (NetworkDhcpLease){
+        .iface = n->live->bridge->name,
+        .expirytime = lease->expiry,
+        .type = lease->v6 ? 1 : 0,
+        .ipaddr = lease->address,
+        .prefix = lease->prefix,
+    };
+}
+
+static void
+get_leases(Call *c, Network *n)
+{
+    const NetworkGetDhcpLeasesArgs *in = call_in(c);
+    GError *err = NULL;
+    g_autoptr(GPtrArray) leases = network_leases(n, in->mac, &err);
+    NetworkGetDhcpLeasesRet out = { 0 };
+
+    if (!leases) {
+        call_fail(c, err);
+        return;
+    }
+    out.ret = leases->len;
+    out.leases.n = in->need_results ? leases->len : 0;
+    out.leases.v = arena_new(call_arena(c), NetworkDhcpLease, out.leases.n);
+    for (guint i = 0; i < out.leases.n; i++) {
+        const NetworkLease *lease = leases->pdata[i];
+        NetworkDhcpLease *row = &out.leases.v[i];
+        fill_lease(n, lease, row);
+        row->mac = lease->mac;
+        row->iaid = lease->iaid;
+        row->hostname = lease->hostname;
+        row->clientid = lease->clientid;
+    }
+    call_reply(c, &out);
+}
+
+const Method network_methods[] = {
+    { ON_NETWORK_BY(name, NETWORK_LOOKUP_BY_NAME, reply_network), MAY(NETWORK_GETATTR) },
+    { ON_NETWORK_BY(uuid, NETWORK_LOOKUP_BY_UUID, reply_network), MAY(NETWORK_GETATTR) },
+    { ON_NONE(CONNECT_LIST_ALL_NETWORKS, list_all), FLAGS(LIST_FLAGS),
+      MAY(CONNECT_SEARCH_NETWORKS) },
+    { ON_NONE(CONNECT_NUM_OF_NETWORKS, count_active), MAY(CONNECT_SEARCH_NETWORKS) },
+    { ON_NONE(CONNECT_NUM_OF_DEFINED_NETWORKS, count_defined), MAY(CONNECT_SEARCH_NETWORKS) },
+    { ON_NONE(CONNECT_LIST_NETWORKS, list_active), MAY(CONNECT_SEARCH_NETWORKS) },
+    { ON_NONE(CONNECT_LIST_DEFINED_NETWORKS, list_defined), MAY(CONNECT_SEARCH_NETWORKS) },
+    { ON_NONE(NETWORK_DEFINE_XML, define_xml), MAY_BOTH(NETWORK_WRITE, NETWORK_SAVE) },
+    { ON_NONE(NETWORK_DEFINE_XML_FLAGS, define_xml_flags), FLAGS(NETWORK_DEFINE_VALIDATE),
+      MAY_BOTH(NETWORK_WRITE, NETWORK_SAVE) },
+    { ON_NONE(NETWORK_CREATE_XML, create_xml), MAY_BOTH(NETWORK_WRITE, NETWORK_START) },
+    { ON_NONE(NETWORK_CREATE_XML_FLAGS, create_xml_flags), FLAGS(NETWORK_DEFINE_VALIDATE),
+      MAY_BOTH(NETWORK_WRITE, NETWORK_START) },
+    { ON_NETWORK(NETWORK_CREATE, start), MAY(NETWORK_START) },
+    { ON_NETWORK(NETWORK_DESTROY, destroy), MAY(NETWORK_STOP) },
+    { ON_NETWORK(NETWORK_UNDEFINE, undefine), MAY(NETWORK_DELETE) },
+    { ON_NETWORK(NETWORK_UPDATE, update), FLAGS(3), MAY_BOTH(NETWORK_WRITE, NETWORK_SAVE) },
+    { ON_NETWORK(NETWORK_SET_METADATA, set_metadata), FLAGS(3),
+      .needs = { { RIGHT_NETWORK_WRITE }, { RIGHT_NETWORK_SAVE, NEED_TO_CHANGE } } },
+    { ON_NETWORK(NETWORK_GET_METADATA, get_metadata), FLAGS(3), MAY(NETWORK_READ) },
+    { ON_NETWORK(NETWORK_SET_AUTOSTART, set_autostart), MAY(NETWORK_WRITE) },
+    { ON_NETWORK(NETWORK_GET_AUTOSTART, get_autostart), MAY(NETWORK_READ) },
+    { ON_NETWORK(NETWORK_IS_ACTIVE, get_is_active), MAY(NETWORK_READ) },
+    { ON_NETWORK(NETWORK_IS_PERSISTENT, get_is_persistent), MAY(NETWORK_READ) },
+    { ON_NETWORK(NETWORK_GET_XML_DESC, get_xml), FLAGS(NETWORK_XML_INACTIVE), MAY(NETWORK_READ) },
+    { ON_NETWORK(NETWORK_GET_BRIDGE_NAME, get_bridge_name), MAY(NETWORK_READ) },
+    { ON_NETWORK(NETWORK_GET_DHCP_LEASES, get_leases), MAY(NETWORK_READ) },
+    { 0 },
+};

@@ -1,0 +1,153 @@
+/* Filters of packets. All reads answer from memory. */
+#include <string.h>
+
+#include "network/network.h"
+#include "rpc/rpc_priv.h"
+
+static NwfilterRef
+nwfilter_ref(const Nwfilter *f)
+{
+    NwfilterRef ref = { .name = f->obj.name };
+
+    memcpy(ref.uuid, f->obj.uuid, sizeof ref.uuid);
+    return ref;
+}
+
+static void
+reply_nwfilter(Call *c, Nwfilter *f)
+{
+    NwfilterRef out = nwfilter_ref(f);
+
+    call_reply(c, &out);
+}
+
+/* ---- listing */
+
+static void
+list_all(Call *c)
+{
+    const ConnectListAllNwfiltersArgs *in = call_in(c);
+    g_autoptr(GPtrArray) all = nwfilter_list();
+    ConnectListAllNwfiltersRet out = { .ret = all->len };
+
+    if (in->need_results) {
+        out.filters.n = all->len;
+        out.filters.v = arena_new(call_arena(c), NwfilterRef, all->len);
+        for (guint i = 0; i < all->len; i++)
+            out.filters.v[i] = nwfilter_ref(all->pdata[i]);
+    }
+    call_reply(c, &out);
+}
+
+static void
+count(Call *c)
+{
+    g_autoptr(GPtrArray) all = nwfilter_list();
+    ConnectNumOfNwfiltersRet out = { .num = (gint32)all->len };
+
+    call_reply(c, &out);
+}
+
+static void
+list_names(Call *c)
+{
+    const ConnectListNwfiltersArgs *in = call_in(c);
+    g_autoptr(GPtrArray) all = nwfilter_list();
+    ConnectListNwfiltersRet out = {
+        .names = { .n = (guint32)CLAMP(in->maxnames, 0, (gint)all->len) },
+    };
+
+    out.names.v = arena_new(call_arena(c), const char *, out.names.n);
+    for (guint i = 0; i < out.names.n; i++)
+        out.names.v[i] = ((Nwfilter *)all->pdata[i])->obj.name;
+    call_reply(c, &out);
+}
+
+/* A binding is a filter in force on an interface, and there is none. */
+static void
+list_bindings(Call *c)
+{
+    ConnectListAllNwfilterBindingsRet out = { 0 };
+
+    call_reply(c, &out);
+}
+
+static void
+find_binding(Call *c)
+{
+    const NwfilterBindingLookupByPortDevArgs *in = call_in(c);
+    GError *err = NULL;
+
+    fail(&err, ERR_NO_NWFILTER_BINDING, "no nwfilter binding for port dev '%s'", in->name);
+    call_fail(c, err);
+}
+
+/* ---- definitions */
+
+enum { DEFINE_VALIDATE = 1 };
+
+static void
+define(Call *c, const char *xml, guint32 flags)
+{
+    GError *err = NULL;
+    Nwfilter *f = nwfilter_define(xml, flags & DEFINE_VALIDATE, &err);
+
+    if (f)
+        reply_nwfilter(c, f);
+    else
+        call_fail(c, err);
+}
+
+static void
+define_xml(Call *c)
+{
+    const NwfilterDefineXmlArgs *in = call_in(c);
+
+    define(c, in->xml, 0);
+}
+
+static void
+define_xml_flags(Call *c)
+{
+    const NwfilterDefineXmlFlagsArgs *in = call_in(c);
+
+    define(c, in->xml, in->flags);
+}
+
+static void
+undefine(Call *c, Nwfilter *f)
+{
+    GError *err = NULL;
+
+    call_end(c, nwfilter_undefine(f, &err), &err);
+}
+
+static void
+get_xml(Call *c, Nwfilter *f)
+{
+    GError *err = NULL;
+    g_autofree char *xml = nwfilter_xml(f, &err);
+    NwfilterGetXmlDescRet out = { .xml = xml };
+
+    if (xml)
+        call_reply(c, &out);
+    else
+        call_fail(c, err);
+}
+
+const Method nwfilter_methods[] = {
+    { ON_NWFILTER_BY(name, NWFILTER_LOOKUP_BY_NAME, reply_nwfilter), MAY(NWFILTER_GETATTR) },
+    { ON_NWFILTER_BY(uuid, NWFILTER_LOOKUP_BY_UUID, reply_nwfilter), MAY(NWFILTER_GETATTR) },
+    { ON_NONE(CONNECT_LIST_ALL_NWFILTERS, list_all), MAY(CONNECT_SEARCH_NWFILTERS) },
+    { ON_NONE(CONNECT_NUM_OF_NWFILTERS, count), MAY(CONNECT_SEARCH_NWFILTERS) },
+    { ON_NONE(CONNECT_LIST_NWFILTERS, list_names), MAY(CONNECT_SEARCH_NWFILTERS) },
+    { ON_NONE(CONNECT_LIST_ALL_NWFILTER_BINDINGS, list_bindings),
+      MAY(CONNECT_SEARCH_NWFILTER_BINDINGS) },
+    { ON_NONE(NWFILTER_BINDING_LOOKUP_BY_PORT_DEV, find_binding), MAY(NWFILTER_BINDING_GETATTR) },
+    { ON_NONE(NWFILTER_DEFINE_XML, define_xml), MAY_BOTH(NWFILTER_WRITE, NWFILTER_SAVE) },
+    { ON_NONE(NWFILTER_DEFINE_XML_FLAGS, define_xml_flags), FLAGS(DEFINE_VALIDATE),
+      MAY_BOTH(NWFILTER_WRITE, NWFILTER_SAVE) },
+    { ON_NWFILTER(NWFILTER_UNDEFINE, undefine), MAY(NWFILTER_DELETE) },
+    { ON_NWFILTER(NWFILTER_GET_XML_DESC, get_xml), MAY(NWFILTER_READ) },
+    { 0 },
+};
