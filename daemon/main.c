@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "core/core.h"
+#include "host/host.h"
+#include "network/network.h"
 #include "qemu/qemu.h"
 #include "rpc/rpc.h"
 #include "storage/storage.h"
@@ -20,7 +22,7 @@ typedef struct Options {
     char *root;
     gboolean session;
     gboolean version;
-    gboolean list_steps;
+    gboolean list_methods, list_refused, list_steps;
     char *log_level;
 } Options;
 
@@ -75,43 +77,79 @@ lock_take(const char *run, int *ret_fd, GError **err)
 
 /* ---- the loop */
 
+/* What a signal is to the daemon. Those of a fault of the program itself stay as they are, and so
+ * do those that stop and continue a process; all others are heard and logged, for a signal that
+ * nobody expected must not end the daemon of running machines. */
+typedef enum Heed { HEED_END, HEED_RELOAD, HEED_NOTHING } Heed;
+
+static Heed
+heed_of(int number)
+{
+    if (number == SIGTERM || number == SIGINT || number == SIGQUIT)
+        return HEED_END;
+    return number == SIGHUP ? HEED_RELOAD : HEED_NOTHING;
+}
+
+static const int left_alone[] = { SIGKILL, SIGSTOP, SIGTSTP,  SIGCONT, SIGTTIN, SIGTTOU,
+                                  SIGCHLD, SIGURG,  SIGWINCH, SIGILL,  SIGTRAP, SIGABRT,
+                                  SIGBUS,  SIGFPE,  SIGSEGV,  SIGSYS,  SIGPIPE };
+
+/* 32 and 33 are the C library's own. */
+static void
+heeded_set(sigset_t *ret_set)
+{
+    sigemptyset(ret_set);
+    for (int n = 1; n < SIGSYS; n++)
+        sigaddset(ret_set, n);
+    for (int n = SIGRTMIN; n <= SIGRTMAX; n++)
+        sigaddset(ret_set, n);
+    for (gsize i = 0; i < G_N_ELEMENTS(left_alone); i++)
+        sigdelset(ret_set, left_alone[i]);
+}
+
 static gboolean
 on_signal(gint fd, GIOCondition condition, gpointer user)
 {
+    static const char *const words[] = {
+        [HEED_END] = "ends", [HEED_RELOAD] = "has nothing to read again", [HEED_NOTHING] = "goes on"
+    };
     struct signalfd_siginfo info;
+    const char *name;
+    Heed heed;
 
-    if (read(fd, &info, sizeof(info)) == sizeof(info))
-        log_info("ends on signal %u of process %u", info.ssi_signo, info.ssi_pid);
-    g_main_loop_quit(user);
-    return G_SOURCE_REMOVE;
+    if (read(fd, &info, sizeof(info)) != sizeof(info))
+        return G_SOURCE_CONTINUE;
+    heed = heed_of((int)info.ssi_signo);
+    name = sigabbrev_np((int)info.ssi_signo);
+    log_info("heard signal %u (%s%s) of process %u: %s", info.ssi_signo, name ? "SIG" : "real-time",
+             name ? name : "", info.ssi_pid, words[heed]);
+    if (heed == HEED_END)
+        g_main_loop_quit(user);
+    return G_SOURCE_CONTINUE;
 }
 
-/* By descriptor: g_unix_signal_add would cost a thread. */
+/* By descriptor: g_unix_signal_add would cost a thread, and knows a few signals only. What comes
+ * before the loop runs waits for it. */
 static gboolean
-signals_watch(GMainLoop *loop, int *ret_fd, GError **err)
+signals_block(int *ret_fd, GError **err)
 {
     sigset_t set;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+    heeded_set(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     *ret_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (*ret_fd < 0)
-        return fail_errno(err, errno, "cannot watch signals");
-    g_unix_fd_add(*ret_fd, G_IO_IN, on_signal, loop);
-    return TRUE;
+    return *ret_fd >= 0 || fail_errno(err, errno, "cannot watch signals");
 }
 
 static gboolean
 serve(const Paths *paths, GMainLoop *loop, GError **err)
 {
-    static const ServerLimits limits = SERVER_LIMITS_INIT;
-    g_autoptr(Server) server = server_new(paths, &limits, err);
+    g_autoptr(Server) server = server_new(paths, err);
 
     if (!server)
         return FALSE;
+    network_autostart();
     qemu_autostart();
     sd_notify(0, "READY=1");
     log_info("vmd " VMD_VERSION " serves %s", paths->run);
@@ -122,19 +160,22 @@ serve(const Paths *paths, GMainLoop *loop, GError **err)
 
 /* The rooms come up from the bottom and go down from the top. */
 static gboolean
-boot(const Paths *paths, GError **err)
+boot(const Paths *paths, int signals, GError **err)
 {
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-    fd_auto signals = -1;
     gboolean ok;
 
-    if (!signals_watch(loop, &signals, err) || !storage_init(paths, err))
+    g_unix_fd_add(signals, G_IO_IN, on_signal, loop);
+    if (!storage_init(paths, err))
         return FALSE;
-    ok = qemu_init(paths, err);
+    devices_init();
+    ok = network_init(paths, err) && qemu_init(paths, err);
     if (ok) {
         ok = serve(paths, loop, err);
         qemu_done();
     }
+    network_done();
+    devices_done();
     storage_done();
     return ok;
 }
@@ -152,7 +193,7 @@ run(const Options *o, GError **err)
 {
     LogLevel level = LOG_LEVEL_INFO;
     Paths paths = { 0 };
-    fd_auto lock = -1;
+    fd_auto lock = -1, signals = -1;
     gboolean ok;
 
     if (o->log_level && !log_level_parse(o->log_level, &level))
@@ -163,16 +204,25 @@ run(const Options *o, GError **err)
         paths_init_session(&paths);
     else
         paths_init_system(&paths, o->root ? o->root : "");
-    ok = fault_set(err) && paths_make(&paths, err) && lock_take(paths.run, &lock, err) &&
-         boot(&paths, err);
+    objects_init(&paths);
+    ok = signals_block(&signals, err) && fault_set(err) && paths_make(&paths, err) &&
+         lock_take(paths.run, &lock, err) && boot(&paths, signals, err);
     paths_done(&paths);
     return ok;
 }
 
 static void
-print_step(const char *table, const Step *step, gpointer user)
+print_step(const FlowTable *table, const Step *step, gpointer user)
 {
-    printf("%s/%s\t%s\n", table, step->name, step->undo ? "undo" : "-");
+    const char *undo = step->undo ? "undo" : "-";
+
+    printf("%s/%s\t%s\n", table->name, step->name, step->flags & STEP_KEYED ? "keyed" : undo);
+}
+
+static void
+print_refused(const char *path, const char *why, gpointer user)
+{
+    printf("%s\t%s\n", path, why);
 }
 
 int
@@ -186,6 +236,10 @@ main(int argc, char **argv)
           "Be the daemon of this user alone, for root as well", NULL },
         { "list-steps", 0, 0, G_OPTION_ARG_NONE, &o.list_steps,
           "Print the steps of every flow and exit", NULL },
+        { "list-methods", 0, 0, G_OPTION_ARG_NONE, &o.list_methods,
+          "Print the procedures that are done, and exit", NULL },
+        { "list-refused", 0, 0, G_OPTION_ARG_NONE, &o.list_refused,
+          "Print what a domain cannot be started with and exit", NULL },
         { "log-level", 0, 0, G_OPTION_ARG_STRING, &o.log_level,
           "Least important message to log: debug, info, warning, error", "LEVEL" },
         { "version", 0, 0, G_OPTION_ARG_NONE, &o.version, "Print the version and exit", NULL },
@@ -195,6 +249,8 @@ main(int argc, char **argv)
     g_autoptr(GError) err = NULL;
     int status;
 
+    network_register();
+    storage_register();
     qemu_register();
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &err) || argc > 1) {
@@ -203,8 +259,14 @@ main(int argc, char **argv)
     } else if (o.version) {
         puts("vmd " VMD_VERSION);
         status = 0;
+    } else if (o.list_methods) {
+        methods_print();
+        status = 0;
     } else if (o.list_steps) {
         flow_list(print_step, NULL);
+        status = 0;
+    } else if (o.list_refused) {
+        qemu_list_refused(print_refused, NULL);
         status = 0;
     } else {
         o.session &= o.root == NULL;
