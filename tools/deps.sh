@@ -1,13 +1,15 @@
 # Sourced by tools/quickstart and tools/test: what vmd needs from Debian 12, in one place.
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # who sources this uses the lists
+tools_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # What it takes to build and run vmd.
 BUILD_PACKAGES=(
     gcc meson ninja-build pkg-config python3
-    libglib2.0-dev libxml2-dev libjson-c-dev libnl-3-dev libnl-route-3-dev libsystemd-dev
-    libcmocka-dev libreadline-dev
+    libglib2.0-dev libxml2-dev libjson-c-dev libnl-3-dev libnl-route-3-dev
+    libnftables-dev libsystemd-dev libcmocka-dev libreadline-dev
 )
-RUN_PACKAGES=(qemu-system-x86 qemu-utils iproute2)
+RUN_PACKAGES=(qemu-system-x86 qemu-utils iproute2 dnsmasq-base nftables)
 
 # A guest to try it with.
 GUEST_PACKAGES=(busybox-static cpio)
@@ -15,9 +17,10 @@ GUEST_PACKAGES=(busybox-static cpio)
 # What the tests ask besides: the sanitizers' other compiler, stock clients, helpers, emulators of
 # machines that are no PCs.
 TEST_PACKAGES=(
-    clang libclang-rt-14-dev llvm-14 universal-ctags tini util-linux procps
-    libvirt-clients python3-libvirt virtinst swtpm passt ovmf socat dnsmasq-base nftables libvirt-dev
-    libxml2-utils mmdebstrap e2fsprogs ca-certificates
+    clang libclang-rt-14-dev llvm-14 clang-format-14 shellcheck valgrind universal-ctags
+    tini util-linux procps libvirt-clients python3-libvirt virtinst swtpm swtpm-tools
+    passt ovmf socat dnsmasq-base nftables libvirt-dev
+    libxml2-utils mmdebstrap arch-test e2fsprogs ca-certificates gpg python3-fusepy
     qemu-system-arm qemu-system-misc qemu-system-ppc
 )
 
@@ -25,14 +28,33 @@ TEST_PACKAGES=(
 # backport: QEMU 10.0 and libvirt 11.3 in place of 7.2 and 9.0.
 PEER_PACKAGES=(
     qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients python3-libvirt virtinst
-    swtpm swtpm-tools passt ovmf dnsmasq-base nftables lvm2 iproute2 kmod procps tini python3
-    libglib2.0-0 libjson-c5 libnl-route-3-200 libreadline8 libsystemd0 libxml2 libasan8 libubsan1
+    swtpm swtpm-tools passt ovmf dnsmasq-base nftables busybox-static socat
+    lvm2 iproute2 kmod procps tini python3 libglib2.0-0 libjson-c5 libnl-route-3-200 libnftables1
+    libreadline8 libsystemd0 libxml2 libasan8 libubsan1
 )
 PEER_BACKPORTS="src:qemu src:libvirt src:libvirt-python src:seabios"
 
-# For mmdebstrap: what the host's apt is told of how archives are reached (proxies, dates).
-mapfile -t APT_OPTIONS < <(grep -lsE '^[[:space:]]*Acquire\b' /etc/apt/apt.conf /etc/apt/apt.conf.d/* |
-    sed 's/^/--aptopt=/')
+# make_debian TARGET [--backports] [OPTION...]: a Debian 12 of its own (a folder or a .tar), made by
+# mmdebstrap of what the host's apt is set up with: tools/apt-sources tells. Where that cannot be had
+# (a mirror amid its update has indexes that do not fit), of the base system's archive alone.
+make_debian() {
+    local target=$1 asked=() work rc=1 base
+    shift
+    [ "${1:-}" != --backports ] || { asked=(--backports); shift; }
+    "$tools_dir/apt-sources" >/dev/null 2>&1 || apt-get update -qq
+    work=$(mktemp -d)
+    "$tools_dir/apt-sources" --options >"$work/options"
+    for base in '' --base; do
+        "$tools_dir/apt-sources" $base "${asked[@]}" >"$work/debian.sources" || break
+        rm -rf --one-file-system "$target"
+        mmdebstrap --variant=minbase --aptopt="$work/options" \
+            --aptopt='APT::Install-Recommends "false"' \
+            --setup-hook="'$tools_dir/apt-sources' --copy \"\$1\"" "$@" \
+            bookworm "$target" "$work/debian.sources" && rc=0 && break
+    done
+    rm -rf "$work"
+    return $rc
+}
 
 # install_packages PACKAGE...: those that are missing, quietly; says what it does.
 install_packages() {

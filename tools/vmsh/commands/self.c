@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 static const Option cd_options[] = {
     { "dir", OPTION_STRING, 0, NULL, "directory to switch to (default: home or else root)" },

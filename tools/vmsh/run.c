@@ -133,6 +133,12 @@ call(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err)
 }
 
 gboolean
+call_vmd(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err)
+{
+    return call_traced(s, PROGRAM_VMD, procedure, args, ret, err);
+}
+
+gboolean
 call_qemu(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err)
 {
     return call_traced(s, PROGRAM_QEMU, procedure, args, ret, err);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 #define FILE_OPTION                                                                                \
     {                                                                                              \
@@ -65,6 +65,7 @@ run_define(Shell *s, const Args *a, GError **err)
     if (!call(s, PROC_DOMAIN_DEFINE_XML_FLAGS, &args, &ret, err))
         return FALSE;
     remark(s, "Domain '%s' defined from %s\n", ret.dom.name, path);
+    domain_warn(s, &ret.dom);
     return TRUE;
 }
 
@@ -112,6 +113,7 @@ run_create(Shell *s, const Args *a, GError **err)
     if (!call(s, PROC_DOMAIN_CREATE_XML, &args, &ret, err))
         return FALSE;
     remark(s, "Domain '%s' created from %s\n", ret.dom.name, path);
+    domain_warn(s, &ret.dom);
     return console_if_asked(s, a, &ret.dom, err);
 }
 
@@ -449,6 +451,8 @@ run_edit(Shell *s, const Args *a, GError **err)
         return FALSE;
     remark(s, "Domain '%s' XML configuration %s.\n", e.dom.name,
            changed ? "edited" : "not changed");
+    if (changed)
+        domain_warn(s, &e.dom);
     return TRUE;
 }
 

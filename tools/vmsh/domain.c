@@ -283,3 +283,19 @@ complete_inactive(Shell *s)
 {
     return domain_names(s, 2);
 }
+
+void
+domain_warn(Shell *s, const DomainRef *dom)
+{
+    enum { DEPRECATION = 1 };
+    static const char *const ignored = "ignored configuration: ";
+    DomainGetMessagesArgs args = { .dom = *dom, .flags = DEPRECATION };
+    DomainGetMessagesRet ret;
+
+    if (!call(s, PROC_DOMAIN_GET_MESSAGES, &args, &ret, NULL))
+        return;
+    fflush(stdout);
+    for (guint i = 0; i < ret.msgs.n; i++)
+        if (g_str_has_prefix(ret.msgs.v[i], ignored))
+            fprintf(stderr, "warning: %s\n", ret.msgs.v[i] + strlen(ignored));
+}

@@ -1,5 +1,5 @@
 /* vmsh: the command line of vmd. This is the inside of the client; it stands on base and on the
- * protocol table of rpc/wire.h, and knows neither the daemon nor a libvirt client library.
+ * protocol table of wire/wire.h, and knows neither the daemon nor a libvirt client library.
  *
  *     vmsh.c            its own options
  *     vmsh_run.c        running lines of commands, telling of failures
@@ -21,7 +21,7 @@
 #include <stdio.h>
 
 #include "base/base.h"
-#include "rpc/wire.h"
+#include "wire/wire.h"
 
 typedef struct Shell Shell;
 typedef struct Args Args;
@@ -81,18 +81,28 @@ typedef struct CommandGroup {
     const Command *tables[6]; /* each ended by a zeroed row */
 } CommandGroup;
 
-extern const Command domain_commands[];  /* vmsh_commands_domain.c */
-extern const Command tuning_commands[];  /* vmsh_commands_tuning.c */
-extern const Command device_commands[];  /* vmsh_commands_device.c */
-extern const Command attach_commands[];  /* vmsh_commands_attach.c */
-extern const Command vcpu_commands[];    /* vmsh_commands_vcpu.c */
-extern const Command limits_commands[];  /* vmsh_commands_limits.c */
-extern const Command monitor_commands[]; /* vmsh_commands_monitor.c */
-extern const Command disk_commands[];    /* vmsh_commands_disk.c */
-extern const Command event_commands[];   /* vmsh_commands_event.c */
-extern const Command cpu_commands[];     /* vmsh_commands_cpu.c */
-extern const Command host_commands[];    /* vmsh_commands_host.c */
-extern const Command self_commands[];    /* vmsh_commands_self.c */
+extern const Command domain_commands[];        /* vmsh_commands_domain.c */
+extern const Command tuning_commands[];        /* vmsh_commands_tuning.c */
+extern const Command device_commands[];        /* vmsh_commands_device.c */
+extern const Command attach_commands[];        /* vmsh_commands_attach.c */
+extern const Command vcpu_commands[];          /* vmsh_commands_vcpu.c */
+extern const Command limits_commands[];        /* vmsh_commands_limits.c */
+extern const Command monitor_commands[];       /* vmsh_commands_monitor.c */
+extern const Command disk_commands[];          /* vmsh_commands_disk.c */
+extern const Command event_commands[];         /* vmsh_commands_event.c */
+extern const Command cpu_commands[];           /* vmsh_commands_cpu.c */
+extern const Command host_commands[];          /* vmsh_commands_host.c */
+extern const Command interface_commands[];     /* vmsh_commands_interface.c */
+extern const Command network_commands[];       /* vmsh_commands_network.c */
+extern const Command nodedev_commands[];       /* vmsh_commands_nodedev.c */
+extern const Command nwfilter_commands[];      /* vmsh_commands_nwfilter.c */
+extern const Command secret_event_commands[];  /* vmsh_commands_object_event.c */
+extern const Command network_event_commands[]; /* the same */
+extern const Command nodedev_event_commands[]; /* the same */
+extern const Command secret_commands[];        /* vmsh_commands_secret.c */
+extern const Command pool_commands[];          /* vmsh_commands_pool.c */
+extern const Command volume_commands[];        /* vmsh_commands_volume.c */
+extern const Command self_commands[];          /* vmsh_commands_self.c */
 
 /* Every group, ended by a zeroed row. */
 extern const CommandGroup command_groups[];
@@ -256,6 +266,8 @@ void trace(Shell *s, TraceLevel level, const char *fmt, ...) G_GNUC_PRINTF(3, 4)
 
 /* For commands. */
 gboolean call(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err);
+/* The same of our own program, which no other daemon has. */
+gboolean call_vmd(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err);
 gboolean call_qemu(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err);
 /* What is being tried: printed before the error when the command fails from here on. */
 void doing(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
@@ -296,6 +308,8 @@ Sheet *sheet_new(guint width); /* of the titles, with their colon */
 void sheet_free(Sheet *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sheet, sheet_free)
 void sheet_add(Sheet *t, const char *title, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+/* Several values, a line each; a list in JSON. */
+void sheet_add_texts(Sheet *t, const char *title, const char *const *texts, guint n);
 /* Text for people, number for JSON: "65536 KiB" and 65536. */
 void sheet_add_number(Sheet *t, const char *title, guint64 number, const char *unit);
 /* A line of its own form in text; in JSON under its key. */
@@ -323,6 +337,9 @@ char *cpu_map_text(const guint8 *map, guint n, gboolean pretty);
 enum { BY_ID = 1, BY_NAME = 2, BY_UUID = 4, BY_ANY = 7 };
 enum { LIVE = 1, CONFIG = 2 };
 
+/* What of its document has no effect, as warnings on stderr. A daemon that does not tell is none.
+ */
+void domain_warn(Shell *s, const DomainRef *dom);
 /* The domain that --domain names; it lives in the command's arena. */
 gboolean domain_get(Shell *s, const Args *a, DomainRef *ret_dom, GError **err);
 gboolean domain_lookup(Shell *s, const char *text, guint by, DomainRef *ret_dom, GError **err);
@@ -330,6 +347,8 @@ gboolean domain_xml(Shell *s, const DomainRef *dom, guint flags, const char **re
                     GError **err);
 gboolean domain_state(Shell *s, const DomainRef *dom, int *ret_state, int *ret_reason,
                       GError **err);
+/* The network of that name or UUID, for other files; it lives in the command's arena. */
+gboolean network_lookup(Shell *s, const char *text, NetworkRef *ret_net, GError **err);
 /* The text of a file; "-" is what comes in. */
 gboolean xml_file(const char *path, char **ret_text, GError **err);
 /* LIVE and CONFIG of --live, --config, --current. */
@@ -348,6 +367,18 @@ const char *nth(const char *const *words, guint n, int i, const char *other);
 char **complete_domains(Shell *s);
 char **complete_active(Shell *s);
 char **complete_inactive(Shell *s);
+
+/* ---- waiting for events (vmsh_commands_event.c) -------------------------------------------- */
+
+typedef struct EventWait {
+    gboolean loop; /* not only for the first one */
+    guint count;   /* counted up by who is told of them */
+    gint64 end;    /* monotonic; 0: never */
+} EventWait;
+
+/* Until there was one, the time is over, or somebody interrupts; remarks on how it ended. */
+gboolean event_wait(Shell *s, EventWait *w, GError **err);
+char *event_time(void); /* now, as events are stamped; caller frees */
 
 /* ---- XML (vmsh_xml.c) --------------------------------------------------------------------- */
 

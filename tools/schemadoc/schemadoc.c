@@ -74,6 +74,13 @@ both_texts(const char *a, const char *b)
     return a && b ? g_strdup_printf("%s; %s", a, b) : g_strdup(a ? a : b);
 }
 
+/* Of a row that tells all there is to know: only its turn differs. */
+static gboolean
+is_early_look(const Field *f)
+{
+    return !f->doc && (f->flags & F_READ) && !(f->flags & F_LIVE);
+}
+
 static void
 rows_add(GPtrArray *rows, const Schema *s, const char *outer, gboolean sure)
 {
@@ -87,7 +94,7 @@ rows_add(GPtrArray *rows, const Schema *s, const char *outer, gboolean sure)
             inner = when_text(s, f);
         } else if ((f->kind == F_STRUCT || f->kind == F_PTR) && !*f->path) {
             rows_add(rows, f->arg, where, sure && !where && f->kind == F_STRUCT);
-        } else {
+        } else if (!is_early_look(f)) {
             Row *row = g_new0(Row, 1);
 
             row->field = f;

@@ -1,7 +1,7 @@
 /* Commands that tell about domains: the list, one domain's sheet, states, statistics. */
 #include <string.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 /* ---- list */
 
@@ -296,6 +296,16 @@ info_security(Shell *s, Sheet *t, const DomainRef *dom)
                   label.enforcing ? "enforcing" : "permissive");
 }
 
+static void
+info_messages(Shell *s, Sheet *t, const DomainRef *dom)
+{
+    DomainGetMessagesArgs args = { .dom = *dom };
+    DomainGetMessagesRet ret;
+
+    if (call(s, PROC_DOMAIN_GET_MESSAGES, &args, &ret, NULL) && ret.msgs.n > 0)
+        sheet_add_texts(t, "Messages", ret.msgs.v, ret.msgs.n);
+}
+
 static gboolean
 run_dominfo(Shell *s, const Args *a, GError **err)
 {
@@ -309,6 +319,7 @@ run_dominfo(Shell *s, const Args *a, GError **err)
         return FALSE;
     info_settings(s, t, &dom);
     info_security(s, t, &dom);
+    info_messages(s, t, &dom);
     sheet_print(s, t);
     return TRUE;
 }

@@ -1,7 +1,7 @@
 /* Commands about a domain's processors and its jobs. */
 #include <string.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 /* ---- processors */
 

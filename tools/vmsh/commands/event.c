@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 #define WORD(words, i) nth(words, G_N_ELEMENTS(words), i, "unknown")
 
@@ -320,10 +320,8 @@ static const struct {
 
 typedef struct Watch {
     Shell *shell;
-    gboolean loop;
     gboolean timestamps;
-    guint count;
-    gint64 end; /* monotonic; 0: never */
+    EventWait wait;
 } Watch;
 
 static volatile sig_atomic_t interrupted;
@@ -334,15 +332,21 @@ on_interrupt(int sig)
     interrupted = 1;
 }
 
+char *
+event_time(void)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *day = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
+
+    return g_strdup_printf("%s.%03d+0000", day, g_date_time_get_microsecond(now) / 1000);
+}
+
 static void
 print_event(Watch *w, gsize row, gconstpointer message)
 {
     const DomainRef *dom = (gconstpointer)((const guint8 *)message + events[row].dom);
     g_autofree char *detail = events[row].tell ? events[row].tell(message) : NULL;
-    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    g_autofree char *day = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
-    g_autofree char *time = g_strdup_printf("%s.%03d+0000", day,
-                                            g_date_time_get_microsecond(now) / 1000);
+    g_autofree char *time = event_time();
 
     if (w->shell->json) {
         json_object *o = json_object_new_object();
@@ -371,7 +375,7 @@ on_event(Conn *c, gint32 procedure, guint32 program, const guint8 *payload, gsiz
     Watch *w = user;
     Arena arena;
 
-    if (program != PROGRAM_REMOTE || (w->count && !w->loop))
+    if (program != PROGRAM_REMOTE || (w->wait.count && !w->wait.loop))
         return;
     arena_init(&arena, NULL, 0);
     for (gsize row = 0; row < G_N_ELEMENTS(events); row++) {
@@ -381,7 +385,7 @@ on_event(Conn *c, gint32 procedure, guint32 program, const guint8 *payload, gsiz
         message = arena_alloc(&arena, 1, events[row].type->size);
         if (xdr_decode(events[row].type, payload, len, &arena, message, NULL)) {
             print_event(w, row, message);
-            w->count++;
+            w->wait.count++;
         }
     }
     arena_done(&arena);
@@ -418,20 +422,20 @@ unsubscribe(Shell *s, const GArray *callbacks)
 }
 
 static gboolean
-watch_over(const Watch *w)
+is_over(const EventWait *w)
 {
     return interrupted || (w->count && !w->loop) || (w->end && g_get_monotonic_time() >= w->end);
 }
 
-static gboolean
-watch_run(Shell *s, Watch *w, GError **err)
+gboolean
+event_wait(Shell *s, EventWait *w, GError **err)
 {
     struct sigaction action = { .sa_handler = on_interrupt }, before;
     gboolean ok = TRUE;
 
     interrupted = 0;
     sigaction(SIGINT, &action, &before);
-    while (ok && !watch_over(w)) {
+    while (ok && !is_over(w)) {
         gint64 left = w->end ? (w->end - g_get_monotonic_time()) / 1000 + 1 : -1;
         ok = conn_wait(s->conn, NULL, 0, (int)MIN(left, G_MAXINT), err);
     }
@@ -490,7 +494,9 @@ event_wanted(const Args *a, int *ret_row, GError **err)
 static gboolean
 watch(Shell *s, const Args *a, int row, gint64 seconds, GError **err)
 {
-    Watch w = { .shell = s, .loop = args_flag(a, "loop"), .timestamps = args_flag(a, "timestamp") };
+    Watch w = { .shell = s,
+                .timestamps = args_flag(a, "timestamp"),
+                .wait = { .loop = args_flag(a, "loop") } };
     g_autoptr(GArray) callbacks = g_array_new(FALSE, FALSE, sizeof(gint32));
     DomainRef dom;
     gboolean ok;
@@ -498,15 +504,15 @@ watch(Shell *s, const Args *a, int row, gint64 seconds, GError **err)
     if (args_flag(a, "domain") && !domain_get(s, a, &dom, err))
         return FALSE;
     if (seconds)
-        w.end = g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
+        w.wait.end = g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
     conn_on_event(s->conn, on_event, &w);
     ok = subscribe(s, row, args_flag(a, "domain") ? &dom : NULL, callbacks, err) &&
-         watch_run(s, &w, err);
+         event_wait(s, &w.wait, err);
     unsubscribe(s, callbacks);
     conn_on_event(s->conn, NULL, NULL);
     /* Nothing is wrong, and yet the status says that nothing came. */
-    s->silent_failure = ok && !w.count;
-    return ok && w.count;
+    s->silent_failure = ok && !w.wait.count;
+    return ok && w.wait.count;
 }
 
 static gboolean

@@ -1,7 +1,7 @@
 /* Commands that describe a domain and change its memory and processors. */
 #include <string.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 /* ---- description and title */
 

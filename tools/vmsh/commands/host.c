@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 /* ---- what it is */
 
@@ -412,9 +412,45 @@ run_sysinfo(Shell *s, const Args *a, GError **err)
     return call(s, PROC_CONNECT_GET_SYSINFO, &args, &ret, err) && doc_print(s, a, ret.sysinfo, err);
 }
 
+/* How far the daemon's budgets are used. */
+static gboolean
+run_daemon_status(Shell *s, const Args *a, GError **err)
+{
+    static const Column columns[] = {
+        { "Budget", "budget", FALSE },  { "Used", "used", TRUE },
+        { "Most", "most", TRUE },       { "Limit", "limit", TRUE },
+        { "Kept", "kept", TRUE },       { "Slowed", "slowed", TRUE },
+        { "Refused", "refused", TRUE }, { "Dropped", "dropped", TRUE },
+    };
+    g_autoptr(Table) t = table_new(columns, G_N_ELEMENTS(columns));
+    VmdDaemonStatusRet r;
+
+    doing(s, "failed to get the daemon's status");
+    if (!call_vmd(s, PROC_VMD_DAEMON_STATUS, NULL, &r, err))
+        return FALSE;
+    for (guint i = 0; i < r.budgets.n; i++) {
+        const VmdBudget *b = &r.budgets.v[i];
+        const guint64 numbers[] = { b->used,   b->most,    b->all,    b->reserve,
+                                    b->slowed, b->refused, b->dropped };
+        char cells[G_N_ELEMENTS(numbers)][24];
+        const char *row[G_N_ELEMENTS(numbers) + 1] = { b->name };
+        for (gsize k = 0; k < G_N_ELEMENTS(numbers); k++) {
+            g_snprintf(cells[k], sizeof(cells[k]), "%" G_GUINT64_FORMAT, numbers[k]);
+            row[k + 1] = numbers[k] == G_MAXUINT64 ? NULL : cells[k];
+        }
+        table_add_cells(t, row);
+    }
+    table_print(s, t);
+    return TRUE;
+}
+
 const Command host_commands[] = {
     { "capabilities", "capabilities", "Returns capabilities of hypervisor/driver.",
       capabilities_options, run_capabilities },
+    { "daemon-status", "how far the daemon's budgets are used",
+      "What clients hold of the daemon, the most they ever held, what all may hold and what of that "
+      "is kept for root and the group; and how often clients were slowed, refused and dropped.",
+      NULL, run_daemon_status, COMMAND_JSON },
     { "domcapabilities", "domain capabilities",
       "Returns capabilities of emulator with respect to host and vmd.", domcapabilities_options,
       run_domcapabilities },

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 /* ---- the <cpu>s of a file */
 

@@ -4,128 +4,12 @@
 
 #include "schemadoc.h"
 
-/* An element or attribute of a define, and the rows that speak of it. */
-typedef struct Node {
-    char *name; /* without the '@' */
-    gboolean is_attr, needed, many, any;
-    GPtrArray *values; /* of const Field *: what its text may be */
-    GPtrArray *refs;   /* of const Schema * */
-    GPtrArray *kids;   /* of Node */
-} Node;
-
 typedef struct Writer {
     const GPtrArray *sections;
     GString *out;
     guint depth;
     gboolean flat; /* all on one line */
 } Writer;
-
-static void
-node_free(gpointer p)
-{
-    Node *node = p;
-
-    g_ptr_array_unref(node->values);
-    g_ptr_array_unref(node->refs);
-    g_ptr_array_unref(node->kids);
-    g_free(node->name);
-    g_free(node);
-}
-
-static Node *
-node_new(const char *name)
-{
-    Node *node = g_new0(Node, 1);
-
-    node->is_attr = *name == '@';
-    node->name = g_strdup(name + node->is_attr);
-    node->values = g_ptr_array_new();
-    node->refs = g_ptr_array_new();
-    node->kids = g_ptr_array_new_with_free_func(node_free);
-    return node;
-}
-
-static Node *
-node_kid(Node *node, const char *name)
-{
-    Node *kid;
-
-    for (guint i = 0; i < node->kids->len; i++) {
-        kid = node->kids->pdata[i];
-        if (kid->is_attr == (*name == '@') && strcmp(kid->name, name + kid->is_attr) == 0)
-            return kid;
-    }
-    kid = node_new(name);
-    g_ptr_array_add(node->kids, kid);
-    return kid;
-}
-
-static Node *
-node_at(Node *node, const char *path)
-{
-    g_auto(GStrv) parts = g_strsplit(path, "/", -1);
-
-    for (char **p = parts; *p; p++)
-        if (strcmp(*p, ".") != 0)
-            node = node_kid(node, *p);
-    return node;
-}
-
-/* The unit of a size is an attribute of the element that the number is in. */
-static void
-note_unit(Node *root, const Field *f)
-{
-    static const Field unit = { .path = "@unit", .kind = F_STRING };
-    const char *attr = strchr(f->path, '@');
-    g_autofree char *path = attr ? g_strdup_printf("%.*s@unit", (int)(attr - f->path), f->path)
-                                 : g_strconcat(f->path, "/@unit", NULL);
-    Node *node = node_at(root, path);
-
-    if (node->values->len == 0)
-        g_ptr_array_add(node->values, (gpointer)&unit);
-}
-
-static void
-note_schema(Node *root, const Field *f, const char *path)
-{
-    Node *node = node_at(root, path);
-
-    node->many |= f->kind == F_LIST;
-    if (!g_ptr_array_find(node->refs, f->arg, NULL))
-        g_ptr_array_add(node->refs, (gpointer)f->arg);
-}
-
-static void
-note_row(Node *root, const Row *row)
-{
-    const Field *f = row->field;
-    const char *star = strstr(f->path, "/*");
-    const Schema *inner = f->arg;
-    Node *node;
-
-    if (f->kind == F_REFUSED || strcmp(f->path, "#") == 0)
-        return;
-    if (star) { /* a list of several names */
-        for (Words w = inner->fields[0].arg; w[1]; w++) {
-            g_autofree char *path = g_strdup_printf("%.*s/%s", (int)(star - f->path), f->path,
-                                                    w[1]);
-
-            note_schema(root, f, path);
-        }
-        return;
-    }
-    if (holds_schema(f))
-        note_schema(root, f, f->path);
-    node = node_at(root, f->path);
-    node->many |= f->kind == F_STRINGS;
-    node->any |= f->kind == F_IGNORED || f->kind == F_XML;
-    node->needed |= row->sure && (f->flags & F_REQUIRED) && !(f->flags & (F_READ | F_LIVE)) &&
-                    !strchr(f->path, '/');
-    if (f->kind == F_SIZE)
-        note_unit(root, f);
-    if (!holds_schema(f) && !node->any)
-        g_ptr_array_add(node->values, (gpointer)f);
-}
 
 /* ---- writing */
 
@@ -250,25 +134,13 @@ write_value(Writer *w, const Field *f)
         write_line(w, "<value></value>");
 }
 
-static gboolean
-is_text(const Node *node)
-{
-    for (guint i = 0; i < node->values->len; i++) {
-        FieldKind kind = ((const Field *)node->values->pdata[i])->kind;
-
-        if (kind == F_STRING || kind == F_STRINGS || kind == F_OWN)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 /* Only attributes and elements without anything beside their text may have a datatype. */
 static void
-write_values(Writer *w, const Node *node, gboolean has_elements)
+write_values(Writer *w, const Shape *node, gboolean has_elements)
 {
     if (node->values->len == 0)
         return;
-    if (is_text(node) || has_elements) {
+    if (shape_is_text(node) || has_elements) {
         write_line(w, "<text/>");
         return;
     }
@@ -280,45 +152,15 @@ write_values(Writer *w, const Node *node, gboolean has_elements)
     write_close(w, "choice");
 }
 
-static void write_kid(Writer *w, Node *node);
-
-static gboolean
-has_elements(const Node *node)
-{
-    for (guint i = 0; i < node->kids->len; i++)
-        if (!((const Node *)node->kids->pdata[i])->is_attr)
-            return TRUE;
-    return FALSE;
-}
-
-/* An element of several schemas, or of one and rows beside it: put together, for an attribute may
- * be in one pattern only. */
-static void
-merge_refs(const Writer *w, Node *node)
-{
-    g_autoptr(GPtrArray) refs = NULL;
-
-    if (node->refs->len + (node->kids->len + node->values->len > 0) < 2)
-        return;
-    refs = g_steal_pointer(&node->refs);
-    node->refs = g_ptr_array_new();
-    for (guint i = 0; i < refs->len; i++) {
-        const Section *section = section_find(w->sections, refs->pdata[i]);
-
-        for (guint k = 0; k < section->rows->len; k++)
-            note_row(node, section->rows->pdata[k]);
-    }
-    for (guint i = 0; i < node->kids->len; i++)
-        ((Node *)node->kids->pdata[i])->needed = FALSE;
-}
+static void write_kid(Writer *w, Shape *node);
 
 static void
-write_content(Writer *w, Node *node)
+write_content(Writer *w, Shape *node)
 {
     gboolean elements;
 
-    merge_refs(w, node);
-    elements = has_elements(node);
+    shape_merge(node);
+    elements = shape_has_elements(node);
     if (node->any) {
         write_line(w, node->is_attr ? "<text/>" : "<ref name=\"anything\"/>");
         return;
@@ -337,7 +179,7 @@ write_content(Writer *w, Node *node)
 }
 
 static void
-write_node(Writer *w, Node *node)
+write_node(Writer *w, Shape *node)
 {
     const char *tag = node->is_attr ? "attribute" : "element";
     const char *times = node->many ? "zeroOrMore" : "optional";
@@ -353,8 +195,10 @@ write_node(Writer *w, Node *node)
 
 /* What holds nothing but text is one line. */
 static void
-write_kid(Writer *w, Node *node)
+write_kid(Writer *w, Shape *node)
 {
+    if (node->refused)
+        return;
     if (node->kids->len > 0 || w->flat) {
         write_node(w, node);
         return;
@@ -370,14 +214,11 @@ write_kid(Writer *w, Node *node)
 static void
 write_define(Writer *w, const Section *section)
 {
-    Node *root = node_new("");
+    g_autoptr(Shape) root = shape_new(section->schema);
 
-    for (guint i = 0; i < section->rows->len; i++)
-        note_row(root, section->rows->pdata[i]);
     write_open(w, "<define name=\"%s\">", section->id);
     write_content(w, root);
     write_close(w, "define");
-    node_free(root);
 }
 
 static const char head[] =

@@ -72,7 +72,7 @@ candidates(Shell *s, GPtrArray *words, const char *text, gboolean *ret_files)
 static char **
 matches_of(const char *const *words, guint n)
 {
-    char **matches = calloc(n + 2, sizeof(char *));
+    char **matches = g_new0(char *, n + 2); /* readline frees them with free(3) */
     gsize common = strlen(words[0]);
 
     for (guint i = 0; i < n; i++) {
@@ -80,9 +80,9 @@ matches_of(const char *const *words, guint n)
         while (same < common && words[i][same] == words[0][same])
             same++;
         common = same;
-        matches[i + 1] = strdup(words[i]);
+        matches[i + 1] = g_strdup(words[i]);
     }
-    matches[0] = strndup(words[0], common);
+    matches[0] = g_strndup(words[0], common);
     return matches;
 }
 

@@ -1,7 +1,7 @@
 /* Commands that tell about a domain's disks and network interfaces. */
 #include <string.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 static const Option inactive_options[] = {
     DOMAIN_OPTION(complete_domains),

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 static gboolean
 domain_get_active(Shell *s, const Args *a, const char *complaint, DomainRef *ret_dom, GError **err)

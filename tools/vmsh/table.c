@@ -377,6 +377,22 @@ sheet_add(Sheet *t, const char *title, const char *fmt, ...)
 }
 
 void
+sheet_add_texts(Sheet *t, const char *title, const char *const *texts, guint n)
+{
+    g_autofree char *key = key_of(title);
+    json_object *list = json_object_new_array();
+
+    for (guint i = 0; i < n; i++) {
+        if (i == 0)
+            sheet_put(t, title, texts[i]);
+        else
+            g_string_append_printf(t->text, "%*s%s\n", (int)t->width, "", texts[i]);
+        json_object_array_add(list, json_object_new_string(texts[i]));
+    }
+    json_object_object_add(t->json, key, list);
+}
+
+void
 sheet_add_number(Sheet *t, const char *title, guint64 number, const char *unit)
 {
     g_autofree char *key = key_of(title);

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 #define IMPACT_OPTIONS                                                                             \
     FLAG("persistent", "make live change persistent"), FLAG("config", "affect next boot"),         \

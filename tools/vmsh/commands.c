@@ -11,6 +11,13 @@ const CommandGroup command_groups[] = {
     { "Domain Monitoring", "monitor", { monitor_commands, disk_commands } },
     { "Domain Events", "events", { event_commands } },
     { "Host and Hypervisor", "host", { host_commands, cpu_commands } },
+    { "Host Interface", "interface", { interface_commands } },
+    { "Node Devices", "nodedev", { nodedev_commands, nodedev_event_commands } },
+    { "Networking", "network", { network_commands, network_event_commands } },
+    { "Network Filters", "filter", { nwfilter_commands } },
+    { "Secrets", "secret", { secret_commands, secret_event_commands } },
+    { "Storage Pools", "pool", { pool_commands } },
+    { "Storage Volumes", "volume", { volume_commands } },
     { "vmsh itself", "vmsh", { self_commands } },
     { 0 },
 };

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 #define IMPACT_OPTIONS                                                                             \
     FLAG("config", "affect next boot"), FLAG("live", "affect running domain"),                     \

@@ -1,0 +1,17 @@
+/* What commands about pools and volumes share (vmsh_commands_pool.c). */
+#pragma once
+
+#include "vmsh/vmsh.h"
+
+#define POOL_OPTION                                                                                \
+    {                                                                                              \
+        "pool", OPTION_STRING, OPTION_REQUIRED, complete_pools, "pool name or uuid"                \
+    }
+
+char **complete_pools(Shell *s);
+/* It lives in the command's arena. */
+gboolean pool_lookup(Shell *s, const char *text, PoolRef *ret_pool, GError **err);
+/* "4.88 KiB". Caller frees. */
+char *size_text(guint64 bytes);
+/* plain: in bytes. */
+void sheet_add_size(Sheet *sheet, const char *title, guint64 bytes, gboolean plain);
