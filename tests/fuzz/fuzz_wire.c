@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "host/host.h"
+#include "network/network.h"
 #include "qemu/qemu.h"
 #include "rpc/rpc_priv.h"
 #include "storage/storage.h"
@@ -11,7 +13,8 @@
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
 
 /* What starts emulators is left out: it would be fuzzing them, slowly. So is what changes the host:
- * its memory would become huge pages that nobody asked for. */
+ * its memory would become huge pages that nobody asked for, networks would have bridges, and pools
+ * folders anywhere. */
 static const gint32 left_out[] = {
     PROC_CONNECT_GET_CAPABILITIES,
     PROC_CONNECT_GET_DOMAIN_CAPABILITIES,
@@ -21,6 +24,12 @@ static const gint32 left_out[] = {
     PROC_DOMAIN_DEFINE_XML,
     PROC_DOMAIN_DEFINE_XML_FLAGS,
     PROC_DOMAIN_CREATE_XML,
+    PROC_NETWORK_DEFINE_XML,
+    PROC_NETWORK_DEFINE_XML_FLAGS,
+    PROC_NETWORK_CREATE_XML,
+    PROC_NETWORK_CREATE_XML_FLAGS,
+    PROC_STORAGE_POOL_DEFINE_XML,
+    PROC_STORAGE_POOL_CREATE_XML,
     PROC_NODE_ALLOC_PAGES,
     PROC_NODE_SET_MEMORY_PARAMETERS,
 };
@@ -30,18 +39,19 @@ server_get(void)
 {
     static Server *server;
     static Paths paths;
-    static const ServerLimits limits = SERVER_LIMITS_INIT;
 
     if (!server) {
         g_autofree char *root = g_dir_make_tmp("vmd-fuzz-XXXXXX", NULL);
         log_init(LOG_LEVEL_ERROR);
         paths_init_system(&paths, root);
-        g_assert_true(paths_make(&paths, NULL) && storage_init(&paths, NULL) &&
-                      qemu_init(&paths, NULL));
-        server = server_new(&paths, &limits, NULL);
+        objects_init(&paths);
+        g_assert_true(paths_make(&paths, NULL) && storage_init(&paths, NULL));
+        devices_init();
+        g_assert_true(network_init(&paths, NULL) && qemu_init(&paths, NULL));
+        server = server_new(&paths, NULL);
         g_assert_nonnull(server);
         for (gsize i = 0; i < G_N_ELEMENTS(left_out); i++)
-            server->remote[left_out[i]] = NULL;
+            server->remote[left_out[i]] = (Slot){ 0 };
     }
     return server;
 }
@@ -73,7 +83,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
     int ends[2];
 
     g_assert_true(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
-    client_new(s, ends[0], &creds);
+    client_new(s, ends[0], &creds, account_new(s->budgets, creds.uid, TRUE));
     send_messages(ends[1], open, sizeof(open));
     send_messages(ends[1], data, size);
     shutdown(ends[1], SHUT_WR);

@@ -1,6 +1,6 @@
 /* Any bytes as any message: decoding ends, and what decodes encodes to the same bytes again. The
  * first two bytes choose the message. */
-#include "rpc/wire.h"
+#include "wire/wire.h"
 
 #include <string.h>
 

@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "qemu/emulator.h"
-#include "qemu/firmware.h"
+#include "../unit/probed.h"
+#include "qemu/args/args.h"
+#include "qemu/emulator/firmware.h"
 
 static const char identity[] = "golden";
 static GPtrArray *emulators; /* of Emulator */
@@ -95,7 +96,7 @@ static void
 pretend_open(const GPtrArray *files, GString *text)
 {
     static const char *const kinds[] = { "read",   "write",   "create", "append",
-                                         "listen", "connect", "device" };
+                                         "listen", "connect", "device", "overlay" };
 
     for (guint i = 0; i < files->len; i++) {
         HostFd *h = files->pdata[i];
@@ -236,11 +237,15 @@ static int
 probe(const char *binary, const char *file)
 {
     g_autoptr(GError) err = NULL;
-    g_autoptr(Emulator) e = probe_now(binary, &err);
+    g_autoptr(Emulator) e = probe_to_end(binary, &err);
 
-    if (e != NULL)
+    g_autofree char *text = NULL;
+
+    if (e != NULL) {
         e->identity = g_strdup(identity);
-    if (e == NULL || !emucache_save(e, file, &err)) {
+        text = emucache_text(e);
+    }
+    if (e == NULL || !file_write_volatile(file, text, -1, 0644, &err)) {
         fprintf(stderr, "%s\n", err->message);
         return 1;
     }

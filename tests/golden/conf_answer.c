@@ -2,7 +2,11 @@
  * from stdin, writes "ok LENGTH\n" and the dump, or "error CODE LENGTH\n" and the message. Kinds:
  *   define   parse, fill, check, dump inactive
  *   secure   the same with secrets
+ *   migratable  the same for another host
  *   validate the same, and what no row knows is refused
+ *   network  a virtual network: parse, check, dump
+ *   pool     a storage pool; volume: a volume of a folder
+ *   update   "COMMAND SECTION INDEX\n", an element's document, a NUL, the network that it changes
  * CODE is the wire's. Arguments: the JSON files with what is known of the emulators. */
 #include "conf/conf.h"
 
@@ -65,17 +69,111 @@ static const ConfContext context = {
     .channel_dir = "/run/libvirt/qemu/channel",
 };
 
+/* ---- kinds: each gives the dump, or NULL with an error */
+
+static char *
+dump_domain(const char *xml, gsize len, guint parse_flags, guint format_flags, GError **err)
+{
+    g_autoptr(DomainDef) def = domain_parse(xml, (gssize)len, parse_flags, &context, err);
+
+    return def ? domain_format(def, format_flags) : NULL;
+}
+
+static char *
+answer_define(const char *xml, gsize len, GError **err)
+{
+    return dump_domain(xml, len, 0, 0, err);
+}
+
+static char *
+answer_secure(const char *xml, gsize len, GError **err)
+{
+    return dump_domain(xml, len, 0, DEF_SECURE, err);
+}
+
+static char *
+answer_migratable(const char *xml, gsize len, GError **err)
+{
+    return dump_domain(xml, len, 0, DEF_MIGRATABLE, err);
+}
+
+static char *
+answer_validate(const char *xml, gsize len, GError **err)
+{
+    return dump_domain(xml, len, DEF_VALIDATE, DEF_SECURE, err);
+}
+
+static char *
+answer_network(const char *xml, gsize len, GError **err)
+{
+    g_autoptr(NetworkDef) def = network_parse(xml, (gssize)len, 0, err);
+
+    return def ? network_format(def, 0) : NULL;
+}
+
+static char *
+answer_update(const char *text, gsize len, GError **err)
+{
+    g_autoptr(NetworkDef) def = NULL;
+    guint command, section;
+    int parent, used = 0;
+
+    if (sscanf(text, "%u %u %d%n", &command, &section, &parent, &used) != 3 ||
+        !memchr(text, 0, len)) {
+        fail(err, ERR_INVALID_ARG, "no update");
+        return NULL;
+    }
+    def = network_parse(text + strlen(text) + 1, -1, 0, err);
+    if (!def || !network_update(def, command, section, parent, text + used, err))
+        return NULL;
+    return network_format(def, 0);
+}
+
+static char *
+answer_pool(const char *xml, gsize len, GError **err)
+{
+    g_autoptr(PoolDef) def = pool_parse(xml, (gssize)len, FALSE, FALSE, err);
+
+    return def ? pool_format(def, FALSE) : NULL;
+}
+
+static char *
+answer_volume(const char *xml, gsize len, GError **err)
+{
+    g_autoptr(VolumeDef) def = volume_parse(xml, POOL_DIR, FALSE, err);
+
+    return def ? volume_format(def) : NULL;
+}
+
+static const struct {
+    const char *name;
+    char *(*answer)(const char *text, gsize len, GError **err);
+} kinds[] = {
+    { "define", answer_define },
+    { "secure", answer_secure },
+    { "migratable", answer_migratable },
+    { "validate", answer_validate },
+    { "network", answer_network },
+    { "update", answer_update },
+    { "pool", answer_pool },
+    { "volume", answer_volume },
+};
+
 static void
-answer(const char *kind, const char *xml, gsize len)
+answer(const char *kind, const char *text, gsize len)
 {
     g_autoptr(GError) err = NULL;
-    gboolean validate = strcmp(kind, "validate") == 0;
-    g_autoptr(DomainDef) def = domain_parse(xml, len, validate ? DEF_VALIDATE : 0, &context, &err);
     g_autofree char *dump = NULL;
+    gsize i = 0;
     WireError wire;
 
-    if (def) {
-        dump = domain_format(def, strcmp(kind, "define") == 0 ? 0 : DEF_SECURE);
+    while (i < G_N_ELEMENTS(kinds) && strcmp(kinds[i].name, kind) != 0)
+        i++;
+    if (i < G_N_ELEMENTS(kinds))
+        dump = kinds[i].answer(text, len, &err);
+    else
+        fail(&err, ERR_INVALID_ARG, "no kind '%s'", kind);
+    if (dump) {
         printf("ok %zu\n%s", strlen(dump), dump);
     } else {
         error_to_wire(err, &wire);
