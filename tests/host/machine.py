@@ -20,9 +20,8 @@ import tempfile
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 HERE = SOURCE / "tests/host"
 CACHE = pathlib.Path(os.environ.get("VMD_TEST_HOST", "/var/tmp/vmd-test-host"))
-MIRROR = os.environ.get("MIRROR", "http://deb.debian.org/debian")
 PACKAGES = """systemd systemd-sysv udev dbus linux-image-amd64 qemu-system-x86 qemu-utils
-    libvirt-clients libglib2.0-0 libxml2 libjson-c5 libnl-3-200 libnl-route-3-200 libsystemd0
+    libvirt-clients libglib2.0-0 libxml2 libjson-c5 libnl-3-200 libnl-route-3-200 libnftables1 libsystemd0
     libreadline8 python3 procps iproute2 kmod""".split()
 BOOT_SECONDS = 420
 # What the base system is made to do at every boot: run what the second disk says, and go down.
@@ -68,12 +67,13 @@ def make_image(image):
         root, unit = pathlib.Path(work, "root"), pathlib.Path(work, "unit")
         unit.write_text(UNIT, encoding="ascii")
         made = subprocess.run(
-            ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
+            ["bash", "-c", '. tools/deps.sh && make_debian "$@"', "-", str(root),
+             f"--include={','.join(PACKAGES)}",
              f"--customize-hook=copy-in {unit} /etc/systemd/system",
              "--customize-hook=cd \"$1/etc/systemd/system\" && mv unit vmd-test.service"
              " && mkdir -p multi-user.target.wants"
-             " && ln -s ../vmd-test.service multi-user.target.wants",
-             "bookworm", str(root), MIRROR], capture_output=True, text=True)
+             " && ln -s ../vmd-test.service multi-user.target.wants"],
+            cwd=SOURCE, capture_output=True, text=True)
         if made.returncode != 0:
             skip(f"no Debian could be made: {made.stderr.strip().splitlines()[-1:]}")
         for name in ("vmlinuz", "initrd.img"):
@@ -92,7 +92,8 @@ def payload(build, work):
     guest = tree / "guest"
     run("bash", "-c", '. tools/deps.sh && build_guest "$1"', "-", guest, cwd=SOURCE,
         stdout=subprocess.DEVNULL)
-    for name in (HERE / "inside.sh", SOURCE / "tools/console-talk"):
+    for name in (HERE / "inside.sh", SOURCE / "tools/console-talk",
+                 pathlib.Path(build, "tools/kvm-probe")):
         shutil.copy(name, tree)
     run("mke2fs", "-q", "-t", "ext4", "-d", tree, work / "payload.img", "256M",
         stdout=subprocess.DEVNULL)

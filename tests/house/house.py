@@ -18,16 +18,38 @@ ARROWS = {
     "base": set(),
     "conf": {"base"},
     "core": {"base"},
-    "network": {"base", "conf", "core"},
-    "storage": {"base", "conf", "core"},
-    "qemu": {"base", "conf", "core", "network", "storage"},
-    "rpc": {"base", "conf", "core", "network", "storage", "qemu"},
-    "daemon": {"base", "conf", "core", "network", "storage", "qemu", "rpc"},
+    "wire": {"base"},
+    "host": {"base", "core"},
+    "network": {"base", "conf", "core", "host"},
+    "storage": {"base", "conf", "core", "host"},
+    "qemu": {"base", "conf", "core", "host", "network", "storage"},
+    "rpc": {"base", "conf", "core", "wire", "host", "network", "storage", "qemu"},
+    "daemon": {"base", "conf", "core", "wire", "host", "network", "storage", "qemu", "rpc"},
 }
-# Programs of tools/, longest prefix first, and the headers of other rooms they may include.
+# A wing of a room, and the wings of that room it may use. What stands in the room's own folder is its
+# front hall: the door, which every wing may open, and the files that use all wings. Outside the room
+# a wing has no door.
+WINGS = {
+    "src/conf/domain": {
+        "rows": set(),
+        "fill": {"rows"},
+        "check": {"rows"},
+    },
+    "src/rpc": {
+        "methods": set(),
+    },
+    "src/qemu": {
+        "emulator": set(),
+        "args": {"emulator"},
+        "vm": {"emulator"},
+        "life": {"emulator", "args", "vm"},
+        "ops": {"emulator", "args", "vm", "life"},
+    },
+}
+# Programs of tools/, and the headers of other rooms they may include.
 TOOLS = [
     ("schemadoc", {"base/base.h", "conf/conf.h"}),
-    ("", {"base/base.h", "rpc/wire.h"}),
+    ("", {"base/base.h", "wire/wire.h"}),
 ]
 THREADS_IN = "src/core/offload.c"
 
@@ -69,7 +91,7 @@ class House:
 
     def resolve(self, path, target):
         """The file of ours that an include names, or None."""
-        for base in (path.parent, self.root / "src", self.root):
+        for base in (path.parent, self.root / "src", self.root / "tools", self.root):
             found = (base / target).resolve()
             if found.is_file() and found.is_relative_to(self.root):
                 return found
@@ -83,17 +105,37 @@ class House:
             return
         mine, theirs = self.room(path), self.room(found)
         if mine == theirs:
+            self.check_wings(path, line, found)
             return
         header = found.relative_to(self.root / "src").as_posix() \
             if found.is_relative_to(self.root / "src") else self.name(found)
         if mine == "tools":
-            allowed = next(may for prefix, may in TOOLS if path.name.startswith(prefix))
+            program = path.relative_to(self.root / "tools").parts[0]
+            allowed = next(may for prefix, may in TOOLS if program.startswith(prefix))
             if header not in allowed:
                 self.wrong(path, line, f'a tool like this may not include "{header}"')
         elif theirs not in ARROWS.get(mine, ()):
             self.wrong(path, line, f"wrong arrow: {mine} may not use {theirs}")
         elif header != f"{theirs}/{theirs}.h":
             self.wrong(path, line, f'"{header}" walks around the door {theirs}/{theirs}.h')
+
+    def check_wings(self, path, line, found):
+        """Inside a room: a wing is entered by its door, along its arrows."""
+        for hall, arrows in WINGS.items():
+            mine, theirs = self.wing(hall, path), self.wing(hall, found)
+            if mine is None or theirs in (None, "", mine):
+                continue
+            if mine and theirs not in arrows.get(mine, ()):
+                self.wrong(path, line, f"wrong arrow: wing {mine} of {hall} may not use {theirs}")
+            elif found.name != f"{theirs}.h":
+                self.wrong(path, line, f'"{found.name}" walks around the door {theirs}/{theirs}.h')
+
+    def wing(self, hall, path):
+        """The wing of hall that a file stands in; "" for the hall itself, None for elsewhere."""
+        if not path.is_relative_to(self.root / hall):
+            return None
+        inside = path.relative_to(self.root / hall).parts
+        return inside[0] if len(inside) > 1 else ""
 
     def check(self, path):
         text = path.read_text()
@@ -116,6 +158,10 @@ class House:
                 self.check(path)
             else:
                 self.wrong(path, 1, f"{room} is no room of the house")
+            for hall, arrows in WINGS.items():
+                wing = self.wing(hall, path)
+                if wing and wing not in arrows:
+                    self.wrong(path, 1, f"{wing} is no wing of {hall}")
         return self.wrongs
 
 

@@ -27,15 +27,17 @@ class Catches(unittest.TestCase):
 
     def test_fine(self):
         self.check({
-            "src/qemu/vm.c": '#include "qemu_priv.h"\n#include "core/core.h"\n#include <glib.h>\n',
-            "src/qemu/qemu_priv.h": '#include "qemu.h"\n#include "../network/network.h"\n',
+            "src/qemu/vm/vm.c": '#include "vm.h"\n#include "core/core.h"\n#include <glib.h>\n',
+            "src/qemu/vm/vm.h": '#include "qemu/qemu.h"\n#include "../../host/host.h"\n',
+            "src/qemu/life/x.c": '#include "qemu/vm/vm.h"\n',
+            "src/qemu/qemu.c": '#include "qemu/vm/vm.h"\n',
             "src/core/offload.c": "static GThreadPool *pool;\n",
             "src/base/x.c": '/* goto, pthread_create, #include "qemu/qemu.h" */\n'
                             'char *s = "goto";\n/*\n#include "rpc/rpc.h"\n*/\n',
-            "src/rpc/wire.h": "",
-            "tools/vmsh.c": '#include "base/base.h"\n#include "rpc/wire.h"\n#include "vmsh.h"\n',
-            "tools/vmsh.h": "",
-            "tools/schemadoc.c": '#include "conf/conf.h"\n',
+            "src/wire/wire.h": "",
+            "tools/vmsh/vmsh.c": '#include "base/base.h"\n#include "wire/wire.h"\n#include "vmsh.h"\n',
+            "tools/vmsh/vmsh.h": "",
+            "tools/schemadoc/schemadoc.c": '#include "conf/conf.h"\n',
             "daemon/main.c": '#include "rpc/rpc.h"\n#include "storage/storage.h"\n',
         })
 
@@ -43,21 +45,32 @@ class Catches(unittest.TestCase):
         self.check({"src/base/x.c": '\n#include "core/core.h"\n'}, "x.c:2: wrong arrow: base")
         self.check({"src/conf/x.c": '#include "core/core.h"\n'}, "conf may not use core")
         self.check({"src/core/x.h": '#include <conf/conf.h>\n'}, "core may not use conf")
-        self.check({"src/network/x.c": '#include "storage/storage.h"\n'}, "network may not use")
+        self.check({"src/storage/x.c": '#include "qemu/qemu.h"\n'}, "storage may not use")
         self.check({"src/qemu/x.c": '#  include "../rpc/rpc.h"\n'}, "qemu may not use rpc")
 
     def test_doors(self):
         self.check({"src/core/flow.h": "", "src/qemu/x.c": '#include "core/flow.h"\n'},
                    "walks around the door core/core.h")
-        self.check({"src/rpc/wire.h": "", "daemon/x.c": '#include "rpc/wire.h"\n'},
+        self.check({"src/rpc/rpc_priv.h": "", "daemon/x.c": '#include "rpc/rpc_priv.h"\n'},
                    "walks around the door rpc/rpc.h")
         self.check({"src/qemu/x.c": '#include "nowhere.h"\n'}, "in no room")
         self.check({"src/extra/x.c": ""}, "extra is no room")
 
+    def test_wings(self):
+        doors = {f"src/qemu/{wing}/{wing}.h": "" for wing in house.WINGS["src/qemu"]}
+        self.check({**doors, "src/qemu/vm/x.c": '#include "qemu/life/life.h"\n'},
+                   "wing vm of src/qemu may not use life")
+        self.check({**doors, "src/qemu/vm/x_priv.h": "",
+                    "src/qemu/ops/x.c": '#include "qemu/vm/x_priv.h"\n'},
+                   "walks around the door vm/vm.h")
+        self.check({**doors, "src/rpc/x.c": '#include "qemu/vm/vm.h"\n'},
+                   "walks around the door qemu/qemu.h")
+        self.check({"src/qemu/extra/x.c": ""}, "extra is no wing of src/qemu")
+
     def test_tools(self):
-        self.check({"tools/vmsh_x.c": '#include "rpc/rpc.h"\n'}, "a tool like this may not")
-        self.check({"tools/vmsh_x.c": '#include "conf/conf.h"\n'}, "a tool like this may not")
-        self.check({"tools/schemadoc.c": '#include "core/core.h"\n'}, "a tool like this may not")
+        self.check({"tools/vmsh/x.c": '#include "rpc/rpc.h"\n'}, "a tool like this may not")
+        self.check({"tools/vmsh/x.c": '#include "conf/conf.h"\n'}, "a tool like this may not")
+        self.check({"tools/schemadoc/schemadoc.c": '#include "core/core.h"\n'}, "a tool like this may not")
 
     def test_words(self):
         self.check({"src/rpc/x.c": "void f(void)\n{\n    goto out;\n}\n"}, "x.c:3: goto")

@@ -1,5 +1,6 @@
 """Definitions that are wrong: a clear error each, and the daemon stays up."""
 import os
+import shutil
 
 from harness import Failed, domain, main, same, test
 
@@ -133,6 +134,47 @@ def validate_refuses_what_nobody_knows(d):
         assert says not in d.vmsh("dumpxml", "good")
         d.vmsh("define", "--validate", d.write("own.xml", d.vmsh("dumpxml", "good")))
         d.vmsh("undefine", "good")
+
+
+@test
+def validate_refuses_what_has_another_shape(d):
+    for old, new, says in (("<vcpu>1</vcpu>", "\n<vcpus>1</vcpus>", "element 'vcpus' holds no text: '1'"),
+                           ("<vcpu>1</vcpu>", "<vcpu>1</vcpu>\n<vcpu>2</vcpu>", "only one element 'vcpu'"),
+                           ("<devices>", "\n<devices>a disk", "element 'devices' holds no text: 'a disk"),
+                           ("'MiB'>64<", "'MiB'>\n64 pages<", "value '\n64 pages' of element 'memory'")):
+        text = GOOD.replace(old, new)
+        path = d.write("odd.xml", text)
+        out = d.vmsh("define", "--validate", path, status=1)
+        assert "XML document failed to validate against schema" in out and "(line " in out, out
+        assert says in out, out
+    d.vmsh("define", "--validate", d.write("good.xml", GOOD))
+
+
+@test
+def what_nobody_knows_is_told(d):
+    good = GOOD.replace("</name>", "</name><uuid>11111111-2222-4333-8444-555555555555</uuid>")
+    odd = good.replace("</uuid>", "</uuid>\n<colour>blue</colour>\n").replace("<memory", "<memory shade='x'")
+    colour = "element 'colour' in element 'domain' (line 2) is not known and has no effect"
+    shade = "attribute 'shade' in element 'memory' (line 3) is not known and has no effect"
+
+    def messages():
+        return [line.split("ignored configuration: ")[1] for line in d.vmsh("dominfo", "good").splitlines()
+                if "ignored configuration: " in line]
+
+    said = d.vmsh("define", d.write("odd.xml", odd))
+    assert f"warning: {colour}\nwarning: {shade}" in said, said
+    assert messages() == [colour, shade]
+    if shutil.which("virsh"):
+        assert f"Messages:       ignored configuration: {colour}" in d.virsh("dominfo", "good")
+    log = d.log.read_text()
+    assert f"domain 'good': {colour}" in log and f"domain 'good': {shade}" in log, log
+    d.vmsh("attach-device", "--config", "good", d.write("rng.xml", "<rng model='virtio' tint='2'>"
+                                                       "<backend model='builtin'/></rng>"))
+    assert len(messages()) == 3 and "'tint'" in messages()[0]
+    d.vmsh("define", d.write("good.xml", good))
+    assert messages() == []
+    said = d.vmsh("create", d.write("odd.xml", odd))
+    assert f"warning: {colour}" in said and messages() == [colour, shade], said
 
 
 main()

@@ -6,7 +6,7 @@ import select
 import subprocess
 import time
 
-from harness import domain, guest, main, need, skip, test, wait_for
+from harness import domain, guest, main, need, skip, test, until_heard, wait_for
 
 CONSOLE = "<serial type='pty'/><console type='pty'/>"
 DEVICES = CONSOLE + "<interface type='user'><model type='virtio'/></interface>"
@@ -25,7 +25,8 @@ def virsh_does_the_main_job(d):
     events = subprocess.Popen(["virsh", "-c", d.uri, "event", "--domain", "job", "--event",
                                "lifecycle", "--loop", "--timeout", "8"],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    time.sleep(0.7)
+    same = d.write("same.xml", d.virsh("dumpxml", "job"))
+    until_heard(events, lambda: d.virsh("define", same))
     assert "started" in d.virsh("start", "job")
     assert "job" in d.virsh("list")
     assert "running" in d.virsh("dominfo", "job")
@@ -119,7 +120,9 @@ data = b"".join(iter(lambda: picture.recv(65536), b""))
 picture.finish()
 assert data[:2] == b"P6" or mime == "image/png", (mime, data[:10])
 d.destroy(); d.undefine()
-time.sleep(0.5)
+end = time.monotonic() + 10
+while not {0, 2, 3, 4, 5, 1} <= set(seen) and time.monotonic() < end:
+    time.sleep(0.02)
 assert {0, 2, 3, 4, 5, 1} <= set(seen), seen
 c.close()
 print("fine")
@@ -143,14 +146,16 @@ c = libvirt.open(sys.argv[1])
 assert c.registerCloseCallback(lambda *_: None, None) == 0
 c.setKeepAlive(5, 3)
 d = c.defineXML(open(sys.argv[2]).read())
-for what in (c.listAllNetworks, c.listAllInterfaces, c.listAllDevices, c.listAllSecrets,
-             c.listAllNWFilters, c.numOfNetworks, c.numOfInterfaces, c.numOfSecrets, c.numOfNWFilters,
-             lambda: c.numOfDevices(None), lambda: c.networkLookupByName("default"), d.listAllSnapshots,
-             lambda: c.nodeDeviceLookupByName("computer"), c.listAllStoragePools):
+assert c.nodeDeviceLookupByName("computer").name() in [one.name() for one in c.listAllDevices()]
+assert c.numOfDevices(None) == len(c.listDevices(None))
+assert c.numOfInterfaces() + c.numOfDefinedInterfaces() == len(c.listAllInterfaces())
+for what in (c.listAllNetworks, c.listAllSecrets, c.listAllNWFilters, c.numOfNetworks, c.numOfSecrets,
+             c.numOfNWFilters, lambda: c.networkLookupByName("default"), d.listAllSnapshots,
+             c.listAllStoragePools):
     try:
-        assert what() == []
+        assert what() in ([], 0)
     except libvirt.libvirtError as e:
-        assert e.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT, e
+        assert e.get_error_code() in (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_NO_NETWORK), e
 for family in "network", "storagePool", "nodeDevice", "secret":
     number = getattr(c, family + "EventRegisterAny")(None, 0, lambda *_: None, None)
     getattr(c, family + "EventDeregisterAny")(number)

@@ -13,11 +13,13 @@ clients and vmsh pointed at it, an inventory of the host, and a runner that prin
 The environment names what is tested: VMD and VMSH (the binaries; meson sets them), VMD_TEST_QEMU (an
 emulator other than the one in PATH).
 """
+import collections
 import contextlib
 import functools
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -37,7 +39,7 @@ GUEST = pathlib.Path(os.environ.get("VMD_TEST_GUEST", "/var/tmp/vmd-test-guest")
 OUTER_NETWORK = os.environ.get("VMD_TEST_OUTER_NETWORK")  # a descriptor, where ours is our own
 
 # What a sanitizer finds ends the program, whoever runs the tests.
-os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1")
+os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:quarantine_size_mb=64")
 os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
 SANITIZER = re.compile(r"runtime error:|==\d+==ERROR: \w+Sanitizer")
 
@@ -92,6 +94,17 @@ def same_words(ours, theirs):
     return all(line in lines for line in theirs.splitlines() if line)
 
 
+@contextlib.contextmanager
+def stopped(pid):
+    """A process that hangs meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 def wait_for(what, seconds=10.0, every=0.02):
     """Calls WHAT until it returns something true, and returns that."""
     end = time.monotonic() + seconds
@@ -102,6 +115,17 @@ def wait_for(what, seconds=10.0, every=0.02):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {getattr(what, '__name__', what)}")
         time.sleep(every)
+
+
+def until_heard(process, poke, seconds=10.0):
+    """Does POKE again and again until PROCESS, which listens for what it does, says something: its
+    first line."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        poke()
+        if select.select([process.stdout], [], [], 0.1)[0]:
+            return process.stdout.readline()
+    raise AssertionError(f"nothing was heard within {seconds} s")
 
 
 SANITIZED = 4
@@ -220,16 +244,16 @@ class Daemon:
         path.write_text(text)
         return path
 
-    def qemus(self):
-        """Pids of the QEMUs (and their helpers) that live below this root."""
+    def qemus(self, helpers=True):
+        """Pids of the QEMUs (and of swtpm beside them) that live below this root."""
         mine = str(self.root).encode()
+        programs = (b"/usr/bin/qemu-", b"qemu-", mine, *([b"swtpm"] if helpers else []))
         pids = []
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 with contextlib.suppress(OSError):
                     words = (entry / "cmdline").read_bytes()
-                    if words.startswith((b"/usr/bin/qemu-", b"qemu-", b"swtpm")) or (
-                            QEMU and words.startswith(QEMU.encode())):
+                    if words.startswith(programs) or (QEMU and words.startswith(QEMU.encode())):
                         opened = b" ".join(os.readlink(f).encode() for f in (entry / "fd").iterdir())
                         if mine in words or mine in opened:
                             pids.append(int(entry.name))
@@ -244,7 +268,29 @@ class Daemon:
                 "files": sorted(str(path.relative_to(self.root)) for path in self.files()),
                 "sockets": [name for name in unix_sockets() if str(self.root) in name],
                 "mounts": sorted(line.split()[1] for line in pathlib.Path("/proc/mounts").open()),
-                "descriptors": descriptors(self.pid) if self.process else None}
+                "descriptors": self.kept_descriptors() if self.process else None}
+
+    def kept_descriptors(self):
+        """Those that stay open: a worker reads now and then what devices the host has."""
+        kept = collections.Counter(descriptors(self.pid))
+        for _ in range(100):
+            time.sleep(0.02)
+            now = collections.Counter(descriptors(self.pid))
+            if now == kept and not any(kind == "/" or kind.startswith(("/sys/", "/usr/")) for kind in kept):
+                break
+            kept &= now
+        return sorted(kept.elements())
+
+    def steady_inventory(self):
+        """The same once the last client's connection is closed: what others are compared with."""
+        seen = [self.inventory()]
+
+        def is_steady():
+            time.sleep(0.1)
+            seen.append(self.inventory())
+            return seen[-1] == seen[-2]
+        wait_for(is_steady)
+        return seen[-1]
 
     def files(self):
         """The daemon's own, and the sockets anywhere below its root."""

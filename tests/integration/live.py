@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 """What the document of a running domain says is what its QEMU says: the CPU and its features, the
 memory, the consoles. The guests are paused before their first instruction."""
+import datetime
 import json
+import pathlib
 import re
+import subprocess
+import time
 import xml.etree.ElementTree as ET
+import zoneinfo
 
-from harness import domain, main, test
+from harness import VMSH, domain, main, need, skip, test
 
 SPELLED = {"cmp_legacy": "cmp-legacy", "ds_cpl": "ds-cpl", "fxsr_opt": "fxsr-opt",
            "lahf_lm": "lahf-lm", "nodeid_msr": "nodeid-msr", "pclmuldq": "pclmulqdq",
@@ -141,12 +146,78 @@ def a_balloon_that_nobody_took_is_all_there(d):
 
 
 @test
+def a_clock_is_that_of_its_zone(d):
+    if not pathlib.Path("/usr/share/zoneinfo/Asia/Tokyo").exists():
+        skip("no database of time zones is installed")
+    for number, zone in enumerate(("Asia/Tokyo", "America/New_York", "Asia/Kolkata", "UTC")):
+        start(d, f"z{number}", xml(f"z{number}", f"<clock offset='timezone' timezone='{zone}'/>"))
+        shown = ask(d, f"z{number}", "qom-get", path="/machine", property="rtc-time")
+        there = datetime.datetime.now(zoneinfo.ZoneInfo(zone))
+        seen = there.replace(hour=shown["tm_hour"], minute=shown["tm_min"], day=shown["tm_mday"])
+        assert abs(there - seen) < datetime.timedelta(minutes=3), (zone, shown, there)
+        path = pathlib.Path(f"/proc/{d.qemus()[-1]}/environ").read_bytes()
+        assert b"TZ=" in path and b"zoneinfo" not in path
+
+
+def image(target, path, policy, device="disk", form="raw"):
+    bus = {"v": "virtio", "f": "fdc", "h": "ide"}[target[0]]
+    policy = policy and f"startupPolicy='{policy}'"
+    return (f"<disk type='file' device='{device}'><driver name='qemu' type='{form}'/>"
+            f"<source file='{path}' {policy}/>"
+            f"<target dev='{target}' bus='{bus}'/></disk>")
+
+
+def usb(policy, inside="<vendor id='0x1d6f'/><product id='0xfff1'/>"):
+    return (f"<hostdev mode='subsystem' type='usb'><source startupPolicy='{policy}'>{inside}</source>"
+            "</hostdev>")
+
+
+@test
+def what_may_miss_is_left_out(d):
+    there, gone = d.write("there.img", "x" * 1048576), d.root / "gone.img"
+    need("qemu-img")
+    d.run("qemu-img", "create", "-q", "-f", "raw", gone, "1M")
+    over = d.root / "over.qcow2"
+    d.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", gone, "-F", "raw", over)
+    gone.unlink()
+    devices = "".join((
+        image("vda", there, "optional"), image("vdb", gone, "optional"), image("vdc", over, "optional", form="qcow2"),
+        image("hdc", gone, "optional", "cdrom"), image("fda", gone, "optional", "floppy"),
+        image("hdd", d.write("cd.iso", "x" * 65536), "requisite", "cdrom"), usb("optional"),
+        usb("optional", "<address bus='77' device='99'/>")))
+    d.vmsh("define", d.write("a.xml", xml("a", devices=devices)))
+    with subprocess.Popen([VMSH, "-c", d.uri, "event", "--event", "disk-change", "--domain", "a", "--loop",
+                           "--timeout", "3"], stdout=subprocess.PIPE, text=True) as events:
+        time.sleep(1)  # until it listens
+        d.vmsh("start", "a", "--paused")
+        told = [line for line in events.communicate()[0].splitlines() if "disk-change" in line]
+    assert len(told) == 4 and all(f"{gone}" in line or f"{over}" in line for line in told), told
+    assert [("virtio-disk" in line, "missing" in line or "drop" in line) for line in told].count((True, True)) == 2, told
+    live = ET.fromstring(d.vmsh("dumpxml", "a"))
+    shown = {disk.find("target").get("dev"): disk.find("source") for disk in live.findall("devices/disk")}
+    assert set(shown) == {"vda", "hdc", "fda", "hdd"}, shown
+    assert shown["vda"].get("file") and shown["hdd"].get("file")
+    assert [shown[t] is None or shown[t].get("file") for t in ("hdc", "fda")] in ([True, True], [None, None])
+    assert live.findall("devices/hostdev") == []
+    kept = ET.fromstring(d.vmsh("dumpxml", "--inactive", "a"))
+    assert len(kept.findall("devices/disk")) == 6 and len(kept.findall("devices/hostdev")) == 2
+    for policy, target, device in (("", "vdb", "disk"), ("mandatory", "vdb", "disk"),
+                                   ("mandatory", "hdc", "cdrom"), ("requisite", "hdc", "cdrom")):
+        said = d.vmsh("create", d.write("b.xml", xml("b", devices=image(target, gone, policy, device))), status=1)
+        assert str(gone) in said and "No such file" in said, said
+    for policy in ("mandatory", "requisite"):
+        said = d.vmsh("create", d.write("b.xml", xml("b", devices=usb(policy))), status=1)
+        assert "1d6f:fff1" in said and "is not there" in said, said
+
+
+@test
 def a_partition_is_of_the_running_one(d):
     live = start(d, "a", xml("a"))
     assert live.findtext("resource/partition") == "/machine"
     assert "<resource>" not in d.vmsh("dumpxml", "a", "--inactive")
     own = "<resource><partition>/mine</partition></resource>"
-    assert start(d, "b", xml("b", own)).findtext("resource/partition") == "/mine"
+    d.vmsh("define", d.write("b.xml", xml("b", own)))
+    assert "'partition'" in d.vmsh("start", "b", status=1)
 
 
 @test
@@ -158,6 +229,33 @@ def consoles_name_their_terminals(d):
     assert re.match(r"/dev/pts/\d+$", first.get("tty")) and second.get("tty") is None
     assert first.find("source").get("path") == first.get("tty")
     assert second.find("source").get("path") != first.get("tty")
+
+
+@test
+def an_updated_cpu_is_one_that_any_host_understands(d):
+    text = xml("a", "<cpu mode='host-model'><feature policy='disable' name='avx2'/></cpu>")
+    d.vmsh("define", d.write("a.xml", text))
+    assert ET.fromstring(d.vmsh("dumpxml", "a")).find("cpu").get("mode") == "host-model"
+    cpu = ET.fromstring(d.vmsh("dumpxml", "a", "--update-cpu")).find("cpu")
+    assert cpu.get("mode") == "custom" and cpu.findtext("model"), ET.tostring(cpu)
+    off = [f.get("policy") for f in cpu.findall("feature") if f.get("name") == "avx2"]
+    assert off == ["disable"], ET.tostring(cpu)
+    assert ET.fromstring(d.vmsh("dumpxml", "a")).find("cpu").get("mode") == "host-model"
+
+
+@test
+def images_below_are_counted_where_asked(d):
+    need("qemu-img")
+    for name, below in (("base", []), ("top", ["-b", "base", "-F", "qcow2"])):
+        d.run("qemu-img", "create", "-q", "-f", "qcow2", *below, d.root / name, "1M")
+    disk = (f"<disk type='file'><driver name='qemu' type='qcow2'/><source file='{d.root}/top'/>"
+            "<target dev='hda'/></disk>")
+    start(d, "a", xml("a", devices=disk))
+    stats = d.vmsh("domstats", "a", "--block", "--backing")
+    assert "block.count=2" in stats and f"block.1.path={d.root}/base" in stats, stats
+    assert "block.1.name=hda" in stats and "block.1.capacity=1048576" in stats, stats
+    alone = d.vmsh("domstats", "a", "--block")
+    assert "block.count=1" in alone and "block.1." not in alone, alone
 
 
 if __name__ == "__main__":

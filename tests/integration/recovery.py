@@ -1,121 +1,46 @@
 #!/usr/bin/env python3
 """The daemon is killed in the middle of everything, again and again, and begins again. VMD_STORM names
 the rounds, VMD_STORM_SEED makes another storm."""
+import difflib
 import fcntl
-import json
 import os
 import random
 import signal
 import threading
 import time
 
-from harness import QEMU, VMD, Daemon, domain, main, same, test, wait_for
+from harness import QEMU, VMD, Daemon, domain, main, test, wait_for
+from storm import Storm, kill_a_qemu, settled, small, states_are_true, tidy
 
 ROUNDS = int(os.environ.get("VMD_STORM", "12"))
 SEED = int(os.environ.get("VMD_STORM_SEED", "7"))
 DOMAINS = 6
 WORKERS = 4
-OPERATIONS = ("define", "start", "start", "start", "create", "suspend", "resume", "reset", "destroy",
-              "undefine")
-# What a client may be told when it and others do all this at once.
-EXPECTED = ("failed to get domain", "Domain not found", "is not running", "already", "is under way",
-            "cannot undefine transient", "being stopped", "aborted", "undefined meanwhile",
-            "no longer running", "monitor is not connected")
-GONE = ("cannot connect", "failed to connect", "Connection reset", "Broken pipe", "end of file", "hung up",
-        "closed", "ended")
-
-
-def document(d, number):
-    image = d.root / f"{number}.img"
-    if not image.exists():
-        image.write_bytes(bytes(1 << 20))
-    return domain(f"s{number}", memory=32, devices=(
-        "<serial type='pty'/><graphics type='vnc' autoport='yes'/>"
-        f"<disk type='file'><driver name='qemu' type='raw'/><source file='{image}'/>"
-        "<target dev='vda' bus='virtio'/></disk>"))
-
-
-class Storm:
-    """Several clients that do as they like with the same few domains."""
-
-    def __init__(self, d):
-        self.d = d
-        self.over = False
-        self.odd = []
-        self.done = 0
-        self.files = [d.write(f"s{n}.xml", document(d, n)) for n in range(DOMAINS)]
-        self.threads = [threading.Thread(target=self.work, args=(SEED * 100 + k,), daemon=True)
-                        for k in range(WORKERS)]
-        for thread in self.threads:
-            thread.start()
-
-    def work(self, seed):
-        chance = random.Random(seed)
-        while not self.over:
-            number = chance.randrange(DOMAINS)
-            what = chance.choice(OPERATIONS)
-            target = self.files[number] if what in ("define", "create") else f"s{number}"
-            said = self.d.vmsh(what, target, status=None)
-            self.done += 1
-            if "error:" in said and not any(w in said for w in EXPECTED + GONE):
-                self.odd.append(f"{what}: {said}")
-
-    def end(self):
-        self.over = True
-        for thread in self.threads:
-            thread.join(60)
-            assert not thread.is_alive(), "a client got no answer"
-
-
-def tidy(d):
-    for line in d.vmsh("list", "--all", "--name").split():
-        d.vmsh("destroy", line, status=None)
-        d.vmsh("undefine", line, status=None)
-
-
-def states_are_true(d):
-    """What vmd says of each domain is what its QEMU says."""
-    names = d.vmsh("list", "--name").split()
-    assert len(d.qemus()) == len(names), (d.qemus(), names)
-    for name in names:
-        said = json.loads(d.vmsh("qemu-monitor-command", name, '{"execute":"query-status"}'))
-        state = d.vmsh("domstate", name).strip()
-        assert (said["return"]["status"] == "running") == (state == "running"), (name, said, state)
 
 
 @test
 def a_storm_of_crashes_leaves_nothing(d):
     chance = random.Random(SEED)
     # What only the first start brings is not what is left at the end.
-    d.vmsh("create", d.write("first.xml", document(d, 0)))
+    d.vmsh("create", d.write("first.xml", small(d, "s0")))
     d.vmsh("destroy", "s0")
     d.kill()
     d.start()
     before = d.inventory()
-    storm = Storm(d)
+    storm = Storm(d, DOMAINS, WORKERS, SEED, small).begin()
     for _ in range(ROUNDS):
         time.sleep(chance.random() * 0.6)
         d.kill()
-        if chance.random() < 0.3 and d.qemus():
-            os.kill(chance.choice(d.qemus()), signal.SIGKILL)
+        if chance.random() < 0.3:
+            kill_a_qemu(d, chance)
         d.start()
     storm.end()
     assert storm.done > ROUNDS
-    assert not storm.odd, "\n".join(storm.odd[:5])
-    wait_for(lambda: len(d.qemus()) == len(d.vmsh("list", "--name").split()))
     states_are_true(d)
     tidy(d)
     assert d.vmsh("list", "--all", "--name").split() == []
     assert not list((d.root / "etc/vmd/qemu").glob("*.xml*"))
     wait_for(lambda: settled(before, d))
-
-
-def settled(before, d):
-    try:
-        same(before, d.inventory())
-    except AssertionError:
-        return False
-    return True
 
 
 @test
@@ -153,6 +78,38 @@ def a_failed_run_of_an_undefined_domain_goes(d):
                                          "<target dev='vda'/></disk>")
     d.vmsh("create", d.write("t.xml", bad), status=1)
     assert "t" not in d.vmsh("list", "--all", "--name").split()
+
+
+KEPT = {
+    "console": "<console type='pty'/>",
+    "ports": "<serial type='pty'/><serial type='null'/><parallel type='null'/>"
+             "<console type='pty'><target type='virtio'/></console>",
+    "channels": "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+                "<channel type='pty'><target type='virtio' name='x'/></channel>",
+    "display": "<graphics type='vnc' port='-1' websocket='-1' passwd='x' listen='127.0.0.1'/>"
+               "<video><model type='virtio'/></video><input type='tablet'/><sound model='ich9'/>",
+    "display's socket": "<graphics type='vnc'><listen type='socket'/></graphics>",
+    "drives": "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"
+              "<interface type='user'><model type='e1000'/></interface>",
+    "odds": "<watchdog model='i6300esb'/><memballoon model='virtio'><stats period='5'/></memballoon>"
+            "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
+}
+
+
+@test
+def a_new_daemon_says_what_the_old_one_said(d):
+    for name, devices in KEPT.items():
+        d.vmsh("define", d.write("k.xml", domain(name, devices, memory=16)))
+        d.vmsh("start", name, "--paused")
+    asked = [(words, name) for name in KEPT for words in (
+        ["dumpxml"], ["dumpxml", "--inactive"], ["domstate", "--reason"], ["domid"])]
+    before = {(name, *words): d.vmsh(*words, name) for words, name in asked}
+    d.kill()
+    d.start()
+    for words, name in asked:
+        said = d.vmsh(*words, name)
+        assert said == before[name, *words], "\n".join(difflib.unified_diff(
+            before[name, *words].splitlines(), said.splitlines(), f"{name}: {words}", lineterm=""))
 
 
 @test

@@ -7,7 +7,8 @@ import shutil
 import socket
 import subprocess
 
-from harness import QEMU, VMD, Daemon, domain, main, need, same, skip, test, wait_for
+from harness import (QEMU, VMD, Daemon, domain, firmware, main, need, same, skip, test,
+                     wait_for)
 
 
 def disk(path):
@@ -22,19 +23,67 @@ def define(d, name, text=None):
 @test
 def names_that_name_no_file(d):
     for name, words in (("a/b", "has a '/'"), ("..", "cannot name a file"), (".", "cannot name a file"),
-                        ("a&#10;b", "line break"), ("x" * 248, "248 bytes long"),
+                        ("a&#10;b", "line break"), ("x" * 240, "240 bytes long"),
                         ("x" * 100000, "100000 bytes long"), ("", "missing name")):
         said = define(d, name)
         assert words in said and len(said) < 1000, said
-    assert "defined" in define(d, "x" * 247)
+    assert "defined" in define(d, "x" * 239)
     assert "defined" in define(d, "ok")
     for name, words in (("..", "cannot name a file"), ("a/b", "has a '/'"), ("y" * 300, "300 bytes")):
         assert words in d.vmsh("domrename", "ok", name, status=1)
-    d.vmsh("domrename", "ok", "z" * 247)
-    assert sorted(d.vmsh("list", "--all", "--name").split()) == ["x" * 247, "z" * 247]
+    d.vmsh("domrename", "ok", "z" * 239)
+    assert sorted(d.vmsh("list", "--all", "--name").split()) == ["x" * 239, "z" * 239]
     d.kill()
     d.start()
-    assert sorted(d.vmsh("list", "--all", "--name").split()) == ["x" * 247, "z" * 247]
+    assert sorted(d.vmsh("list", "--all", "--name").split()) == ["x" * 239, "z" * 239]
+
+
+@test
+def the_longest_name_can_do_all_that_others_can(d):
+    need("swtpm_setup")
+    name = "x" * 239
+    devices = "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>"
+    for folder in ("nvram", "swtpm"):
+        (d.root / "var/lib/vmd/qemu" / folder).mkdir(parents=True)
+    define(d, "first", domain("first", devices))  # the authority that signs stays
+    d.vmsh("start", "first", "--paused")
+    d.vmsh("destroy", "first")
+    d.vmsh("undefine", "first", "--tpm")
+    (d.root / "var/log/vmd/qemu/first.log").unlink()
+    before = d.inventory()
+    define(d, name, domain(name, devices).replace("</os>", firmware() + "</os>"))
+    for words in (["autostart"], ["autostart", "--once"], ["start"], ["destroy"],
+                  ["autostart", "--disable"], ["autostart"]):
+        d.vmsh(words[0], name, *words[1:])
+    d.vmsh("undefine", name, "--nvram")
+    same(before, d.inventory(), "undefined")
+
+
+@test
+def a_longer_name_of_an_earlier_daemon_can_be_taken_away(d):
+    define(d, "a")
+    uuid = d.vmsh("domuuid", "a").strip()
+    d.vmsh("undefine", "a")
+    name = "y" * 247
+    text = domain(name).replace("<memory", f"<uuid>{uuid}</uuid><memory")
+    d.end()
+    (d.root / f"etc/vmd/qemu/{name}.xml").write_text(text)
+    d.start()
+    d.vmsh("undefine", name)
+    assert not list((d.root / "etc/vmd/qemu").rglob("*.xml"))
+
+
+@test
+def pools_have_names_that_fit_too(d):
+    for length, status in ((246, 0), (247, 1)):
+        name = "p" * length
+        xml = f"<pool type='dir'><name>{name}</name><target><path>{d.root}/{length}</path></target></pool>"
+        said = d.virsh("pool-define", d.write("p.xml", xml), status=status)
+        if status == 0:
+            d.virsh("pool-autostart", name)
+            d.virsh("pool-undefine", name)
+        else:
+            assert "247 bytes long" in said, said
 
 
 @test
@@ -56,13 +105,14 @@ def one_uuid_one_domain(d):
 
 
 @test
-def networks_that_are_not_there_yet(d):
-    for number, source in enumerate(("type='network'><source network='default'/>",
-                                     "type='direct'><source dev='lo' mode='bridge'/>")):
+def networks_that_are_not_there(d):
+    for number, (source, part) in enumerate((
+            ("type='network'><source network='default'/>", "no network with matching name 'default'"),
+            ("type='direct'><source dev='lo' mode='bridge'/>", "attribute 'type' in 'interface'"))):
         define(d, f"n{number}", domain(f"n{number}", "<interface type='user'/>"
                                        f"<interface {source}</interface>"))
         said = d.vmsh("start", f"n{number}", status=1)
-        assert "interface 'net1': type '" in said and "'bridge' and 'user' can" in said, said
+        assert part in said, said
     assert d.vmsh("list", "--name").split() == []
 
 
@@ -75,7 +125,7 @@ def images_that_are_none(d):
         s.bind(str(d.root / "socket"))
     os.symlink(d.root / "round", d.root / "round")
     before = d.inventory()
-    for name, words in (("missing", "No such file"), ("folder", "directory"), ("pipe", "is a pipe"),
+    for name, words in (("missing", "No such file"), ("folder", "is a folder"), ("pipe", "is a pipe"),
                         ("socket", "socket': No such device"), ("round", "symbolic links"),
                         ("p" * 300, "too long"), ("../" * 2000, "too long")):
         said = d.vmsh("create", d.write("a.xml", domain("a", disk(d.root / name))), status=1)
@@ -178,6 +228,23 @@ def a_start_without_room_leaves_nothing():
             os.unlink(f"{run}/filler")
             assert sorted(os.listdir(run)) == before
         assert 0 < failures < 6
+
+@test
+def memory_of_nodes_that_this_host_has_not(d):
+    tune = "<numatune>%s</numatune>"
+    cells = "<cpu><numa><cell id='0' cpus='0' memory='65536'/></numa></cpu>"
+    for extra in (tune % "<memory mode='strict' nodeset='77'/>", tune % "<memory mode='preferred' nodeset='77'/>",
+                  tune % "<memory mode='interleave' nodeset='0,77-78'/>",
+                  tune % "<memnode cellid='0' mode='strict' nodeset='77'/>" + cells):
+        said = define(d, "n", domain("n", extra=extra))
+        assert "defined" in said, said
+        before = d.inventory()
+        said = d.vmsh("start", "n", status=1)
+        assert "NUMA node 77 is not there" in said, said
+        same(before, d.inventory())
+        d.vmsh("undefine", "n")
+    assert "defined" in define(d, "n", domain("n", extra=tune % "<memory mode='preferred' nodeset='0'/>"))
+    d.vmsh("start", "n", "--paused")
 
 
 if QEMU and shutil.which("unshare"):

@@ -35,7 +35,7 @@ class Message:
 class Client:
     def __init__(self, path, opened=True):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
+        self.socket.settimeout(60)  # a hang, not a busy machine
         self.socket.connect(str(path))
         self.serial = 0
         if opened:

@@ -2,11 +2,11 @@
 be destroyed."""
 import contextlib
 import os
-import signal
 import subprocess
+import threading
 import time
 
-from harness import SANITIZED, VMSH, descriptors, domain, main, skip, test, wait_for
+from harness import SANITIZED, VMSH, domain, main, skip, stopped, test, wait_for
 
 try:
     import libvirt
@@ -28,16 +28,6 @@ def p99_ms(call):
             call()
         times.append(time.perf_counter() - start)
     return sorted(times)[CALLS * 99 // 100] * 1000
-
-
-@contextlib.contextmanager
-def stopped(pid):
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 def two_guests(d):
@@ -91,7 +81,7 @@ def a_change_that_waits_for_a_hung_qemu_does_not_block_the_others(d):
     pid = two_guests(d)
     with stopped(pid):
         waiting = subprocess.Popen([VMSH, "-c", d.uri, "suspend", "hung"])
-        time.sleep(0.3)
+        wait_for(lambda: d.vmsh("domcontrol", "hung").strip() != "ok")
         start = time.monotonic()
         d.vmsh("suspend", "well")
         d.vmsh("resume", "well")
@@ -101,13 +91,55 @@ def a_change_that_waits_for_a_hung_qemu_does_not_block_the_others(d):
 
 
 @test
+def calls_that_wait_leave_the_connection_as_it_is(d):
+    """Ten of one client's wait for a QEMU that hangs: the same client can go on, and its pings are
+    answered."""
+    if libvirt is None:
+        skip("python3-libvirt is not installed")
+    libvirt.virEventRegisterDefaultImpl()
+    libvirt.registerErrorHandler(lambda *_: None, None)
+    threading.Thread(target=turn, daemon=True).start()
+    pid = two_guests(d)
+    c = libvirt.open(d.uri)
+    c.setKeepAlive(1, 3)
+    with stopped(pid):
+        hung, well = c.lookupByName("hung"), c.lookupByName("well")
+        waiting = [threading.Thread(target=tell, args=(hung.suspend,), daemon=True) for _ in range(10)]
+        for thread in waiting:
+            thread.start()
+        wait_for(lambda: hung.controlInfo(0)[0] != libvirt.VIR_DOMAIN_CONTROL_OK)
+        end = time.monotonic() + 7
+        while time.monotonic() < end:
+            start = time.monotonic()
+            assert well.state()[0] == libvirt.VIR_DOMAIN_RUNNING and c.isAlive()
+            assert time.monotonic() - start < 3
+            time.sleep(0.1)
+        assert all(thread.is_alive() for thread in waiting)
+        well.suspend()
+        hung.destroy()
+    for thread in waiting:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def turn():
+    while True:
+        libvirt.virEventRunDefaultImpl()
+
+
+def tell(call):
+    with contextlib.suppress(libvirt.libvirtError):
+        call()
+
+
+@test
 def an_open_that_never_returns_holds_up_nobody(d):
     """A pipe that nobody reads stands for a file server that does not answer."""
     os.mkfifo(d.root / "pipe")
     waits = f"<serial type='file'><source path='{d.root}/pipe'/></serial>"
     d.vmsh("define", d.write("hung.xml", domain("hung", waits)))
     d.vmsh("define", d.write("well.xml", domain("well")))
-    before = descriptors(d.pid)
+    before = d.kept_descriptors()
     waiting = [subprocess.Popen([VMSH, "-c", d.uri, "start", "hung"], stderr=subprocess.PIPE)]
     wait_for(lambda: "paused" in d.vmsh("domstate", "hung"))
     start = time.monotonic()
@@ -119,7 +151,7 @@ def an_open_that_never_returns_holds_up_nobody(d):
     assert d.vmsh("domstate", "hung").strip() == "shut off"
     reader = os.open(d.root / "pipe", os.O_RDONLY | os.O_NONBLOCK)  # the late open is closed again
     os.close(reader)
-    wait_for(lambda: descriptors(d.pid) == before)
+    wait_for(lambda: d.kept_descriptors() == before)
 
 
 main()

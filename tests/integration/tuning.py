@@ -5,7 +5,7 @@ import os
 import pathlib
 import re
 
-from harness import QEMU, domain, main, test, wait_for
+from harness import QEMU, domain, main, need_own_network, test, wait_for
 
 TUNED = "<iothreads>2</iothreads>"
 
@@ -94,6 +94,30 @@ def what_takes_a_cgroup_is_refused_for_a_running_one(d):
     d.virsh("schedinfo", "t", "--live", status=1)
 
 
+@test
+def a_limit_that_is_not_in_force_is_not_told(d):
+    for limit, element in (("schedinfo t --config --set vcpu_quota=20000", "quota"),
+                           ("memtune t --config --hard-limit 400000", "memtune"),
+                           ("blkiotune t --config --weight 300", "blkiotune")):
+        define(d)
+        d.virsh("start", "t")
+        d.virsh(*limit.split())  # the running one is as it was
+        d.virsh("destroy", "t")
+        said = d.virsh("start", "t", status=1)
+        assert f"element '{element}'" in said and "(line " in said, said
+        d.virsh("undefine", "t")
+    mac = "52:54:00:00:00:07"
+    define(d, devices=f"<interface type='ethernet'><mac address='{mac}'/></interface>")
+    need_own_network()
+    d.virsh("start", "t")
+    assert "shaper" in d.virsh("domiftune", "t", mac, "--live", "--inbound", "1000", status=1)
+    d.virsh("domiftune", "t", mac, "--config", "--inbound", "1000")
+    assert value(d.virsh("domiftune", "t", mac, "--config"), "inbound.average") == "1000"
+    assert value(d.virsh("domiftune", "t", mac, "--live"), "inbound.average") == "0"
+    d.virsh("destroy", "t")
+    assert "element 'bandwidth'" in d.virsh("start", "t", status=1)
+
+
 def affinity(tid):
     return os.sched_getaffinity(tid)
 
@@ -131,6 +155,25 @@ def threads_are_pinned(d):
     d.virsh("vcpupin", "t", "0", str(cpu), "--live")
     assert all(affinity(t) == {cpu} for t in threads(d)["vcpu"])
     assert re.search(rf"^ 1 +{cpu}$", d.virsh("iothreadinfo", "t"), re.M)
+
+
+@test
+def threads_are_scheduled(d):
+    tune = ("<cputune><vcpusched vcpus='0' scheduler='rr' priority='3'/>"
+            "<iothreadsched iothreads='2' scheduler='idle'/><emulatorsched scheduler='batch'/></cputune>")
+    define(d, extra=TUNED + tune)
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except PermissionError:
+        assert "vcpu 0 the scheduler 'rr' with priority 3" in d.virsh("start", "t", status=1)
+        return
+    d.virsh("start", "t")
+    kinds = threads(d)
+    vcpu, = kinds["vcpu"]
+    assert (os.sched_getscheduler(vcpu), os.sched_getparam(vcpu).sched_priority) == (os.SCHED_RR, 3)
+    assert sorted(map(os.sched_getscheduler, kinds["io"])) == [os.SCHED_OTHER, os.SCHED_IDLE]
+    assert {os.sched_getscheduler(tid) for tid in kinds["rest"]} == {os.SCHED_BATCH}
 
 
 @test

@@ -1,9 +1,10 @@
 /* The protocol table as text, and its codec as a filter, for wire_table.py.
  *
  *   wire_echo procedures     a line for each procedure
+ *   wire_echo fields         a line for each member of each message: message, name, kind, type
  *   wire_echo echo           reads "TYPE HEX" lines; decodes, encodes, prints HEX or "refused"
  */
-#include "rpc/wire.h"
+#include "wire/wire.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,17 @@ print_procedures(guint32 program)
             printf("%x %d %s %s %s %u %u\n", program, i, p->name, p->args->name, p->ret->name,
                    p->flags, p->write_bits);
     }
+}
+
+static void
+print_fields(void)
+{
+    const WireType *t;
+
+    for (guint i = 0; (t = wire_type_at(i)); i++)
+        for (guint32 k = 0; k < t->n_fields; k++)
+            printf("%s %s %d %s\n", t->name, t->fields[k].name, t->fields[k].kind,
+                   t->fields[k].type ? t->fields[k].type->name : "-");
 }
 
 static const WireType *
@@ -74,6 +86,10 @@ main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "procedures") == 0) {
         print_procedures(PROGRAM_REMOTE);
         print_procedures(PROGRAM_QEMU);
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "fields") == 0) {
+        print_fields();
         return 0;
     }
     while (getline(&line, &size, stdin) > 0) {

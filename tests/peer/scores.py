@@ -16,7 +16,12 @@ LEAST = {
     "domain": {"accept": 99, "reject": 97, "exact": 99, "stable": 100},
     "domainfull": {"accept": 99, "reject": 97, "exact": 99, "stable": 100},
     "device": {"accept": 99, "reject": 97, "exact": 99},
+    "pool": {"accept": 99, "reject": 99, "exact": 99},
+    # What is refused of volumes is encrypted.
+    "volume": {"accept": 88, "reject": 99, "exact": 88},
     "mutant": {"accept": 97, "reject": 97, "exact": 97},
+    "nwfilter": {"accept": 100, "reject": 100, "exact": 100, "stable": 100},
+    "secret": {"accept": 100, "reject": 100, "exact": 100, "stable": 100},
     # The corpus was asked on a processor of another vendor than some hosts have: KVM then gives
     # guests other CPUID words, of libvirtd's as of ours.
     "start": {"accept": 100, "same machine": 88, "same beside CPUID": 99},
@@ -25,6 +30,8 @@ LEAST = {
 COUNTS = {"accept": ("acc", "o_acc"), "reject": ("rej", "o_rej"), "exact": ("full", "o_acc"),
           "stable": ("stable", "o_stable"), "same machine": ("same", "o_acc"),
           "same beside CPUID": ("beside", "o_acc")}
+REFUSED = ("refused", "base refused") # where the oracle accepts
+NO_KVM = "domain type 'kvm': emulator '/usr/bin/qemu-system-"
 
 
 def hide_swtpm():
@@ -43,8 +50,21 @@ def scores(d, kind):
         "/usr/bin/python3", program, "--socket", d.socket, "--kind", kind, "--failures", "5", "--top",
         "0", "--json", told, timeout=600).splitlines()))
     counts = json.loads(told.read_text())["kinds"][0]
-    counts["beside"] = sum(same_beside_cpuid(row) for row in counts["rows"])
+    if not os.path.exists("/dev/kvm"):
+        leave_out_kvm(counts)
+    counts["beside"] = sum(same_beside_cpuid(row) for row in counts["rows"] if row["outcome"] not in REFUSED)
     return counts
+
+
+def leave_out_kvm(counts):
+    """The corpus was asked on a host with KVM. One without refuses domains of type 'kvm', as libvirtd
+    does there, and such a refusal says nothing of the document."""
+    rows = [row for row in counts["rows"] if NO_KVM in (row.get("detail") or "")
+            and row["outcome"] in REFUSED]
+    print(f"# {len(rows)} of {len(counts['rows'])} need KVM, which this host has not: left out")
+    assert len(rows) < len(counts["rows"]) / 4, "so many do not need it"
+    for row in rows:
+        counts["o_acc" if row["oracle"] else "o_rej"] -= 1
 
 
 def same_beside_cpuid(row):

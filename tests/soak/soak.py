@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from harness import descriptors, domain, main, skip, test  # noqa: E402
+from harness import domain, main, skip, test  # noqa: E402
 
 try:
     import libvirt
@@ -37,13 +37,13 @@ def same_size(d, what, warm_up, times):
     """WHAT(i), some times to warm up and then TIMES more, must not make the daemon grow."""
     for i in range(warm_up):
         what(i)
-    rss, fds = rss_kib(d), descriptors(d.pid)
+    rss, fds = rss_kib(d), d.kept_descriptors()
     for i in range(times):
         what(i)
     grown = rss_kib(d) - rss
     print(f"# {times} times: resident {rss} KiB, {grown:+d} KiB")
     assert grown < SLACK_KIB, f"grew by {grown} KiB"
-    assert descriptors(d.pid) == fds, f"{fds} became {descriptors(d.pid)}"
+    assert d.kept_descriptors() == fds, f"{fds} became {d.kept_descriptors()}"
 
 
 @test

@@ -90,7 +90,7 @@ def shape(value):
 def masked(text):
     """What differs from run to run, from daemon to daemon."""
     for pattern, word in ((r"/dev/pts/\d+", "PTS"), (r"(port=')\d+'", r"\1N'"), (r"(id=')\d+'", r"\1N'"),
-                          (r"'/[\w/.-]*/org.qemu", "'CHANNEL/org.qemu"), (re.escape(IMAGE), "IMAGE"),
+                          (r"'/[\w/.-]*/(org\.qemu[\w.]*|channel\d+)'", "'CHANNEL'"), (re.escape(IMAGE), "IMAGE"),
                           (r"[\0-\x1f]", "~")):
         text = re.sub(pattern, word, text)
     return text
@@ -344,6 +344,7 @@ def wrong_when_off(c):
     for name, call in calls.items():
         c.tell(f"off {name}", call)
     c.say("off xml", d.XMLDesc, document)
+    c.say("off xml migratable", lambda: d.XMLDesc(8), document)
     clear(c)
 
 
@@ -353,6 +354,7 @@ def on_and_paused(c):
     c.quiet()
     c.say("on state", d.state)
     c.say("on xml", d.XMLDesc, document)
+    c.say("on xml migratable", lambda: d.XMLDesc(8), document)
     c.say("on xml inactive", lambda: d.XMLDesc(2) == c.conn.lookupByName("o").XMLDesc(2))
     calls = {
         "create": d.create, "suspend": d.suspend, "reset": d.reset, "shutdown": d.shutdown,

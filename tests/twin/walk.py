@@ -6,6 +6,7 @@ twin.py compares the lines of vmd with those of libvirtd."""
 import os
 import sys
 import tempfile
+import time
 
 import libvirt
 import libvirt_qemu
@@ -372,6 +373,14 @@ def stream(d):
     return d.connect().newStream()
 
 
+def first_counters(c, d):
+    """vmd waits 5 ms for a QEMU, and then answers with what it has: asked again, it has them."""
+    end = time.monotonic() + 10
+    while "block.0.rd.reqs" not in c.domainListGetStats([d], libvirt.VIR_DOMAIN_STATS_BLOCK)[0][1]:
+        assert time.monotonic() < end, "QEMU tells no counters"
+        time.sleep(0.05)
+
+
 def walk(c, ro):
     connection("conn", c)
     host_changes("conn", c)
@@ -383,6 +392,7 @@ def walk(c, ro):
     tuning("off", d)
     d = c.defineXML(DOMAIN)
     d.create()
+    first_counters(c, d)
     reads("on", c, d)
     changes("on", d)
     tuning("on", d)

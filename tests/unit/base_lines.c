@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -77,7 +78,13 @@ on_drained(Lines *l, gpointer user)
         g_clear_pointer(&p->l, lines_free);
 }
 
-static const LinesOps ops = { cut, on_frame, on_ended, on_drained };
+static gboolean
+takes_all(const guint8 *data, gsize len, gpointer user)
+{
+    return TRUE;
+}
+
+static const LinesOps ops = { cut, on_frame, on_ended, on_drained, takes_all };
 
 static void
 peer_done(Peer *p)
@@ -561,6 +568,131 @@ test_fds_lost(void **state)
     check_end(&p, "Too many open files");
 }
 
+/* ---- descriptors that nobody asked for, and those that take long to close */
+
+static const LinesOps ops_of_no_fds = { cut, on_frame, on_ended, on_drained };
+
+static int discarded[4];
+static int n_discarded, n_kept_freed;
+
+static void
+keep(int fd, gpointer keeper)
+{
+    assert_string_equal(keeper, "keeper");
+    discarded[n_discarded++] = fd;
+}
+
+static void
+on_keeper_freed(gpointer keeper)
+{
+    n_kept_freed++;
+}
+
+/* A connection whose last close waits for the other end, as long as lingers says. */
+static void
+lingering_make(int *ret_fd, int *ret_other)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    const struct linger lingers = { 1, 3 };
+    static char much[65536];
+    socklen_t len = sizeof(at);
+    fd_auto listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(listening, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&at, &len), 0);
+    *ret_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(*ret_fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    *ret_other = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    assert_int_equal(setsockopt(*ret_fd, SOL_SOCKET, SO_LINGER, &lingers, sizeof(lingers)), 0);
+    while (send(*ret_fd, much, sizeof(much), MSG_DONTWAIT) > 0)
+        ;
+}
+
+static void
+test_fds_unasked(void **state)
+{
+    PEER(p, 100);
+    int before = count_fds(), fd, other;
+    gint64 began = g_get_monotonic_time();
+
+    lines_free(p.l);
+    p.l = NULL;
+    fd_close(&p.other);
+    p = (Peer){ .heard = p.heard };
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    p.l = lines_new(ends[0], 100, &ops_of_no_fds, &p);
+    p.other = ends[1];
+    n_discarded = n_kept_freed = 0;
+    lines_on_discard(p.l, keep, (gpointer) "keeper", on_keeper_freed);
+    lingering_make(&fd, &other);
+    say(&p, "\3a");
+    give(&p, "F", &fd, 1);
+    fd_close(&fd); /* the one in the queue is the last */
+    check_end(&p, "descriptors that nothing asked for");
+    g_clear_pointer(&p.l, lines_free);
+    assert_true(g_get_monotonic_time() - began < G_USEC_PER_SEC);
+    assert_int_equal(n_kept_freed, 1);
+    assert_int_equal(n_discarded, 1); /* the stream's own, for whom it may concern */
+    fd_close(&other);                 /* now it is closed at once */
+    fd_close(&discarded[0]);
+    assert_int_equal(count_fds(), before - 1);
+}
+
+/* Where nothing is left in it the stream is closed at once. */
+static void
+test_nothing_to_discard(void **state)
+{
+    PEER(p, 100);
+
+    n_discarded = n_kept_freed = 0;
+    lines_on_discard(p.l, keep, (gpointer) "keeper", on_keeper_freed);
+    say(&p, "\2a");
+    loop();
+    g_clear_pointer(&p.l, lines_free);
+    assert_int_equal(n_discarded, 0);
+    assert_int_equal(n_kept_freed, 1);
+}
+
+/* ---- turns */
+
+static gint64 last_round;
+static guint n_this_round, n_rounds;
+
+static gboolean
+two_a_round(gint64 round, gpointer user)
+{
+    if (round != last_round) {
+        n_rounds++;
+        n_this_round = 0;
+    }
+    last_round = round;
+    return n_this_round++ < 2;
+}
+
+static void
+test_turns(void **state)
+{
+    static const LinesOps turns = { cut, on_frame, on_ended, on_drained, NULL, two_a_round };
+    int ends[2];
+    PEER(p, 100);
+
+    lines_free(p.l);
+    fd_close(&p.other);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    p.l = lines_new(ends[0], 100, &turns, &p);
+    p.other = ends[1];
+    say(&p, "\2a\2b\2c\2d\2e");
+    n_rounds = 0;
+    for (gsize before = 0; p.frames < 5; before = p.frames) {
+        g_main_context_iteration(NULL, FALSE);
+        assert_in_range(p.frames, before, before + 2);
+    }
+    assert_string_equal(p.heard->str, "a|b|c|d|e|");
+    assert_int_equal(n_rounds, 3);
+}
+
 static void
 test_free_twice(void **state)
 {
@@ -585,7 +717,9 @@ main(void)
         cmocka_unit_test(test_close_when_sent), cmocka_unit_test(test_last_words),
         cmocka_unit_test(test_half_close),      cmocka_unit_test(test_fds_out),
         cmocka_unit_test(test_fds_in),          cmocka_unit_test(test_fds_flood),
-        cmocka_unit_test(test_fds_lost),        cmocka_unit_test(test_free_twice),
+        cmocka_unit_test(test_fds_lost),        cmocka_unit_test(test_fds_unasked),
+        cmocka_unit_test(test_turns),           cmocka_unit_test(test_nothing_to_discard),
+        cmocka_unit_test(test_free_twice),
     };
 
     signal(SIGPIPE, SIG_IGN);

@@ -105,6 +105,27 @@ test_output(void **state)
     check_script(spec, "kill -9 $$", 9, "", "");
 }
 
+/* Nothing of the daemon's reaches a child that is not on the list. */
+static void
+test_environment(void **state)
+{
+    ProcessSpec spec = PROCESS_SPEC_INIT;
+    g_autofree char *path = g_strdup_printf("%s\n", g_getenv("PATH"));
+
+    g_setenv("LD_PRELOAD_NOT", "x", TRUE);
+    g_setenv("VMD_SECRET", "x", TRUE);
+    g_setenv("LANG", "tr_TR.UTF-8", TRUE);
+    g_setenv("USER", "me", TRUE);
+    g_unsetenv("LOGNAME");
+    check_script(spec, "/usr/bin/env | sed 's/=.*//' | grep -v -x -e PWD -e SHLVL -e _ | sort", 0,
+                 "HOME\nLC_ALL\nPATH\nUSER\n", "");
+    check_script(spec, "echo $LC_ALL $USER", 0, "C me\n", "");
+    check_script(spec, "echo $PATH", 0, path, "");
+    g_unsetenv("PATH");
+    check_script(spec, "case $PATH in */usr/bin*) echo yes;; esac", 0, "yes\n", "");
+    g_setenv("PATH", g_strchomp(path), TRUE);
+}
+
 static void
 test_status_text(void **state)
 {
@@ -181,6 +202,24 @@ test_refused(void **state)
     check_refused(SH("true"), &closed, 1, NULL, EBADF, "pass a descriptor");
     check_refused(SH("true"), twice, 2, NULL, -1, "descriptor 7");
     check_refused(SH("true"), &over_stdin, 1, NULL, -1, "descriptor 0");
+}
+
+/* A program that cannot be run is heard of when its child has ended; one that can, is. */
+static void
+test_apart(void **state)
+{
+    ProcessSpec spec = PROCESS_SPEC_INIT;
+    seen_auto seen = { 0 };
+    g_autoptr(Process) p = NULL;
+
+    spec.argv = (const char *const[]){ "/etc/passwd", NULL };
+    spec.apart = TRUE;
+    p = spawn(&spec, &seen);
+    run(&seen, 5000);
+    assert_int_equal(seen.calls, 1);
+    assert_int_equal(WEXITSTATUS(seen.status), 127);
+    assert_string_equal(seen.errors, "cannot run '/etc/passwd': Permission denied");
+    check_script(spec, "echo here; echo there >&2; exit 3", W_EXITCODE(3, 0), "here\n", "there");
 }
 
 /* A file that says its own name, at a number of our choice. */
@@ -333,6 +372,44 @@ test_adopt(void **state)
     assert_non_null(strstr(err->message, "No such process"));
 }
 
+static void
+run_to(const ProcessSpec *spec, const char *expected)
+{
+    seen_auto seen = { 0 };
+    g_autoptr(Process) p = spawn(spec, &seen);
+
+    assert_non_null(p);
+    run(&seen, 5000);
+    assert_int_equal(seen.status, 0);
+    assert_string_equal(seen.out, expected);
+}
+
+static void
+test_limits(void **state)
+{
+    const ProcessLimits limits = { .cpu_s = 7, .file_bytes = 8192, .files = 33 };
+    ProcessSpec spec = PROCESS_SPEC_INIT;
+
+    spec.limits = &limits;
+    spec.argv = (const char *const[]){ "bash", "-c",
+                                       "echo $(ulimit -t) $(ulimit -f) $(ulimit -n) $(ulimit -c)",
+                                       NULL };
+    run_to(&spec, "7 8 33 0\n");
+}
+
+/* The daemon may be spared where memory runs out; what it starts is not. */
+static void
+test_nobody_else_is_spared(void **state)
+{
+    ProcessSpec spec = PROCESS_SPEC_INIT;
+    fd_auto fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    spec.argv = (const char *const[]){ "cat", "/proc/self/oom_score_adj", NULL };
+    if (write(fd, "-500", 4) < 0) /* root alone may be spared, and not in every container */
+        return;
+    run_to(&spec, "0\n");
+}
+
 /* A stranger's end is noticed, without its status: one started by a process that is gone. */
 static void
 test_adopt_stranger(void **state)
@@ -354,7 +431,7 @@ test_adopt_stranger(void **state)
     assert_true(wait(NULL) > 0);
     close(ends[0]);
     close(ends[1]);
-    p = process_adopt(pid, 0, on_done, &seen, NULL);
+    p = process_adopt(pid, process_start_time(pid), on_done, &seen, NULL);
     assert_non_null(p);
     run(&seen, 5000);
     assert_int_equal(seen.calls, 1);
@@ -444,14 +521,26 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_output),           cmocka_unit_test(test_status_text),
-        cmocka_unit_test(test_big_input),        cmocka_unit_test(test_huge_output),
-        cmocka_unit_test(test_refused),          cmocka_unit_test(test_fd_overlap),
-        cmocka_unit_test(test_stdio_given),      cmocka_unit_test(test_signals_fresh),
-        cmocka_unit_test(test_free_in_callback), cmocka_unit_test(test_signal),
-        cmocka_unit_test(test_free_kills),       cmocka_unit_test(test_adopt),
-        cmocka_unit_test(test_adopt_stranger),   cmocka_unit_test(test_grandchild_keeps_pipe),
-        cmocka_unit_test(test_outlives),         cmocka_unit_test(test_no_leak),
+        cmocka_unit_test(test_output),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_status_text),
+        cmocka_unit_test(test_big_input),
+        cmocka_unit_test(test_huge_output),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_fd_overlap),
+        cmocka_unit_test(test_stdio_given),
+        cmocka_unit_test(test_signals_fresh),
+        cmocka_unit_test(test_free_in_callback),
+        cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_free_kills),
+        cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_adopt_stranger),
+        cmocka_unit_test(test_grandchild_keeps_pipe),
+        cmocka_unit_test(test_outlives),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_nobody_else_is_spared),
+        cmocka_unit_test(test_no_leak),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

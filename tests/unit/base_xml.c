@@ -107,6 +107,84 @@ what_is_written_reads_the_same(void **state)
 }
 
 static void
+numbers_are_read_as_c_reads_them(void **state)
+{
+    static const char *const good[] = { "5", "+5", " 5", "\n\t+5", "05" };
+    static const char *const bad[] = { "5 ", "5\n", "-5", "+ 5", "+", "+-5", "5x", "0x5" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
+        g_autofree char *xml = g_strdup_printf("<box><size>%s</size></box>", good[i]);
+        Box *box = parse(xml, 0, NULL);
+
+        assert_int_equal(box->size, 5);
+        schema_free(&box_schema, box);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *xml = g_strdup_printf("<box><size>%s</size></box>", bad[i]);
+
+        assert_refused(xml, 0, ERR_XML, "Expected non-negative integer value (line 1)");
+    }
+}
+
+/* ---- one struct in several elements */
+
+typedef struct Drawer {
+    char *label;
+    guint32 knobs;
+    GPtrArray *items;
+    Item *lock;
+} Drawer;
+
+typedef struct Desk {
+    Drawer first, field, last;
+} Desk;
+
+static const Field drawer_fields[] = {
+    ROW(Drawer, "@label", F_STRING, label, 0, NULL, "Label."),
+    ROW(Drawer, "front/@knobs", F_U32, knobs, 0, NULL, "Knobs."),
+    ROW(Drawer, "item", F_LIST, items, 0, &item_schema, "Items."),
+    ROW(Drawer, "lock", F_PTR, lock, 0, &item_schema, "Lock."),
+    ROW_END,
+};
+static const Schema first_schema = { "first", sizeof(Drawer), drawer_fields };
+static const Schema field_schema = { "field", sizeof(Drawer), drawer_fields,
+                                     .several = SEVERAL_FIRST_FIELD };
+static const Schema last_schema = { "last", sizeof(Drawer), drawer_fields,
+                                    .several = SEVERAL_LAST_FIELD };
+
+static const Field desk_fields[] = {
+    ROW(Desk, "first", F_STRUCT, first, 0, &first_schema, "First."),
+    ROW(Desk, "field", F_STRUCT, field, F_JOINED, &field_schema, "Field."),
+    ROW(Desk, "last", F_STRUCT, last, 0, &last_schema, "Last."),
+    ROW_END,
+};
+static const Schema desk_schema = { "desk", sizeof(Desk), desk_fields };
+
+static void
+a_field_may_stand_in_several_elements(void **state)
+{
+#define TWICE(name)                                                                                \
+    "<" name "><front/><lock name='a'/></" name ">"                                                \
+    "<" name " label='b'><front knobs='1'/><front knobs='2'/><lock name='c' port='3'/></" name ">"
+    Desk *desk = xml_parse(&desk_schema, NULL,
+                           "<desk>" TWICE("first") TWICE("field") TWICE("last") "</desk>", -1, 0,
+                           NULL);
+
+    assert_null(desk->first.label);
+    assert_int_equal(desk->first.knobs, 0);
+    assert_string_equal(desk->first.lock->name, "a");
+    assert_string_equal(desk->field.label, "b");
+    assert_int_equal(desk->field.knobs, 1);
+    assert_string_equal(desk->field.lock->name, "a");
+    assert_false(desk->field.lock->has_port);
+    assert_string_equal(desk->last.label, "b");
+    assert_int_equal(desk->last.knobs, 2);
+    assert_string_equal(desk->last.lock->name, "c");
+    assert_int_equal(desk->last.lock->port, 3);
+    schema_free(&desk_schema, desk);
+}
+
+static void
 rows_hold_only_when_they_hold(void **state)
 {
     Box *box = parse("<box fruit='pear'><inside skin='thin' seeds='5'/></box>", 0, NULL);
@@ -188,17 +266,96 @@ bitmaps_are_read_and_written(void **state)
     assert_null(bitmap_parse("99999999", NULL));
 }
 
+/* A code of a row's own is no flag of it, and none of the flags is a code. */
+static void
+flags_and_codes_are_apart(void **state)
+{
+    static const Field fields[] = {
+        ROW(Item, "@name", F_STRING, name,
+            F_ONCE | F_TEXT | F_ERR(ERR_INTERNAL) | F_MISSING(ERR_NO_NAME), NULL, NULL),
+        ROW(Item, "@port", F_U32, port, F_TEXT, NULL, NULL),
+        ROW_END,
+    };
+    const guint32 all = G_MAXUINT32;
+
+    assert_int_equal(fields[0].flags, F_ONCE | F_TEXT | F_REQUIRED);
+    assert_int_equal(fields[0].wrong, ERR_INTERNAL + 1);
+    assert_int_equal(fields[0].missing, ERR_NO_NAME + 1);
+    assert_int_equal(fields[1].flags, F_TEXT);
+    assert_int_equal(fields[1].wrong | fields[1].missing, 0);
+    assert_int_equal(F_ERR(ERR_NO_NAME) & all, 0);
+    assert_true((F_MISSING(ERR_NO_NAME) & all) == F_REQUIRED);
+}
+
+static void
+what_nobody_knows_is_noted(void **state)
+{
+    g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) many = g_string_new("<box>");
+    Box *box = xml_parse_noting(&box_schema, NULL,
+                                "<box fruit='apple'\n shade='dark'>\n<items>\n<item name='a'\n"
+                                "/><thing/></items></box>",
+                                -1, 0, unknown, NULL);
+
+    assert_int_equal(unknown->len, 2);
+    assert_string_equal(unknown->pdata[0],
+                        "attribute 'shade' in element 'box' (line 2) is not known "
+                        "and has no effect");
+    assert_string_equal(unknown->pdata[1],
+                        "element 'thing' in element 'items' (line 5) is not known "
+                        "and has no effect");
+    schema_free(&box_schema, box);
+    g_ptr_array_set_size(unknown, 0);
+    for (int i = 0; i < 20; i++)
+        g_string_append(many, "<odd/>");
+    box = xml_parse_noting(&box_schema, NULL, g_string_append(many, "</box>")->str, -1, 0, unknown,
+                           NULL);
+    assert_int_equal(unknown->len, 9);
+    assert_string_equal(unknown->pdata[8], "12 more are not known and have no effect");
+    schema_free(&box_schema, box);
+}
+
+/* Each field that is there leads to the line where it was written. */
+static gboolean
+note_line(const char *path, const Schema *s, const Field *f, gconstpointer at, gpointer user)
+{
+    g_string_append_printf(user, "%s %ld\n", path, xml_line(whole, path));
+    return strcmp(path, "rare/@name") != 0;
+}
+
+static void
+a_walk_leads_to_lines(void **state)
+{
+    Box *box = parse(whole, 0, NULL);
+    g_autoptr(GString) lines = g_string_new(NULL);
+
+    assert_false(schema_walk(&box_schema, box, note_line, lines));
+    assert_string_equal(lines->str, "@fruit 1\nuuid 2\ninside/@skin 3\ninside/@slot 3\n"
+                                    "inside/deep/cpus 5\nsize 8\nshut 9\nnote 10\nmetadata 11\n"
+                                    "items/item 13\nitems/item[0]/@name 13\n"
+                                    "items/item[0]/@port 13\nitems/item[1]/@name 14\n"
+                                    "rare 16\nrare/@name 16\n");
+    assert_int_equal(xml_line("<box>\n<items/></box>", "items/item[3]/@name"), 2);
+    assert_int_equal(xml_line("no", "items"), 0);
+    schema_free(&box_schema, box);
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_the_same),
+        cmocka_unit_test(numbers_are_read_as_c_reads_them),
+        cmocka_unit_test(a_field_may_stand_in_several_elements),
         cmocka_unit_test(rows_hold_only_when_they_hold),
         cmocka_unit_test(units_are_converted),
         cmocka_unit_test(secrets_are_written_on_demand),
         cmocka_unit_test(errors_name_place_and_line),
         cmocka_unit_test(what_is_no_document_is_refused),
         cmocka_unit_test(bitmaps_are_read_and_written),
+        cmocka_unit_test(flags_and_codes_are_apart),
+        cmocka_unit_test(a_walk_leads_to_lines),
+        cmocka_unit_test(what_nobody_knows_is_noted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,9 +34,10 @@ add_machine(const char *name, const char *alias)
 static int
 make_caps(void **state)
 {
-    static const char *const devices[] = { "piix3-usb-uhci", "qemu-xhci", "lsi53c895a",
-                                           "ich9-ahci",      "VGA",       "pc-dimm",
-                                           "nvdimm" };
+    static const char *const devices[] = { "piix3-usb-uhci",   "qemu-xhci", "lsi53c895a",
+                                           "ich9-ahci",        "VGA",       "pc-dimm",
+                                           "nvdimm",           "tpm-tis",   "tpm-crb",
+                                           "virtio-gpu-device" };
 
     (void)state;
     caps = caps_new();
@@ -48,6 +49,7 @@ make_caps(void **state)
     for (gsize i = 0; i < G_N_ELEMENTS(devices); i++)
         g_hash_table_add(caps->devices, g_strdup(devices[i]));
     g_hash_table_add(caps->features, g_strdup("vnc"));
+    g_hash_table_add(caps->features, g_strdup("swtpm"));
     return 0;
 }
 
@@ -141,6 +143,42 @@ test_twice(void **state)
 }
 
 static void
+test_the_name_is_missed_first(void **state)
+{
+    static const char *const nameless[] = {
+        "<domain/>", "<domain type='none'/>", "<domain type='qemu'><name/><uuid>x</uuid></domain>",
+        "<domain><memory>1</memory><os><type>hvm</type></os></domain>"
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(nameless); i++) {
+        g_autoptr(GError) err = NULL;
+
+        assert_null(domain_parse(nameless[i], -1, 0, &context, &err));
+        assert_true(error_is(err, ERR_NO_NAME));
+    }
+}
+
+/* Only QEMU of x86-64 has a word for it. */
+static void
+test_migratable(void **state)
+{
+    static const Case other[] = {
+        { UNSUPPORTED, "migratable", "<cpu mode='host-passthrough' migratable='on'/>" },
+        { FINE, "", "<cpu mode='host-passthrough' migratable='off'/>" },
+        { FINE, "", "<cpu mode='host-passthrough'/>" },
+    };
+    static const Case x86_64[] = {
+        { FINE, "", "<cpu mode='host-passthrough' migratable='on'/>" },
+    };
+    char *arch = caps->arch;
+
+    TRY("pc", x86_64);
+    caps->arch = (char *)"i686";
+    TRY("pc", other);
+    caps->arch = arch;
+}
+
+static void
 test_domain(void **state)
 {
     static const Case cases[] = {
@@ -175,6 +213,15 @@ test_domain(void **state)
           "<sysinfo type='smbios'><bios><entry name='date'>13/01/2020</entry></bios></sysinfo>" },
         { UNSUPPORTED, "opt/ovmf/a",
           "<sysinfo type='fwcfg'><entry name='opt/ovmf/a'>v</entry></sysinfo>" },
+        { UNSUPPORTED, "bootloader", "<bootloader>/b</bootloader>" },
+        { UNSUPPORTED, "bootloader 'x'", "<bootloader_args>x</bootloader_args>" },
+        { FINE, "", "<bootloader_args/>" },
+        { ERR_XML_DETAIL, "not that of the domain",
+          "<uuid>11111111-2222-3333-4444-555555555501</uuid><sysinfo type='smbios'><system><entry "
+          "name='uuid'>11111111-2222-3333-4444-555555555502</entry></system></sysinfo>" },
+        { FINE, "",
+          "<uuid>aaaaaaaa-2222-3333-4444-555555555501</uuid><sysinfo type='smbios'><system><entry "
+          "name='uuid'> AAAAAAAA222233334444555555555501</entry></system></sysinfo>" },
         { UNSUPPORTED, "uid", "<idmap><uid start='0' target='1' count='1'/></idmap>" },
         { ERR_XML, "model", "<seclabel/>" },
         { ERR_XML, "label", "<seclabel type='static' model='dac'/>" },
@@ -203,6 +250,14 @@ test_clock(void **state)
         { ERR_XML, "catchup",
           "<clock offset='utc'><timer name='rtc' tickpolicy='delay'><catchup slew='1'/></timer>"
           "</clock>" },
+        { UNSUPPORTED, "kvmclock",
+          "<clock offset='utc'><timer name='kvmclock' tickpolicy='delay'><catchup limit='1'/>"
+          "</timer></clock>" },
+        { ERR_XML, "catchup",
+          "<clock offset='utc'><timer name='platform'><catchup limit='1'/></timer></clock>" },
+        { FINE, "", "<clock offset='utc'><timer name='hpet'><catchup/></timer></clock>" },
+        { FINE, "", "<clock offset='variable' adjustment='x'/>" },
+        { FINE, "", "<clock offset='utc' adjustment=''/>" },
         { UNSUPPORTED, "253402300800", "<clock offset='absolute' start='253402300800'/>" },
         { ERR_XML, "'x'", "<clock offset='utc' adjustment='x'/>" },
     };
@@ -339,6 +394,44 @@ test_disks(void **state)
     TRY("pc", cases);
 }
 
+#define LUN(type, source)                                                                          \
+    "@<controller type='scsi' model='virtio-scsi'/><disk type='" type "' device='lun'>" source     \
+    "<target dev='sda' bus='scsi'/></disk>"
+#define DRIVE(type, source)                                                                        \
+    "@<disk type='" type "' device='cdrom'>" source "<target dev='hda'/></disk>"
+
+/* Sources that say nothing, and names that say more than they should. */
+static void
+test_drives(void **state)
+{
+    static const Case cases[] = {
+        { FINE, "", LUN("block", "<source/>") },
+        { UNSUPPORTED, "'lun'", LUN("block", "") },
+        { UNSUPPORTED, "'lun'", LUN("file", "<source/>") },
+        { FINE, "", DRIVE("dir", "") },
+        { UNSUPPORTED, "'fat'", DRIVE("dir", "<source/>") },
+        { ERR_XML, "'protocol'", DRIVE("network", "<source/>") },
+        { ERR_XML, "'dev'", DRIVE("vhostvdpa", "<source/>") },
+        { FINE, "", "@<disk type='volume'><source/><target dev='hda'/></disk>" },
+        { ERR_NO_SOURCE, "hda", "@<disk type='block'><source/><target dev='hda'/></disk>" },
+        { ERR_XML, "'source'",
+          "@<disk type='file'><source file='/a'/><backingStore type='file'><format type='raw'/>"
+          "</backingStore><target dev='hda'/></disk>" },
+        { FINE, "", "@" DISK("", FILE_A "<target dev='sda' removable='off'/>") },
+        { ERR_XML, "removable",
+          "@" DISK("device='cdrom'", FILE_A "<target dev='sda' removable='on'/>") },
+        { ERR_XML, "removable",
+          "@" DISK("", FILE_A "<target dev='sda' bus='sata' removable='on'/>") },
+        { FINE, "", "@" DISK("", FILE_A "<target dev='ioemu:hda'/>") },
+        { ERR_XML, "target",
+          "@" DISK("", FILE_A "<target dev='ioemu:hda'/>") DISK("", FILE_A "<target dev='hda'/>") },
+        { ERR_XML, "''", "@" DISK("", FILE_A "<target dev='ioemu:'/>") },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
 #define NETWORK(attributes, inner)                                                                 \
     "@<disk type='network'><source protocol=" attributes ">" inner "</source><target dev='vda' "   \
     "bus='virtio'/></disk>"
@@ -354,12 +447,83 @@ test_servers(void **state)
         { UNSUPPORTED, "exactly one", NETWORK("'nfs' name='a'", "") },
         { ERR_XML, "socket", NETWORK("'nbd'", "<host transport='unix'/>") },
         { ERR_INVALID_ARG, "'x'", NETWORK("'nbd'", "<host name='h' port='x'/>") },
+        { ERR_INVALID_ARG, "65536", NETWORK("'nbd'", "<host name='h' port='65536'/>") },
+        { FINE, "", NETWORK("'nbd'", "<host name='h' port=' +1'/>") },
+        { FINE, "", NETWORK("'http' name=''", "<host name='h'/>") },
+        { ERR_XML, "POOL/IMAGE", NETWORK("'gluster' name='/a/b'", "<host name='h'/>") },
+        { UNSUPPORTED, "'port'", NETWORK("'nfs' name='a'", "<host name='h' port='1'/>") },
         { UNSUPPORTED, "ceph",
           NETWORK("'iscsi' name='a/1'", "<host name='h'/><auth username='u'><secret type='ceph' "
                                         "usage='s'/></auth>") },
         { ERR_XML, "twice",
           NETWORK("'http' name='a'", "<host name='h'/><cookies><cookie name='c'>1</cookie><cookie "
                                      "name='c'>2</cookie></cookies>") },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
+#define TPM(model, attributes, inner)                                                              \
+    "@<tpm model='tpm-" model "'><backend type='emulator' " attributes ">" inner "</backend></tpm>"
+
+static void
+test_tpms(void **state)
+{
+    static const Case cases[] = {
+        { FINE, "", TPM("crb", "", "") },
+        { UNSUPPORTED, "tpm-crb", TPM("crb", "version='1.2'", "") },
+        { ERR_XML, "version", TPM("tis", "version='default'", "") },
+        { FINE, "", TPM("tis", "", "<active_pcr_banks/><profile name='p'/><source path='/s'/>") },
+        { ERR_XML, "'profile'", TPM("tis", "version='1.2'", "<profile source='p'/>") },
+        { ERR_XML, "'profile'", TPM("tis", "", "<profile source=''/>") },
+        { ERR_XML, "banks", TPM("tis", "", "<active_pcr_banks><sha1/></active_pcr_banks>") },
+        { UNSUPPORTED, "'md5'",
+          TPM("tis", "version='2.0'", "<active_pcr_banks><sha1/><md5/></active_pcr_banks>") },
+        { ERR_XML, "'path'", TPM("tis", "", "<source type='dir'/>") },
+    };
+
+    (void)state;
+    TRY("q35", cases);
+}
+
+#define LABEL(attributes, inner) "<seclabel " attributes ">" inner "</seclabel>"
+
+static void
+test_seclabels(void **state)
+{
+    static const Case cases[] = {
+        { FINE, "", LABEL("type='none'", "<label>l</label><baselabel>b</baselabel>") },
+        { UNSUPPORTED, "'none'", LABEL("type='none' model='none' relabel='yes'", "") },
+        { UNSUPPORTED, "'dynamic'",
+          LABEL("type='dynamic' relabel='no'", "<baselabel>b</baselabel>") },
+        { FINE, "", LABEL("type='dynamic'", "<label>l</label>") },
+        { ERR_XML, "'model'", LABEL("type='dynamic'", "<baselabel>b</baselabel>") },
+        { ERR_XML, "<label>", LABEL("type='static' model='dac'", "<baselabel>b</baselabel>") },
+        { FINE, "", LABEL("type='static' model='none'", "") },
+    };
+
+    (void)state;
+    TRY("pc", cases);
+}
+
+#define LEASE(inner) "@<lease>" inner "<target path='/l'/></lease>"
+#define FS(type, inner)                                                                            \
+    "@<filesystem type='" type "'>" inner "<source dir='/s'/><target dir='t'/></filesystem>"
+
+static void
+test_leases_and_filesystems(void **state)
+{
+    static const Case cases[] = {
+        { ERR_INTERNAL, "'lockspace'", LEASE("<key>k</key>") },
+        { ERR_INTERNAL, "'lockspace'", LEASE("<lockspace></lockspace><key>k</key>") },
+        { ERR_XML, "'key'", LEASE("<lockspace/>") },
+        { ERR_INTERNAL, "containers", FS("mount", "<driver type='nbd'/>") },
+        { ERR_INTERNAL, "containers", FS("bind", "<driver type='loop'/>") },
+        { UNSUPPORTED, "'mount'", FS("bind", "<driver type='handle'/>") },
+        { ERR_XML, "usage", FS("ram", "") },
+        { FINE, "", FS("mount", "<driver type='path' queue='x'/>") },
+        { ERR_XML, "queue", FS("mount", "<driver type='virtiofs' queue='x'/>") },
     };
 
     (void)state;
@@ -569,16 +733,90 @@ test_without_arch(void **state)
     assert_true(error_is(err, ERR_XML));
 }
 
+/* What says nothing is not kept: what is defined from the dump is the same. */
+static void
+test_what_is_kept(void **state)
+{
+    static const struct {
+        const char *xml, *kept, *dropped;
+    } cases[] = {
+        { TPM("crb", "", "<active_pcr_banks/><source path='/s'/>"),
+          "<backend type='emulator' "
+          "version='2.0'/>",
+          "pcr" },
+        { TPM("crb", "",
+              "<active_pcr_banks><sha1/></active_pcr_banks><active_pcr_banks><sha512/>"
+              "</active_pcr_banks>"),
+          "<sha512/>", "sha256" },
+        { TPM("tis", "", "<profile removeDisabled='check'/>"), "'1.2'", "profile" },
+        { TPM("tis", "", "<profile name='p'/>"), "<profile name='p'/>", "removeDisabled" },
+        { "@<video><model type='virtio' heads='0'/></video>", "type='virtio'", "heads" },
+        { "@<video><model type='vga'/></video>", "heads='1'", "heads='0'" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *xml = document("q35", cases[i].xml), *dump = NULL;
+        g_autoptr(GError) err = NULL;
+        g_autoptr(DomainDef) def = domain_parse(xml, -1, 0, &context, &err);
+
+        if (!def)
+            unit_fail("%s: refused: %s\n", cases[i].xml, err->message);
+        dump = domain_format(def, 0);
+        if (!strstr(dump, cases[i].kept) || strstr(dump, cases[i].dropped))
+            unit_fail("%s: dumped as %s\n", cases[i].xml, dump);
+    }
+}
+
+/* A moment later it may not be known, as its file has to be looked at again. */
+static const EmulatorCaps *
+find_caps_once(const char *path, const char *arch, int virt_type, gpointer user, GError **err)
+{
+    guint *asked = user;
+
+    return (*asked)++ == 0 ? find_caps(path, arch, virt_type, NULL, err) : NULL;
+}
+
+static void
+an_emulator_is_asked_for_once(void **state)
+{
+    guint asked = 0;
+    ConfContext once = context;
+    g_autoptr(GError) err = NULL;
+    g_autoptr(DomainDef) def = NULL;
+
+    once.lookup = find_caps_once;
+    once.user = &asked;
+    def = domain_parse("<domain type='qemu'><name>m</name><memory>65536</memory><os>"
+                       "<type arch='x86_64' machine='q35'>hvm</type></os></domain>",
+                       -1, 0, &once, &err);
+    assert_null(err);
+    assert_non_null(def);
+    assert_int_equal(asked, 1);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_twice),        cmocka_unit_test(test_domain),
-        cmocka_unit_test(test_clock),        cmocka_unit_test(test_processors),
-        cmocka_unit_test(test_tuning),       cmocka_unit_test(test_disks),
-        cmocka_unit_test(test_servers),      cmocka_unit_test(test_controllers),
-        cmocka_unit_test(test_devices),      cmocka_unit_test(test_parts),
+        cmocka_unit_test(an_emulator_is_asked_for_once),
+        cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_the_name_is_missed_first),
+        cmocka_unit_test(test_migratable),
+        cmocka_unit_test(test_domain),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_tuning),
+        cmocka_unit_test(test_disks),
+        cmocka_unit_test(test_drives),
+        cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_tpms),
+        cmocka_unit_test(test_seclabels),
+        cmocka_unit_test(test_leases_and_filesystems),
+        cmocka_unit_test(test_controllers),
+        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_without_arch),
+        cmocka_unit_test(test_what_is_kept),
     };
 
     return cmocka_run_group_tests(tests, make_caps, drop_caps);

@@ -263,6 +263,37 @@ aliases_name_devices(void **state)
     assert_true(error_is(err, ERR_INTERNAL));
 }
 
+static void
+live_devices_are_known_by_their_aliases(void **state)
+{
+    g_autoptr(DomainDef) less = define(DISK("/a", "vda") DISK("/c", "vdc"));
+    g_autoptr(DomainDef) more = define(DISK("/a", "vda") DISK("/b", "vdb") DISK("/c", "vdc"));
+    static const char *const names[] = { "d0", "d1", "d2" };
+    g_autoptr(GArray) missing = NULL;
+    g_autofree char *order = NULL;
+    Device found;
+
+    (void)state;
+    for (guint i = 0; i < 3; i++)
+        ((DiskDef *)more->devices.disks->pdata[i])->info.alias = g_strdup(names[i]);
+    ((DiskDef *)less->devices.disks->pdata[0])->info.alias = g_strdup("d0");
+    ((DiskDef *)less->devices.disks->pdata[1])->info.alias = g_strdup("d2");
+    missing = domain_missing(less, more);
+    assert_int_equal(missing->len, 1);
+    assert_string_equal(device_alias(&g_array_index(missing, Device, 0)), "d1");
+    domain_add_missing(less, more);
+    domain_add_missing(less, more); /* twice is as once */
+    order = targets(less);
+    assert_string_equal(order, "vda vdb vdc ");
+    assert_true(domain_find_alias(less, "d1", &found));
+    assert_ptr_equal(found.schema, &disk_schema);
+    domain_remove_alias(less, "d1");
+    assert_false(domain_find_alias(less, "d1", NULL));
+    domain_remove_alias(less, "d0");
+    domain_remove_alias(less, "d2");
+    assert_null(less->devices.disks);
+}
+
 int
 main(void)
 {
@@ -275,6 +306,7 @@ main(void)
         cmocka_unit_test(an_update_keeps_the_order),
         cmocka_unit_test(consoles_follow_serials),
         cmocka_unit_test(aliases_name_devices),
+        cmocka_unit_test(live_devices_are_known_by_their_aliases),
     };
 
     return cmocka_run_group_tests(tests, make_caps, drop_caps);

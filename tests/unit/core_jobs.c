@@ -10,6 +10,7 @@
 #include <string.h>
 
 typedef struct World {
+    Object obj;
     GString *log;
     JobQueue *q;
     Job *job[N_JOB_KINDS]; /* running jobs by kind */
@@ -60,22 +61,34 @@ ask(World *w, JobKind kind)
     return job_submit(w->q, &spec, NULL);
 }
 
+static void
+world_destroy(Object *o)
+{
+    World *w = (World *)o;
+
+    object_done(o);
+    g_string_free(w->log, TRUE);
+    g_free(w);
+}
+
 static World *
 world_new(void)
 {
+    static const ObjectKind kind = { "world", "worlds" };
+    static const guint8 uuid[UUID_LEN] = { 1 };
     World *w = g_new0(World, 1);
 
+    object_init(&w->obj, &kind, "w", uuid, world_destroy);
     w->log = g_string_new(NULL);
-    w->q = job_queue_new(w);
+    w->q = object_jobs(w);
     return w;
 }
 
 static void
 world_free(World *w)
 {
-    job_queue_free(w->q);
-    g_string_free(w->log, TRUE);
-    g_free(w);
+    assert_int_equal(w->obj.refs, 1); /* no job is left that holds one */
+    object_unref(w);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <string.h>
 
 static int alive;
+static const ObjectKind kind = { "thing", "things" };
 
 static void
 thing_destroy(Object *o)
@@ -24,7 +25,7 @@ thing_new(const char *name, guint8 first)
     Object *o = g_new0(Object, 1);
     guint8 uuid[UUID_LEN] = { first };
 
-    object_init(o, name, uuid, thing_destroy);
+    object_init(o, &kind, name, uuid, thing_destroy);
     alive++;
     return o;
 }

@@ -1,8 +1,9 @@
 /* CPUs that documents describe, beside what a real QEMU tells of its models. Skipped where there is
  * no QEMU. */
+#include "probed.h"
 #include "unit.h"
 
-#include "qemu/cpu.h"
+#include "qemu/emulator/cpu.h"
 
 static const char *const binary = "/usr/bin/qemu-system-x86_64";
 
@@ -14,7 +15,7 @@ probe_or_skip(void)
 
     if (access(binary, X_OK) < 0)
         skip();
-    e = probe_now(binary, &err);
+    e = probe_to_end(binary, &err);
     assert_null(err);
     assert_non_null(e);
     return e;

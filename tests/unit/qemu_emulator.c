@@ -1,11 +1,13 @@
 /* Probing a real QEMU, keeping what it said on disk, the domain capabilities made of it. Skipped
  * where there is no QEMU. */
+#include "probed.h"
 #include "unit.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 
-#include "qemu/cpu.h"
-#include "qemu/hostcaps.h"
+#include "qemu/emulator/cpu.h"
+#include "qemu/emulator/hostcaps.h"
 
 static const char *const binary = "/usr/bin/qemu-system-x86_64";
 
@@ -17,7 +19,7 @@ probe_or_skip(void)
 
     if (access(binary, X_OK) < 0)
         skip();
-    e = probe_now(binary, &err);
+    e = probe_to_end(binary, &err);
     assert_null(err);
     assert_non_null(e);
     return e;
@@ -54,10 +56,12 @@ test_cache(void **state)
     g_autofree char *file = g_build_filename(folder, "x.json", NULL);
     const Machine *m = emulator_default_machine(e);
     g_autofree char *before = domcaps_format(e, e->arch, m, FALSE), *after = NULL;
+    g_autofree char *text = NULL;
 
     e->identity = emulator_identity(binary, &err);
     assert_non_null(e->identity);
-    assert_true(emucache_save(e, file, &err));
+    text = emucache_text(e);
+    assert_true(file_write_volatile(file, text, -1, 0644, &err));
     assert_null(emucache_load(binary, "another identity", file));
     again = emucache_load(binary, e->identity, file);
     assert_non_null(again);
@@ -98,13 +102,70 @@ test_bad_binaries(void **state)
     g_autofree char *path = g_build_filename(folder, "qemu", NULL);
     g_autoptr(GError) err = NULL, none = NULL, silent = NULL;
 
-    assert_null(probe_now("/bin/true", &silent));
+    assert_null(probe_to_end("/bin/true", &silent));
     assert_non_null(strstr(silent->message, "/bin/true"));
     write_script(path, "#!/bin/sh\necho no such luck >&2\nexit 1\n");
-    assert_null(probe_now(path, &err));
+    assert_null(probe_to_end(path, &err));
     assert_non_null(strstr(err->message, "no such luck"));
     assert_null(emulator_identity("/nowhere/qemu", &none));
     assert_non_null(strstr(none->message, "/nowhere/qemu"));
+    dir_remove(folder, NULL);
+}
+
+static gboolean
+is_gone(const char *pid_file)
+{
+    g_autofree char *text = NULL;
+    gboolean said = g_file_get_contents(pid_file, &text, NULL, NULL);
+
+    return said && kill((pid_t)atoi(text), 0) < 0 && errno == ESRCH;
+}
+
+/* What it has started is killed with it, and it is named. */
+static void
+test_hung_binary(void **state)
+{
+    g_autofree char *folder = g_dir_make_tmp("emulator-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(folder, "qemu", NULL);
+    g_autofree char *pid_file = g_build_filename(folder, "pid", NULL);
+    g_autofree char *text = g_strdup_printf("#!/bin/sh\nsleep 1000 &\necho $! > %s.new\n"
+                                            "mv %s.new %s\nwait\n",
+                                            pid_file, pid_file, pid_file);
+    g_autoptr(GError) err = NULL;
+
+    write_script(path, text);
+    assert_null(probe_within(path, 500, 60000, &err));
+    assert_true(error_is(err, ERR_TIMEOUT));
+    assert_non_null(strstr(err->message, path));
+    assert_non_null(strstr(err->message, "said nothing"));
+    for (guint i = 0; i < 10000 && !is_gone(pid_file); i++) {
+        g_main_context_iteration(NULL, FALSE);
+        g_usleep(1000);
+    }
+    assert_true(is_gone(pid_file));
+    dir_remove(folder, NULL);
+}
+
+/* One that goes on and on makes progress without an end; a slow one that makes some is let. */
+static void
+test_slow_binary(void **state)
+{
+    g_autofree char *folder = g_dir_make_tmp("emulator-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(folder, "qemu", NULL);
+    g_autofree char *slow = g_strdup_printf("#!/bin/sh\nsleep 1\nexec %s \"$@\"\n", binary);
+    g_autoptr(GError) err = NULL;
+    g_autoptr(Emulator) e = NULL;
+
+    write_script(path, "#!/bin/sh\nwhile :; do echo '{\"event\":\"X\"}' >&3; sleep 0.1; done\n");
+    assert_null(probe_within(path, 5000, 1500, &err));
+    assert_non_null(strstr(err->message, "came to no end"));
+    g_clear_error(&err);
+    if (access(binary, X_OK) == 0) {
+        write_script(path, slow);
+        e = probe_within(path, 60000, 120000, &err);
+        assert_null(err);
+        assert_non_null(e);
+    }
     dir_remove(folder, NULL);
 }
 
@@ -112,10 +173,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_probe),
-        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_conf_view),
-        cmocka_unit_test(test_bad_binaries),
+        cmocka_unit_test(test_probe),       cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_conf_view),   cmocka_unit_test(test_bad_binaries),
+        cmocka_unit_test(test_hung_binary), cmocka_unit_test(test_slow_binary),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

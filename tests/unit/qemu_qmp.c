@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "qemu/qemu_priv.h"
+#include "qemu/life/life.h"
 
 typedef struct Talk {
     Qmp *qmp;
@@ -235,24 +235,120 @@ lists_that_are_none_are_empty(void **state)
     json_object_put(odd);
 }
 
+/* Only the main thread of this program is one of it: not the first process, nor one that never was.
+ */
 static void
-processors_that_there_are_not_are_left_out(void **state)
+processors_and_threads_that_there_are_not_are_left_out(void **state)
 {
     static const gint64 indexes[] = { 1, 2, G_MAXUINT32, -1, G_MAXINT64 };
+    static const gint64 threads[] = { 1, 0, -1, G_MAXINT64 };
     g_autoptr(GArray) tids = g_array_new(FALSE, TRUE, sizeof(pid_t));
+    g_autoptr(GArray) iothreads = g_array_new(FALSE, FALSE, sizeof(Iothread));
     DomainDef live = { .vcpus = 2 };
-    Run run = { .live = &live, .vcpu_tids = tids };
-    Vm vm = { .run = &run };
+    Run run = { .live = &live, .pid = getpid(), .vcpu_tids = tids, .iothreads = iothreads };
+    Vm vm = { .obj = { .name = (char *)"a" }, .run = &run };
     json_object *list = json_object_new_array();
 
     for (gsize i = 0; i < G_N_ELEMENTS(indexes); i++)
         json_object_array_add(list, json_make("cpu-index", 'i', indexes[i], "thread-id", 'i',
-                                              (gint64)(100 + i), NULL));
-    assert_true(take_vcpus(&vm, list, NULL));
+                                              (gint64)getpid(), "id", 's', "iothread1",
+                                              "poll-max-ns", 'i', (gint64)-1, NULL));
+    for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
+        json_object_array_add(list, json_make("cpu-index", 'i', (gint64)0, "thread-id", 'i',
+                                              threads[i], "id", 's', "iothread2", NULL));
+    assert_true(take_vcpus(&vm, list, NULL) && take_iothreads(&vm, list, NULL));
     assert_int_equal(tids->len, 2);
     assert_int_equal(g_array_index(tids, pid_t, 0), 0);
-    assert_int_equal(g_array_index(tids, pid_t, 1), 100);
+    assert_int_equal(g_array_index(tids, pid_t, 1), getpid());
+    assert_int_equal(iothreads->len, G_N_ELEMENTS(indexes));
+    assert_int_equal(g_array_index(iothreads, Iothread, 0).poll_max, 0);
     json_object_put(list);
+}
+
+/* ---- more than QEMU says */
+
+/* count times piece, as one message. */
+static void
+say_much(Talk *t, const char *start, const char *piece, gsize count, const char *end)
+{
+    g_autoptr(GString) text = g_string_new(start);
+    gsize at = 0;
+
+    for (gsize i = 0; i < count; i++)
+        g_string_append(text, piece);
+    g_string_append(text, end);
+    while (at < text->len && !t->ended) {
+        gssize n = send(t->peer, text->str + at, text->len - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+        at += n > 0 ? (gsize)n : 0;
+        turn();
+    }
+}
+
+static void
+messages_over_their_budget_end_it(void **state)
+{
+    static const struct {
+        const char *start, *piece, *end;
+        gsize count;
+        gboolean ends;
+    } rows[] = {
+        { "{\"event\":\"X\",\"data\":\"", "xxxxxxxx", "\"}\n", 100000, FALSE },
+        { "{\"event\":\"X\",\"data\":\"", "xxxxxxxx", "\"}\n", 200000, TRUE },
+        { "{\"event\":\"X\",\"data\":[0", ",0", "]}\n", 16000, FALSE },
+        { "{\"event\":\"X\",\"data\":[0", ",0", "]}\n", 20000, TRUE },
+        { "{\"event\":\"X\",\"data\":\"", "\\\",[{", "\"}\n", 20000, FALSE },
+        { "{\"event\":\"X\",\"data\":", "[", "\n", 64, TRUE },
+        { "{\"event\":\"\xff\"", "", "}\n", 0, TRUE },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Talk t;
+        begin(&t);
+        g_free(greet(&t));
+        say_much(&t, rows[i].start, rows[i].piece, rows[i].count, rows[i].end);
+        assert_int_equal(t.ended, rows[i].ends);
+        finish(&t);
+    }
+}
+
+static void
+a_large_answer_may_come_where_it_was_asked_for(void **state)
+{
+    static const char *const commands[] = { "query-block", "query-status" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+        Talk t;
+        begin(&t);
+        qmp_call(t.qmp, commands[i], NULL, on_answer, &t);
+        g_free(greet(&t));
+        say_much(&t, "{\"return\":\"", "xxxxxxxx", 200000, "\"}\n");
+        assert_int_equal(t.ended, i == 1);
+        assert_true(i == 1 || t.answers->len > 1000000);
+        finish(&t);
+    }
+}
+
+/* Between two turns of the loop comes what others want. */
+static void
+a_flood_leaves_turns_to_others(void **state)
+{
+    static const char *const line = "{\"event\":\"X\",\"data\":{\"a\":[1,2,3,4,5,6,7,8]}}\n";
+    gint64 longest = 0;
+    Talk t;
+
+    begin(&t);
+    g_free(greet(&t));
+    for (gint64 until = g_get_monotonic_time() + 300000; g_get_monotonic_time() < until;) {
+        gint64 began;
+        while (send(t.peer, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+            ;
+        began = g_get_monotonic_time();
+        g_main_context_iteration(NULL, FALSE);
+        longest = MAX(longest, g_get_monotonic_time() - began);
+    }
+    assert_true(t.events->len > 0);
+    assert_true(longest < 50000);
+    finish(&t);
 }
 
 int
@@ -267,7 +363,10 @@ main(void)
         cmocka_unit_test(free_answers_too),
         cmocka_unit_test(json_paths_find_members),
         cmocka_unit_test(lists_that_are_none_are_empty),
-        cmocka_unit_test(processors_that_there_are_not_are_left_out),
+        cmocka_unit_test(processors_and_threads_that_there_are_not_are_left_out),
+        cmocka_unit_test(messages_over_their_budget_end_it),
+        cmocka_unit_test(a_large_answer_may_come_where_it_was_asked_for),
+        cmocka_unit_test(a_flood_leaves_turns_to_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

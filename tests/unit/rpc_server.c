@@ -1,180 +1,118 @@
 /* A server with methods of the test's own: answers that come later, streams both ways, slow
  * readers, events, clients that leave. */
-#include "rpc/rpc_priv.h"
-
-#include <poll.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "unit.h"
-
-typedef struct World {
-    Paths paths;
-    char *root;
-    Server *server;
-    int fd; /* a client's end */
-    guint8 *in;
-    gsize in_len;
-} World;
-
-static World world;
-static Call *pending[8];
-static guint n_pending;
-
-static void
-spin(void)
-{
-    for (int i = 0; i < 200; i++)
-        g_main_context_iteration(NULL, FALSE);
-}
-
-static void
-connect_client(void)
-{
-    static const Creds creds = { .uid = 0 };
-    int ends[2];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
-    client_new(world.server, ends[0], &creds);
-    world.fd = ends[1];
-}
-
-static int
-set_up(void **state)
-{
-    static const ServerLimits limits = SERVER_LIMITS_INIT;
-
-    world.root = g_dir_make_tmp("vmd-unit-XXXXXX", NULL);
-    paths_init_system(&world.paths, world.root);
-    assert_true(paths_make(&world.paths, NULL));
-    world.server = server_new(&world.paths, &limits, NULL);
-    assert_non_null(world.server);
-    connect_client();
-    ((Client *)world.server->clients.head->data)->state.opened = TRUE;
-    n_pending = 0;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    fd_close(&world.fd);
-    server_free(world.server);
-    paths_done(&world.paths);
-    dir_remove(world.root, NULL);
-    g_clear_pointer(&world.root, g_free);
-    g_clear_pointer(&world.in, g_free);
-    world.in_len = 0;
-    return 0;
-}
-
-static Client *
-the_client(void)
-{
-    return world.server->clients.head->data;
-}
-
-/* ---- the client's side */
-
-static void
-send_message(gint32 procedure, guint32 kind, guint32 status, guint32 serial, const void *payload,
-             gsize len)
-{
-    WireHeader h = { .program = PROGRAM_REMOTE,
-                     .version = 1,
-                     .procedure = procedure,
-                     .kind = kind,
-                     .serial = serial,
-                     .status = status };
-    WireBuf b = { 0 };
-
-    wire_begin(&b, &h);
-    wire_put(&b, payload, len);
-    assert_true(wire_end(&b, NULL));
-    assert_int_equal(send(world.fd, b.data, b.len, MSG_NOSIGNAL), b.len);
-    wire_buf_done(&b);
-}
-
-static void
-call(gint32 procedure, guint32 serial, const WireType *t, gconstpointer args)
-{
-    WireBuf b = { 0 };
-
-    assert_true(xdr_encode(&b, t, args, NULL));
-    send_message(procedure, MSG_CALL, STATUS_OK, serial, b.data, b.len);
-    wire_buf_done(&b);
-}
-
-/* Takes the next message; FALSE: none has come. The payload is valid until the next. */
-static gboolean
-next_message(WireHeader *h, const guint8 **payload)
-{
-    static guint8 *last;
-    guint8 bytes[65536];
-    gssize n;
-
-    for (int i = 0; i < 100; i++) {
-        gssize whole = wire_cut(world.in, world.in_len, NULL);
-        if (whole > 0) {
-            g_free(last);
-            last = g_memdup2(world.in, (gsize)whole);
-            world.in_len -= (gsize)whole;
-            memmove(world.in, world.in + whole, world.in_len);
-            wire_header_decode(last, h);
-            *payload = last + WIRE_HEADER;
-            return TRUE;
-        }
-        spin();
-        n = recv(world.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-        if (n <= 0)
-            break;
-        world.in = g_realloc(world.in, world.in_len + (gsize)n);
-        memcpy(world.in + world.in_len, bytes, (gsize)n);
-        world.in_len += (gsize)n;
-    }
-    g_clear_pointer(&last, g_free);
-    return FALSE;
-}
-
-static void
-expect(guint32 kind, guint32 status, guint32 serial, gsize len)
-{
-    const guint8 *payload;
-    WireHeader h;
-
-    assert_true(next_message(&h, &payload));
-    assert_int_equal(h.kind, kind);
-    assert_int_equal(h.status, status);
-    assert_int_equal(h.serial, serial);
-    assert_int_equal(h.size - WIRE_HEADER, len);
-}
-
-static void
-expect_nothing(void)
-{
-    const guint8 *payload;
-    WireHeader h;
-
-    assert_false(next_message(&h, &payload));
-}
+#include "rpc_world.h"
 
 /* ---- answers that come later */
 
 static void
-answer_later(Call *c)
+expect_pong(void)
 {
-    pending[n_pending++] = c;
+    WireHeader ping = {
+        .program = PROGRAM_KEEPALIVE, .version = 1, .procedure = KEEPALIVE_PING, .kind = MSG_EVENT
+    };
+    const guint8 *payload;
+    WireBuf b = { 0 };
+    WireHeader h;
+
+    wire_begin(&b, &ping);
+    assert_true(wire_end(&b, NULL));
+    assert_int_equal(send(world.fd, b.data, b.len, MSG_NOSIGNAL), b.len);
+    wire_buf_done(&b);
+    assert_true(next_message(&h, &payload));
+    assert_int_equal(h.program, PROGRAM_KEEPALIVE);
+    assert_int_equal(h.procedure, KEEPALIVE_PONG);
+}
+
+static void
+answer_now(Call *c)
+{
+    AuthListRet out = { 0 };
+
+    call_reply(c, &out);
+}
+
+static void
+answer_version_now(Call *c)
+{
+    ConnectGetLibVersionRet out = { .lib_ver = 1 };
+
+    call_reply(c, &out);
+}
+
+/* Calls that wait for a guest that hangs are no reason to keep others waiting. */
+static void
+calls_that_wait_stop_no_others(void **state)
+{
+    ConnectGetLibVersionRet out = { .lib_ver = 1 };
+
+    serve(PROC_CONNECT_GET_LIB_VERSION, answer_later);
+    serve(PROC_AUTH_LIST, answer_now);
+    for (guint32 serial = 1; serial <= 8; serial++)
+        send_message(PROC_CONNECT_GET_LIB_VERSION, MSG_CALL, STATUS_OK, serial, "", 0);
+    send_message(PROC_AUTH_LIST, MSG_CALL, STATUS_OK, 9, "", 0);
+    expect(MSG_REPLY, STATUS_OK, 9, 4);
+    expect_pong();
+    for (guint i = 0; i < 8; i++)
+        call_reply(pending[i], &out);
+}
+
+/* A client may neither fill the memory with calls that wait, ... */
+static void
+what_waits_is_bounded(void **state)
+{
+    static char block[65536 - WIRE_HEADER];
+    ConnectGetLibVersionRet out = { .lib_ver = 1 };
+    int sent = 0;
+
+    world.server->budgets->rows[BUDGET_CALLS].trusted = 1;
+    serve(PROC_CONNECT_GET_LIB_VERSION, answer_later);
+    send_message(PROC_CONNECT_GET_LIB_VERSION, MSG_CALL, STATUS_OK, 1, "", 0);
+    for (; sent < 100 && !the_client()->paused; sent++) {
+        struct pollfd p = { .fd = world.fd, .events = POLLOUT };
+        if (poll(&p, 1, 0) == 1)
+            send_message(PROC_CONNECT_GET_LIB_VERSION, MSG_CALL, STATUS_OK, 1, block, 32768);
+        spin();
+    }
+    assert_true(the_client()->paused);
+    assert_int_equal(n_pending, 1);
+    assert_in_range(sent, 32, 36);
+    serve(PROC_CONNECT_GET_LIB_VERSION, answer_version_now);
+    call_reply(pending[0], &out);
+    spin();
+    assert_false(the_client()->paused);
+    assert_int_equal(the_client()->held_bytes, 0);
+}
+
+/* ... nor with what these have brought. */
+static void
+what_calls_bring_is_bounded(void **state)
+{
+    ConnectGetLibVersionRet out = { .lib_ver = 1 };
+
+    world.server->budgets->rows[BUDGET_INPUT].trusted = 3 * WIRE_HEADER;
+    serve(PROC_CONNECT_GET_LIB_VERSION, answer_later);
+    for (guint32 serial = 1; serial <= 8; serial++)
+        send_message(PROC_CONNECT_GET_LIB_VERSION, MSG_CALL, STATUS_OK, serial, "", 0);
+    spin();
+    assert_in_range(n_pending, 3, 4);
+    for (guint i = 0; i < 8; i++) {
+        call_reply(pending[i], &out);
+        spin();
+    }
+    assert_int_equal(n_pending, 8);
+    assert_int_equal(account_used(the_client()->account, BUDGET_INPUT), 0);
 }
 
 static void
 answers_in_any_order(void **state)
 {
-    world.server->remote[PROC_CONNECT_GET_LIB_VERSION] = answer_later;
+    world.server->budgets->rows[BUDGET_CALLS].trusted = 5;
+    serve(PROC_CONNECT_GET_LIB_VERSION, answer_later);
     for (guint32 serial = 1; serial <= 7; serial++)
         send_message(PROC_CONNECT_GET_LIB_VERSION, MSG_CALL, STATUS_OK, serial, "", 0);
     spin();
-    assert_int_equal(n_pending, 5); /* the limit: the others are not read yet */
+    assert_int_equal(n_pending, 5); /* the limit: the others wait for their turn */
+    expect_pong();
     ConnectGetLibVersionRet out = { .lib_ver = 1 };
     call_reply(pending[3], &out);
     expect(MSG_REPLY, STATUS_OK, 4, 8);
@@ -199,7 +137,7 @@ answers_in_any_order(void **state)
 static void
 an_answer_without_audience(void **state)
 {
-    world.server->remote[PROC_CONNECT_GET_LIB_VERSION] = answer_later;
+    serve(PROC_CONNECT_GET_LIB_VERSION, answer_later);
     send_message(PROC_CONNECT_GET_LIB_VERSION, MSG_CALL, STATUS_OK, 1, "", 0);
     spin();
     assert_int_equal(n_pending, 1);
@@ -216,7 +154,7 @@ an_answer_without_audience(void **state)
 static void
 an_answer_that_cannot_be_encoded(void **state)
 {
-    world.server->remote[PROC_AUTH_LIST] = answer_later;
+    serve(PROC_AUTH_LIST, answer_later);
     send_message(PROC_AUTH_LIST, MSG_CALL, STATUS_OK, 1, "", 0);
     spin();
     gint32 many[21] = { 0 };
@@ -239,8 +177,8 @@ read_only_is_asked_per_call(void **state)
     WireHeader h;
 
     the_client()->state.creds.readonly = TRUE;
-    world.server->remote[PROC_DOMAIN_GET_XML_DESC] = answer_later;
-    world.server->remote[PROC_DOMAIN_DESTROY] = answer_later;
+    serve(PROC_DOMAIN_GET_XML_DESC, answer_later)->flags = 3;
+    serve(PROC_DOMAIN_DESTROY, answer_later);
     call(PROC_DOMAIN_GET_XML_DESC, 1, &DomainGetXmlDescArgs_type, &in);
     spin();
     assert_int_equal(n_pending, 1);
@@ -288,7 +226,7 @@ start_console(guint32 serial)
     DomainOpenConsoleArgs in = { .dom = { .name = "a", .id = 1 } };
 
     spliced_done = 0;
-    world.server->remote[PROC_DOMAIN_OPEN_CONSOLE] = open_console;
+    serve(PROC_DOMAIN_OPEN_CONSOLE, open_console);
     call(PROC_DOMAIN_OPEN_CONSOLE, serial, &DomainOpenConsoleArgs_type, &in);
     expect(MSG_REPLY, STATUS_OK, serial, 0);
 }
@@ -380,7 +318,7 @@ a_slow_guest_slows_the_client(void **state)
     ssize_t n;
 
     start_console(9);
-    for (int i = 0; i < 200 && !the_client()->paused; i++) {
+    for (int i = 0; i < 2000 && !the_client()->paused; i++) {
         struct pollfd p = { .fd = world.fd, .events = POLLOUT };
         if (poll(&p, 1, 0) == 1) {
             send_message(PROC_DOMAIN_OPEN_CONSOLE, MSG_STREAM, STATUS_CONTINUE, 9, block, 4096);
@@ -389,6 +327,7 @@ a_slow_guest_slows_the_client(void **state)
         spin();
     }
     assert_true(the_client()->paused);
+    assert_true(sent < 8 * 1024 * 1024);
     for (int idle = 0; idle < 5; idle++) {
         while ((n = recv(spliced, block, sizeof(block), MSG_DONTWAIT)) > 0) {
             got += (gsize)n;
@@ -411,6 +350,34 @@ register_lifecycle(guint32 serial, DomainRef *only)
     call(PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, serial,
          &ConnectDomainEventCallbackRegisterAnyArgs_type, &in);
     expect(MSG_REPLY, STATUS_OK, serial, 4);
+}
+
+/* A guest that does not read at all: the connection is as good as any, and the console can be left.
+ */
+static void
+a_stuck_guest_stops_no_others(void **state)
+{
+    static char block[65536 - WIRE_HEADER];
+    RemoteError why = { .code = 1 };
+    WireBuf b = { 0 };
+
+    serve(PROC_AUTH_LIST, answer_now);
+    start_console(9);
+    for (int i = 0; i < 200 && the_client()->held_bytes == 0; i++) {
+        send_message(PROC_DOMAIN_OPEN_CONSOLE, MSG_STREAM, STATUS_CONTINUE, 9, block, 32768);
+        spin();
+    }
+    assert_true(the_client()->held_bytes > 0 && !the_client()->paused);
+    expect_pong();
+    send_message(PROC_AUTH_LIST, MSG_CALL, STATUS_OK, 10, "", 0);
+    expect(MSG_REPLY, STATUS_OK, 10, 4);
+    assert_true(xdr_encode(&b, &RemoteError_type, &why, NULL));
+    send_message(PROC_DOMAIN_OPEN_CONSOLE, MSG_STREAM, STATUS_ERROR, 9, b.data, b.len);
+    wire_buf_done(&b);
+    spin();
+    assert_int_equal(spliced_done, 1);
+    assert_int_equal(the_client()->held_bytes, 0);
+    fd_close(&spliced);
 }
 
 static void
@@ -487,12 +454,13 @@ every_event_has_a_message(void **state)
     params_done(&params);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(calls_that_wait_stop_no_others),
+        TEST(what_waits_is_bounded),
+        TEST(what_calls_bring_is_bounded),
         TEST(answers_in_any_order),
         TEST(an_answer_without_audience),
         TEST(an_answer_that_cannot_be_encoded),
@@ -502,6 +470,7 @@ main(void)
         TEST(a_hole_nobody_asked_for),
         TEST(a_slow_client_slows_the_guest),
         TEST(a_slow_guest_slows_the_client),
+        TEST(a_stuck_guest_stops_no_others),
         TEST(events_reach_who_wants_them),
         TEST(every_event_has_a_message),
     };

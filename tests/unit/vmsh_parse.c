@@ -1,7 +1,7 @@
 /* Lines to words, words to options. */
 #include "unit.h"
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 /* "a|b c/d": words by |, commands by /. */
 static char *

@@ -1,7 +1,7 @@
 /* Tables and sheets, as text and as JSON; help in its forms. */
 #include "unit.h"
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 static const Column columns[] = { { "Id", "id", TRUE }, { "Name", "name" }, { "State", "state" } };
 

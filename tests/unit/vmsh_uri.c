@@ -1,7 +1,7 @@
 /* What connection URIs mean. */
 #include "unit.h"
 
-#include "vmsh.h"
+#include "vmsh/vmsh.h"
 
 static void
 check_local(const char *uri, gboolean readonly, const char *name, const char *socket)

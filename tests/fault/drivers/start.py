@@ -1,0 +1,66 @@
+"""Start and stop: a VM with something of all that a host can be left with, a tap on a bridge, helpers,
+ports, sockets, files, descriptors. Stop is the undo of start."""
+import os
+import subprocess
+
+from harness import can_passt, domain, firmware, need, need_own_network
+
+from . import Driver, driver
+
+DEVICES = """
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+      <source file='{root}/disk.qcow2'/><target dev='vda' bus='virtio'/></disk>
+    <interface type='bridge'><source bridge='br-fault'/><model type='virtio'/></interface>
+    <interface type='ethernet'><target dev='eth-fault'/></interface>
+    <interface type='user'><model type='virtio'/></interface>
+    <serial type='pty'><log file='{root}/serial.log'/></serial><console type='pty'/>
+    <serial type='unix'><source mode='bind' path='{root}/serial.sock'/></serial>
+    <serial type='tcp'><source mode='bind' host='127.0.0.1' service='4777'/></serial>
+    <parallel type='file'><source path='{root}/parallel.out'/></parallel>
+    <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+    <graphics type='vnc' autoport='yes' passwd='secret'/>
+    <video><model type='vga'/></video>
+    <tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+"""
+PASST = "<interface type='user'><backend type='passt' logFile='{root}/passt.log'/></interface>"
+BRIDGE = ("link add br-fault type bridge", "addr add 10.9.0.1/24 dev br-fault", "link set br-fault up",
+          "route add default via 10.9.0.2")
+
+
+@driver("start")
+class Start(Driver):
+    learns = True
+
+    def prepare(self):
+        need("swtpm_setup")
+        need_own_network()
+        if not os.path.exists("/sys/class/net/br-fault"):
+            for words in BRIDGE:
+                subprocess.run(["ip", *words.split()], check=True)
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", self.d.root / "disk.qcow2", "1M"],
+                       check=True)
+        devices = (DEVICES + (PASST if can_passt() else "")).format(root=self.d.root)
+        xml = domain("f", devices).replace("</os>", firmware() + "</os>")
+        self.d.vmsh("define", self.d.write("f.xml", xml))
+
+    def change(self, status=0):
+        self.d.vmsh("start", "f", "--paused", status=status)
+
+    def end(self, status=0):
+        self.d.vmsh("destroy", "f", status=status)
+
+    def state(self):
+        return self.d.vmsh("domstate", "f").strip()
+
+    def stands(self):
+        return self.state() in ("paused", "running")
+
+    def is_down(self):
+        return self.state() == "shut off"
+
+    def sees(self):
+        return "processes", "links", "listening", "files", "sockets", "descriptors"
+
+    def reaches(self, step):
+        return step != "start passt" or can_passt()

@@ -1,0 +1,164 @@
+"""Slow files cost nobody anything: a folder of many, one on a server that does not answer, images on
+it. Reads of all others stay quick beside them, and what hangs is marked and comes back."""
+import os
+import signal
+import subprocess
+import time
+
+import rpc
+from harness import domain, main, stopped, test, wait_for
+from slowness import check_quick, connect, libvirt, meanwhile, mounted
+
+MANY = 30000
+POOL = "<pool type='dir'><name>{}</name><target><path>{}</path></target></pool>"
+RUNNING, INACCESSIBLE = 2, 4
+DOMAIN_CREATE, BLOCK_INFO = 9, 194
+# More than there are workers for errands.
+CROWD = 70
+
+
+def folder(d, name, count):
+    path = d.root / name
+    path.mkdir()
+    for i in range(count):
+        (path / f"file-{i}").write_bytes(b"x")
+    return path
+
+
+def check_reads(d, c, path, pool):
+    """Everybody's reads, and look-ups of volumes of that pool and of none."""
+    dom, p = c.lookupByName("well"), c.storagePoolLookupByName(pool)
+    volume = p.storageVolLookupByName("file-7")
+    reads = {
+        "host": [c.getHostname],
+        "domains": [dom.info, dom.state, lambda: dom.XMLDesc(0), c.listAllDomains],
+        "pools": [p.info, lambda: p.XMLDesc(0), c.listAllStoragePools, p.isActive],
+        "volumes by name": [lambda: p.storageVolLookupByName("file-8")],
+        "volumes by path": [lambda: c.storageVolLookupByPath(f"{path}/file-9")],
+        "volumes by key": [lambda: c.storageVolLookupByKey(f"{path}/file-9"), volume.path],
+        "no volume": [lambda: c.storageVolLookupByPath(f"{path}/nothing"),
+                      lambda: c.storageVolLookupByPath("/nowhere/nothing")],
+        "a volume": [volume.info, lambda: volume.XMLDesc(0)],
+    }
+    for what, calls in reads.items():
+        for call in calls if what != "no volume" else []:
+            call()
+        check_quick(d, what, calls)
+
+
+def state(c, name):
+    return c.storagePoolLookupByName(name).info()[0]
+
+
+@test
+def reads_stay_quick_beside_a_large_folder(d):
+    c = connect(d)
+    d.vmsh("define", d.write("well.xml", domain("well")))
+    path = folder(d, "large", MANY)
+    pool = c.storagePoolCreateXML(POOL.format("large", path))
+    assert pool.numOfVolumes() == MANY
+    with meanwhile(d, lambda other: other.storagePoolLookupByName("large").refresh(0)):
+        check_reads(d, c, path, "large")
+    c.close()
+
+
+@test
+def reads_stay_quick_beside_a_folder_that_hangs(d):
+    c = connect(d)
+    d.vmsh("define", d.write("well.xml", domain("well")))
+    near = folder(d, "near", 10)
+    with mounted(d) as (path, server):
+        c.storagePoolCreateXML(POOL.format("far", path))
+        c.storagePoolCreateXML(POOL.format("near", near))
+        with stopped(server):
+            with meanwhile(d, lambda other: other.storagePoolLookupByName("far").refresh(0)):
+                wait_for(lambda: state(c, "far") == INACCESSIBLE, 5)
+                check_reads(d, c, path, "far")
+                check_reads(d, c, near, "near")
+                c.storagePoolLookupByName("near").refresh(0)
+                assert state(c, "near") == RUNNING
+                os.kill(server, signal.SIGCONT)
+        wait_for(lambda: state(c, "far") == RUNNING, 10)
+        c.storagePoolLookupByName("far").refresh(0)
+        assert "does not answer" in d.log.read_text() and "answers again" in d.log.read_text()
+        c.close()
+
+
+@test
+def a_start_that_hangs_can_be_ended(d):
+    c = connect(d)
+    near = folder(d, "near", 1)
+    with mounted(d) as (path, server):
+        pool = c.storagePoolDefineXML(POOL.format("far", path))
+        with stopped(server):
+            starting = subprocess.Popen(["virsh", "-c", d.uri, "pool-start", "far"],
+                                        stderr=subprocess.PIPE, text=True)
+            wait_for(lambda: state(c, "far") == INACCESSIBLE, 5)
+            begun = time.monotonic()
+            c.storagePoolCreateXML(POOL.format("near", near))
+            pool.destroy()
+            assert time.monotonic() - begun < 2
+            assert "outranks" in starting.communicate(timeout=10)[1]
+            assert not pool.isActive()
+        wait_for(lambda: state(c, "far") == 0, 10)
+        pool.create(0)
+        assert pool.numOfVolumes() == 10
+        c.close()
+
+
+@test
+def a_daemon_starts_beside_a_folder_that_hangs(d):
+    c = connect(d)
+    with mounted(d) as (path, server):
+        pool = c.storagePoolDefineXML(POOL.format("far", path))
+        pool.create(0)
+        pool.setAutostart(1)
+        c.close()
+        with stopped(server):
+            d.kill()
+            begun = time.monotonic()
+            d.start()
+            assert time.monotonic() - begun < 10
+            c = libvirt.open(d.uri)
+            pool = c.storagePoolLookupByName("far")
+            assert pool.isActive() and state(c, "far") == INACCESSIBLE
+            assert pool.numOfVolumes() == 0
+        wait_for(lambda: pool.numOfVolumes() == 10, 10)
+        assert state(c, "far") == RUNNING
+        c.close()
+
+
+def domain_ref(c, name):
+    return rpc.string(name) + c.lookupByName(name).UUID() + b"\xff\xff\xff\xff"
+
+
+@test
+def images_that_hang_keep_nobody_from_starting(d):
+    c = connect(d)
+    disk = "<disk type='file'><source file='{}/file-1'/><target dev='sda' bus='sata'/></disk>"
+    d.vmsh("define", d.write("well.xml", domain("well")))
+    with mounted(d) as (path, server):
+        for i in range(CROWD):
+            c.defineXML(domain(f"hung-{i}", disk.format(path)))
+        clients = [rpc.Client(d.socket) for _ in range(CROWD // 5)]
+        with stopped(server):
+            for i in range(CROWD):
+                clients[i // 5].send(DOMAIN_CREATE, domain_ref(c, f"hung-{i}"))  # no answer is waited for
+            asking = rpc.Client(d.socket)
+            for _ in range(5):
+                asking.send(BLOCK_INFO, domain_ref(c, "hung-0") + rpc.string("sda") + b"\0\0\0\0")
+            begun = time.monotonic()
+            d.vmsh("start", "well", "--paused")
+            assert time.monotonic() - begun < 10
+            d.vmsh("destroy", "well")
+            check_quick(d, "beside starts that hang", [c.getHostname, c.listAllDomains])
+            for i in range(CROWD):
+                c.lookupByName(f"hung-{i}").destroy()
+        assert all(asking.read().serial for _ in range(5))
+        for client in (*clients, asking):
+            client.socket.close()
+        wait_for(lambda: not c.listAllDomains(1), 20)
+        c.close()
+
+
+main()
