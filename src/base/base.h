@@ -153,11 +153,26 @@ typedef enum LogLevel {
  * and do not log them; who handles an error logs it, once. */
 void log_init(LogLevel least);
 gboolean log_level_parse(const char *text, LogLevel *ret_level);
-void log_at(LogLevel level, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-#define log_debug(...)   log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
-#define log_info(...)    log_at(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_error(...)   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
+const char *log_level_name(LogLevel level);
+
+/* Rooms whose messages have another threshold: "qemu:debug rpc:warning". */
+enum { LOG_ROOMS = 10 };
+typedef struct LogFilters {
+    gboolean set[LOG_ROOMS];
+    LogLevel least[LOG_ROOMS];
+} LogFilters;
+
+gboolean log_filters_parse(const char *text, LogFilters *ret_filters, GError **err);
+char *log_filters_format(const LogFilters *f);
+/* From now on; log_init has been called. */
+void log_set(LogLevel least, const LogFilters *f);
+
+/* file: __FILE__, which tells the room. */
+void log_from(const char *file, LogLevel level, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+#define log_debug(...)   log_from(__FILE__, LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...)    log_from(__FILE__, LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warning(...) log_from(__FILE__, LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_error(...)   log_from(__FILE__, LOG_LEVEL_ERROR, __VA_ARGS__)
 
 /* ---- descriptors and files (file.c) ----------------------------------------------------- */
 

@@ -29,7 +29,19 @@ static const struct {
     [LOG_LEVEL_ERROR] = { "error", LOG_ERR },
 };
 
+/* As log_filters of vmd.conf names them, and where their files are. */
+static const struct {
+    const char *name, *folder;
+} rooms[LOG_ROOMS] = {
+    { "base", "src/base/" },       { "conf", "src/conf/" }, { "core", "src/core/" },
+    { "wire", "src/wire/" },       { "host", "src/host/" }, { "network", "src/network/" },
+    { "storage", "src/storage/" }, { "qemu", "src/qemu/" }, { "rpc", "src/rpc/" },
+    { "daemon", "daemon/" },
+};
+
 static LogLevel threshold = LOG_LEVEL_INFO;
+static LogLevel lowest = LOG_LEVEL_INFO; /* of threshold and all filters */
+static LogFilters filters;
 static gboolean to_journal;
 
 /* JOURNAL_STREAM is inherited by everything a service starts, so it counts only while it still
@@ -58,7 +70,7 @@ on_glib_log(GLogLevelFlags flags, const GLogField *fields, gsize n_fields, gpoin
 
     for (gsize i = 0; i < n_fields; i++)
         if (strcmp(fields[i].key, "MESSAGE") == 0 && fields[i].length < 0)
-            log_at(level, "%s", (const char *)fields[i].value);
+            log_from("", level, "%s", (const char *)fields[i].value);
     return G_LOG_WRITER_HANDLED;
 }
 
@@ -67,7 +79,7 @@ log_init(LogLevel least)
 {
     static gboolean glib_told;
 
-    threshold = least;
+    log_set(least, &(LogFilters){ 0 });
     to_journal = stderr_is_journal();
     if (!glib_told)
         g_log_set_writer_func(on_glib_log, NULL, NULL);
@@ -84,6 +96,79 @@ log_level_parse(const char *text, LogLevel *ret_level)
         return TRUE;
     }
     return FALSE;
+}
+
+const char *
+log_level_name(LogLevel level)
+{
+    return levels[level].name;
+}
+
+/* ---- filters: another threshold for what a room says */
+
+void
+log_set(LogLevel least, const LogFilters *f)
+{
+    threshold = lowest = least;
+    filters = *f;
+    for (gsize i = 0; i < LOG_ROOMS; i++)
+        if (filters.set[i])
+            lowest = MIN(lowest, filters.least[i]);
+}
+
+static gboolean
+filter_parse(const char *word, LogFilters *f, GError **err)
+{
+    const char *colon = strchr(word, ':');
+    gsize len = colon ? (gsize)(colon - word) : strlen(word);
+    gsize room = 0;
+
+    while (room < LOG_ROOMS &&
+           (strlen(rooms[room].name) != len || strncmp(rooms[room].name, word, len) != 0))
+        room++;
+    if (room == LOG_ROOMS)
+        return fail(err, ERR_INVALID_ARG,
+                    "'%s' begins with no room: base, conf, core, wire, host, network, storage, "
+                    "qemu, rpc or daemon",
+                    word);
+    if (!colon || !log_level_parse(colon + 1, &f->least[room]))
+        return fail(err, ERR_INVALID_ARG, "'%s' is not ROOM:LEVEL, as in qemu:debug", word);
+    f->set[room] = TRUE;
+    return TRUE;
+}
+
+gboolean
+log_filters_parse(const char *text, LogFilters *ret_filters, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit_set(text, " \t,", -1);
+    LogFilters f = { 0 };
+
+    for (guint i = 0; words[i]; i++)
+        if (*words[i] && !filter_parse(words[i], &f, err))
+            return FALSE;
+    *ret_filters = f;
+    return TRUE;
+}
+
+char *
+log_filters_format(const LogFilters *f)
+{
+    GString *text = g_string_new(NULL);
+
+    for (gsize i = 0; i < LOG_ROOMS; i++)
+        if (f->set[i])
+            g_string_append_printf(text, "%s%s:%s", text->len ? " " : "", rooms[i].name,
+                                   levels[f->least[i]].name);
+    return g_string_free(text, FALSE);
+}
+
+static LogLevel
+threshold_of(const char *file)
+{
+    for (gsize i = 0; i < LOG_ROOMS; i++)
+        if (filters.set[i] && strstr(file, rooms[i].folder))
+            return filters.least[i];
+    return threshold;
 }
 
 /* One writev, so that lines of processes sharing stderr do not mix. */
@@ -173,13 +258,14 @@ may_say(LogLevel level, const char *format)
 }
 
 void
-log_at(LogLevel level, const char *fmt, ...)
+log_from(const char *file, LogLevel level, const char *fmt, ...)
 {
     int errnum = errno;
     g_autofree char *text = NULL;
     va_list ap;
 
-    if (level < threshold || (level > LOG_LEVEL_DEBUG && !may_say(level, fmt)))
+    if (level < lowest || level < threshold_of(file) ||
+        (level > LOG_LEVEL_DEBUG && !may_say(level, fmt)))
         return;
     va_start(ap, fmt);
     text = g_strdup_vprintf(fmt, ap);

@@ -78,10 +78,42 @@ text_is_no_line(void **state)
     assert_true(lseek(STDERR_FILENO, 0, SEEK_CUR) < 1 << 16);
 }
 
+static void
+rooms_have_thresholds_of_their_own(void **state)
+{
+    g_autofree char *text = NULL;
+    LogFilters filters;
+
+    assert_true(log_filters_parse(" rpc:debug, qemu:error", &filters, NULL));
+    text = log_filters_format(&filters);
+    assert_string_equal(text, "qemu:error rpc:debug");
+    log_set(LOG_LEVEL_WARNING, &filters);
+    log_from("../src/rpc/call.c", LOG_LEVEL_DEBUG, "of rpc");
+    log_from("../src/qemu/life/start.c", LOG_LEVEL_WARNING, "of qemu");
+    log_from("../src/core/flow.c", LOG_LEVEL_INFO, "of core");
+    log_from("../src/core/flow.c", LOG_LEVEL_WARNING, "warned of core");
+    assert_int_equal(lines_with("of rpc"), 1);
+    assert_int_equal(lines_with("of qemu"), 0);
+    assert_int_equal(lines_with("of core"), 1);
+}
+
+static void
+a_filter_that_names_nothing_is_refused(void **state)
+{
+    static const char *const bad[] = { "rpc", "rpc:", "rpc:loud", "rp:debug", "qemuu:info", ":" };
+    LogFilters filters;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
+        assert_false(log_filters_parse(bad[i], &filters, NULL));
+    assert_true(log_filters_parse("", &filters, NULL));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(rooms_have_thresholds_of_their_own, set_up, tear_down),
+        cmocka_unit_test(a_filter_that_names_nothing_is_refused),
         cmocka_unit_test_setup_teardown(text_is_no_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lines_of_one_cause_are_counted, set_up, tear_down),
     };
