@@ -32,7 +32,7 @@ struct Account {
     guint64 used[N_BUDGETS];
 };
 
-static const BudgetRow rows[N_BUDGETS] = {
+const BudgetRow budget_defaults[N_BUDGETS] = {
     /*                        name              young     client     trusted   user      all  kept
      */
     [BUDGET_CONNECTIONS] = { "connections", ANY, ANY, ANY, 200, 5000, 1000 },
@@ -55,8 +55,16 @@ budgets_new(void)
     b->refs = 1;
     b->users = g_hash_table_new(NULL, NULL);
     for (gsize i = 0; i < N_BUDGETS; i++)
-        b->rows[i] = rows[i];
+        b->rows[i] = budget_defaults[i];
     return b;
+}
+
+void
+budgets_set(Budgets *b, const BudgetRow rows[N_BUDGETS])
+{
+    for (gsize i = 0; i < N_BUDGETS; i++)
+        b->rows[i] = rows[i];
+    budgets_fit_files(b);
 }
 
 /* A quarter stays for what the daemon opens for itself and for its machines. */

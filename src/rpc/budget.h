@@ -50,7 +50,10 @@ typedef struct Budgets {
 typedef struct Account Account;
 
 /* The rows as they are without vmd.conf. */
+extern const BudgetRow budget_defaults[N_BUDGETS];
 Budgets *budgets_new(void);
+/* Other rows, for who holds something already as well; fitted as below. */
+void budgets_set(Budgets *b, const BudgetRow rows[N_BUDGETS]);
 /* Fewer connections and descriptors where the process may open fewer files. */
 void budgets_fit_files(Budgets *b);
 void budgets_unref(Budgets *b); /* accounts keep a reference, too */

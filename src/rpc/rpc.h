@@ -4,14 +4,25 @@
  */
 #pragma once
 
+#include "budget.h"
 #include "core/core.h"
 
 typedef struct Server Server;
 
+/* What the admin may set. */
+typedef struct ServerSettings {
+    char *group; /* who may change things beside root; one that this host has not: nobody */
+    guint rw_perms, ro_perms; /* of the sockets */
+    gboolean readonly;        /* there is a socket for all others */
+    BudgetRow budgets[N_BUDGETS];
+} ServerSettings;
+
 /* Opens RUN/vmd.sock and, for the system's daemon, RUN/vmd-ro.sock. A socket file left by an
- * earlier daemon is replaced: the caller holds the lock that says there is none. paths must live
- * as long as the server. */
-Server *server_new(const Paths *paths, GError **err);
+ * earlier daemon is replaced: the caller holds the lock that says there is none. paths and settings
+ * must live as long as the server; settings NULL: as they are without vmd.conf. */
+Server *server_new(const Paths *paths, const ServerSettings *settings, GError **err);
+/* The settings have changed: group, permissions and budgets count from now on. */
+void server_settings_changed(Server *s);
 /* Hangs up on everybody; pending calls run on without an audience. */
 void server_free(Server *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)

@@ -237,6 +237,7 @@ typedef struct Listener {
 
 struct Server {
     const Paths *paths;
+    const ServerSettings *settings;
     Budgets *budgets;
     Listener listeners[2];
     GQueue clients;

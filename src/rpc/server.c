@@ -1,6 +1,7 @@
 /* The two sockets: listen, accept within limits, know every client. */
 #include <errno.h>
 #include <glib-unix.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -182,8 +183,31 @@ server_n_clients(const Server *s)
 
 /* ---- listening */
 
+/* A session's sockets are its user's alone. Without a group nobody but root gets what the group
+ * would. */
 static gboolean
-bind_socket(int fd, const char *path, mode_t mode, GError **err)
+listener_permit(const Listener *l, GError **err)
+{
+    const ServerSettings *settings = l->server->settings;
+    mode_t mode = l->readonly ? settings->ro_perms : settings->rw_perms;
+    const struct group *group = NULL;
+
+    if (l->server->paths->session) {
+        mode = 0600;
+    } else {
+        group = settings->group && *settings->group ? getgrnam(settings->group) : NULL;
+        if (group ? chown(l->path, (uid_t)-1, group->gr_gid) < 0 : chown(l->path, (uid_t)-1, 0) < 0)
+            return fail_errno(err, errno, "cannot give %s to group %s", l->path,
+                              group ? settings->group : "root");
+        if (!group && !l->readonly)
+            mode &= ~(mode_t)070;
+    }
+    return chmod(l->path, mode) == 0 ||
+           fail_errno(err, errno, "cannot set the mode of %s", l->path);
+}
+
+static gboolean
+bind_socket(int fd, const char *path, GError **err)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
@@ -198,23 +222,19 @@ bind_socket(int fd, const char *path, mode_t mode, GError **err)
     int rc = bind(fd, (struct sockaddr *)&address, sizeof(address));
     int errnum = errno;
     umask(old);
-    if (rc < 0)
-        return fail_errno(err, errnum, "cannot bind %s", path);
-    if (chmod(path, mode) < 0)
-        return fail_errno(err, errno, "cannot set the mode of %s", path);
-    if (listen(fd, BACKLOG) < 0)
-        return fail_errno(err, errno, "cannot listen on %s", path);
-    return TRUE;
+    return rc == 0 || fail_errno(err, errnum, "cannot bind %s", path);
 }
 
 static gboolean
-listener_open(Listener *l, const char *name, mode_t mode, GError **err)
+listener_open(Listener *l, const char *name, GError **err)
 {
     l->path = g_build_filename(l->server->paths->run, name, NULL);
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd < 0)
         return fail_errno(err, errno, "cannot make a socket");
-    return bind_socket(l->fd, l->path, mode, err);
+    if (!bind_socket(l->fd, l->path, err) || !listener_permit(l, err))
+        return FALSE;
+    return listen(l->fd, BACKLOG) == 0 || fail_errno(err, errno, "cannot listen on %s", l->path);
 }
 
 static void
@@ -238,26 +258,49 @@ on_event(const Event *event, gpointer user)
         client_on_event(l->data, event);
 }
 
+static const ServerSettings *
+settings_without_file(void)
+{
+    static ServerSettings settings = { .rw_perms = 0600, .ro_perms = 0666, .readonly = TRUE };
+
+    memcpy(settings.budgets, budget_defaults, sizeof(settings.budgets));
+    return &settings;
+}
+
 Server *
-server_new(const Paths *paths, GError **err)
+server_new(const Paths *paths, const ServerSettings *settings, GError **err)
 {
     g_autoptr(Server) s = g_new0(Server, 1);
 
     s->paths = paths;
+    s->settings = settings ? settings : settings_without_file();
     s->budgets = budgets_new();
-    budgets_fit_files(s->budgets);
+    budgets_set(s->budgets, s->settings->budgets);
     for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++)
         s->listeners[i] = (Listener){ .server = s, .fd = -1, .readonly = i == 1 };
     s->remote = slots_load(PROGRAM_REMOTE);
     s->qemu = slots_load(PROGRAM_QEMU);
     s->own = slots_load(PROGRAM_VMD);
-    if (!listener_open(&s->listeners[0], "vmd.sock", 0600, err))
+    if (!listener_open(&s->listeners[0], "vmd.sock", err))
         return NULL;
-    if (!paths->session && !listener_open(&s->listeners[1], "vmd-ro.sock", 0666, err))
+    if (!paths->session && s->settings->readonly &&
+        !listener_open(&s->listeners[1], "vmd-ro.sock", err))
         return NULL;
     s->subscription = event_subscribe(on_event, s);
     server_accept(s);
     return g_steal_pointer(&s);
+}
+
+void
+server_settings_changed(Server *s)
+{
+    budgets_set(s->budgets, s->settings->budgets);
+    for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++) {
+        g_autoptr(GError) err = NULL;
+        if (s->listeners[i].fd >= 0 && !listener_permit(&s->listeners[i], &err))
+            log_error("%s", err->message);
+    }
+    server_accept(s);
 }
 
 void
