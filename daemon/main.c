@@ -1,4 +1,4 @@
-/* vmd: options, folders, the lock, the sockets, the loop. */
+/* vmd: options, settings, folders, the lock, the sockets, the loop. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "core/core.h"
 #include "host/host.h"
 #include "network/network.h"
@@ -22,9 +23,18 @@ typedef struct Options {
     char *root;
     gboolean session;
     gboolean version;
-    gboolean list_methods, list_refused, list_steps;
-    char *log_level;
+    gboolean list_methods, list_refused, list_steps, check_config;
+    char *log_level, *config;
 } Options;
+
+typedef struct Daemon {
+    const Options *options;
+    Paths paths;
+    char *config_path;
+    Config config;
+    Server *server;
+    GMainLoop *loop;
+} Daemon;
 
 /* ---- one daemon a root */
 
@@ -107,12 +117,15 @@ heeded_set(sigset_t *ret_set)
         sigdelset(ret_set, left_alone[i]);
 }
 
+static void reload(Daemon *d);
+
 static gboolean
 on_signal(gint fd, GIOCondition condition, gpointer user)
 {
     static const char *const words[] = {
-        [HEED_END] = "ends", [HEED_RELOAD] = "has nothing to read again", [HEED_NOTHING] = "goes on"
+        [HEED_END] = "ends", [HEED_RELOAD] = "reads its settings again", [HEED_NOTHING] = "goes on"
     };
+    Daemon *d = user;
     struct signalfd_siginfo info;
     const char *name;
     Heed heed;
@@ -124,7 +137,9 @@ on_signal(gint fd, GIOCondition condition, gpointer user)
     log_info("heard signal %u (%s%s) of process %u: %s", info.ssi_signo, name ? "SIG" : "real-time",
              name ? name : "", info.ssi_pid, words[heed]);
     if (heed == HEED_END)
-        g_main_loop_quit(user);
+        g_main_loop_quit(d->loop);
+    else if (heed == HEED_RELOAD)
+        reload(d);
     return G_SOURCE_CONTINUE;
 }
 
@@ -142,36 +157,104 @@ signals_block(int *ret_fd, GError **err)
     return *ret_fd >= 0 || fail_errno(err, errno, "cannot watch signals");
 }
 
-static gboolean
-serve(const Paths *paths, GMainLoop *loop, GError **err)
-{
-    g_autoptr(Server) server = server_new(paths, err);
+/* ---- settings */
 
-    if (!server)
+static gboolean
+read_config(Daemon *d, Config *ret_config, GError **err)
+{
+    const Options *o = d->options;
+
+    return config_read(d->config_path, d->paths.session, o->config != NULL, ret_config, err);
+}
+
+/* What the command line says goes before the file. */
+static gboolean
+set_log(const Daemon *d, GError **err)
+{
+    const char *asked = d->options->log_level;
+    LogLevel level = d->config.log_level;
+
+    if (asked && !log_level_parse(asked, &level))
+        return fail(err, ERR_INVALID_ARG, "%s is not a log level: debug, info, warning or error",
+                    asked);
+    log_set(level, &d->config.log_filters);
+    return TRUE;
+}
+
+/* One line of the log for each mistake. */
+static void
+log_mistakes(const GError *why)
+{
+    g_auto(GStrv) lines = g_strsplit(why->message, "\n", -1);
+
+    for (guint i = 0; lines[i]; i++)
+        log_error("%s", lines[i]);
+    log_error("the settings stay as they were");
+}
+
+static void
+reload(Daemon *d)
+{
+    g_autoptr(GError) err = NULL;
+    Config again;
+
+    if (!read_config(d, &again, &err)) {
+        log_mistakes(err);
+        return;
+    }
+    config_replace(&d->config, &again);
+    set_log(d, NULL);
+    server_settings_changed(d->server);
+}
+
+static int
+check_config(Daemon *d)
+{
+    g_autoptr(GError) err = NULL;
+    Config c;
+
+    if (!read_config(d, &c, &err)) {
+        fprintf(stderr, "%s\n", err->message);
+        return 1;
+    }
+    config_done(&c);
+    printf("%s: %s\n", d->config_path,
+           g_file_test(d->config_path, G_FILE_TEST_EXISTS) ? "good" : "not there, and need not be");
+    return 0;
+}
+
+/* ---- boot */
+
+static gboolean
+serve(Daemon *d, GError **err)
+{
+    d->server = server_new(&d->paths, &d->config.server, err);
+    if (!d->server)
         return FALSE;
     network_autostart();
     qemu_autostart();
     sd_notify(0, "READY=1");
-    log_info("vmd " VMD_VERSION " serves %s", paths->run);
-    g_main_loop_run(loop);
+    log_info("vmd " VMD_VERSION " serves %s", d->paths.run);
+    g_main_loop_run(d->loop);
     sd_notify(0, "STOPPING=1");
+    g_clear_pointer(&d->server, server_free);
     return TRUE;
 }
 
 /* The rooms come up from the bottom and go down from the top. */
 static gboolean
-boot(const Paths *paths, int signals, GError **err)
+boot(Daemon *d, int signals, GError **err)
 {
-    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    g_autoptr(GMainLoop) loop = d->loop = g_main_loop_new(NULL, FALSE);
     gboolean ok;
 
-    g_unix_fd_add(signals, G_IO_IN, on_signal, loop);
-    if (!storage_init(paths, err))
+    g_unix_fd_add(signals, G_IO_IN, on_signal, d);
+    if (!storage_init(&d->paths, err))
         return FALSE;
     devices_init();
-    ok = network_init(paths, err) && qemu_init(paths, err);
+    ok = network_init(&d->paths, err) && qemu_init(&d->paths, err);
     if (ok) {
-        ok = serve(paths, loop, err);
+        ok = serve(d, err);
         qemu_done();
     }
     network_done();
@@ -189,26 +272,43 @@ fault_set(GError **err)
 }
 
 static gboolean
-run(const Options *o, GError **err)
+run(Daemon *d, GError **err)
 {
-    LogLevel level = LOG_LEVEL_INFO;
-    Paths paths = { 0 };
     fd_auto lock = -1, signals = -1;
     gboolean ok;
 
-    if (o->log_level && !log_level_parse(o->log_level, &level))
-        return fail(err, ERR_INVALID_ARG, "%s is not a log level: debug, info, warning or error",
-                    o->log_level);
-    log_init(level);
-    if (o->session)
-        paths_init_session(&paths);
-    else
-        paths_init_system(&paths, o->root ? o->root : "");
-    objects_init(&paths);
-    ok = signals_block(&signals, err) && fault_set(err) && paths_make(&paths, err) &&
-         lock_take(paths.run, &lock, err) && boot(&paths, signals, err);
-    paths_done(&paths);
+    log_init(LOG_LEVEL_INFO);
+    if (!read_config(d, &d->config, err))
+        return FALSE;
+    objects_init(&d->paths);
+    ok = set_log(d, err) && signals_block(&signals, err) && fault_set(err) &&
+         paths_make(&d->paths, err) && lock_take(d->paths.run, &lock, err) && boot(d, signals, err);
+    config_done(&d->config);
     return ok;
+}
+
+static int
+daemon_run(const Options *o)
+{
+    Daemon d = { .options = o };
+    g_autoptr(GError) err = NULL;
+    int status;
+
+    if (o->session && !o->root)
+        paths_init_session(&d.paths);
+    else
+        paths_init_system(&d.paths, o->root ? o->root : "");
+    d.config_path = o->config ? g_strdup(o->config)
+                              : g_build_filename(d.paths.etc, "vmd.conf", NULL);
+    if (o->check_config)
+        status = check_config(&d);
+    else
+        status = run(&d, &err) ? 0 : 1;
+    if (err)
+        fprintf(stderr, "vmd: %s\n", err->message);
+    paths_done(&d.paths);
+    g_free(d.config_path);
+    return status;
 }
 
 static void
@@ -242,6 +342,10 @@ main(int argc, char **argv)
           "Print what a domain cannot be started with and exit", NULL },
         { "log-level", 0, 0, G_OPTION_ARG_STRING, &o.log_level,
           "Least important message to log: debug, info, warning, error", "LEVEL" },
+        { "config", 0, 0, G_OPTION_ARG_FILENAME, &o.config,
+          "Read settings from FILE, not from vmd.conf in the folder of definitions", "FILE" },
+        { "check-config", 0, 0, G_OPTION_ARG_NONE, &o.check_config,
+          "Look for mistakes in the settings and exit", NULL },
         { "version", 0, 0, G_OPTION_ARG_NONE, &o.version, "Print the version and exit", NULL },
         { NULL },
     };
@@ -269,12 +373,10 @@ main(int argc, char **argv)
         qemu_list_refused(print_refused, NULL);
         status = 0;
     } else {
-        o.session &= o.root == NULL;
-        status = run(&o, &err) ? 0 : 1;
-        if (err)
-            fprintf(stderr, "vmd: %s\n", err->message);
+        status = daemon_run(&o);
     }
     g_free(o.root);
     g_free(o.log_level);
+    g_free(o.config);
     return status;
 }

@@ -1,0 +1,100 @@
+/* Writes the rows of vmd.conf as documents:
+ *     confdoc sample            the file with everything commented out
+ *     confdoc man TEMPLATE      vmd.conf(5): TEMPLATE with the rows where its line @KEYS@ stands */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WIDTH 78
+
+/* "# " and words, broken before WIDTH. */
+static void
+print_comment(const char *text)
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", -1);
+    gsize column = 0;
+
+    for (guint i = 0; words[i]; i++) {
+        gsize len = strlen(words[i]);
+        if (column && column + 1 + len > WIDTH) {
+            putchar('\n');
+            column = 0;
+        }
+        column += (gsize)printf("%s%s", column ? " " : "# ", words[i]);
+    }
+    putchar('\n');
+}
+
+static void
+print_sample(const ConfigDoc *doc, gpointer user)
+{
+    g_autofree char *range = g_strdup_printf("Value: %s.%s%s", doc->range,
+                                             doc->system ? " The system's daemon alone." : "",
+                                             doc->at_start ? " Read at start alone." : "");
+
+    putchar('\n');
+    print_comment(doc->says);
+    print_comment(range);
+    printf("#%s = %s%s%s\n", doc->key, *doc->fallback ? "" : "\"", doc->fallback,
+           *doc->fallback ? "" : "\"");
+}
+
+/* A dash is a minus, and a line may not begin with a dot. */
+static void
+print_roff(const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if (*p == '-')
+            putchar('\\');
+        putchar(*p);
+    }
+}
+
+static void
+print_man(const ConfigDoc *doc, gpointer user)
+{
+    printf(".TP\n.BR ");
+    print_roff(doc->key);
+    printf("\n");
+    print_roff(doc->says);
+    printf("\nValue: ");
+    print_roff(doc->range);
+    if (*doc->fallback) {
+        printf("; without the row: ");
+        print_roff(doc->fallback);
+    }
+    printf(".\n%s%s", doc->system ? "The system's daemon alone has it.\n" : "",
+           doc->at_start ? "Read when the daemon starts, not on SIGHUP.\n" : "");
+}
+
+static int
+man(const char *path)
+{
+    g_autofree char *template = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    if (!g_file_get_contents(path, &template, NULL, NULL))
+        return 1;
+    lines = g_strsplit(template, "\n", -1);
+    for (guint i = 0; lines[i] && lines[i + 1]; i++) {
+        if (strcmp(lines[i], "@KEYS@") == 0)
+            config_each(print_man, NULL);
+        else
+            puts(lines[i]);
+    }
+    return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "man") == 0)
+        return man(argv[2]);
+    if (argc != 2 || strcmp(argv[1], "sample") != 0)
+        return 2;
+    print_comment("/etc/vmd/vmd.conf: settings of vmd(8); vmd.conf(5) tells more. Each row shows "
+                  "what holds without it. `vmd --check-config` looks for mistakes.");
+    config_each(print_sample, NULL);
+    return 0;
+}
