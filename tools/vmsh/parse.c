@@ -134,13 +134,25 @@ args_add(Args *a, const Option *o, const char *value)
     g_ptr_array_add(values, g_strdup(value));
 }
 
+/* "total_bytes_sec" is "total-bytes-sec", as it is written in XML. */
+static gboolean
+option_is(const Option *o, const char *name, gsize len)
+{
+    if (strlen(o->name) != len)
+        return FALSE;
+    for (gsize i = 0; i < len; i++)
+        if (o->name[i] != name[i] && !(o->name[i] == '-' && name[i] == '_'))
+            return FALSE;
+    return TRUE;
+}
+
 static const Option *
 option_find(const Command *c, const char *name, gsize len)
 {
     const Option *o;
 
     for (guint i = 0; (o = command_option(c, i)); i++)
-        if (strlen(o->name) == len && strncmp(o->name, name, len) == 0)
+        if (option_is(o, name, len))
             return o;
     return NULL;
 }

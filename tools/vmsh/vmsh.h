@@ -77,8 +77,8 @@ typedef struct Command {
 
 typedef struct CommandGroup {
     const char *title;
-    const char *keyword;      /* of help */
-    const Command *tables[6]; /* each ended by a zeroed row */
+    const char *keyword;       /* of help */
+    const Command *tables[12]; /* each ended by a zeroed row */
 } CommandGroup;
 
 extern const Command domain_commands[];        /* vmsh_commands_domain.c */
@@ -102,7 +102,19 @@ extern const Command nodedev_event_commands[]; /* the same */
 extern const Command secret_commands[];        /* vmsh_commands_secret.c */
 extern const Command pool_commands[];          /* vmsh_commands_pool.c */
 extern const Command volume_commands[];        /* vmsh_commands_volume.c */
-extern const Command self_commands[];          /* vmsh_commands_self.c */
+extern const Command undefine_commands[];
+extern const Command metadata_commands[];
+extern const Command network_metadata_commands[]; /* vmsh_commands_metadata.c */
+extern const Command params_commands[];
+extern const Command node_params_commands[]; /* vmsh_commands_params.c */
+extern const Command agent_commands[];
+extern const Command blockjob_commands[];
+extern const Command monitor_event_commands[];
+extern const Command memory_device_commands[];
+extern const Command pages_commands[];
+extern const Command pool_source_commands[];
+extern const Command pool_event_commands[]; /* vmsh_commands_object_event.c */
+extern const Command self_commands[];       /* vmsh_commands_self.c */
 
 /* Every group, ended by a zeroed row. */
 extern const CommandGroup command_groups[];
@@ -349,6 +361,16 @@ gboolean domain_state(Shell *s, const DomainRef *dom, int *ret_state, int *ret_r
                       GError **err);
 /* The network of that name or UUID, for other files; it lives in the command's arena. */
 gboolean network_lookup(Shell *s, const char *text, NetworkRef *ret_net, GError **err);
+char **complete_networks(Shell *s);
+#define NETWORK_OPTION                                                                             \
+    {                                                                                              \
+        "network", OPTION_STRING, OPTION_REQUIRED, complete_networks, "network name or uuid"       \
+    }
+gboolean host_cpu_count(Shell *s, guint *ret_n, GError **err);
+/* "0-3,^2" as a map of the host's processors; "r" is all of them. */
+gboolean cpu_list_parse(Shell *s, const char *text, GByteArray *map, GError **err);
+/* One a line, by a format of two strings. */
+void params_print(Shell *s, const TypedParam *params, guint n, const char *format);
 /* The text of a file; "-" is what comes in. */
 gboolean xml_file(const char *path, char **ret_text, GError **err);
 /* LIVE and CONFIG of --live, --config, --current. */

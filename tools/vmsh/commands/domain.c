@@ -42,7 +42,7 @@ domain_do(Shell *s, const Args *a, gint32 procedure, const char *verb, const cha
 static const Option domain_only[] = { DOMAIN_OPTION(complete_domains), OPTION_END };
 static const Option active_only[] = { DOMAIN_OPTION(complete_active), OPTION_END };
 
-/* ---- define, create, undefine */
+/* ---- define, create */
 
 static const Option define_options[] = {
     FILE_OPTION,
@@ -115,38 +115,6 @@ run_create(Shell *s, const Args *a, GError **err)
     remark(s, "Domain '%s' created from %s\n", ret.dom.name, path);
     domain_warn(s, &ret.dom);
     return console_if_asked(s, a, &ret.dom, err);
-}
-
-static const FlagBit undefine_bits[] = {
-    { "managed-save", 1 }, { "snapshots-metadata", 2 },    { "nvram", 4 },     { "keep-nvram", 8 },
-    { "tpm", 32 },         { "checkpoints-metadata", 16 }, { "keep-tpm", 64 }, { 0 },
-};
-
-static const Option undefine_options[] = {
-    DOMAIN_OPTION(complete_domains),
-    FLAG("managed-save", "remove domain managed state file"),
-    FLAG("snapshots-metadata", "remove all domain snapshot metadata (vm must be inactive)"),
-    FLAG("checkpoints-metadata", "remove all domain checkpoint metadata (vm must be inactive)"),
-    FLAG("nvram", "remove nvram file"),
-    FLAG("keep-nvram", "keep nvram file"),
-    FLAG("tpm", "remove TPM state"),
-    FLAG("keep-tpm", "keep TPM state"),
-    OPTION_END,
-};
-
-static gboolean
-run_undefine(Shell *s, const Args *a, GError **err)
-{
-    DomainUndefineFlagsArgs args = { .flags = args_bits(a, undefine_bits) };
-
-    if (!args_exclusive(a, "nvram", "keep-nvram", err) ||
-        !args_exclusive(a, "tpm", "keep-tpm", err) || !domain_get(s, a, &args.dom, err))
-        return FALSE;
-    doing(s, "Failed to undefine domain '%s'", args.dom.name);
-    if (!call(s, PROC_DOMAIN_UNDEFINE_FLAGS, &args, NULL, err))
-        return FALSE;
-    remark(s, "Domain '%s' has been undefined\n", args.dom.name);
-    return TRUE;
 }
 
 /* ---- start and stop */
@@ -542,8 +510,5 @@ const Command domain_commands[] = {
       "    state, or via a fresh boot if no managedsave state\n    is present.",
       start_options, run_start },
     { "suspend", "suspend a domain", "Suspend a running domain.", active_only, run_suspend },
-    { "undefine", "undefine a domain",
-      "Undefine an inactive domain, or convert persistent to transient.", undefine_options,
-      run_undefine },
     { 0 },
 };

@@ -11,7 +11,7 @@
 
 /* ---- pinning */
 
-static gboolean
+gboolean
 host_cpu_count(Shell *s, guint *ret_n, GError **err)
 {
     NodeGetCpuMapArgs args = { .need_map = 1 };
@@ -24,7 +24,7 @@ host_cpu_count(Shell *s, guint *ret_n, GError **err)
 }
 
 /* "0-3,^2" as a map; "r" is every processor. */
-static gboolean
+gboolean
 cpu_list_parse(Shell *s, const char *text, GByteArray *map, GError **err)
 {
     g_autoptr(Bitmap) cpus = NULL;
@@ -167,6 +167,8 @@ run_emulatorpin(Shell *s, const Args *a, GError **err)
 
 static const Option schedinfo_options[] = {
     DOMAIN_OPTION(complete_domains),
+    { "weight", OPTION_NUMBER, OPTION_NAMED, NULL, "weight for XEN_CREDIT" },
+    { "cap", OPTION_NUMBER, OPTION_NAMED, NULL, "cap for XEN_CREDIT" },
     FLAG("current", "get/set current scheduler info"),
     FLAG("config", "get/set value to be used on next boot"),
     FLAG("live", "get/set value from running domain"),
@@ -230,6 +232,9 @@ run_schedinfo(Shell *s, const Args *a, GError **err)
         return FALSE;
     if (!s->json)
         put(s, "%-15s: %s\n", "Scheduler", type.type);
+    if (args_flag(a, "weight") || args_flag(a, "cap")) /* of Xen's scheduler alone */
+        return refuse(err, "invalid scheduler option: %s",
+                      args_flag(a, "weight") ? "weight" : "cap");
     if (!call(s, PROC_DOMAIN_GET_SCHEDULER_PARAMETERS_FLAGS, &args, &ret, err))
         return FALSE;
     if (words && words[0] &&
@@ -248,32 +253,76 @@ run_schedinfo(Shell *s, const Args *a, GError **err)
 static const Option cpu_stats_options[] = {
     DOMAIN_OPTION(complete_active),
     FLAG("total", "Show total statistics only"),
+    { "start", OPTION_NUMBER, OPTION_NAMED, NULL, "Show statistics from this CPU" },
+    { "count", OPTION_NUMBER, OPTION_NAMED, NULL, "Number of shown CPUs at most" },
     OPTION_END,
 };
+
+/* One processor's, or the sum's. */
+static void
+add_times(Sheet *t, const char *title, const TypedParam *params, guint n)
+{
+    json_object *times = json_object_new_object();
+    g_autoptr(GString) text = g_string_new(title);
+
+    for (guint i = 0; i < n; i++) {
+        const TypedParam *p = &params[i];
+        g_string_append_printf(text,
+                               "\n\t%-15s %6" G_GUINT64_FORMAT ".%09" G_GUINT64_FORMAT " seconds",
+                               p->field, p->value.ul / 1000000000, p->value.ul % 1000000000);
+        json_object_object_add(times, p->field, value_json(&p->value));
+    }
+    sheet_add_line(t, title, times, "%s", text->str);
+}
+
+static gboolean
+cpu_stats_total(Shell *s, DomainGetCpuStatsArgs *args, Sheet *t, GError **err)
+{
+    DomainGetCpuStatsRet ret = { 0 };
+
+    args->start_cpu = -1;
+    args->ncpus = 1;
+    if (!call(s, PROC_DOMAIN_GET_CPU_STATS, args, &ret, err))
+        return FALSE;
+    add_times(t, "Total:", ret.params.v, ret.params.n);
+    return TRUE;
+}
+
+static gboolean
+cpu_stats_each(Shell *s, DomainGetCpuStatsArgs *args, Sheet *t, GError **err)
+{
+    DomainGetCpuStatsRet ret = { 0 };
+    guint each;
+
+    hint(s, "'vmsh cpu-stats --total' sums over the host's processors");
+    if (!call(s, PROC_DOMAIN_GET_CPU_STATS, args, &ret, err))
+        return FALSE;
+    each = (guint)MAX(ret.nparams, 1);
+    for (guint i = 0; (i + 1) * each <= ret.params.n; i++) {
+        g_autofree char *title = g_strdup_printf("CPU%u:", (guint)args->start_cpu + i);
+        add_times(t, title, ret.params.v + i * each, each);
+    }
+    return TRUE;
+}
 
 static gboolean
 run_cpu_stats(Shell *s, const Args *a, GError **err)
 {
-    DomainGetCpuStatsArgs args = { .nparams = 16, .start_cpu = -1, .ncpus = 1 };
-    DomainGetCpuStatsRet ret;
+    DomainGetCpuStatsArgs args = { .nparams = 16 };
+    gboolean some = args_flag(a, "start") || args_flag(a, "count");
+    gboolean total = args_flag(a, "total");
     g_autoptr(Sheet) t = sheet_new(0);
+    gint64 start = 0, count = 128;
 
-    if (!domain_get(s, a, &args.dom, err))
+    if (!args_number(a, "start", 0, G_MAXINT32, &start, err) ||
+        !args_number(a, "count", 0, 128, &count, err) || !domain_get(s, a, &args.dom, err))
         return FALSE;
     doing(s, "Failed to retrieve CPU statistics for domain '%s'", args.dom.name);
-    if (!args_flag(a, "total"))
-        hint(s, "'vmsh cpu-stats --total' sums over the host's processors");
-    args.start_cpu = args_flag(a, "total") ? -1 : 0;
-    if (!call(s, PROC_DOMAIN_GET_CPU_STATS, &args, &ret, err))
+    args.start_cpu = (gint32)start;
+    args.ncpus = (guint32)count;
+    if (((some || !total) && !cpu_stats_each(s, &args, t, err)) ||
+        ((total || !some) && !cpu_stats_total(s, &args, t, err)))
         return FALSE;
-    if (!s->json)
-        put(s, "Total:\n");
-    for (guint32 i = 0; i < ret.params.n; i++) {
-        const TypedParam *p = &ret.params.v[i];
-        sheet_add_line(t, p->field, value_json(&p->value),
-                       "\t%-15s %6" G_GUINT64_FORMAT ".%09" G_GUINT64_FORMAT " seconds", p->field,
-                       p->value.ul / 1000000000, p->value.ul % 1000000000);
-    }
     sheet_print(s, t);
     return TRUE;
 }

@@ -7,7 +7,7 @@ enum { INACTIVE = 1 << 0, ACTIVE = 1 << 1 };
 
 /* ---- finding */
 
-static char **
+char **
 complete_networks(Shell *s)
 {
     g_autoptr(GStrvBuilder) names = g_strv_builder_new();
@@ -19,11 +19,6 @@ complete_networks(Shell *s)
             g_strv_builder_add(names, ret.nets.v[i].name);
     return g_strv_builder_end(names);
 }
-
-#define NETWORK_OPTION                                                                             \
-    {                                                                                              \
-        "network", OPTION_STRING, OPTION_REQUIRED, complete_networks, "network name or uuid"       \
-    }
 
 gboolean
 network_lookup(Shell *s, const char *text, NetworkRef *ret_net, GError **err)
@@ -344,6 +339,7 @@ static const Option list_options[] = {
     FLAG("uuid", "list uuid's only"),
     FLAG("name", "list network names only"),
     FLAG("table", "list table (default)"),
+    FLAG("title", "show network title"),
     OPTION_END,
 };
 
@@ -353,14 +349,25 @@ static const FlagBit list_bits[] = { { "persistent", 1 << 2 },
                                      { "no-autostart", 1 << 5 },
                                      { 0 } };
 
+static const char *
+title_of(Shell *s, const NetworkRef *net)
+{
+    enum { TITLE = 1 };
+    NetworkGetMetadataArgs args = { .network = *net, .type = TITLE };
+    NetworkGetMetadataRet ret = { 0 };
+
+    return call(s, PROC_NETWORK_GET_METADATA, &args, &ret, NULL) ? ret.metadata : "";
+}
+
 static gboolean
-print_networks(Shell *s, const ConnectListAllNetworksRet *ret, GError **err)
+print_networks(Shell *s, const ConnectListAllNetworksRet *ret, gboolean titles, GError **err)
 {
     static const Column columns[] = { { "Name", "name", FALSE },
                                       { "State", "state", FALSE },
                                       { "Autostart", "autostart", FALSE },
-                                      { "Persistent", "persistent", FALSE } };
-    g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
+                                      { "Persistent", "persistent", FALSE },
+                                      { "Title", "title", FALSE } };
+    g_autoptr(Table) table = table_new(columns, titles ? G_N_ELEMENTS(columns) : 4);
 
     for (guint i = 0; i < ret->nets.n; i++) {
         Facts f = { 0 };
@@ -368,7 +375,8 @@ print_networks(Shell *s, const ConnectListAllNetworksRet *ret, GError **err)
         if (!facts_get(s, &ret->nets.v[i], &f, err))
             return FALSE;
         table_add(table, ret->nets.v[i].name, f.active.active ? "active" : "inactive",
-                  yes_text(f.autostart.autostart), yes_text(f.persistent.persistent));
+                  yes_text(f.autostart.autostart), yes_text(f.persistent.persistent),
+                  titles ? title_of(s, &ret->nets.v[i]) : NULL);
     }
     table_print(s, table);
     return TRUE;
@@ -391,7 +399,7 @@ run_list(Shell *s, const Args *a, GError **err)
     if (!call(s, PROC_CONNECT_LIST_ALL_NETWORKS, &args, &ret, err))
         return FALSE;
     if (!args_flag(a, "name") && !args_flag(a, "uuid"))
-        return print_networks(s, &ret, err);
+        return print_networks(s, &ret, args_flag(a, "title"), err);
     for (guint i = 0; i < ret.nets.n; i++) {
         uuid_text(ret.nets.v[i].uuid, uuid);
         put(s, "%s\n", args_flag(a, "name") ? ret.nets.v[i].name : uuid);

@@ -174,7 +174,29 @@ run_list(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
+/* ---- where they are in force */
+
+static gboolean
+run_binding_list(Shell *s, const Args *a, GError **err)
+{
+    static const Column columns[] = { { "Port Dev", "port", FALSE },
+                                      { "Filter", "filter", FALSE } };
+    g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
+    const ConnectListAllNwfilterBindingsArgs args = { .need_results = 1 };
+    ConnectListAllNwfilterBindingsRet ret = { 0 };
+
+    doing(s, "Failed to list network filter bindings");
+    if (!call(s, PROC_CONNECT_LIST_ALL_NWFILTER_BINDINGS, &args, &ret, err))
+        return FALSE;
+    for (guint i = 0; i < ret.bindings.n; i++)
+        table_add(table, ret.bindings.v[i].portdev, ret.bindings.v[i].filtername);
+    table_print(s, table);
+    return TRUE;
+}
+
 const Command nwfilter_commands[] = {
+    { "nwfilter-binding-list", "list network filter bindings",
+      "Returns list of network filter bindings.", NULL, run_binding_list, COMMAND_JSON },
     { "nwfilter-define", "define or update a network filter from an XML file",
       "Define a new network filter or update an existing one.", define_options, run_define, 0 },
     { "nwfilter-dumpxml", "network filter information in XML",

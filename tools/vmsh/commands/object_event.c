@@ -2,7 +2,7 @@
  * command. */
 #include <string.h>
 
-#include "vmsh/vmsh.h"
+#include "vmsh/storage.h"
 
 typedef struct EventKind {
     const char *name;
@@ -124,6 +124,52 @@ ask_network(Shell *s, gint32 id, const char *object, gint32 *ret_callback, GErro
 
 static const EventFamily network_events = { network_kinds, ask_network,
                                             PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY, "network" };
+
+/* ---- storage pools */
+
+static char *
+tell_pool_life(gconstpointer message)
+{
+    static const char *const words[] = { "Defined", "Undefined", "Started",
+                                         "Stopped", "Created",   "Deleted" };
+    const StoragePoolEventLifecycleMsg *m = message;
+
+    return g_strdup_printf("storage pool %s: %s", m->pool.name,
+                           nth(words, G_N_ELEMENTS(words), m->event, "unknown"));
+}
+
+static char *
+tell_pool_refresh(gconstpointer message)
+{
+    const StoragePoolEventRefreshMsg *m = message;
+
+    return g_strdup_printf("storage pool %s", m->pool.name);
+}
+
+static const EventKind pool_kinds[] = {
+    { "lifecycle", PROC_STORAGE_POOL_EVENT_LIFECYCLE, &StoragePoolEventLifecycleMsg_type,
+      tell_pool_life },
+    { "refresh", PROC_STORAGE_POOL_EVENT_REFRESH, &StoragePoolEventRefreshMsg_type,
+      tell_pool_refresh },
+    { 0 },
+};
+
+static gboolean
+ask_pool(Shell *s, gint32 id, const char *object, gint32 *ret_callback, GError **err)
+{
+    PoolRef pool;
+    ConnectStoragePoolEventRegisterAnyArgs args = { .event_id = id, .pool = object ? &pool : NULL };
+    ConnectStoragePoolEventRegisterAnyRet ret = { 0 };
+
+    if ((object && !pool_lookup(s, object, &pool, err)) ||
+        !call(s, PROC_CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY, &args, &ret, err))
+        return FALSE;
+    *ret_callback = ret.callback_id;
+    return TRUE;
+}
+
+static const EventFamily pool_events = { pool_kinds, ask_pool,
+                                         PROC_CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY, "pool" };
 
 /* ---- node devices */
 
@@ -269,6 +315,12 @@ run_network(Shell *s, const Args *a, GError **err)
 }
 
 static gboolean
+run_pool(Shell *s, const Args *a, GError **err)
+{
+    return run(s, a, &pool_events, err);
+}
+
+static gboolean
 run_device(Shell *s, const Args *a, GError **err)
 {
     return run(s, a, &device_events, err);
@@ -284,6 +336,7 @@ run_device(Shell *s, const Args *a, GError **err)
 
 static const Option secret_options[] = { OPTIONS("secret", "filter by secret name or uuid") };
 static const Option network_options[] = { OPTIONS("network", "filter by network name or uuid") };
+static const Option pool_options[] = { OPTIONS("pool", "filter by storage pool name or uuid") };
 static const Option device_options[] = { OPTIONS("device", "filter by node device name") };
 
 const Command secret_event_commands[] = {
@@ -295,6 +348,12 @@ const Command secret_event_commands[] = {
 const Command network_event_commands[] = {
     { "net-event", "Network Events", "List event types, or wait for network events to occur",
       network_options, run_network, 0 },
+    { 0 },
+};
+
+const Command pool_event_commands[] = {
+    { "pool-event", "Storage Pool Events",
+      "List event types, or wait for storage pool events to occur", pool_options, run_pool, 0 },
     { 0 },
 };
 

@@ -1,4 +1,6 @@
 /* Commands about storage pools, and what those about volumes share with them. */
+#include <string.h>
+
 #include "vmsh/storage.h"
 
 enum { INACTIVE = 1 << 0, ACTIVE = 1 << 1 };
@@ -48,6 +50,32 @@ static const Option pool_options[] = { POOL_OPTION, OPTION_END };
 
 /* ---- documents */
 
+#define TEXT(name, doc)                                                                            \
+    {                                                                                              \
+        name, OPTION_STRING, OPTION_NAMED, NULL, doc                                               \
+    }
+#define AUTH_OPTIONS                                                                               \
+    TEXT("auth-type", "auth type to be used for underlying storage"),                              \
+        TEXT("auth-username", "auth username to be used for underlying storage"),                  \
+        TEXT("secret-usage", "auth secret usage to be used for underlying storage"),               \
+        TEXT("secret-uuid", "auth secret UUID to be used for underlying storage")
+#define ADAPTER_OPTIONS                                                                            \
+    TEXT("adapter-name", "adapter name to be used for underlying storage"),                        \
+        TEXT("adapter-wwnn", "adapter wwnn to be used for underlying storage"),                    \
+        TEXT("adapter-wwpn", "adapter wwpn to be used for underlying storage"),                    \
+        TEXT("adapter-parent",                                                                     \
+             "adapter parent scsi_hostN to be used for underlying vHBA storage"),                  \
+        TEXT("adapter-parent-wwnn",                                                                \
+             "adapter parent scsi_hostN wwnn to be used for underlying vHBA storage"),             \
+        TEXT("adapter-parent-wwpn",                                                                \
+             "adapter parent scsi_hostN wwpn to be used for underlying vHBA storage"),             \
+        TEXT("adapter-parent-fabric-wwn",                                                          \
+             "adapter parent scsi_hostN fabric_wwn to be used for underlying vHBA storage")
+#define BUILD_OPTIONS                                                                              \
+    FLAG("no-overwrite", "do not overwrite any existing data"),                                    \
+        FLAG("overwrite", "overwrite any existing data")
+#define START_OPTIONS FLAG("build", "build the pool as normal"), BUILD_OPTIONS
+
 #define SOURCE_OPTIONS                                                                             \
     { "name", OPTION_STRING, OPTION_REQUIRED, NULL, "name of the pool" },                          \
         { "type", OPTION_STRING, OPTION_REQUIRED, NULL, "type of the pool" },                      \
@@ -57,9 +85,11 @@ static const Option pool_options[] = { POOL_OPTION, OPTION_END };
         { "source-dev", OPTION_STRING, OPTION_NAMED, NULL, "device of the underlying storage" },   \
         { "source-name", OPTION_STRING, OPTION_NAMED, NULL, "name of the underlying storage" },    \
         { "target", OPTION_STRING, OPTION_NAMED, NULL, "where the pool is on this host" },         \
-    {                                                                                              \
-        "source-format", OPTION_STRING, OPTION_NAMED, NULL, "format of the underlying storage"     \
-    }
+        { "source-format", OPTION_STRING, OPTION_NAMED, NULL,                                      \
+          "format of the underlying storage" },                                                    \
+        AUTH_OPTIONS, ADAPTER_OPTIONS,                                                             \
+        TEXT("source-protocol-ver", "nfsvers value for NFS pool mount option"),                    \
+        TEXT("source-initiator", "initiator iqn for underlying storage")
 
 static void
 leaf(XmlOut *x, const Args *a, const char *option, const char *name, const char *attribute)
@@ -71,13 +101,54 @@ leaf(XmlOut *x, const Args *a, const char *option, const char *name, const char 
 static gboolean
 has_source(const Args *a)
 {
-    static const char *const options[] = { "source-host", "source-path", "source-dev",
-                                           "source-name", "source-format" };
+    static const char *const options[] = {
+        "source-host",      "source-path", "source-dev",   "source-name",  "source-format",
+        "source-initiator", "auth-type",   "adapter-name", "adapter-wwnn", "source-protocol-ver"
+    };
 
     for (gsize i = 0; i < G_N_ELEMENTS(options); i++)
         if (args_string(a, options[i]))
             return TRUE;
     return FALSE;
+}
+
+static void
+auth_xml(XmlOut *x, const Args *a)
+{
+    const char *usage = args_string(a, "secret-usage"), *uuid = args_string(a, "secret-uuid");
+
+    if (!args_string(a, "auth-type"))
+        return;
+    xml_open(x, "auth", "type", args_string(a, "auth-type"), "username",
+             args_string(a, "auth-username"), NULL);
+    if (usage || uuid)
+        xml_leaf(x, "secret", usage ? "usage" : "uuid", usage ? usage : uuid, NULL);
+    xml_close(x, "auth");
+}
+
+static void
+adapter_xml(XmlOut *x, const Args *a)
+{
+    static const char *const options[] = { "adapter-parent",      "adapter-parent-wwnn",
+                                           "adapter-parent-wwpn", "adapter-parent-fabric-wwn",
+                                           "adapter-wwnn",        "adapter-wwpn" };
+    static const char *const attributes[] = { "parent",      "parent_wwnn",
+                                              "parent_wwpn", "parent_fabric_wwn",
+                                              "wwnn",        "wwpn" };
+    g_autoptr(GString) text = g_string_new("<adapter type='fc_host'");
+
+    if (!args_string(a, "adapter-wwnn")) {
+        if (args_string(a, "adapter-name"))
+            xml_leaf(x, "adapter", "type", "scsi_host", "name", args_string(a, "adapter-name"),
+                     NULL);
+        return;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(options); i++)
+        if (args_string(a, options[i])) {
+            g_autofree char *value = g_markup_escape_text(args_string(a, options[i]), -1);
+            g_string_append_printf(text, " %s='%s'", attributes[i], value);
+        }
+    g_string_append_printf(x->text, "    %s/>\n", text->str);
 }
 
 static char *
@@ -92,8 +163,16 @@ pool_document(const Args *a)
         leaf(&x, a, "source-host", "host", "name");
         leaf(&x, a, "source-path", "dir", "path");
         leaf(&x, a, "source-dev", "device", "path");
+        adapter_xml(&x, a);
+        auth_xml(&x, a);
+        if (args_string(a, "source-initiator")) {
+            xml_open(&x, "initiator", NULL);
+            leaf(&x, a, "source-initiator", "iqn", "name");
+            xml_close(&x, "initiator");
+        }
         xml_text(&x, "name", args_string(a, "source-name"), NULL);
         leaf(&x, a, "source-format", "format", "type");
+        leaf(&x, a, "source-protocol-ver", "protocol", "ver");
         xml_close(&x, "source");
     }
     if (args_string(a, "target")) {
@@ -131,17 +210,25 @@ run_define(Shell *s, const Args *a, GError **err)
 static const Option create_options[] = {
     { "file", OPTION_STRING, OPTION_REQUIRED, NULL, "file containing an XML pool description" },
     FLAG("validate", "validate the XML against the schema"),
+    START_OPTIONS,
     OPTION_END,
+};
+
+/* Of a start; a build has bits of its own. */
+static const FlagBit start_bits[] = {
+    { "build", 1 << 0 }, { "overwrite", 1 << 1 }, { "no-overwrite", 1 << 2 }, { 0 }
 };
 
 static gboolean
 run_create(Shell *s, const Args *a, GError **err)
 {
     g_autofree char *xml = NULL;
-    StoragePoolCreateXmlArgs args = { .flags = args_flag(a, "validate") ? 1 << 3 : 0 };
+    StoragePoolCreateXmlArgs args = { .flags = (args_flag(a, "validate") ? 1 << 3 : 0) |
+                                               args_bits(a, start_bits) };
     StoragePoolCreateXmlRet ret = { 0 };
 
-    if (!xml_file(args_string(a, "file"), &xml, err))
+    if (!args_exclusive(a, "overwrite", "no-overwrite", err) ||
+        !xml_file(args_string(a, "file"), &xml, err))
         return FALSE;
     args.xml = xml;
     doing(s, "Failed to create pool from %s", args_string(a, "file"));
@@ -151,16 +238,19 @@ run_create(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
-static const Option as_options[] = { SOURCE_OPTIONS, OPTION_END };
+static const Option define_as_options[] = { SOURCE_OPTIONS, OPTION_END };
+static const Option create_as_options[] = { SOURCE_OPTIONS, START_OPTIONS, OPTION_END };
 
 /* Both procedures take and give the same. */
 static gboolean
 make_as(Shell *s, const Args *a, gint32 procedure, const char *how, GError **err)
 {
     g_autofree char *xml = pool_document(a);
-    const StoragePoolDefineXmlArgs args = { .xml = xml };
+    const StoragePoolDefineXmlArgs args = { .xml = xml, .flags = args_bits(a, start_bits) };
     StoragePoolDefineXmlRet ret = { 0 };
 
+    if (!args_exclusive(a, "overwrite", "no-overwrite", err))
+        return FALSE;
     if (args_flag(a, "print-xml")) {
         put(s, "%s", xml);
         return TRUE;
@@ -228,18 +318,24 @@ run_edit(Shell *s, const Args *a, GError **err)
 
 /* ---- a pool's life */
 
+static const Option build_options[] = { POOL_OPTION, BUILD_OPTIONS, OPTION_END };
+static const Option start_options[] = { POOL_OPTION, START_OPTIONS, OPTION_END };
+
 typedef struct Change {
     const char *verb, *told;
     gint32 procedure;
+    const FlagBit *bits; /* may be NULL */
 } Change;
 
-/* Their arguments are the pool, and flags that are none. */
+static const FlagBit build_bits[] = { { "no-overwrite", 1 << 2 }, { "overwrite", 1 << 3 }, { 0 } };
+
+/* Their arguments are the pool, and flags that most have none of. */
 static gboolean
 change(Shell *s, const Args *a, const Change *c, GError **err)
 {
-    StoragePoolCreateArgs args = { 0 };
+    StoragePoolCreateArgs args = { .flags = c->bits ? args_bits(a, c->bits) : 0 };
 
-    if (!pool_get(s, a, &args.pool, err))
+    if (!args_exclusive(a, "overwrite", "no-overwrite", err) || !pool_get(s, a, &args.pool, err))
         return FALSE;
     doing(s, "Failed to %s pool %s", c->verb, args.pool.name);
     if (!call(s, c->procedure, &args, NULL, err))
@@ -248,18 +344,18 @@ change(Shell *s, const Args *a, const Change *c, GError **err)
     return TRUE;
 }
 
-#define CHANGE(function, verb, told, procedure)                                                    \
+#define CHANGE(function, verb, told, procedure, bits)                                              \
     static gboolean function(Shell *s, const Args *a, GError **err)                                \
     {                                                                                              \
-        static const Change c = { verb, told, PROC_STORAGE_POOL_##procedure };                     \
+        static const Change c = { verb, told, PROC_STORAGE_POOL_##procedure, bits };               \
         return change(s, a, &c, err);                                                              \
     }
-CHANGE(run_build, "build", "built", BUILD)
-CHANGE(run_start, "start", "started", CREATE)
-CHANGE(run_destroy, "destroy", "destroyed", DESTROY)
-CHANGE(run_delete, "delete", "deleted", DELETE)
-CHANGE(run_undefine, "undefine", "has been undefined", UNDEFINE)
-CHANGE(run_refresh, "refresh", "refreshed", REFRESH)
+CHANGE(run_build, "build", "built", BUILD, build_bits)
+CHANGE(run_start, "start", "started", CREATE, start_bits)
+CHANGE(run_destroy, "destroy", "destroyed", DESTROY, NULL)
+CHANGE(run_delete, "delete", "deleted", DELETE, NULL)
+CHANGE(run_undefine, "undefine", "has been undefined", UNDEFINE, NULL)
+CHANGE(run_refresh, "refresh", "refreshed", REFRESH, NULL)
 
 static const Option autostart_options[] = { POOL_OPTION, FLAG("disable", "disable autostarting"),
                                             OPTION_END };
@@ -391,6 +487,8 @@ static const Option list_options[] = {
     FLAG("persistent", "list persistent pools"),
     FLAG("autostart", "list pools with autostart enabled"),
     FLAG("no-autostart", "list pools with autostart disabled"),
+    { "type", OPTION_STRING, OPTION_NAMED, NULL,
+      "only list pool of specified type(s) (if supported)" },
     FLAG("details", "display extended details for pools"),
     FLAG("uuid", "list UUIDs only"),
     FLAG("name", "list names only"),
@@ -402,6 +500,27 @@ static const FlagBit list_bits[] = { { "persistent", 1 << 2 },
                                      { "autostart", 1 << 4 },
                                      { "no-autostart", 1 << 5 },
                                      { 0 } };
+
+/* Each is one bit, from 1 << 6. */
+static const char *const pool_types[] = { "dir",     "fs",   "netfs",    "logical",     "disk",
+                                          "iscsi",   "scsi", "mpath",    "rbd",         "sheepdog",
+                                          "gluster", "zfs",  "vstorage", "iscsi-direct" };
+
+static gboolean
+type_bits(const char *text, guint *flags, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit(text, ",", -1);
+
+    for (guint i = 0; words[i]; i++) {
+        gsize type = 0;
+        while (type < G_N_ELEMENTS(pool_types) && strcmp(pool_types[type], words[i]) != 0)
+            type++;
+        if (type == G_N_ELEMENTS(pool_types))
+            return refuse(err, "Invalid pool type '%s'", words[i]);
+        *flags |= 1U << (6 + type);
+    }
+    return TRUE;
+}
 
 static void
 add_pool(Table *table, const PoolRef *pool, const Facts *f, gboolean details)
@@ -453,6 +572,8 @@ run_list(Shell *s, const Args *a, GError **err)
     args.flags = args_bits(a, list_bits);
     if (!args_flag(a, "all"))
         args.flags |= args_flag(a, "inactive") ? INACTIVE : ACTIVE;
+    if (args_flag(a, "type") && !type_bits(args_string(a, "type"), &args.flags, err))
+        return FALSE;
     doing(s, "Failed to list pools");
     if (!call(s, PROC_CONNECT_LIST_ALL_STORAGE_POOLS, &args, &ret, err))
         return FALSE;
@@ -468,15 +589,15 @@ run_list(Shell *s, const Args *a, GError **err)
 const Command pool_commands[] = {
     { "pool-autostart", "autostart a pool", "Configure a pool to be automatically started at boot.",
       autostart_options, run_autostart },
-    { "pool-build", "build a pool", "Build a given pool: make its folder.", pool_options,
+    { "pool-build", "build a pool", "Build a given pool: make its folder.", build_options,
       run_build },
     { "pool-create", "create a pool from an XML file", "Create a pool.", create_options,
       run_create },
-    { "pool-create-as", "create a pool from a set of args", "Create a pool.", as_options,
+    { "pool-create-as", "create a pool from a set of args", "Create a pool.", create_as_options,
       run_create_as },
     { "pool-define", "define an inactive persistent storage pool or modify an existing one",
       "Define or modify a persistent storage pool.", define_options, run_define },
-    { "pool-define-as", "define a pool from a set of args", "Define a pool.", as_options,
+    { "pool-define-as", "define a pool from a set of args", "Define a pool.", define_as_options,
       run_define_as },
     { "pool-delete", "delete a pool", "Delete a given pool: its folder, which must be empty.",
       pool_options, run_delete },
@@ -492,7 +613,7 @@ const Command pool_commands[] = {
     { "pool-list", "list pools", "Returns list of pools.", list_options, run_list, COMMAND_JSON },
     { "pool-name", "convert a pool UUID to pool name", NULL, pool_options, run_name },
     { "pool-refresh", "refresh a pool", "Refresh a given pool.", pool_options, run_refresh },
-    { "pool-start", "start a (previously defined) inactive pool", "Start a pool.", pool_options,
+    { "pool-start", "start a (previously defined) inactive pool", "Start a pool.", start_options,
       run_start },
     { "pool-undefine", "undefine an inactive pool",
       "Undefine the configuration for an inactive pool.", pool_options, run_undefine },

@@ -52,6 +52,7 @@ run_connect(Shell *s, const Args *a, GError **err)
 static const Option echo_options[] = {
     FLAG("shell", "escape for shell use"),
     FLAG("xml", "escape for XML use"),
+    FLAG("split", "split each argument on ','; ',,' is an escape sequence"),
     FLAG("err", "output to stderr"),
     { "prefix", OPTION_STRING, OPTION_NAMED, NULL, "prefix the message" },
     { "string", OPTION_REST, 0, NULL, "arguments to echo" },
@@ -70,6 +71,26 @@ shell_word(const char *text)
     return *text ? g_strdup(text) : g_strdup("''");
 }
 
+/* "a,b,,c": a and b,c, each with the end of its line. */
+static char *
+split_text(const char *text)
+{
+    GString *out = g_string_new(NULL);
+
+    for (const char *p = text; *p; p++) {
+        if (*p != ',') {
+            g_string_append_c(out, *p);
+        } else if (p[1] == ',') {
+            g_string_append_c(out, ',');
+            p++;
+        } else {
+            g_string_append_c(out, '\n');
+        }
+    }
+    g_string_append_c(out, '\n');
+    return g_string_free(out, FALSE);
+}
+
 static gboolean
 run_echo(Shell *s, const Args *a, GError **err)
 {
@@ -77,9 +98,13 @@ run_echo(Shell *s, const Args *a, GError **err)
     const char *prefix = args_string(a, "prefix");
     g_autoptr(GString) text = g_string_new(prefix);
 
+    if (!args_exclusive(a, "shell", "split", err) || !args_exclusive(a, "xml", "split", err))
+        return FALSE;
+
     for (const char **word = words; *word; word++) {
-        g_autofree char *xml = args_flag(a, "xml") ? g_markup_escape_text(*word, -1)
-                                                   : g_strdup(*word);
+        g_autofree char *parts = args_flag(a, "split") ? split_text(*word) : g_strdup(*word);
+        g_autofree char *xml = args_flag(a, "xml") ? g_markup_escape_text(parts, -1)
+                                                   : g_strdup(parts);
         g_autofree char *shown = args_flag(a, "shell") ? shell_word(xml) : g_strdup(xml);
         g_string_append_printf(text, "%s%s", text->len ? " " : "", shown);
     }

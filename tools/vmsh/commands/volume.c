@@ -291,10 +291,18 @@ run_clone(Shell *s, const Args *a, GError **err)
 
 static const Option vol_options[] = { VOL_OPTION, OF_POOL_OPTION, OPTION_END };
 
+static const Option delete_options[] = {
+    VOL_OPTION, OF_POOL_OPTION,
+    FLAG("delete-snapshots",
+         "delete snapshots associated with volume (must be supported by storage driver)"),
+    OPTION_END
+};
+
 static gboolean
 run_delete(Shell *s, const Args *a, GError **err)
 {
-    StorageVolDeleteArgs args = { 0 };
+    enum { WITH_SNAPSHOTS = 2 };
+    StorageVolDeleteArgs args = { .flags = args_flag(a, "delete-snapshots") ? WITH_SNAPSHOTS : 0 };
 
     if (!volume_get(s, a, &args.vol, err))
         return FALSE;
@@ -654,7 +662,7 @@ const Command volume_commands[] = {
       run_create_as },
     { "vol-create-from", "create a vol, using another volume as input",
       "Create a vol from an existing volume.", create_from_options, run_create_from },
-    { "vol-delete", "delete a vol", "Delete a given vol.", vol_options, run_delete },
+    { "vol-delete", "delete a vol", "Delete a given vol.", delete_options, run_delete },
     { "vol-download", "download volume contents to a file", "Download volume contents to a file",
       upload_options, run_download },
     { "vol-dumpxml", "vol information in XML",
