@@ -39,6 +39,8 @@ gboolean link_exists(const char *name);
 char *link_bridge(const char *name); /* that it is a port of; NULL: none. Caller frees */
 /* bridge NULL: none any more. */
 gboolean link_set_bridge(const char *name, const char *bridge, GError **err);
+/* Isolated ports of a bridge do not reach each other. A port that comes to a bridge is not. */
+gboolean port_isolate(const char *name, GError **err);
 
 typedef struct LinkStats {
     guint64 rx_bytes, rx_packets, rx_errs, rx_drop, tx_bytes, tx_packets, tx_errs, tx_drop;
@@ -89,6 +91,33 @@ gboolean link_add_route(const char *name, const RouteSpec *spec, GError **err);
 char *link_with_network(const char *address, guint prefix, const char *except);
 /* Writes a word to a file of /sys or /proc/sys. */
 gboolean kernel_write(const char *path, const char *text, GError **err);
+
+/* ---- changes (changes.c) ----------------------------------------------------------------- */
+
+typedef enum HostChange {
+    CHANGED_LINKS = 1, /* links, addresses, whether packets are forwarded */
+    CHANGED_RULES,     /* of the packet filter */
+} HostChange;
+/* table: whose rules have changed; NULL: nobody knows, or it is about links. A reason to look. */
+typedef void (*HostChanged)(HostChange what, const char *table, gpointer user);
+typedef struct HostWatch HostWatch;
+HostWatch *host_watch_new(HostChanged heard, gpointer user);
+void host_watch_free(HostWatch *w);
+
+/* ---- all links at once (look.c) ---------------------------------------------------------- */
+
+typedef struct HostLink {
+    guint index, master; /* master 0: none */
+    gboolean up, is_tap;
+    guint8 mac[6];
+} HostLink;
+typedef struct HostLinks HostLinks;
+HostLinks *host_links_look(GError **err);
+void host_links_free(HostLinks *all);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostLinks, host_links_free)
+const HostLink *host_links_find(const HostLinks *all, const char *name); /* NULL: none */
+gboolean host_links_has_address(const HostLinks *all, const HostLink *link, const char *address,
+                                guint bits);
 
 /* ---- devices (devices.c) ---------------------------------------------------------------- */
 

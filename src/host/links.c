@@ -156,8 +156,8 @@ link_set_bridge(const char *name, const char *bridge, GError **err)
     return TRUE;
 }
 
-/* Isolated ports of a bridge do not reach each other. libnl has no word for it yet. */
-static gboolean
+/* libnl has no word for it yet. */
+gboolean
 port_isolate(const char *name, GError **err)
 {
     g_autoptr(NlSock) sock = route_open(err);

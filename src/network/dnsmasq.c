@@ -22,6 +22,7 @@
 #define RETRY_MS      200
 #define RETRY_MOST_MS 30000
 #define FILE_MAX      (1 << 20)
+#define LEASES_MAX    (16 << 20)
 
 /* ---- what is asked of it */
 
@@ -41,15 +42,6 @@ serves_dns(const NetworkDef *def)
     return !(def->dns && def->dns->enable == NO);
 }
 
-static gboolean
-has_v6(const NetworkDef *def)
-{
-    EACH (const NetworkIp, ip, def->ips)
-        if (network_family(ip->family) == AF_INET6)
-            return TRUE;
-    return FALSE;
-}
-
 gboolean
 dnsmasq_is_wanted(const NetworkDef *def)
 {
@@ -58,7 +50,7 @@ dnsmasq_is_wanted(const NetworkDef *def)
     EACH (const NetworkIp, ip, def->ips)
         tftp = tftp || ip->tftp_root;
     return network_owns_bridge(def) && def->ips &&
-           (serves_dns(def) || serves_dhcp(def, AF_INET) || has_v6(def) || tftp);
+           (serves_dns(def) || serves_dhcp(def, AF_INET) || network_has_v6(def) || tftp);
 }
 
 /* ---- its configuration: dnsmasq(8); a line has no leading dashes */
@@ -224,7 +216,7 @@ put_dhcp(GString *out, const Network *n, const NetworkDef *def)
         if (def->mtu && serves_dhcp(def, AF_INET))
             line(out, "dhcp-option=26,%u", def->mtu);
     }
-    if (has_v6(def)) {
+    if (network_has_v6(def)) {
         line(out, "enable-ra");
         if (network_mode(def) == FORWARD_NONE)
             line(out, "ra-param=*,0,0");
@@ -324,6 +316,7 @@ remove_files(const Network *n)
 /* ---- its life */
 
 static void start_again(Network *n);
+static gboolean try_again(gpointer user);
 
 /* Waits for a pid file; NULL members while nothing is waited for. */
 struct Serving {
@@ -385,6 +378,26 @@ served(Network *n, const GError *err)
         flow_wake(token, err);
 }
 
+/* Nobody has asked for its end. */
+static void
+died(Network *n, const ProcessEnd *end)
+{
+    NetworkRun *run = n->run;
+    g_autofree char *how = end->status == -1 ? NULL : process_status_text(end->status);
+    g_autofree char *cause = g_strdup_printf("its dnsmasq has ended (%s)", how ? how : "unasked");
+
+    if (run->serving) {
+        g_autofree char *words = last_words(n);
+        log_warning("network '%s': its dnsmasq will not start again: %s", n->obj.name, words);
+        serving_done(n);
+    } else {
+        heal_count(n, CARE_DNSMASQ, cause);
+    }
+    if (g_get_monotonic_time() - run->started > LASTS_US)
+        run->failures = 0;
+    start_again(n);
+}
+
 static void
 on_ended(Process *p, const ProcessEnd *end, gpointer user)
 {
@@ -402,12 +415,12 @@ on_ended(Process *p, const ProcessEnd *end, gpointer user)
         FlowToken token = run->exit_wait;
         run->exit_wait = 0;
         flow_wake(token, NULL);
-    } else if (!run->stopping) {
-        log_warning("network '%s': its dnsmasq has ended and is started again", n->obj.name);
+    } else if (run->renewing && !run->stopping) {
+        run->renewing = FALSE;
         serving_done(n);
-        if (g_get_monotonic_time() - run->started > LASTS_US)
-            run->failures = 0;
-        start_again(n);
+        try_again(n);
+    } else if (!run->stopping) {
+        died(n, end);
     }
 }
 
@@ -574,8 +587,52 @@ dnsmasq_adopt(Network *n)
         n->run->dnsmasq = process_adopt(pid, process_start_time(pid), on_ended, n, NULL);
     if (n->run->dnsmasq)
         return;
-    log_warning("network '%s': its dnsmasq ended while the daemon was away", n->obj.name);
+    heal_count(n, CARE_DNSMASQ, "its dnsmasq ended while the daemon was away");
     start_again(n);
+}
+
+void
+dnsmasq_renew(Network *n)
+{
+    NetworkRun *run = n->run;
+
+    if (!run->dnsmasq)
+        return; /* a new one comes in any case */
+    run->renewing = TRUE;
+    process_signal(run->dnsmasq, SIGKILL, NULL); /* it keeps its leases on disk at all times */
+}
+
+/* ---- leases that lost their name */
+
+typedef struct Lost {
+    char *target; /* as /proc shows it */
+    char *text;
+    gsize len;
+} Lost;
+
+static void
+look_at_fd(pid_t pid, int fd, const char *target, gpointer user)
+{
+    Lost *lost = user;
+    g_autofree char *path = NULL;
+
+    if (lost->text || strcmp(target, lost->target) != 0)
+        return;
+    path = g_strdup_printf("/proc/%d/fd/%d", (int)pid, fd);
+    file_read(path, LEASES_MAX, &lost->text, &lost->len, NULL);
+}
+
+char *
+dnsmasq_lost_leases(const Network *n, gsize *ret_len)
+{
+    g_autofree char *path = network_state(n, "leases");
+    Lost lost = { .target = g_strconcat(path, " (deleted)", NULL) };
+
+    if (n->run->dnsmasq)
+        proc_each_fd(process_pid(n->run->dnsmasq), look_at_fd, &lost);
+    g_free(lost.target);
+    *ret_len = lost.len;
+    return lost.text;
 }
 
 gboolean

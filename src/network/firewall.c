@@ -270,8 +270,9 @@ add_rules(Rules *r, const NetworkDef *def)
 
 /* ---- telling the kernel */
 
+/* ret_output: what it says, or NULL. */
 static gboolean
-run_commands(json_object *commands, GError **err)
+run_commands(json_object *commands, char **ret_output, GError **err)
 {
     json_object *whole = json_make("nftables", 'o', json_object_get(commands), NULL);
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
@@ -287,16 +288,24 @@ run_commands(json_object *commands, GError **err)
         g_strstrip(why);
         fail(err, ERR_OPERATION_FAILED, "the packet filter refuses the rules: %s",
              *why ? why : "no reason given");
+    } else if (ret_output) {
+        *ret_output = g_strdup(nft_ctx_get_output_buffer(nft));
     }
     nft_ctx_free(nft);
     json_object_put(whole);
     return ok;
 }
 
+char *
+firewall_table(const char *bridge)
+{
+    return g_strconcat("vmd-", bridge, NULL);
+}
+
 static Rules
 rules_new(const char *bridge)
 {
-    Rules r = { json_object_new_array(), g_strconcat("vmd-", bridge, NULL), bridge };
+    Rules r = { json_object_new_array(), firewall_table(bridge), bridge };
 
     /* Adding what is there is no error, deleting what is not there is one. */
     command(&r, "add", "table", table_ref(&r));
@@ -307,7 +316,7 @@ rules_new(const char *bridge)
 static gboolean
 rules_commit(Rules *r, GError **err)
 {
-    gboolean ok = run_commands(r->commands, err);
+    gboolean ok = run_commands(r->commands, NULL, err);
 
     json_object_put(r->commands);
     g_free(r->table);
@@ -333,4 +342,45 @@ firewall_remove(const char *bridge, GError **err)
     Rules r = rules_new(bridge);
 
     return rules_commit(&r, err);
+}
+
+/* ---- what is there */
+
+/* Numbers that the kernel gives, and that differ each time. */
+static void
+drop_handles(json_object *o)
+{
+    if (json_object_is_type(o, json_type_array))
+        for (gsize i = 0; i < json_length(o); i++)
+            drop_handles(json_object_array_get_idx(o, i));
+    if (!json_object_is_type(o, json_type_object))
+        return;
+    json_object_object_del(o, "handle");
+    json_object_object_del(o, "metainfo");
+    json_object_object_foreach(o, key, value)
+    {
+        (void)key;
+        drop_handles(value);
+    }
+}
+
+char *
+firewall_listing(const char *bridge)
+{
+    Rules r = { json_object_new_array(), firewall_table(bridge), bridge };
+    g_autofree char *text = NULL;
+    json_object *said;
+    char *listing = NULL;
+
+    command(&r, "list", "table", table_ref(&r));
+    run_commands(r.commands, &text, NULL);
+    json_object_put(r.commands);
+    g_free(r.table);
+    said = text ? json_tokener_parse(text) : NULL;
+    if (!said)
+        return NULL;
+    drop_handles(said);
+    listing = g_strdup(json_object_to_json_string_ext(said, JSON_C_TO_STRING_PLAIN));
+    json_object_put(said);
+    return listing;
 }

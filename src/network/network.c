@@ -127,8 +127,10 @@ tell(const Network *n, int what)
 static void
 drop_run(Network *n)
 {
-    if (n->run)
+    if (n->run) {
         dnsmasq_forget(n);
+        heal_forget(n);
+    }
     g_clear_pointer(&n->run, g_free);
 }
 
@@ -360,6 +362,7 @@ on_start(gpointer o, const GError *err, gpointer user)
         forget_run(n);
     else
         tell(n, TOLD_STARTED);
+    heal_soon(); /* what has happened meanwhile */
     if (ask->done)
         ask->done(err && ask->transient ? NULL : n, err, ask->user);
 }
@@ -656,6 +659,7 @@ static void
 adopt(Network *n)
 {
     n->run = g_new0(NetworkRun, 1);
+    heal_adopt(n);
     if (dnsmasq_is_wanted(n->live))
         dnsmasq_adopt(n);
 }
@@ -717,6 +721,7 @@ network_init(const Paths *paths, GError **err)
         return FALSE;
     for (guint i = 0; i < running->len; i++)
         recover_one(running->pdata[i]);
+    heal_init();
     return TRUE;
 }
 
@@ -742,6 +747,7 @@ network_autostart(void)
 void
 network_done(void)
 {
+    heal_done();
     g_clear_pointer(&networks, registry_free);
     g_clear_pointer(&store, store_free);
     filters_done();

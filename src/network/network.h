@@ -78,6 +78,16 @@ void network_lease_free(gpointer lease);
 /* GPtrArray of NetworkLease; mac NULL: all. */
 GPtrArray *network_leases(Network *n, const char *mac, GError **err);
 
+/* What was put right of an active network since the daemon began (heal.c). */
+typedef struct NetworkRepair {
+    const char *what;  /* "bridge", "rules", ...; constant */
+    guint times;       /* 0: never, and what follows says nothing */
+    gint64 when;       /* of the last time, seconds since 1970 */
+    const char *cause; /* borrowed */
+} NetworkRepair;
+/* GArray of NetworkRepair, one for each thing that is watched; free with g_array_unref. */
+GArray *network_repairs(const Network *n, GError **err);
+
 /* ---- filters of packets (filter.c) -------------------------------------------------------- */
 
 typedef struct Nwfilter {
@@ -104,6 +114,18 @@ typedef struct NetworkPlug {
     const char *bridge; /* borrowed from the network */
     guint mtu;
 } NetworkPlug;
+/* An interface of a guest that runs, in a network or in a bridge. */
+typedef struct NetworkPort {
+    const char *network; /* NULL: in the bridge */
+    const char *bridge;
+    const char *link; /* the tap */
+    gboolean isolated;
+} NetworkPort;
+typedef void (*NetworkPortEach)(const NetworkPort *port, gpointer user);
+/* Tells of all but those that are just being changed; FALSE: there are such. */
+typedef gboolean (*NetworkPorts)(NetworkPortEach each, gpointer user);
+/* Who has the guests: asked when something has happened to links, and by a network that starts. */
+void network_on_ports(NetworkPorts ports);
 /* FALSE: no such network, it is not active, or it is of a mode that cannot be had yet. */
 gboolean network_plug(const char *name, const char *portgroup, NetworkPlug *ret_plug, GError **err);
 /* The host's own address in an active network, the first that its definition has: where a server

@@ -6,6 +6,27 @@
 
 typedef struct Serving Serving; /* dnsmasq.c */
 
+/* What is watched of an active network, and put right (heal.c). */
+typedef enum Care {
+    CARE_BRIDGE,
+    CARE_LINK,
+    CARE_ADDRESSES,
+    CARE_SWITCHES,
+    CARE_RULES,
+    CARE_PORTS,
+    CARE_LEASES,
+    CARE_DNSMASQ,
+    N_CARES
+} Care;
+
+typedef struct Mended {
+    guint times;       /* since this daemon began */
+    guint in_a_row;    /* of those that did not last */
+    gint64 at, before; /* monotonic: the last one; no other one before that */
+    gint64 when;       /* of the last one, microseconds since 1970 */
+    char *cause;       /* of the last one */
+} Mended;
+
 /* What only an active network has, beside its ledger. */
 struct NetworkRun {
     Process *dnsmasq;    /* NULL: it has none, or it ended */
@@ -15,6 +36,11 @@ struct NetworkRun {
     guint failures;      /* tries in a row that did not last */
     gint64 started;      /* monotonic, of dnsmasq */
     gboolean stopping;
+    gboolean renewing;  /* dnsmasq was ended to be started anew */
+    char *rules;        /* how the packet filter lists our table; NULL: there is none */
+    gboolean rules_due; /* they may have been changed */
+    gboolean leases_due;
+    Mended mended[N_CARES];
 };
 
 extern const Paths *network_paths;
@@ -43,6 +69,12 @@ gboolean dnsmasq_reload(Network *n, GError **err);
 void dnsmasq_adopt(Network *n);
 void dnsmasq_forget(Network *n); /* it runs on; what is kept of it here goes */
 
+/* It is ended, and started anew at once: what it stands on is another one now. */
+void dnsmasq_renew(Network *n);
+/* A copy of the file of leases that it writes to, where that has lost its name; NULL: it has not.
+ * Caller frees. */
+char *dnsmasq_lost_leases(const Network *n, gsize *ret_len);
+
 /* ---- the packet filter (firewall.c) -------------------------------------------------------- */
 
 /* Rules of the network in a table of its own, in one transaction that replaces what was there. */
@@ -50,12 +82,38 @@ gboolean firewall_apply(const NetworkDef *def, GError **err);
 /* Where there is no such table that is success. */
 gboolean firewall_remove(const char *bridge, GError **err);
 
+/* What the packet filter has of it now, as text to be compared; NULL: no such table. Caller frees.
+ */
+char *firewall_listing(const char *bridge);
+char *firewall_table(const char *bridge); /* its name; caller frees */
+
 /* ---- flows (steps.c) ------------------------------------------------------------------------ */
 
 extern const FlowTable network_start_table;
 /* The first virbrN that neither another network (n may be NULL) nor a link of the host has; NULL:
  * all are taken. Caller frees. */
 char *network_free_bridge(const Network *n);
+/* Parts of a start: what is there already is left as it is. */
+gboolean network_set_bridge_up(const NetworkDef *def,
+                               GError **err); /* makes it, with all of those */
+gboolean network_set_switches(const NetworkDef *def, GError **err);
+gboolean network_set_addresses(const NetworkDef *def, GError **err); /* and routes */
+gboolean network_set_rules(Network *n, GError **err);
+gboolean network_has_v6(const NetworkDef *def);
+gboolean network_has_v4(const NetworkDef *def);
+
+/* ---- healing (heal.c) ------------------------------------------------------------------------ */
+
+void heal_init(void);
+void heal_done(void);
+/* All that is active is looked at, soon. */
+void heal_soon(void);
+/* It was put right by itself, or by its owner. */
+void heal_count(Network *n, Care care, const char *cause);
+/* Guests that run with an interface in it are plugged in again. */
+gboolean heal_ports(Network *n, GError **err);
+void heal_adopt(Network *n);
+void heal_forget(Network *n);
 
 /* ---- filters of packets (filter.c) ------------------------------------------------------- */
 

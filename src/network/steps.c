@@ -127,28 +127,39 @@ parse_mac(const char *text, guint8 ret_mac[6])
                           &ret_mac[2], &ret_mac[3], &ret_mac[4], &ret_mac[5]) == 6;
 }
 
+static gboolean
+create_bridge(const NetworkDef *def, GError **err)
+{
+    const BridgeSpec spec = {
+        .name = def->bridge->name,
+        .mac = def->mac,
+        .stp = def->bridge->stp == ON,
+        .delay = def->bridge->delay,
+        .mtu = def->mtu,
+    };
+
+    return bridge_create(&spec, err);
+}
+
+static gboolean
+name_is_free(const NetworkDef *def, GError **err)
+{
+    return !link_exists(def->bridge->name) ||
+           fail(err, ERR_OPERATION_FAILED, "network '%s': there is a link '%s' that is not its own",
+                def->name, def->bridge->name);
+}
+
 static StepResult
 make_bridge(Flow *f, gpointer obj, GError **err)
 {
-    Network *n = obj;
-    const NetworkDef *def = n->live;
-    const BridgeSpec spec = {
-        .name = def->bridge ? def->bridge->name : NULL,
-        .mac = def->mac,
-        .stp = def->bridge && def->bridge->stp == ON,
-        .delay = def->bridge ? def->bridge->delay : 0,
-        .mtu = def->mtu,
-    };
+    const NetworkDef *def = ((Network *)obj)->live;
     char mac[18];
 
     if (!network_owns_bridge(def))
         return STEP_DONE;
-    if (link_exists(spec.name))
-        return step_of(fail(err, ERR_OPERATION_FAILED,
-                            "network '%s': there is a link '%s' that is not its own", n->obj.name,
-                            spec.name));
     format_mac(def->mac, mac);
-    return step_of(flow_note(f, spec.name, WORDS(mac), err) && bridge_create(&spec, err));
+    return step_of(name_is_free(def, err) && flow_note(f, def->bridge->name, WORDS(mac), err) &&
+                   create_bridge(def, err));
 }
 
 /* The MAC address tells ours from another of its name. */
@@ -165,6 +176,27 @@ delete_bridge(Flow *f, gpointer obj)
 
 /* ---- the kernel's switches */
 
+static gboolean
+has_family(const NetworkDef *def, int family)
+{
+    EACH (const NetworkIp, ip, def->ips)
+        if (network_family(ip->family) == family)
+            return TRUE;
+    return FALSE;
+}
+
+gboolean
+network_has_v4(const NetworkDef *def)
+{
+    return has_family(def, AF_INET);
+}
+
+gboolean
+network_has_v6(const NetworkDef *def)
+{
+    return has_family(def, AF_INET6);
+}
+
 /* A network that only connects guests does not speak IPv6 itself unless it has an address of it. */
 static gboolean
 set_v6(const NetworkDef *def, GError **err)
@@ -172,10 +204,8 @@ set_v6(const NetworkDef *def, GError **err)
     const char *bridge = def->bridge->name;
     g_autofree char *off = g_strdup_printf("/proc/sys/net/ipv6/conf/%s/disable_ipv6", bridge);
     g_autofree char *ra = g_strdup_printf("/proc/sys/net/ipv6/conf/%s/accept_ra", bridge);
-    gboolean v6 = FALSE;
+    gboolean v6 = network_has_v6(def);
 
-    EACH (const NetworkIp, ip, def->ips)
-        v6 = v6 || network_family(ip->family) == AF_INET6;
     if (!g_file_test(off, G_FILE_TEST_EXISTS))
         return !v6 ||
                fail(err, ERR_CONFIG_UNSUPPORTED,
@@ -183,19 +213,27 @@ set_v6(const NetworkDef *def, GError **err)
     return kernel_write(off, v6 ? "0" : "1", err) && kernel_write(ra, "0", err);
 }
 
+/* Of all links, and of the bridge where that alone was switched off. */
 static gboolean
-set_forwarding(const NetworkDef *def, GError **err)
+set_forwarding(const NetworkDef *def, const char *family, const char *all, GError **err)
 {
-    gboolean v4 = FALSE, v6 = FALSE;
+    g_autofree char *own = g_strdup_printf("/proc/sys/net/%s/conf/%s/forwarding", family,
+                                           def->bridge->name);
 
+    return kernel_write(all, "1", err) && kernel_write(own, "1", err);
+}
+
+gboolean
+network_set_switches(const NetworkDef *def, GError **err)
+{
+    if (!set_v6(def, err))
+        return FALSE;
     if (network_mode(def) == FORWARD_NONE)
         return TRUE;
-    EACH (const NetworkIp, ip, def->ips) {
-        v4 = v4 || network_family(ip->family) == AF_INET;
-        v6 = v6 || network_family(ip->family) == AF_INET6;
-    }
-    return (!v4 || kernel_write("/proc/sys/net/ipv4/ip_forward", "1", err)) &&
-           (!v6 || kernel_write("/proc/sys/net/ipv6/conf/all/forwarding", "1", err));
+    return (!network_has_v4(def) ||
+            set_forwarding(def, "ipv4", "/proc/sys/net/ipv4/ip_forward", err)) &&
+           (!network_has_v6(def) ||
+            set_forwarding(def, "ipv6", "/proc/sys/net/ipv6/conf/all/forwarding", err));
 }
 
 static StepResult
@@ -203,24 +241,26 @@ set_switches(Flow *f, gpointer obj, GError **err)
 {
     const NetworkDef *def = ((Network *)obj)->live;
 
-    if (!network_owns_bridge(def))
-        return STEP_DONE;
-    return step_of(set_v6(def, err) && set_forwarding(def, err));
+    return step_of(!network_owns_bridge(def) || network_set_switches(def, err));
 }
 
 /* ---- addresses, routes */
 
-static StepResult
-add_addresses(Flow *f, gpointer obj, GError **err)
+static gboolean
+put_addresses(const NetworkDef *def, GError **err)
 {
-    const NetworkDef *def = ((Network *)obj)->live;
-
     EACH (const NetworkIp, ip, def->ips) {
         int bits = network_prefix(ip->family, ip->address, ip->netmask, ip->prefix, ip->has_prefix);
         if (!link_add_address(def->bridge->name, ip->address, (guint)bits, err))
-            return STEP_FAILED;
+            return FALSE;
     }
-    return STEP_DONE;
+    return TRUE;
+}
+
+static StepResult
+add_addresses(Flow *f, gpointer obj, GError **err)
+{
+    return step_of(put_addresses(((Network *)obj)->live, err));
 }
 
 static StepResult
@@ -241,40 +281,92 @@ route_bits(const NetworkRoute *r)
                                                                                : 32;
 }
 
-static StepResult
-add_routes(Flow *f, gpointer obj, GError **err)
+static gboolean
+put_routes(const NetworkDef *def, GError **err)
 {
-    const NetworkDef *def = ((Network *)obj)->live;
-
     EACH (const NetworkRoute, r, def->routes) {
         const RouteSpec spec = { r->address, r->gateway, route_bits(r), r->metric };
         if (!link_add_route(def->bridge->name, &spec, err))
-            return STEP_FAILED;
+            return FALSE;
     }
-    return STEP_DONE;
+    return TRUE;
+}
+
+static StepResult
+add_routes(Flow *f, gpointer obj, GError **err)
+{
+    return step_of(put_routes(((Network *)obj)->live, err));
+}
+
+/* Routes go with the link's "up", and with the address that leads to their gateway. */
+gboolean
+network_set_addresses(const NetworkDef *def, GError **err)
+{
+    return put_addresses(def, err) && link_set_up(def->bridge->name, err) && put_routes(def, err);
+}
+
+gboolean
+network_set_bridge_up(const NetworkDef *def, GError **err)
+{
+    return name_is_free(def, err) && create_bridge(def, err) && network_set_switches(def, err) &&
+           network_set_addresses(def, err);
 }
 
 /* ---- rules */
 
+static gboolean
+has_rules(const NetworkDef *def)
+{
+    return network_owns_bridge(def) && network_mode(def) != FORWARD_OPEN;
+}
+
+/* What they look like is kept for the next daemon, too. */
+gboolean
+network_set_rules(Network *n, GError **err)
+{
+    const char *bridge = n->live->bridge->name;
+    g_autofree char *path = network_file(n, "rules");
+
+    if (!has_rules(n->live))
+        return TRUE;
+    if (!firewall_apply(n->live, err))
+        return FALSE;
+    g_free(n->run->rules);
+    n->run->rules = firewall_listing(bridge);
+    return (n->run->rules || fail(err, ERR_OPERATION_FAILED, "the packet filter lost the rules")) &&
+           file_write_volatile(path, n->run->rules, -1, 0600, err);
+}
+
 static StepResult
 add_filter(Flow *f, gpointer obj, GError **err)
 {
-    const NetworkDef *def = ((Network *)obj)->live;
+    Network *n = obj;
 
-    if (!network_owns_bridge(def) || network_mode(def) == FORWARD_OPEN)
+    if (!has_rules(n->live))
         return STEP_DONE;
-    return step_of(flow_note(f, def->bridge->name, WORDS("table"), err) &&
-                   firewall_apply(def, err));
+    return step_of(flow_note(f, n->live->bridge->name, WORDS("table"), err) &&
+                   network_set_rules(n, err));
 }
 
 static StepResult
 remove_filter(Flow *f, gpointer obj)
 {
+    g_autofree char *path = network_file(obj, "rules");
     g_autoptr(GError) err = NULL;
 
+    file_remove(path, NULL);
     if (!firewall_remove(flow_key(f), &err))
         log_warning("network '%s': %s", ((Object *)obj)->name, err->message);
     return STEP_DONE;
+}
+
+/* ---- guests that run */
+
+/* Their taps lost the bridge with its last end; they leave it with its next one. */
+static StepResult
+plug_guests(Flow *f, gpointer obj, GError **err)
+{
+    return step_of(heal_ports(obj, err));
 }
 
 /* ---- for the next daemon */
@@ -310,6 +402,7 @@ static const Step start_steps[] = {
     { "bring up", bring_up, NULL },
     { "add routes", add_routes, NULL },
     { "start dnsmasq", dnsmasq_start, dnsmasq_stop, STEP_KEYED },
+    { "plug guests in", plug_guests, NULL },
     { 0 },
 };
 

@@ -1,6 +1,7 @@
 /* The room: what the daemon calls at its begin and its end, and autostart. */
 #include <unistd.h>
 
+#include "network/network.h"
 #include "qemu/ops/ops.h"
 
 void
@@ -23,6 +24,7 @@ qemu_init(const Paths *paths, GError **err)
     g_autofree char *logs = g_strconcat(paths->log, "/qemu", NULL);
 
     qemu_vms = registry_new();
+    network_on_ports(links_each_port);
     qemu_register();
     if (!dir_make(logs, 0700, err) || !capable_init(paths, err) || !define_load_all(err) ||
         !recover_all(err))
@@ -119,6 +121,7 @@ void
 qemu_done(void)
 {
     vmlog_watch(FALSE);
+    network_on_ports(NULL);
     g_queue_clear_full(&to_start, object_unref);
     g_clear_pointer(&qemu_vms, registry_free);
     define_done();

@@ -166,3 +166,4 @@ extern const Method qemu_methods[];
 extern const Method qemu_agent_methods[];
 /* Of our own program. */
 extern const Method daemon_methods[];
+extern const Method vmd_network_methods[];

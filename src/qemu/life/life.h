@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "network/network.h"
 #include "qemu/args/args.h"
 #include "qemu/vm/vm.h"
 
@@ -66,6 +67,8 @@ gboolean link_make(Flow *f, Vm *vm, NetDef *net, HostNet **ret_host, GError **er
 void host_net_free(HostNet *n);
 /* Writes into an interface of a network which bridge that is. */
 gboolean link_join(NetDef *net, GError **err);
+/* The NetworkPorts of this room. */
+gboolean links_each_port(NetworkPortEach each, gpointer user);
 
 /* ---- devices that come and go ------------------------------------------------------------ */
 

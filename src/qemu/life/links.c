@@ -176,3 +176,38 @@ links_delete(Flow *f, gpointer obj)
         claim_drop(CLAIM_LINK, flow_word(f, 1), OWNER(vm));
     return STEP_DONE;
 }
+
+/* ---- what networks ask of guests that run */
+
+static void
+tell_ports(const Run *run, NetworkPortEach each, gpointer user)
+{
+    EACH (const NetDef, net, run->live->devices.nets) {
+        const NetworkPort port = {
+            .network = net->source.net_type == NET_NETWORK ? net->source.network : NULL,
+            .bridge = net->source.bridge,
+            .link = net->ifname,
+            .isolated = net->port_isolated == YES,
+        };
+        if (port.link && (port.network || net->source.net_type == NET_BRIDGE))
+            each(&port, user);
+    }
+}
+
+/* A link that a change has just put elsewhere stands elsewhere in the definition only at its end.
+ */
+gboolean
+links_each_port(NetworkPortEach each, gpointer user)
+{
+    g_autoptr(GPtrArray) all = registry_list(qemu_vms);
+    gboolean none_busy = TRUE;
+
+    for (guint i = 0; i < all->len; i++) {
+        const Vm *vm = all->pdata[i];
+        if (vm->run && vm->obj.flow)
+            none_busy = FALSE;
+        else if (vm->run && !vm->run->stopping)
+            tell_ports(vm->run, each, user);
+    }
+    return none_busy;
+}

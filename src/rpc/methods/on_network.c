@@ -345,6 +345,29 @@ get_leases(Call *c, Network *n)
     call_reply(c, &out);
 }
 
+/* What was put right of what it stands on. */
+static void
+get_repairs(Call *c, Network *n)
+{
+    GError *err = NULL;
+    g_autoptr(GArray) rows = network_repairs(n, &err);
+    VmdNetworkRepairsRet out = { 0 };
+
+    if (!rows) {
+        call_fail(c, err);
+        return;
+    }
+    out.repairs.n = rows->len;
+    out.repairs.v = arena_new(call_arena(c), VmdNetworkRepair, rows->len);
+    for (guint i = 0; i < rows->len; i++) {
+        const NetworkRepair *r = &g_array_index(rows, NetworkRepair, i);
+        out.repairs.v[i] = (VmdNetworkRepair){
+            .what = r->what, .times = r->times, .when = r->when, .cause = r->cause ? r->cause : ""
+        };
+    }
+    call_reply(c, &out);
+}
+
 const Method network_methods[] = {
     { ON_NETWORK_BY(name, NETWORK_LOOKUP_BY_NAME, reply_network), MAY(NETWORK_GETATTR) },
     { ON_NETWORK_BY(uuid, NETWORK_LOOKUP_BY_UUID, reply_network), MAY(NETWORK_GETATTR) },
@@ -374,5 +397,10 @@ const Method network_methods[] = {
     { ON_NETWORK(NETWORK_GET_XML_DESC, get_xml), FLAGS(NETWORK_XML_INACTIVE), MAY(NETWORK_READ) },
     { ON_NETWORK(NETWORK_GET_BRIDGE_NAME, get_bridge_name), MAY(NETWORK_READ) },
     { ON_NETWORK(NETWORK_GET_DHCP_LEASES, get_leases), MAY(NETWORK_READ) },
+    { 0 },
+};
+
+const Method vmd_network_methods[] = {
+    { ON_NETWORK(VMD_NETWORK_REPAIRS, get_repairs), MAY(NETWORK_READ) },
     { 0 },
 };

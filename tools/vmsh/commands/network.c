@@ -452,6 +452,33 @@ run_leases(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
+static gboolean
+run_repairs(Shell *s, const Args *a, GError **err)
+{
+    static const Column columns[] = { { "What", "what", FALSE },
+                                      { "Times", "times", TRUE },
+                                      { "Last", "last", FALSE },
+                                      { "Cause", "cause", FALSE } };
+    g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
+    VmdNetworkRepairsArgs args = { 0 };
+    VmdNetworkRepairsRet ret = { 0 };
+
+    if (!network_get(s, a, &args.net, err))
+        return FALSE;
+    doing(s, "failed to get the repairs of network '%s'", args.net.name);
+    if (!call_vmd(s, PROC_VMD_NETWORK_REPAIRS, &args, &ret, err))
+        return FALSE;
+    for (guint i = 0; i < ret.repairs.n; i++) {
+        const VmdNetworkRepair *r = &ret.repairs.v[i];
+        g_autofree char *times = g_strdup_printf("%u", r->times);
+        g_autofree char *last = r->times ? expiry_text(r->when) : NULL;
+
+        table_add(table, r->what, times, last, r->times ? r->cause : NULL);
+    }
+    table_print(s, table);
+    return TRUE;
+}
+
 const Command network_commands[] = {
     { "net-autostart", "autostart a network",
       "Configure a network to be automatically started at boot.", autostart_options,
@@ -475,6 +502,11 @@ const Command network_commands[] = {
     { "net-list", "list networks", "Returns list of networks.", list_options, run_list,
       COMMAND_JSON },
     { "net-name", "convert a network UUID to network name", NULL, network_options, run_name },
+    { "net-repairs", "what was put right of an active network",
+      "What somebody else has changed of an active network (its bridge, addresses, rules, guests' "
+      "links, dnsmasq, ...) and the daemon has put right since it began: how often, when last and "
+      "why.",
+      network_options, run_repairs, COMMAND_JSON },
     { "net-start", "start a (previously defined) inactive network", "Start a network.",
       network_options, run_start },
     { "net-undefine", "undefine a persistent network",

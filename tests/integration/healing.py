@@ -1,0 +1,387 @@
+#!/usr/bin/env python3
+"""What somebody else takes from an active network comes back: its bridge, addresses, rules, guests' links,
+dnsmasq, leases, forwarding. Judged by traffic: a guest in a namespace, and a guest of QEMU's beside it,
+talk with a server beyond the host through NAT, and a connection that is open stays open."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from harness import domain, main, need, need_own_network, test, wait_for
+
+XML = """<network><name>h</name><uuid>8a3b5a0e-5d2c-4a3e-9d51-0b6a2f1c0c01</uuid><forward mode='nat'/>
+  <bridge name='br-h' stp='off' delay='0'/>
+  <ip address='10.79.1.1' netmask='255.255.255.0'><dhcp>
+    <range start='10.79.1.100' end='10.79.1.199'/>
+    <host mac='52:54:00:00:00:05' ip='10.79.1.5'/></dhcp></ip>
+  <ip family='ipv6' address='fd00:79::1' prefix='64'/></network>"""
+WITHIN = 2.0
+
+
+def run(*argv, ok=(0,)):
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=30)
+    assert done.returncode in ok, f"{argv}: {done.stderr}"
+    return done.stdout
+
+
+class Host:
+    """Another machine: a network namespace of its own, held by a process."""
+
+    def __init__(self, near, address):
+        self.process = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep infinity"],
+                                        stdout=subprocess.PIPE)
+        self.process.stdout.readline()
+        self.near = near
+        run("ip", "link", "add", near, "type", "veth", "peer", "name", "eth0", "netns", self.process.pid)
+        self.run("ip", "link", "set", "lo", "up")
+        self.run("ip", "link", "set", "eth0", "address", "52:54:00:00:00:05", "up")
+        self.run("ip", "addr", "add", address, "dev", "eth0")
+
+    def words(self, *argv):
+        return ["nsenter", "-t", str(self.process.pid), "-n", *map(str, argv)]
+
+    def run(self, *argv, **how):
+        return run(*self.words(*argv), **how)
+
+    def pings(self, address, seconds=1):
+        return subprocess.run(self.words("busybox", "ping", "-c1", f"-W{seconds}", address),
+                              capture_output=True).returncode == 0
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+ECHO = """import socket
+s = socket.create_server(("", 7))
+while True:
+    c, a = s.accept()
+    while (b := c.recv(100)):
+        c.sendall(b)
+"""
+ASK = """import socket, sys
+s = socket.create_connection(("203.0.113.9", 7), 5)
+s.settimeout(20)
+for line in sys.stdin:
+    s.sendall(line.encode())
+    got = b""
+    while not got.endswith(b"\\n"):
+        got += s.recv(100) or sys.exit("closed")
+    print(got.decode(), end="", flush=True)
+"""
+
+
+class Open:
+    """A connection of the guest's to the world that stays open."""
+
+    def __init__(self, guest):
+        self.process = subprocess.Popen(guest.words("python3", "-c", ASK), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lives()
+
+    def lives(self):
+        self.process.stdin.write("word\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "word\n", self.process.stderr.read()
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Scene:
+    """The network, a guest in a namespace that the host's admin plugged in, a guest of QEMU's, the world."""
+
+    def __init__(self, d):
+        self.d = d
+
+    @property
+    def tap(self):
+        return re.search(r"<target dev='(\w+)'", self.d.vmsh("dumpxml", "q"))[1]
+
+    def tap_is_in(self):
+        with contextlib.suppress(OSError):
+            return "br-h" in os.readlink(f"/sys/class/net/{self.tap}/master")
+        return False
+
+    def plug(self):
+        """The admin's own link: nobody but its admin puts it back."""
+        run("ip", "link", "set", "g0", "master", "br-h", "up")
+
+    def has_traffic(self):
+        """Both families within, and through the host into the world."""
+        return (self.guest.pings("203.0.113.9") and self.guest.pings("fd00:79::1")
+                and not self.world.pings("10.79.1.5"))
+
+    def repairs(self):
+        return {r["what"]: (int(r["times"]), r["cause"])
+                for r in json.loads(self.d.vmsh("net-repairs", "h", "--json"))}
+
+    def times(self, what):
+        return self.repairs()[what][0]
+
+
+@contextlib.contextmanager
+def scene(d, vm=True):
+    need_own_network()
+    for program in ("dnsmasq", "nft", "busybox"):
+        need(program)
+    d.root.chmod(0o755)  # dnsmasq reads its hosts as nobody
+    d.vmsh("net-define", d.write("h.xml", XML))
+    d.vmsh("net-start", "h")
+    s = Scene(d)
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: d.answers() and d.vmsh("net-destroy", "h", status=None))
+        s.guest = Host("g0", "10.79.1.5/24")
+        stack.callback(s.guest.end)
+        s.plug()
+        s.guest.run("ip", "addr", "add", "fd00:79::5/64", "dev", "eth0", "nodad")
+        s.guest.run("ip", "route", "add", "default", "via", "10.79.1.1")
+        s.world = Host("w0", "203.0.113.9/24")
+        stack.callback(s.world.end)
+        run("ip", "addr", "replace", "203.0.113.1/24", "dev", "w0")
+        run("ip", "link", "set", "w0", "up")
+        s.world.run("ip", "route", "add", "10.79.0.0/16", "via", "203.0.113.1")
+        server = subprocess.Popen(s.world.words("python3", "-c", ECHO))
+        stack.callback(server.wait)
+        stack.callback(server.kill)
+        wait_for(lambda: s.world.run("ss", "-tlnH").count(":7 "))
+        if vm:
+            d.vmsh("define", d.write("q.xml", domain("q", NIC, memory=32)))
+            d.vmsh("start", "q", "--paused")
+            stack.callback(lambda: d.answers() and d.vmsh("destroy", "q", status=None))
+        wait_for(s.has_traffic)
+        yield s
+
+
+NIC = "<interface type='network'><source network='h'/><model type='virtio'/></interface>"
+
+
+def dnsmasq_of(d):
+    for p in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if f"--conf-file={d.root}".encode() in p.read_bytes():
+                return int(p.parent.name)
+    return None
+
+
+def allowed(d):
+    """Seconds: a sanitizer's build on a machine that does other things too has some more."""
+    return WITHIN * (4 if d.is_sanitized() else 1)
+
+
+def heals(s, what, hurt, is_hurt, is_well=None, replug=False):
+    """HURT is noticed, put right in time, counted once, and told with its cause."""
+    before = s.times(what)
+    hurt()
+    began = time.monotonic()
+    wait_for(lambda: s.times(what) > before, allowed(s.d))
+    if replug:
+        s.plug()
+    wait_for(is_well or s.has_traffic, 10)
+    assert s.times(what) == before + 1, s.repairs()
+    cause = s.repairs()[what][1]
+    assert is_hurt in cause, cause
+    assert cause in s.d.log.read_text()
+    return time.monotonic() - began
+
+
+def quiet(s, seconds=1.0):
+    """Nothing is put right without a reason."""
+    before = s.repairs()
+    time.sleep(seconds)
+    assert s.repairs() == before, (before, s.repairs())
+
+
+@test
+def rules_come_back(d):
+    with scene(d) as s:
+        connection = Open(s.guest)
+        for hurt, cause in ((("nft", "flush", "ruleset"), "deleted"),
+                            (("nft", "delete", "table", "inet", "vmd-br-h"), "deleted"),
+                            (("nft", "flush", "chain", "inet", "vmd-br-h", "postrouting"), "changed"),
+                            (("nft", "insert", "rule", "inet", "vmd-br-h", "forward", "drop"), "changed")):
+            heals(s, "rules", lambda hurt=hurt: run(*hurt), cause)
+            connection.lives()
+        assert sum(times for times, _ in s.repairs().values()) == 4, s.repairs()
+        run("nft", "add", "table", "inet", "other")  # somebody else's is not ours to mend
+        run("nft", "delete", "table", "inet", "other")
+        quiet(s)
+        connection.end()
+
+
+@test
+def links_come_back(d):
+    with scene(d) as s:
+        connection = Open(s.guest)
+        heals(s, "link", lambda: run("ip", "link", "set", "br-h", "down"), "was down")
+        connection.lives()
+        heals(s, "addresses", lambda: run("ip", "addr", "del", "10.79.1.1/24", "dev", "br-h"),
+              "10.79.1.1/24")
+        connection.lives()
+        heals(s, "addresses", lambda: run("ip", "addr", "flush", "dev", "br-h"), "had lost")
+        connection.lives()
+        heals(s, "ports", lambda: run("ip", "link", "set", s.tap, "nomaster"), "was not in bridge",
+              s.tap_is_in)
+        heals(s, "bridge", lambda: run("ip", "link", "del", "br-h"), "was deleted", replug=True)
+        wait_for(s.tap_is_in)
+        connection.lives()
+        take_lease(s)  # of the dnsmasq that listens on the new bridge
+        quiet(s)
+        connection.end()
+
+
+def take_lease(s):
+    if "udhcpc" not in run("busybox", "--list").split():
+        return
+    script = s.d.root / "udhcpc.sh"
+    script.write_text("#!/bin/sh\n[ \"$1\" = bound ] && echo \"$ip\" > \"$0.ip\"\nexit 0\n")
+    script.chmod(0o755)
+    s.guest.run("busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-t", "20", "-T", "1", "-s", script)
+    assert (s.d.root / "udhcpc.sh.ip").read_text().strip() == "10.79.1.5"
+
+
+def has_lease(d):
+    return "10.79.1.5/24" in d.vmsh("net-dhcp-leases", "h")
+
+
+@test
+def dnsmasq_and_its_leases_come_back(d):
+    with scene(d, vm=False) as s:
+        first = wait_for(lambda: dnsmasq_of(d))
+        heals(s, "dnsmasq", lambda: os.kill(first, signal.SIGKILL), "killed by signal 9",
+              lambda: dnsmasq_of(d) not in (None, first))
+        take_lease(s)
+        wait_for(lambda: has_lease(d))
+        (leases,) = (d.root / "var/lib/vmd/network").glob("*.leases")
+        heals(s, "leases", leases.unlink, "leases was removed", lambda: has_lease(d))
+        wait_for(lambda: dnsmasq_of(d))
+        take_lease(s)
+        assert has_lease(d)
+        quiet(s)
+
+
+def take_port(d):
+    """The address that dnsmasq serves names on, from under it."""
+    other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def took():
+        os.kill(wait_for(lambda: dnsmasq_of(d), 60), signal.SIGKILL)
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                other.bind(("10.79.1.1", 53))
+                return True
+        return False
+    wait_for(took, 60)
+    return other
+
+
+@test
+def a_dnsmasq_that_will_not_start_again_says_why(d):
+    with scene(d, vm=False) as s:
+        with take_port(d):
+            wait_for(lambda: "dnsmasq will not start again: dnsmasq: failed to create listening socket"
+                     in d.log.read_text(), 20)
+        wait_for(lambda: dnsmasq_of(d), 40)
+        take_lease(s)
+
+
+@test
+def forwarding_comes_back(d):
+    with scene(d, vm=False) as s:
+        connection = Open(s.guest)
+        switch = pathlib.Path("/proc/sys/net/ipv4/ip_forward")
+        heals(s, "forwarding", lambda: switch.write_text("0"), "conf/all/forwarding was 0")
+        connection.lives()
+        own = pathlib.Path("/proc/sys/net/ipv4/conf/br-h/forwarding")
+        heals(s, "forwarding", lambda: own.write_text("0"), "conf/br-h/forwarding was 0")
+        six = pathlib.Path("/proc/sys/net/ipv6/conf/all/forwarding")
+        heals(s, "forwarding", lambda: six.write_text("0"), "ipv6/conf/all/forwarding was 0",
+              lambda: six.read_text().strip() == "1")
+        connection.lives()
+        quiet(s)
+        connection.end()
+
+
+@test
+def a_network_that_starts_again_has_its_guests(d):
+    with scene(d) as s:
+        d.vmsh("net-destroy", "h")
+        assert "br-h" not in os.listdir("/sys/class/net")
+        time.sleep(0.5)  # nothing that has ended is healed
+        assert "br-h" not in os.listdir("/sys/class/net")
+        d.vmsh("net-start", "h")
+        assert s.tap_is_in()
+        s.plug()
+        wait_for(s.has_traffic)
+        quiet(s)
+
+
+@test
+def what_happened_while_the_daemon_was_away(d):
+    with scene(d) as s:
+        connection = Open(s.guest)
+        d.kill()
+        run("nft", "flush", "ruleset")
+        run("ip", "addr", "del", "10.79.1.1/24", "dev", "br-h")
+        run("ip", "link", "set", "br-h", "down")
+        d.start()
+        wait_for(s.has_traffic, 10)
+        connection.lives()
+        d.kill()
+        run("nft", "flush", "chain", "inet", "vmd-br-h", "postrouting")
+        pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
+        run("ip", "link", "set", s_tap(s), "nomaster")
+        d.start()
+        wait_for(lambda: s.times("rules") and s.times("forwarding") and s.times("ports"), 10)
+        assert s.tap_is_in()
+        wait_for(s.has_traffic, 10)
+        connection.lives()
+        d.kill()
+        run("ip", "link", "del", "br-h")
+        d.start()
+        wait_for(lambda: s.times("bridge"), 10)
+        s.plug()
+        wait_for(s.has_traffic, 10)
+        wait_for(s.tap_is_in)
+        connection.lives()
+        connection.end()
+
+
+def s_tap(s):
+    """The daemon is away: what the kernel shows."""
+    (tap,) = [n for n in os.listdir("/sys/class/net/br-h/brif") if n.startswith("vnet")]
+    return tap
+
+
+@test
+def a_fight_is_told_and_slows_down(d):
+    """Somebody takes it away whenever it comes back."""
+    with scene(d, vm=False) as s:
+        deleted, stop = [0], threading.Event()
+
+        def fight():
+            while not stop.is_set():
+                done = subprocess.run(["nft", "delete", "table", "inet", "vmd-br-h"], capture_output=True)
+                deleted[0] += done.returncode == 0
+                time.sleep(0.02)
+        enemy = threading.Thread(target=fight)
+        enemy.start()
+        try:
+            wait_for(lambda: "again and again" in d.log.read_text(), 20)
+            before = s.times("rules")
+            time.sleep(5)
+            assert s.times("rules") - before <= 3, s.repairs()
+        finally:
+            stop.set()
+            enemy.join()
+        wait_for(s.has_traffic, 20)
+
+
+main()
