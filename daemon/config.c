@@ -302,6 +302,9 @@ static const Row rows[] = {
       "The least important message that is logged. The option --log-level goes before it." },
     { "log_filters", &kind_filters, AT(log_filters), "", 0,
       "Another level for what some rooms of the daemon say, as in \"qemu:debug rpc:warning\"." },
+    { "confine_guests", &kind_switch, AT(confine_guests), "yes", AT_START,
+      "Whether a QEMU that is started gets a user of its own without any right. Without, it is the "
+      "daemon's user with all that that may, and is told of as tainted." },
     { "unix_sock_group", &kind_group, AT(server.group), "vmd", SYSTEM,
       "Whose members may change things beside root: the group of vmd.sock. Where the host has no "
       "group vmd and the file names none, it is root alone." },

@@ -12,6 +12,7 @@
 typedef struct Config {
     LogLevel log_level;
     LogFilters log_filters;
+    gboolean confine_guests;
     ServerSettings server;
 } Config;
 

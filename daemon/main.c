@@ -280,6 +280,7 @@ run(Daemon *d, GError **err)
     log_init(LOG_LEVEL_INFO);
     if (!read_config(d, &d->config, err))
         return FALSE;
+    d->paths.trusting = !d->config.confine_guests;
     objects_init(&d->paths);
     ok = set_log(d, err) && signals_block(&signals, err) && fault_set(err) &&
          paths_make(&d->paths, err) && lock_take(d->paths.run, &lock, err) && boot(d, signals, err);

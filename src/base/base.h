@@ -261,6 +261,20 @@ typedef struct ProcessLimits {
 /* For programs that answer a question and end: a minute of a processor, files of 64 MiB. */
 extern const ProcessLimits process_tool_limits;
 
+/* What a child that is not trusted has of the host, from before it is executed (confine.c). It
+ * never gets more: no_new_privs. Its umask is 077, and it leaves no core. */
+typedef struct Confine {
+    gboolean become; /* another user than the daemon, which must be root */
+    guint32 uid, gid;
+    guint32 group;        /* one more; 0: none */
+    guint64 caps;         /* bits by number, kept where uid is 0 */
+    guint64 files, tasks; /* limits; 0: as the daemon */
+    gboolean locks;       /* as much memory as it likes may be locked */
+} Confine;
+/* Puts the calling process there; for the child alone. System calls and nothing else. FALSE: errno,
+ * and what could not be done. */
+gboolean confine_enter(const Confine *c, const char **ret_step);
+
 typedef struct ProcessSpec {
     const char *const *argv; /* argv[0] is searched in PATH when it has no '/' */
     const char *const *env;  /* NULL: that of process_env */
@@ -277,6 +291,7 @@ typedef struct ProcessSpec {
      * group of its own, which ends with it. */
     gboolean apart;
     const ProcessLimits *limits; /* NULL: the daemon's own */
+    const Confine *confine;      /* NULL: as the daemon */
 } ProcessSpec;
 #define PROCESS_SPEC_INIT                                                                          \
     {                                                                                              \

@@ -57,6 +57,7 @@ typedef struct Plan {
     const char *cwd;
     gboolean detach, apart;
     const ProcessLimits *limits;
+    const Confine *confine;
     pid_t parent;
     ProcessFd *fds; /* 0, 1, 2 and the caller's, ascending by target */
     gsize n_fds;
@@ -183,6 +184,8 @@ child_take_place(Plan *plan)
 static void G_GNUC_NORETURN
 child_run(Plan *plan)
 {
+    const char *step = NULL;
+
     if (plan->detach)
         setsid();
     else if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != plan->parent)
@@ -194,6 +197,8 @@ child_run(Plan *plan)
     if (chdir(plan->cwd) < 0)
         child_fail(plan, "enter the folder of");
     child_take_place(plan);
+    if (plan->confine && !confine_enter(plan->confine, &step))
+        child_fail(plan, step);
     child_reset_signals(plan);
     execve(plan->program, plan->argv, plan->env);
     child_fail(plan, "run");
@@ -510,6 +515,7 @@ process_spawn(const ProcessSpec *spec, ProcessDone done, gpointer user, GError *
                   .detach = spec->detach,
                   .apart = spec->apart,
                   .limits = spec->limits,
+                  .confine = spec->confine,
                   .parent = getpid() };
     gboolean planned;
 

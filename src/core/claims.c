@@ -17,6 +17,7 @@ static const struct {
     [CLAIM_ADDRESS] = { "address", "address", "" },
     [CLAIM_VOLUME] = { "volume", "volume", "" },
     [CLAIM_LINK] = { "link", "link", "" },
+    [CLAIM_USER] = { "user", "user", "" },
 };
 
 /* Claims on one thing: those who hold it, in the order they came. */

@@ -15,12 +15,13 @@
 
 /* The folders of one daemon. All absolute, without a trailing slash, made by paths_make. */
 typedef struct Paths {
-    char *run;        /* /run/vmd: sockets, state of what runs; gone after a boot */
-    char *etc;        /* /etc/vmd: definitions */
-    char *lib;        /* /var/lib/vmd: data */
-    char *cache;      /* /var/cache/vmd */
-    char *log;        /* /var/log/vmd */
-    gboolean session; /* an ordinary user's daemon */
+    char *run;         /* /run/vmd: sockets, state of what runs; gone after a boot */
+    char *etc;         /* /etc/vmd: definitions */
+    char *lib;         /* /var/lib/vmd: data */
+    char *cache;       /* /var/cache/vmd */
+    char *log;         /* /var/log/vmd */
+    gboolean session;  /* an ordinary user's daemon */
+    gboolean trusting; /* what it starts is not confined */
 } Paths;
 
 /* The system's folders below root ("" for the real ones). */
@@ -356,6 +357,7 @@ typedef enum ClaimKind {
     CLAIM_ADDRESS,
     CLAIM_VOLUME,
     CLAIM_LINK,
+    CLAIM_USER,
     N_CLAIM_KINDS
 } ClaimKind;
 

@@ -79,6 +79,12 @@ char *vm_xml(Vm *vm, guint flags, GError **err);
 typedef void (*VmText)(const char *text, const GError *err, gpointer user);
 void vm_ask_xml(Vm *vm, guint flags, VmText done, gpointer user);
 
+/* As whom QEMU runs, "+2130706433:+2130706433"; NULL: it is off, or has no user of its own to tell
+ * of. Caller frees. */
+char *vm_label(const Vm *vm);
+/* Whether that is a user that only QEMUs of this daemon's kind run as. */
+gboolean vm_owns_user(uid_t uid);
+
 /* virDomainMetadataType: description 0, title 1, element 2. NULL and ERR_NO_METADATA when there is
  * none. impact: virDomainModificationImpact (current 0, live 1, config 2). */
 char *vm_metadata(Vm *vm, int type, const char *uri, guint impact, GError **err);

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "qemu/qemu.h"
 #include "rpc_priv.h"
 
 #define BACKLOG       1000
@@ -25,6 +26,9 @@ peer_creds(int fd, gboolean readonly, Creds *ret_creds, GError **err)
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
         return fail_errno(err, errno, "cannot tell who connects");
+    if (vm_owns_user(cred.uid))
+        return fail(err, ERR_AUTH_FAILED, "a QEMU (user %u) connects, and is not listened to",
+                    cred.uid);
     *ret_creds = (Creds){
         .uid = cred.uid,
         .gid = cred.gid,

@@ -95,8 +95,8 @@ append_argv(GString *text, const GPtrArray *argv)
 static void
 pretend_open(const GPtrArray *files, GString *text)
 {
-    static const char *const kinds[] = { "read",   "write",   "create", "append",
-                                         "listen", "connect", "device", "overlay" };
+    static const char *const kinds[] = { "read",    "write",  "create",  "append", "listen",
+                                         "connect", "device", "overlay", "memory" };
 
     for (guint i = 0; i < files->len; i++) {
         HostFd *h = files->pdata[i];

@@ -180,9 +180,6 @@ SAMPLES = {
                                   {"elements": "<perf><event name='cpu_cycles' enabled='no'/></perf>"}),
     ("/idmap", 0): ({"elements": "<idmap><uid start='0' target='1000' count='10'/>"
                                  "<gid start='0' target='1000' count='10'/></idmap>"},),
-    ("/seclabel/@type", 0): (
-        {"elements": label("static", "dac", "<label>nobody:nogroup</label>", "relabel='no'")},
-        {"elements": label("none", "dac")}),
     ("/seclabel/@model", 0): (
         {"elements": label("static", "selinux", "<label>a:b:c:s0</label>", "relabel='no'")},
         {"elements": label("none", "selinux")}),

@@ -54,7 +54,6 @@ NOTHING_TO_DO = {
     "CharEnd.slave": "type nmdm, which the command line refuses",
     "CharEnd.seclabels": "of its members one asks for something",
     "DiskSource.seclabels": "of its members one asks for something",
-    "DomainDef.seclabels": "of its members some ask for something",
     "SeclabelDef.relabel": "vmd relabels nothing; who wants it names a label",
     "SeclabelDef.imagelabel": LIVE,
     "SeclabelDef.labelskip": LIVE,

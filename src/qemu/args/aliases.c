@@ -265,7 +265,7 @@ place_listen(GraphicsDef *g, const char *run_dir)
     if (g->type != GRAPHICS_VNC && g->type != GRAPHICS_SPICE)
         return;
     if (l != NULL && l->type == LISTEN_SOCKET && l->socket == NULL)
-        l->socket = g_strdup_printf("%s/%s.sock", run_dir,
+        l->socket = g_strdup_printf("%s/own/%s.sock", run_dir,
                                     g->type == GRAPHICS_SPICE ? "spice" : "vnc");
     if (l != NULL && l->type == LISTEN_SOCKET && g->type == GRAPHICS_VNC && g->socket == NULL)
         g->socket = g_strdup(l->socket);

@@ -26,6 +26,7 @@ typedef enum HostKind {
     HOST_CONNECT, /* a unix socket that we connect to */
     HOST_DEVICE,  /* a character device, opened for both: /dev/vhost-vsock */
     HOST_OVERLAY, /* what is written above an image, whose path it has, and forgotten at the end */
+    HOST_MEMORY,  /* a file without a name for the guest's memory, in the folder of the path */
     HOST_PLACE,   /* a unix socket that QEMU makes: whether it can; nothing to open */
 } HostKind;
 
@@ -41,6 +42,8 @@ typedef struct HostFd {
     int format;              /* DiskFormat of an image, of that below a HOST_OVERLAY */
     gboolean has_data_store; /* the definition names the image's data file */
     gboolean direct;         /* O_DIRECT: QEMU wants the flags that it would have opened it with */
+    gboolean by_name;        /* QEMU opens the descriptor once more, as a file in /proc */
+    guint32 owner;           /* as whom it does; 0: the daemon's user */
     guint64 dev, ino;        /* of an open image; a block device has no dev */
 } HostFd;
 HostFd *host_fd_new(HostKind kind, const char *path, const char *what);

@@ -176,7 +176,7 @@ vnc_address(Args *a, const GraphicsDef *g, GString *s)
         return;
     }
     if (socket != NULL) {
-        g_autofree char *path = args_escape(socket);
+        g_autofree char *path = args_escape(args_own_path(a, socket));
 
         g_string_append_printf(s, "vnc=unix:%s", path);
         return;
@@ -282,7 +282,8 @@ put_spice(Args *a, const GraphicsDef *g, GError **err)
     if (!listens_once(g, "SPICE", err))
         return FALSE;
     if (l != NULL && l->type == LISTEN_SOCKET)
-        g_string_append_printf(s, "unix=on,addr=%s", l->socket != NULL ? l->socket : "");
+        g_string_append_printf(s, "unix=on,addr=%s",
+                               l->socket != NULL ? args_own_path(a, l->socket) : "");
     else if (l != NULL && l->type == LISTEN_NONE)
         g_string_append(s, "port=0");
     else

@@ -111,9 +111,34 @@ args_format(Args *a, const char *path, int format, gboolean has_data_store)
 char *
 args_fd_path(Args *a, const char *path, const char *what)
 {
-    int fd = args_fd(a, HOST_READ, path, what);
+    HostFd *h = args_is_native(a) ? NULL : file_need(a, HOST_READ, path, what, BY_NUMBER);
 
-    return args_is_native(a) ? g_strdup(path) : g_strdup_printf("/proc/self/fd/%d", fd);
+    if (h != NULL)
+        h->by_name = TRUE;
+    return args_is_native(a) ? g_strdup(path)
+                             : g_strdup_printf("/proc/self/fd/%d", h != NULL ? h->fd : -1);
+}
+
+char *
+args_memory_path(Args *a, const char *folder, const char *id)
+{
+    g_autofree char *path = g_build_filename(folder, id, NULL);
+
+    if (args_is_native(a) || a->parts != NULL)
+        return g_strdup(folder);
+    return g_strdup_printf("/proc/self/fd/%d", args_fd(a, HOST_MEMORY, path, "memory"));
+}
+
+/* QEMU is in the run folder, which it finds whoever it is. */
+const char *
+args_own_path(const Args *a, const char *path)
+{
+    gsize len = a->in->run_dir != NULL ? strlen(a->in->run_dir) : 0;
+
+    if (args_is_native(a) || len == 0 || strncmp(path, a->in->run_dir, len) != 0 ||
+        path[len] != '/')
+        return path;
+    return path + len + 1;
 }
 
 int
@@ -172,6 +197,8 @@ host_fd_copy(const HostFd *h)
     copy->has_data_store = h->has_data_store;
     copy->shared = h->shared;
     copy->direct = h->direct;
+    copy->by_name = h->by_name;
+    copy->owner = h->owner;
     return copy;
 }
 

@@ -62,7 +62,7 @@ hostdev_usb(Args *a, const HostdevDef *h, GError **err)
     if (u->has_bus && u->has_device && (u->bus != 0 || u->device != 0)) {
         g_autofree char *path = g_strdup_printf("/dev/bus/usb/%03u/%03u", u->bus, u->device);
 
-        props_add(o, "s:hostdevice", path, NULL);
+        props_add(o, "s:hostdevice", args_open(a, HOST_DEVICE, path, "USB device"), NULL);
     } else {
         props_add(o, "i:vendorid", (int)u->vendor, "i:productid", (int)u->product, NULL);
     }

@@ -195,7 +195,7 @@ backend_kind(Args *a, json_object *o, const Backend *b, GError **err)
 {
     const MemoryBacking *m = a->def->backing;
     int source = m != NULL ? m->source : 0;
-    g_autofree char *folder = NULL;
+    g_autofree char *folder = NULL, *path = NULL;
 
     /* Only memory with a file behind it can be shared with other processes. */
     if (source == 0 && backend_access(a, b) == MEMORY_SHARED)
@@ -213,12 +213,12 @@ backend_kind(Args *a, json_object *o, const Backend *b, GError **err)
         if (folder == NULL)
             return fail(err, ERR_INTERNAL,
                         "hugetlbfs filesystem is not mounted or disabled by administrator config");
-        props_add(o, "s:qom-type", "memory-backend-file", "s:id", b->id, "s:mem-path", folder,
-                  NULL);
+        path = args_memory_path(a, folder, b->id);
+        props_add(o, "s:qom-type", "memory-backend-file", "s:id", b->id, "s:mem-path", path, NULL);
     } else if (source == MEMORY_SOURCE_FILE) {
         folder = backing_folder(a, b->id);
-        props_add(o, "s:qom-type", "memory-backend-file", "s:id", b->id, "s:mem-path", folder,
-                  NULL);
+        path = args_memory_path(a, folder, b->id);
+        props_add(o, "s:qom-type", "memory-backend-file", "s:id", b->id, "s:mem-path", path, NULL);
     } else {
         props_add(o, "s:qom-type", "memory-backend-ram", "s:id", b->id, NULL);
     }

@@ -66,7 +66,7 @@ net_passt(const Args *a, json_object *o, const Nic *nic)
         props_add(addr, "s:type", "fd", "s:str", fd, NULL);
     } else {
         g_autofree char *path = args_passt_path(a->in->run_dir, nic->net);
-        props_add(addr, "s:type", "unix", "s:path", path, NULL);
+        props_add(addr, "s:type", "unix", "s:path", args_own_path(a, path), NULL);
     }
     props_add(o, "s:type", "stream", "b:server", FALSE, "o:addr", addr, NULL);
     if (nic->host->taps->len == 0 && emulator_able(a->e, ABLE_RECONNECT_MS))

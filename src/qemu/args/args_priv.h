@@ -71,6 +71,10 @@ const char *args_open(Args *a, HostKind kind, const char *path, const char *what
 const char *args_open_direct(Args *a, HostKind kind, const char *path, const char *what);
 /* The same for what QEMU opens by itself with open(2): "/proc/self/fd/12". */
 char *args_fd_path(Args *a, const char *path, const char *what);
+/* The same of a file without a name in a folder, for the object of that id. */
+char *args_memory_path(Args *a, const char *folder, const char *id);
+/* How QEMU finds a path in its run folder, which is where it is. */
+const char *args_own_path(const Args *a, const char *path);
 /* A descriptor by number; -1 in native form. */
 int args_fd(Args *a, HostKind kind, const char *path, const char *what);
 gboolean args_is_native(const Args *a);

@@ -2,7 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,6 +40,43 @@ may_write(const HostFd *h, int fd, GError **err)
         h->what, file ? file : h->path);
 }
 
+/* A copy in memory that nobody can write: the file is root's alone, or its owner's, and QEMU opens
+ * what it is given once more. */
+static int
+copy_sealed(int fd, off_t size)
+{
+    fd_auto copy = memfd_create("file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    off_t at = 0;
+
+    if (copy < 0)
+        return -1;
+    while (at < size) {
+        gssize n = sendfile(copy, fd, &at, (gsize)(size - at));
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break; /* it was cut meanwhile */
+    }
+    if (fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+        return -1;
+    return fd_steal(&copy);
+}
+
+static gboolean
+open_for_others(const HostFd *h, int *fd, const struct stat *st, GError **err)
+{
+    int copy;
+
+    if (!h->by_name || !h->owner || !S_ISREG(st->st_mode) || st->st_mode & S_IROTH)
+        return TRUE;
+    copy = copy_sealed(*fd, st->st_size);
+    if (copy < 0)
+        return fail_errno(err, errno, "%s: cannot copy '%s'", h->what, h->path);
+    fd_close(fd);
+    *fd = copy;
+    return TRUE;
+}
+
 /* O_NONBLOCK: a pipe would be waited for. It means nothing to what an image may be, and is taken
  * back, for QEMU looks at the flags. */
 static gboolean
@@ -53,6 +93,8 @@ open_image(HostFd *h, GError **err)
         return FALSE;
     if (fcntl(fd, F_SETFL, flags) < 0)
         return fail_errno(err, errno, "%s: '%s'", h->what, h->path);
+    if (!open_for_others(h, &fd, &st, err))
+        return FALSE;
     h->dev = S_ISBLK(st.st_mode) ? 0 : st.st_dev;
     h->ino = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_ino;
     h->fd = fd_steal(&fd);
@@ -99,9 +141,39 @@ open_other(HostFd *h, GError **err)
     return TRUE;
 }
 
+/* Not every file system makes files without a name. */
+static int
+make_nameless(const char *path)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *name = g_strdup_printf("%s/vmd-XXXXXX", folder);
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+        return fd;
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0)
+        unlink(name);
+    return fd;
+}
+
+static gboolean
+open_memory(HostFd *h, GError **err)
+{
+    fd_auto fd = make_nameless(h->path);
+
+    if (fd < 0 || (h->owner && fchown(fd, h->owner, (gid_t)-1) < 0))
+        return fail_errno(err, errno, "%s: cannot make '%s'", h->what, h->path);
+    h->fd = fd_steal(&fd);
+    return TRUE;
+}
+
 gboolean
 host_open(HostFd *h, GError **err)
 {
+    if (h->kind == HOST_MEMORY)
+        return open_memory(h, err);
+
     if (h->kind == HOST_PLACE)
         return socket_place(h->path, h->what, err);
     if (h->kind == HOST_LISTEN || h->kind == HOST_CONNECT)

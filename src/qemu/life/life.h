@@ -174,6 +174,19 @@ DomainDef *found_live(Vm *vm, pid_t pid);
 void found_restore(Vm *vm, GPtrArray *marks); /* lines for its ledger */
 void found_claims(Vm *vm);                    /* images and ports */
 
+/* needs.c: bits of ConfineNeed, and why in lines (NULL: nothing). Caller frees them. */
+guint needs_of(const DomainDef *def, const char *run_dir, char **ret_reasons);
+/* confine.c. A row of start: as whom QEMU runs. Then the run folder, which is the daemon's, with a
+ * folder in it that is QEMU's. */
+StepResult confine_choose(Flow *f, gpointer obj, GError **err);
+gboolean confine_make_folder(const Run *run, GError **err);
+guint32 confine_owner(const Run *run); /* whose files it makes; 0: the daemon's user's */
+gboolean confine_spec(const Run *run, Confine *ret_spec); /* FALSE: it is not confined */
+void confine_tell(Vm *vm);                                /* what is not so, in the VM's log */
+/* Whether a device that has come to the live definition can come to the QEMU that runs. */
+gboolean confine_allows(const Vm *vm, const DomainDef *live, GError **err);
+void confine_found(Vm *vm); /* as the process tells, whose status is lost */
+
 /* host.c */
 gboolean host_open(HostFd *h, GError **err);
 /* Makes an empty qcow2 image as large as that at h->path, which has h->format (raw or qcow2), and

@@ -220,13 +220,24 @@ pid_read(const Run *run, const NetDef *net, pid_t *ret_pid, GError **err)
     return TRUE;
 }
 
+/* The socket that it has made, to whom QEMU is. The folder is the daemon's. */
+static gboolean
+hand_over(const Passt *p, GError **err)
+{
+    const Confined *c = &p->vm->run->confined;
+    g_autofree char *path = args_passt_path(p->vm->run->dir, net_of(p));
+
+    return p->fd >= 0 || confine_owner(p->vm->run) == 0 || lchown(path, c->uid, c->gid) == 0 ||
+           fail_errno(err, errno, "cannot give '%s' to QEMU's user", path);
+}
+
 /* It is in the background: the process that was started has named its own and ended. */
 static gboolean
 passt_adopt(Passt *p, GError **err)
 {
     pid_t pid;
 
-    if (!pid_read(p->vm->run, net_of(p), &pid, err))
+    if (!pid_read(p->vm->run, net_of(p), &pid, err) || !hand_over(p, err))
         return FALSE;
     p->process = process_adopt(pid, process_start_time(pid), on_end, p, err);
     return p->process != NULL;

@@ -120,7 +120,7 @@ plug_names(DomainDef *live, const Edit *e, GError **err)
             return FALSE;
     g_free(c->alias);
     c->alias = g_strdup(device_alias(device_at(c, c->added->len - 1)));
-    return TRUE;
+    return confine_allows(e->vm, live, err);
 }
 
 void

@@ -257,8 +257,10 @@ take_up(Vm *vm, Remains *r)
     run->complete = TRUE;
     settle_start(vm);
     run->stopping |= ledger_unwinding(object_ledger(vm));
-    if (!known)
+    if (!known) {
         found_claims(vm);
+        confine_found(vm);
+    }
     if (known && json_flag(r->status, "persistent") && !vm->persistent)
         log_warning("domain '%s': its definition is gone, it is transient now", vm->obj.name);
     if (!run->stopping)

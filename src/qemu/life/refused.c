@@ -155,37 +155,6 @@ are_not_the_first(const DomainDef *def, gconstpointer at)
     return FALSE;
 }
 
-/* "+0", "0", "root", with ":" and a group behind it: whom QEMU runs as anyway. */
-static gboolean
-is_this_user(const char *label)
-{
-    g_auto(GStrv) parts = g_strsplit(label ? label : "", ":", 2);
-    const guint64 ours[] = { geteuid(), getegid() };
-    guint i = 0;
-
-    for (; i < G_N_ELEMENTS(ours) && parts[i]; i++) {
-        const char *digits = parts[i][0] == '+' ? parts[i] + 1 : parts[i];
-        guint64 id = G_MAXUINT64;
-
-        if (strcmp(parts[i], "root") == 0)
-            id = 0;
-        else
-            g_ascii_string_to_unsigned(digits, 10, 0, G_MAXUINT32, &id, NULL);
-        if (id != ours[i])
-            return FALSE;
-    }
-    return i > 0;
-}
-
-static gboolean
-is_another_user(const DomainDef *def, gconstpointer at)
-{
-    const SeclabelDef *label = at;
-
-    return label->type == SECLABEL_STATIC && g_strcmp0(label->model, "dac") == 0 &&
-           !is_this_user(label->label);
-}
-
 static gboolean
 is_confined(const DomainDef *def, gconstpointer at)
 {
@@ -314,8 +283,6 @@ static const Refusal refusals[] = {
             "the emulator is not asked which features those are"),
     REFUSED(PerfEvent, enabled, "/perf/event/@enabled", is_counted, "vmd counts no events yet"),
     REFUSED(DomainDef, idmap, "/idmap", NULL, "QEMU runs in no user namespace"),
-    REFUSED(SeclabelDef, type, "/seclabel/@type", is_another_user,
-            "QEMU runs as the user of vmd, not as another one"),
     REFUSED(SeclabelDef, model, "/seclabel/@model", is_confined, NO_LABELS),
     REFUSED(SeclabelDef, baselabel, "/seclabel/baselabel", NULL, NO_LABELS),
     REFUSED(DomainDef, launch_security, "/launchSecurity", NULL,

@@ -69,6 +69,7 @@ run_emulator(Vm *vm, const char *const *argv, int log_fd, GError **err)
     Run *run = vm->run;
     g_auto(GStrv) env = make_env(run);
     g_autoptr(GArray) fds = collect_fds(run);
+    Confine confine;
     ProcessSpec spec = {
         .argv = argv,
         .env = (const char *const *)env,
@@ -78,6 +79,8 @@ run_emulator(Vm *vm, const char *const *argv, int log_fd, GError **err)
         .stderr_fd = log_fd,
         .detach = TRUE,
         .apart = TRUE,
+        .cwd = run->dir, /* what is in there QEMU finds whoever it is */
+        .confine = confine_spec(run, &confine) ? &confine : NULL,
     };
 
     run->process = process_spawn(&spec, stop_on_exit, vm, err);
@@ -111,6 +114,7 @@ spawn_qemu(Flow *f, gpointer obj, GError **err)
     if (!(argv = args_build(&in, err)) || (log_fd = vmlog_open(vm, err)) < 0)
         return STEP_FAILED;
     vmlog_header(log_fd, run->start.emulator, (const char *const *)argv->pdata);
+    confine_tell(vm);
     run->start.log_from = lseek(log_fd, 0, SEEK_END);
     if (!run_emulator(vm, (const char *const *)argv->pdata, log_fd, err))
         return STEP_FAILED;

@@ -56,7 +56,11 @@ name_devices(Flow *f, gpointer obj, GError **err)
 
     run->start.files = g_ptr_array_new_with_free_func((GDestroyNotify)host_fd_free);
     aliases_assign(run->live, run->dir);
-    return step_of(args_files(run->live, run->start.emulator, run->dir, run->start.files, err));
+    if (!args_files(run->live, run->start.emulator, run->dir, run->start.files, err))
+        return STEP_FAILED;
+    EACH (HostFd, h, run->start.files)
+        h->owner = confine_owner(run);
+    return STEP_DONE;
 }
 
 /* ---- the runtime folder */
@@ -64,7 +68,7 @@ name_devices(Flow *f, gpointer obj, GError **err)
 static StepResult
 make_folder(Flow *f, gpointer obj, GError **err)
 {
-    return step_of(dir_make(((Vm *)obj)->run->dir, 0700, err));
+    return step_of(confine_make_folder(((Vm *)obj)->run, err));
 }
 
 static StepResult
@@ -433,6 +437,7 @@ static const Step start_steps[] = {
     { "check cpu", check_cpu, NULL },
     { "check nodes", check_nodes, NULL },
     { "look at images", images_look, NULL },
+    { "choose user", confine_choose, NULL },
     { "name devices", name_devices, NULL },
     { "make folder", make_folder, remove_folder },
     { "lease ports", lease_ports, NULL },

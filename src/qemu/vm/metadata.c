@@ -291,6 +291,15 @@ was_commanded(const Vm *vm)
     return vm->run->taint != 0;
 }
 
+/* Not of a user's daemon, which has none to give. */
+static gboolean
+is_privileged(const Vm *vm)
+{
+    const Confined *c = &vm->run->confined;
+
+    return !qemu_paths->session && c->how != CONFINE_UNKNOWN && c->uid == 0;
+}
+
 static gboolean
 passes_cpu_through(const Vm *vm)
 {
@@ -305,6 +314,7 @@ static const struct {
 } taints[] = {
     { has_custom_words, "custom configuration parameters specified" },
     { was_commanded, "custom monitor control commands issued" },
+    { is_privileged, "running with undesirable elevated privileges" },
     { passes_cpu_through, "use of host cpu passthrough" },
     { is_old, "use of deprecated configuration settings" },
 };

@@ -109,6 +109,30 @@ typedef struct RunPart {
 /* What becomes of a TPM's state; an undefine may have said it. */
 typedef enum TpmFate { TPM_FATE_AS_DEFINED, TPM_FATE_KEPT, TPM_FATE_GONE } TpmFate;
 
+/* As whom QEMU runs, and what it has of the host beside what is handed to it. */
+typedef enum ConfineHow {
+    CONFINE_UNKNOWN, /* nobody has said, or saved it */
+    CONFINE_NOT,     /* as the daemon: that was asked for */
+    CONFINE_OWN,     /* a user that no other VM has */
+    CONFINE_CHOSEN,  /* the user that its definition names */
+    CONFINE_DAEMON,  /* the daemon's user, without what that may beside */
+    N_CONFINE_HOWS
+} ConfineHow;
+
+typedef struct Confined {
+    gint32 how; /* ConfineHow */
+    guint32 uid, gid;
+    guint32 group; /* one more; 0: none */
+    guint32 needs; /* bits of ConfineNeed: what this VM is given all the same, */
+    char *reasons; /* and why: lines; NULL: nothing */
+} Confined;
+enum ConfineNeed {
+    NEED_USER = 1 << 0,  /* opens what only the daemon's user may */
+    NEED_OWNER = 1 << 1, /* makes files of other users */
+    NEED_LOCKS = 1 << 2, /* locks memory */
+    NEED_PLACE = 1 << 3, /* a user of one's own is not to be had here */
+};
+
 /* What only a VM with a QEMU has, from the first row of start to the last undo. */
 typedef struct Run {
     char *dir; /* runtime folder */
@@ -144,6 +168,7 @@ typedef struct Run {
     gboolean rebooting;  /* the next SHUTDOWN is answered by a reset */
     gboolean restarting; /* it was: what QEMU then says of stopping is not the user's doing */
     guint taint;         /* bits of virDomainTaintFlags */
+    Confined confined;
     guint64 balloon_kib; /* 0: unknown */
     GArray *vcpu_tids;   /* pid_t by vcpu number; 0: unplugged */
     GArray *iothreads;   /* of Iothread */

@@ -140,13 +140,23 @@ set_memory_stats_period(Call *c, Vm *vm)
     vm_set_memory_period(vm, in->period, in->flags, call_asker(c), on_done, c);
 }
 
-/* ---- labels: there is no security driver, and none of its labels */
+/* ---- labels: of each model of the capability document, in its order: none, and dac */
 
 static void
 get_security_label_list(Call *c, Vm *vm)
 {
+    g_autofree char *label = vm_label(vm);
+    DomainGetSecurityLabelRet labels[] = {
+        { .label = { "", 1 } },
+        { .label = { label, label ? (guint32)strlen(label) + 1 : 0 }, .enforcing = 1 },
+    };
     DomainGetSecurityLabelListRet out = { 0 };
 
+    if (label) {
+        out.labels.v = labels;
+        out.labels.n = G_N_ELEMENTS(labels);
+        out.ret = G_N_ELEMENTS(labels);
+    }
     call_reply(c, &out);
 }
 

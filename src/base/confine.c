@@ -1,0 +1,96 @@
+/* What a child gives up before it runs a program that is not trusted. Only system calls are made,
+ * and those on identity directly: what libc makes of them speaks to all threads, and between
+ * vfork(2) and exec those are the daemon's.
+ */
+#include "base/base.h"
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Where the plain calls have 16 bits for an id. */
+#ifdef SYS_setresuid32
+enum { SET_GROUPS = SYS_setgroups32, SET_GID = SYS_setresgid32, SET_UID = SYS_setresuid32 };
+#else
+enum { SET_GROUPS = SYS_setgroups, SET_GID = SYS_setresgid, SET_UID = SYS_setresuid };
+#endif
+
+/* Up to what the daemon may have itself. */
+static gboolean
+limit(int what, guint64 most)
+{
+    struct rlimit now;
+
+    if (most == 0)
+        return TRUE;
+    if (getrlimit(what, &now) < 0)
+        return FALSE;
+    now.rlim_max = MIN(now.rlim_max, most);
+    now.rlim_cur = now.rlim_max;
+    return setrlimit(what, &now) == 0;
+}
+
+static gboolean
+set_limits(const Confine *c)
+{
+    const struct rlimit none = { 0, 0 }, all = { RLIM_INFINITY, RLIM_INFINITY };
+
+    return setrlimit(RLIMIT_CORE, &none) == 0 && limit(RLIMIT_NOFILE, c->files) &&
+           limit(RLIMIT_NPROC, c->tasks) &&
+           (!c->locks || geteuid() != 0 || setrlimit(RLIMIT_MEMLOCK, &all) == 0);
+}
+
+/* So that none could come back by a later exec. A daemon that may not say so has no_new_privs for
+ * that; past the last one there is nothing to drop. */
+static void
+drop_bounds(guint64 kept)
+{
+    for (int cap = 0; cap < 64; cap++)
+        if (!(kept & (G_GUINT64_CONSTANT(1) << cap)) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+            return;
+}
+
+static gboolean
+set_capabilities(guint64 kept)
+{
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct sets[2] = {
+        { .effective = (guint32)kept, .permitted = (guint32)kept },
+        { .effective = (guint32)(kept >> 32), .permitted = (guint32)(kept >> 32) },
+    };
+
+    return syscall(SYS_capset, &head, sets) == 0;
+}
+
+static gboolean
+become(const Confine *c)
+{
+    const gid_t groups[] = { c->group };
+
+    return syscall(SET_GROUPS, c->group ? 1 : 0, groups) == 0 &&
+           syscall(SET_GID, c->gid, c->gid, c->gid) == 0 &&
+           syscall(SET_UID, c->uid, c->uid, c->uid) == 0;
+}
+
+gboolean
+confine_enter(const Confine *c, const char **ret_step)
+{
+    const guint64 kept = c->become && c->uid == 0 ? c->caps : 0;
+
+    umask(077);
+    *ret_step = "limit";
+    if (!set_limits(c))
+        return FALSE;
+    if (c->become)
+        drop_bounds(kept);
+    *ret_step = "change the user of";
+    if (c->become && !become(c))
+        return FALSE;
+    *ret_step = "take capabilities from";
+    if (!set_capabilities(kept) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return FALSE;
+    return TRUE;
+}

@@ -1,0 +1,493 @@
+/* As whom QEMU runs. In the system's instance every VM has a user and group of its own, which is a
+ * claim: another one gets it when the VM's is over and no process of that user is left. Whatever
+ * needs more (needs.c) keeps the daemon's user, without nearly all that that may.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "life.h"
+
+/* Above what containers, subordinate ids and directories take by themselves, and below what the
+ * sign bit makes of larger ones: docs/security.md. */
+#define FIRST_ID 0x7f000000u
+#define N_IDS    0x00010000u
+
+#define FILES_MAX 65536
+#define TASKS_MAX 8192
+
+#define CAP(name) (G_GUINT64_CONSTANT(1) << CAP_##name)
+
+static gboolean
+is_own_id(guint64 id)
+{
+    return id >= FIRST_ID && id < FIRST_ID + N_IDS;
+}
+
+gboolean
+vm_owns_user(uid_t uid)
+{
+    return is_own_id(uid);
+}
+
+/* ---- whether this daemon can give ids away */
+
+static gboolean
+is_mapped(const char *map)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    if (!g_file_get_contents(map, &text, NULL, NULL))
+        return TRUE; /* the kernel knows one namespace of users only */
+    lines = g_strsplit(text, "\n", 0);
+    for (guint i = 0; lines[i]; i++) {
+        unsigned long inside, outside, n;
+        if (sscanf(lines[i], "%lu %lu %lu", &inside, &outside, &n) == 3 && inside <= FIRST_ID &&
+            inside + n >= FIRST_ID + N_IDS)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+may_change_ids(void)
+{
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct sets[2] = { 0 };
+    const guint32 wanted = (guint32)(CAP(SETUID) | CAP(SETGID));
+
+    return syscall(SYS_capget, &head, sets) == 0 && (sets[0].effective & wanted) == wanted;
+}
+
+/* ---- what a worker finds out: it looks at files, and asks whoever keeps the host's users */
+
+typedef struct Asked {
+    char *emulator;
+    char *label; /* "user:group"; NULL: none is chosen */
+    gboolean kvm, ptys;
+    /* the answers */
+    guint32 uid, gid, group;
+    GString *why; /* not a user of its own; lines */
+} Asked;
+
+static void
+asked_free(gpointer data)
+{
+    Asked *a = data;
+
+    g_free(a->emulator);
+    g_free(a->label);
+    g_string_free(a->why, TRUE);
+    g_free(a);
+}
+
+static void
+say(Asked *a, const char *text)
+{
+    if (a->why->len > 0)
+        g_string_append_c(a->why, '\n');
+    g_string_append(a->why, text);
+}
+
+/* By whoever is nobody here: the file, and each folder on the way. */
+static gboolean
+can_everybody_run(const char *path)
+{
+    g_autofree char *at = realpath(path, NULL);
+    struct stat st;
+
+    if (!at || stat(at, &st) < 0 || (st.st_mode & 05) != 05)
+        return FALSE;
+    for (char *slash = strrchr(at, '/'); slash && slash > at; slash = strrchr(at, '/')) {
+        *slash = '\0';
+        if (stat(at, &st) < 0 || !(st.st_mode & 01))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void
+look_at_devices(Asked *a)
+{
+    struct stat st;
+
+    if (a->kvm && stat("/dev/kvm", &st) == 0 && (st.st_mode & 06) != 06) {
+        if ((st.st_mode & 060) == 060 && st.st_gid != 0)
+            a->group = st.st_gid;
+        else
+            say(a, "/dev/kvm: QEMU opens it itself, and it is for the daemon's user alone");
+    }
+    if (a->ptys && (stat("/dev/ptmx", &st) < 0 || (st.st_mode & 06) != 06))
+        say(a, "/dev/ptmx: QEMU makes terminals itself, and it is not for everybody");
+}
+
+/* "+12" and "12" are numbers, all else is a name. */
+static gboolean
+read_id(const char *word, gboolean group, guint32 *ret_id)
+{
+    const char *digits = word[0] == '+' ? word + 1 : word;
+    guint64 id = 0;
+    const struct passwd *user;
+    const struct group *of;
+
+    if (g_ascii_string_to_unsigned(digits, 10, 0, G_MAXUINT32 - 1, &id, NULL)) {
+        *ret_id = (guint32)id;
+        return TRUE;
+    }
+    if (word[0] == '+')
+        return FALSE;
+    user = group ? NULL : getpwnam(word);
+    of = group ? getgrnam(word) : NULL;
+    if (!user && !of)
+        return FALSE;
+    *ret_id = user ? user->pw_uid : of->gr_gid;
+    return TRUE;
+}
+
+static gboolean
+read_label(Asked *a, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit(a->label, ":", 2);
+
+    if (!words[0] || !read_id(words[0], FALSE, &a->uid))
+        return fail(
+            err, ERR_CONFIG_UNSUPPORTED,
+            "seclabel 'dac': there is no user '%s' on this host; name one, or its number as "
+            "'+1000:+1000'",
+            words[0] ? words[0] : "");
+    a->gid = a->uid;
+    return !words[1] || read_id(words[1], TRUE, &a->gid) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED, "seclabel 'dac': there is no group '%s' on this host",
+                words[1]);
+}
+
+static gpointer
+look(gpointer in, GError **err)
+{
+    Asked *a = in;
+
+    if (a->label && !read_label(a, err))
+        return NULL;
+    look_at_devices(a);
+    if (!can_everybody_run(a->emulator))
+        say(a, "the emulator is where other users may not run it");
+    return a;
+}
+
+/* ---- an id that nobody has */
+
+/* A process that has ended but was not waited for is one as well. */
+static gboolean
+is_at_work(guint32 uid)
+{
+    errno = 0;
+    return getpriority(PRIO_USER, uid) != -1 || errno != ESRCH;
+}
+
+static gboolean
+claim_id(Vm *vm, guint32 id, gboolean shares, GError **err)
+{
+    char key[16];
+    const Claim claim = { .kind = CLAIM_USER, .key = key, .shares = shares, .owner = OWNER(vm) };
+
+    g_snprintf(key, sizeof key, "%u", id);
+    return claim_take(&claim, err);
+}
+
+/* That of the last run, where nobody has it now: what may be left of it is this VM's. */
+static gboolean
+choose_id(Vm *vm, guint32 *ret_id, GError **err)
+{
+    const guint32 first = bytes_sum((const char *)vm->obj.uuid, UUID_LEN) % N_IDS;
+
+    for (guint32 i = 0; i < N_IDS; i++) {
+        const guint32 id = FIRST_ID + (first + i) % N_IDS;
+        char key[16];
+
+        g_snprintf(key, sizeof key, "%u", id);
+        if (claim_find(CLAIM_USER, key) || is_at_work(id))
+            continue;
+        *ret_id = id;
+        return claim_id(vm, id, FALSE, err);
+    }
+    return fail(err, ERR_INTERNAL, "no user is free for domain '%s': all %u from %u are taken",
+                vm->obj.name, N_IDS, FIRST_ID);
+}
+
+/* ---- what clients are shown */
+
+static SeclabelDef *
+label_of(const DomainDef *def)
+{
+    EACH (SeclabelDef, label, def->seclabels)
+        if (g_strcmp0(label->model, "dac") == 0)
+            return label;
+    return NULL;
+}
+
+static char *
+text_of(const Confined *c)
+{
+    return g_strdup_printf("+%u:+%u", c->uid, c->gid);
+}
+
+char *
+vm_label(const Vm *vm)
+{
+    gboolean known = vm->run && vm->run->confined.how != CONFINE_UNKNOWN;
+
+    return known && !qemu_paths->session ? text_of(&vm->run->confined) : NULL;
+}
+
+/* As libvirt tells a label that it has made: relabel='yes' belongs to such a one. */
+static void
+show_label(Run *run)
+{
+    SeclabelDef *label = label_of(run->live);
+
+    if (qemu_paths->session || (label && label->type != SECLABEL_DYNAMIC))
+        return;
+    if (!label) {
+        label = g_new0(SeclabelDef, 1);
+        *label = (SeclabelDef){ .type = SECLABEL_DYNAMIC,
+                                .model = g_strdup("dac"),
+                                .relabel = YES };
+        if (!run->live->seclabels)
+            run->live->seclabels = g_ptr_array_new();
+        g_ptr_array_add(run->live->seclabels, label);
+    }
+    g_free(label->label);
+    label->label = text_of(&run->confined);
+}
+
+void
+confine_tell(Vm *vm)
+{
+    const Confined *c = &vm->run->confined;
+    g_auto(GStrv) lines = g_strsplit(c->reasons ? c->reasons : "", "\n", 0);
+
+    if (c->how == CONFINE_NOT)
+        vmlog_line(vm, "QEMU is not confined: that was asked for");
+    for (guint i = 0; lines[i]; i++)
+        vmlog_line(vm, "QEMU is confined in part: %s", lines[i]);
+}
+
+/* ---- the choice */
+
+static gboolean
+is_unwanted(const DomainDef *def)
+{
+    EACH (const SeclabelDef, label, def->seclabels)
+        if (label->type == SECLABEL_NONE && (!label->model || strcmp(label->model, "none") == 0 ||
+                                             strcmp(label->model, "dac") == 0))
+            return TRUE;
+    return qemu_paths->trusting;
+}
+
+static void
+add_reason(Confined *c, guint needs, const char *lines)
+{
+    char *all = c->reasons ? g_strjoin("\n", c->reasons, lines, NULL) : g_strdup(lines);
+
+    g_free(c->reasons);
+    c->reasons = all;
+    c->needs |= needs;
+}
+
+static void
+take_daemon(Confined *c)
+{
+    c->how = CONFINE_DAEMON;
+    c->uid = geteuid();
+    c->gid = getegid();
+}
+
+/* a: what the worker has found. */
+static gboolean
+settle(Vm *vm, const Asked *a, GError **err)
+{
+    Confined *c = &vm->run->confined;
+
+    c->needs = needs_of(vm->run->live, vm->run->dir, &c->reasons);
+    c->group = a->group;
+    if (geteuid() != 0 || qemu_paths->session) {
+        g_clear_pointer(&c->reasons, g_free); /* it has what its user has */
+        c->group = 0;
+        take_daemon(c);
+        return TRUE;
+    }
+    if (!may_change_ids() || (!a->label && !is_mapped("/proc/self/uid_map")) ||
+        (!a->label && !is_mapped("/proc/self/gid_map")))
+        add_reason(c, NEED_USER, "the daemon may not give its children users of their own here");
+    if (a->why->len > 0)
+        add_reason(c, NEED_USER, a->why->str);
+    if (a->label) {
+        c->how = CONFINE_CHOSEN;
+        c->uid = a->uid;
+        c->gid = a->gid;
+        return claim_id(vm, c->uid, TRUE, err);
+    }
+    if (c->needs & NEED_USER) {
+        take_daemon(c);
+        return TRUE;
+    }
+    c->how = CONFINE_OWN;
+    if (!choose_id(vm, &c->uid, err))
+        return FALSE;
+    c->gid = c->uid;
+    return TRUE;
+}
+
+typedef struct Choosing {
+    Vm *vm;
+    FlowToken token;
+} Choosing;
+
+static void
+on_looked(gpointer out, const GError *err, gpointer user)
+{
+    g_autofree Choosing *w = user;
+    g_autoptr(GError) own = NULL;
+
+    if (flow_waits(w->token) && out && settle(w->vm, out, &own))
+        show_label(w->vm->run);
+    flow_wake(w->token, err ? err : own);
+}
+
+static gboolean
+has_pty(const DomainDef *def)
+{
+    const GPtrArray *const lists[] = { def->devices.serials, def->devices.parallels,
+                                       def->devices.channels, def->devices.consoles };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++)
+        EACH (const CharDef, c, lists[i])
+            if (c->source.type == CHAR_PTY)
+                return TRUE;
+    return FALSE;
+}
+
+static Asked *
+asked_new(const DomainDef *live)
+{
+    const SeclabelDef *label = label_of(live);
+    Asked *a = g_new0(Asked, 1);
+
+    *a = (Asked){ .emulator = g_strdup(live->devices.emulator),
+                  .kvm = live->virt_type == VIRT_KVM,
+                  .ptys = has_pty(live),
+                  .why = g_string_new(NULL) };
+    if (label && label->type == SECLABEL_STATIC)
+        a->label = g_strdup(label->label);
+    return a;
+}
+
+StepResult
+confine_choose(Flow *f, gpointer obj, GError **err)
+{
+    Vm *vm = obj;
+    Choosing *w;
+
+    if (is_unwanted(vm->run->live)) {
+        take_daemon(&vm->run->confined);
+        vm->run->confined.how = CONFINE_NOT;
+        show_label(vm->run);
+        return STEP_DONE;
+    }
+    w = g_new(Choosing, 1);
+    *w = (Choosing){ vm, flow_wait(f) };
+    offload_for(&vm->obj, look, asked_new(vm->run->live), asked_free, on_looked, w);
+    return STEP_WAIT;
+}
+
+/* ---- what follows from it */
+
+guint32
+confine_owner(const Run *run)
+{
+    const Confined *c = &run->confined;
+
+    return c->how == CONFINE_OWN || c->how == CONFINE_CHOSEN ? c->uid : 0;
+}
+
+gboolean
+confine_make_folder(const Run *run, GError **err)
+{
+    g_autofree char *own = g_build_filename(run->dir, "own", NULL);
+    const Confined *c = &run->confined;
+
+    if (!dir_make(run->dir, 0711, err) || !dir_make(own, 0700, err))
+        return FALSE;
+    return confine_owner(run) == 0 || lchown(own, c->uid, c->gid) == 0 ||
+           fail_errno(err, errno, "cannot give '%s' to QEMU's user", own);
+}
+
+/* FALSE: it is not confined. */
+gboolean
+confine_spec(const Run *run, Confine *ret_spec)
+{
+    const Confined *c = &run->confined;
+
+    if (c->how == CONFINE_UNKNOWN || c->how == CONFINE_NOT)
+        return FALSE;
+    *ret_spec = (Confine){ .become = geteuid() == 0,
+                           .uid = c->uid,
+                           .gid = c->gid,
+                           .group = c->group,
+                           .files = FILES_MAX,
+                           .tasks = c->how == CONFINE_OWN ? TASKS_MAX : 0,
+                           .locks = (c->needs & NEED_LOCKS) != 0 };
+    if (c->needs & NEED_USER)
+        ret_spec->caps |= CAP(DAC_OVERRIDE) | CAP(NET_BIND_SERVICE);
+    if (c->needs & NEED_OWNER)
+        ret_spec->caps |= CAP(CHOWN) | CAP(FOWNER) | CAP(FSETID) | CAP(MKNOD) | CAP(SETUID) |
+                          CAP(SETGID);
+    return TRUE;
+}
+
+gboolean
+confine_allows(const Vm *vm, const DomainDef *live, GError **err)
+{
+    const Confined *c = &vm->run->confined;
+    g_autofree char *reasons = NULL;
+    guint needs;
+
+    if (confine_owner(vm->run) == 0)
+        return TRUE;
+    needs = needs_of(live, vm->run->dir, &reasons);
+    if (!(needs & ~c->needs))
+        return TRUE;
+    return fail(err, ERR_OPERATION_UNSUPPORTED,
+                "this QEMU runs as user %u and may not do what the device takes (%s); have the "
+                "device in the definition when the domain is started",
+                c->uid, reasons);
+}
+
+/* ---- a QEMU whose status is lost */
+
+void
+confine_found(Vm *vm)
+{
+    Confined *c = &vm->run->confined;
+    g_autofree char *path = g_strdup_printf("/proc/%d", (int)vm->run->pid);
+    g_autoptr(GError) err = NULL;
+    struct stat st;
+
+    if (qemu_paths->session || stat(path, &st) < 0)
+        return;
+    c->uid = st.st_uid;
+    c->gid = st.st_gid;
+    c->how = is_own_id(c->uid) ? CONFINE_OWN : c->uid == 0 ? CONFINE_DAEMON : CONFINE_CHOSEN;
+    show_label(vm->run);
+    if (c->how != CONFINE_DAEMON && !claim_id(vm, c->uid, c->how == CONFINE_CHOSEN, &err))
+        log_warning("domain '%s': %s", vm->obj.name, err->message);
+}
