@@ -174,6 +174,20 @@ void log_from(const char *file, LogLevel level, const char *fmt, ...) G_GNUC_PRI
 #define log_warning(...) log_from(__FILE__, LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_error(...)   log_from(__FILE__, LOG_LEVEL_ERROR, __VA_ARGS__)
 
+/* A message with fields for those who search the journal; elsewhere it is the message alone. */
+typedef struct LogField {
+    const char *name, *value; /* value NULL: it has none */
+} LogField;
+/* What shares a bound: so many messages in a while, then a count. */
+typedef struct LogCause {
+    gconstpointer place;
+    guint number;
+    const char *what; /* static: as the count names it */
+} LogCause;
+/* fields end with one without a name and a value. */
+void log_event(const char *file, LogLevel level, const LogCause *cause, const LogField *fields,
+               const char *fmt, ...) G_GNUC_PRINTF(5, 6);
+
 /* ---- descriptors and files (file.c) ----------------------------------------------------- */
 
 void fd_close(int *fd); /* closes and sets -1; NULL and negative are fine; keeps errno */

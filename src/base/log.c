@@ -188,22 +188,28 @@ to_stderr(LogLevel level, char *text)
 
 /* Text of clients and of programs must not look like lines of ours, nor fill the disk. */
 static void
-write_line(LogLevel level, char *text)
+clean_line(char *text)
 {
     for (char *p = text; *p; p++)
         if (g_ascii_iscntrl(*p))
             *p = ' ';
     if (strlen(text) > LINE_MAX_BYTES)
         text[LINE_MAX_BYTES] = '\0';
+}
+
+static void
+write_line(LogLevel level, char *text)
+{
+    clean_line(text);
     if (!to_journal || sd_journal_print(levels[level].priority, "%s", text) < 0)
         to_stderr(level, text);
 }
 
 /* ---- lines of one cause: so many in a while, then a count. A cause is the place that logs, known
- * by its format. */
+ * by its format, unless it says otherwise. */
 
 typedef struct Cause {
-    const char *format;
+    const char *what;
     LogLevel level;
     gint64 since; /* monotonic */
     guint n;
@@ -220,7 +226,7 @@ tell_left_out(const Cause *cause)
     if (cause->n <= LINES_AT_ONCE)
         return;
     text = g_strdup_printf("%u more lines like this were left out: %s", cause->n - LINES_AT_ONCE,
-                           cause->format);
+                           cause->what);
     write_line(cause->level, text);
 }
 
@@ -240,21 +246,29 @@ on_while_over(gpointer slot)
 
 /* Two causes that share a slot share what they may say. */
 static gboolean
-may_say(LogLevel level, const char *format)
+may_say(LogLevel level, const LogCause *by)
 {
-    Cause *cause = &causes[((gsize)format / 8) % N_CAUSES];
+    Cause *cause = &causes[((gsize)by->place / 8 + by->number) % N_CAUSES];
     gint64 now = g_get_monotonic_time();
     gboolean yes;
 
     G_LOCK(causes);
     if (now - cause->since > WHILE_S * G_USEC_PER_SEC && cause->n <= LINES_AT_ONCE)
-        *cause = (Cause){ .format = format, .since = now };
+        *cause = (Cause){ .what = by->what, .since = now };
     cause->level = MAX(cause->level, level);
     yes = ++cause->n <= LINES_AT_ONCE;
     if (cause->n == LINES_AT_ONCE + 1)
         g_timeout_add_seconds(WHILE_S, on_while_over, cause);
     G_UNLOCK(causes);
     return yes;
+}
+
+static gboolean
+is_told(const char *file, LogLevel level, const LogCause *cause)
+{
+    if (level < lowest || level < threshold_of(file))
+        return FALSE;
+    return level == LOG_LEVEL_DEBUG || may_say(level, cause);
 }
 
 void
@@ -264,12 +278,56 @@ log_from(const char *file, LogLevel level, const char *fmt, ...)
     g_autofree char *text = NULL;
     va_list ap;
 
-    if (level < lowest || level < threshold_of(file) ||
-        (level > LOG_LEVEL_DEBUG && !may_say(level, fmt)))
+    if (!is_told(file, level, &(LogCause){ fmt, 0, fmt }))
         return;
     va_start(ap, fmt);
     text = g_strdup_vprintf(fmt, ap);
     va_end(ap);
     write_line(level, text);
+    errno = errnum;
+}
+
+static void
+add_field(GArray *parts, char *text)
+{
+    struct iovec part = { text, strlen(text) };
+
+    g_array_append_val(parts, part);
+}
+
+/* FALSE: it is not there. */
+static gboolean
+to_journal_with(LogLevel level, const char *text, const LogField *fields)
+{
+    g_autoptr(GArray) parts = g_array_new(FALSE, FALSE, sizeof(struct iovec));
+    int rc;
+
+    add_field(parts, g_strconcat("MESSAGE=", text, NULL));
+    add_field(parts, g_strdup_printf("PRIORITY=%d", levels[level].priority));
+    for (; fields->name || fields->value; fields++)
+        if (fields->name && fields->value)
+            add_field(parts, g_strconcat(fields->name, "=", fields->value, NULL));
+    rc = sd_journal_sendv((struct iovec *)(gpointer)parts->data, (int)parts->len);
+    for (guint i = 0; i < parts->len; i++)
+        g_free(g_array_index(parts, struct iovec, i).iov_base);
+    return rc >= 0;
+}
+
+void
+log_event(const char *file, LogLevel level, const LogCause *cause, const LogField *fields,
+          const char *fmt, ...)
+{
+    int errnum = errno;
+    g_autofree char *text = NULL;
+    va_list ap;
+
+    if (!is_told(file, level, cause))
+        return;
+    va_start(ap, fmt);
+    text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    clean_line(text);
+    if (!to_journal || !to_journal_with(level, text, fields))
+        to_stderr(level, text);
     errno = errnum;
 }
