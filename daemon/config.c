@@ -102,6 +102,31 @@ switch_range(const Row *row)
 
 static const Kind kind_switch = { sizeof(gboolean), switch_parse, switch_format, switch_range };
 
+static gboolean
+seconds_parse(const Row *row, const char *text, gpointer at, GError **err)
+{
+    guint64 n;
+
+    if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT / 1000, &n, NULL))
+        return fail(err, ERR_INVALID_ARG, "'%s' is no number of seconds", text);
+    *(guint *)at = (guint)n;
+    return TRUE;
+}
+
+static char *
+seconds_format(const Row *row, gconstpointer at)
+{
+    return g_strdup_printf("%u", *(const guint *)at);
+}
+
+static char *
+seconds_range(const Row *row)
+{
+    return g_strdup("a number of seconds; 0 is never");
+}
+
+static const Kind kind_seconds = { sizeof(guint), seconds_parse, seconds_format, seconds_range };
+
 /* One that the admin names must be there, and what holds without a word need not. */
 static gboolean
 group_parse(const Row *row, const char *text, gpointer at, GError **err)
@@ -309,11 +334,18 @@ static const Row rows[] = {
       "Whose members may change things beside root: the group of vmd.sock. Where the host has no "
       "group vmd and the file names none, it is root alone." },
     { "unix_sock_rw_perms", &kind_perms, AT(server.rw_perms), "0660", SYSTEM,
-      "The mode of vmd.sock. Whoever may open it can do to this host what root can." },
+      "The mode of vmd.sock. Whoever may open it can do to this host what root can. Group and mode "
+      "of sockets that systemd makes (vmd.socket, vmd-ro.socket) are as their units say." },
     { "unix_sock_ro_perms", &kind_perms, AT(server.ro_perms), "0666", SYSTEM,
       "The mode of vmd-ro.sock, where things can be looked at and not changed." },
     { "read_only_socket", &kind_switch, AT(server.readonly), "yes", SYSTEM | AT_START,
-      "Whether there is vmd-ro.sock." },
+      "Whether there is vmd-ro.sock; systemd makes it where vmd-ro.socket is enabled." },
+    { "audit", &kind_switch, AT(server.audit), "yes", 0,
+      "Whether each call that changes something is logged, with who asked and what became of it; "
+      "as messages of level info of the room rpc." },
+    { "idle_exit", &kind_seconds, AT(idle_exit), "0", 0,
+      "Where systemd made the sockets: end after at least so long without a client and a running "
+      "domain. The next client starts the daemon again." },
     { "budget_connections", BUDGET(CONNECTIONS), .says = "Connections that are open." },
     { "budget_descriptors", BUDGET(DESCRIPTORS),
       .says = "Descriptors: connections, what came with calls, ends of streams." },

@@ -13,6 +13,7 @@ typedef struct Config {
     LogLevel log_level;
     LogFilters log_filters;
     gboolean confine_guests;
+    guint idle_exit; /* seconds; 0: never */
     ServerSettings server;
 } Config;
 

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -17,6 +16,7 @@
 #include "network/network.h"
 #include "qemu/qemu.h"
 #include "rpc/rpc.h"
+#include "service.h"
 #include "storage/storage.h"
 
 typedef struct Options {
@@ -32,8 +32,10 @@ typedef struct Daemon {
     Paths paths;
     char *config_path;
     Config config;
+    ServerSockets sockets; /* that it was started with */
     Server *server;
     GMainLoop *loop;
+    guint idle_timer;
 } Daemon;
 
 /* ---- one daemon a root */
@@ -192,8 +194,33 @@ log_mistakes(const GError *why)
     log_error("the settings stay as they were");
 }
 
+static gboolean
+on_idle_timer(gpointer user)
+{
+    Daemon *d = user;
+    g_autoptr(GPtrArray) vms = vm_list();
+    gboolean is_idle = server_is_idle(d->server);
+
+    for (guint i = 0; i < vms->len; i++)
+        is_idle &= !vm_is_active(vms->pdata[i]);
+    if (!is_idle)
+        return G_SOURCE_CONTINUE;
+    log_info("nothing runs, and nobody was here for %u seconds: ends", d->config.idle_exit);
+    g_main_loop_quit(d->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+/* Only whoever is started by a client may end without one. */
 static void
-reload(Daemon *d)
+set_idle_timer(Daemon *d)
+{
+    g_clear_handle_id(&d->idle_timer, g_source_remove);
+    if (d->config.idle_exit && d->sockets.rw >= 0)
+        d->idle_timer = g_timeout_add_seconds(d->config.idle_exit, on_idle_timer, d);
+}
+
+static void
+take_settings(Daemon *d)
 {
     g_autoptr(GError) err = NULL;
     Config again;
@@ -204,7 +231,16 @@ reload(Daemon *d)
     }
     config_replace(&d->config, &again);
     set_log(d, NULL);
+    set_idle_timer(d);
     server_settings_changed(d->server);
+}
+
+static void
+reload(Daemon *d)
+{
+    service_reloading();
+    take_settings(d);
+    service_ready();
 }
 
 static int
@@ -228,15 +264,21 @@ check_config(Daemon *d)
 static gboolean
 serve(Daemon *d, GError **err)
 {
-    d->server = server_new(&d->paths, &d->config.server, err);
+    guint watch;
+
+    d->server = server_new(&d->paths, &d->config.server, &d->sockets, err);
     if (!d->server)
         return FALSE;
+    watch = service_watch();
+    set_idle_timer(d);
     network_autostart();
     qemu_autostart();
-    sd_notify(0, "READY=1");
+    service_ready();
     log_info("vmd " VMD_VERSION " serves %s", d->paths.run);
     g_main_loop_run(d->loop);
-    sd_notify(0, "STOPPING=1");
+    service_stopping();
+    g_clear_handle_id(&watch, g_source_remove);
+    g_clear_handle_id(&d->idle_timer, g_source_remove);
     g_clear_pointer(&d->server, server_free);
     return TRUE;
 }
@@ -282,8 +324,9 @@ run(Daemon *d, GError **err)
         return FALSE;
     d->paths.trusting = !d->config.confine_guests;
     objects_init(&d->paths);
-    ok = set_log(d, err) && signals_block(&signals, err) && fault_set(err) &&
-         paths_make(&d->paths, err) && lock_take(d->paths.run, &lock, err) && boot(d, signals, err);
+    ok = set_log(d, err) && service_sockets(&d->sockets, err) && signals_block(&signals, err) &&
+         fault_set(err) && paths_make(&d->paths, err) && lock_take(d->paths.run, &lock, err) &&
+         boot(d, signals, err);
     config_done(&d->config);
     return ok;
 }

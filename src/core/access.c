@@ -27,9 +27,9 @@ right_word(Right right)
 }
 
 gboolean
-access_may_write(const Creds *creds, const char *what, GError **err)
+access_may_write(const Creds *creds, const char *what, const char *who, GError **err)
 {
-    return !creds->readonly || fail(err, ERR_DENIED, "read only access prevents %s", what);
+    return !creds->readonly || fail(err, ERR_DENIED, "read only access prevents %s: %s", what, who);
 }
 
 void

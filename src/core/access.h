@@ -108,8 +108,9 @@ typedef enum Right {
 /* "domain:start"; "none" for RIGHT_NONE. */
 const char *right_word(Right right);
 
-/* FALSE and ERR_DENIED: the connection is read-only. what: the procedure's name. */
-gboolean access_may_write(const Creds *creds, const char *what, GError **err);
+/* FALSE and ERR_DENIED: the connection is read-only. what: the procedure's name; who: says who may,
+ * "root alone may, at /run/vmd/vmd.sock". */
+gboolean access_may_write(const Creds *creds, const char *what, const char *who, GError **err);
 
 typedef enum AccessAnswer { ACCESS_NO, ACCESS_YES, ACCESS_ASK } AccessAnswer;
 

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "qemu/qemu.h"
 #include "rpc_priv.h"
 
@@ -286,6 +287,33 @@ kept_find(const Call *c)
     return NULL;
 }
 
+static gconstpointer
+argument(const Call *c, gsize offset)
+{
+    return c->in ? (const guint8 *)c->in + offset : NULL; /* a procedure without arguments */
+}
+
+static gboolean
+is_write(const Call *c)
+{
+    const Procedure *p = c->procedure;
+
+    if (p->flags & PROC_WRITE)
+        return TRUE;
+    return p->write_bits && c->in &&
+           (*(const guint32 *)argument(c, p->write_offset) & p->write_bits);
+}
+
+/* Every call that changes things comes by here once, with the end of it. */
+static void
+audit(const Call *c, gconstpointer out, const GError *err)
+{
+    const Audit a = { c->procedure, &c->creds, c->client_id, c->found.object, c->in, out, err };
+
+    if (c->server->settings->audit && is_write(c))
+        audit_log(&a);
+}
+
 static gboolean
 encode_reply(Call *c, gconstpointer message, guint n_fds, GError **err)
 {
@@ -303,6 +331,7 @@ call_reply_fds(Call *c, gconstpointer message, gsize size, const int *fds, guint
     g_autoptr(GError) err = NULL;
 
     g_assert(size == c->procedure->ret->size && n_fds <= WIRE_FDS_MAX);
+    audit(c, message, NULL);
     if (c->client && encode_reply(c, message, n_fds, &err)) {
         if (c->question)
             kept_put(c);
@@ -402,6 +431,7 @@ call_fail_from(Call *c, int from, GError *err)
         g_error_free(err);
         return;
     }
+    audit(c, NULL, err);
     if (c->client)
         send_error(c->client, &c->header, from, err);
     g_error_free(err);
@@ -481,22 +511,6 @@ let_in(const Client *c, const WireHeader *h, const Procedure *p, int *ret_from, 
     if (!slot_find(c->server, h)->method)
         return fail(err, ERR_NO_SUPPORT, "%s", p->name);
     return TRUE;
-}
-
-static gconstpointer
-argument(const Call *c, gsize offset)
-{
-    return c->in ? (const guint8 *)c->in + offset : NULL; /* a procedure without arguments */
-}
-
-static gboolean
-is_write(const Call *c)
-{
-    const Procedure *p = c->procedure;
-
-    if (p->flags & PROC_WRITE)
-        return TRUE;
-    return p->write_bits && (*(const guint32 *)argument(c, p->write_offset) & p->write_bits);
 }
 
 static guint32
@@ -656,7 +670,7 @@ call_dispatch(gpointer user)
     const Method *m = c->slot->method;
     g_autoptr(GError) err = NULL;
 
-    if (is_write(c) && !access_may_write(&c->creds, c->procedure->name, &err)) {
+    if (is_write(c) && !access_may_write(&c->creds, c->procedure->name, c->server->who_may, &err)) {
         call_fail_from(c, (int)c->procedure->family, g_steal_pointer(&err));
         return;
     }

@@ -14,19 +14,30 @@ typedef struct ServerSettings {
     char *group; /* who may change things beside root; one that this host has not: nobody */
     guint rw_perms, ro_perms; /* of the sockets */
     gboolean readonly;        /* there is a socket for all others */
+    gboolean audit;           /* what clients change is logged */
     BudgetRow budgets[N_BUDGETS];
 } ServerSettings;
 
-/* Opens RUN/vmd.sock and, for the system's daemon, RUN/vmd-ro.sock. A socket file left by an
- * earlier daemon is replaced: the caller holds the lock that says there is none. paths and settings
- * must live as long as the server; settings NULL: as they are without vmd.conf. */
-Server *server_new(const Paths *paths, const ServerSettings *settings, GError **err);
+/* Sockets that somebody else listens on for the daemon, and goes on with when it has ended; -1:
+ * there is none. */
+typedef struct ServerSockets {
+    int rw, ro;
+} ServerSockets;
+
+/* Serves RUN/vmd.sock and, for the system's daemon, RUN/vmd-ro.sock: those given (they are taken,
+ * with the group and mode that they have), others it makes. A socket file left by an earlier daemon
+ * is replaced: the caller holds the lock that says there is none. paths and settings must live as
+ * long as the server; settings NULL: as they are without vmd.conf; given NULL: none. */
+Server *server_new(const Paths *paths, const ServerSettings *settings, const ServerSockets *given,
+                   GError **err);
 /* The settings have changed: group, permissions and budgets count from now on. */
 void server_settings_changed(Server *s);
 /* Hangs up on everybody; pending calls run on without an audience. */
 void server_free(Server *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)
 guint server_n_clients(const Server *s);
+/* Nobody is connected, or was since this was asked last, and no call is under way. */
+gboolean server_is_idle(Server *s);
 
 /* A line for each procedure that is done, to stdout: program, number, name, subject, flags ("-": it
  * has none) and rights. */

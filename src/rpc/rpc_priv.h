@@ -232,6 +232,7 @@ typedef struct Listener {
     int fd;
     guint watch;
     gboolean readonly;
+    gboolean given; /* its file is somebody else's */
     char *path;
 } Listener;
 
@@ -239,14 +240,16 @@ struct Server {
     const Paths *paths;
     const ServerSettings *settings;
     Budgets *budgets;
+    char *who_may; /* change things: for those who may not */
     Listener listeners[2];
     GQueue clients;
     guint64 last_client;
-    guint retry;      /* timer: accept again */
-    guint room_timer; /* see server_ask_room */
-    GQueue kept;      /* answers, oldest first: see call.c */
-    GQueue asking;    /* calls whose answers will be kept */
-    GQueue parked;    /* calls that wait until another has ended */
+    guint64 last_idle; /* the last client, when server_is_idle was asked */
+    guint retry;       /* timer: accept again */
+    guint room_timer;  /* see server_ask_room */
+    GQueue kept;       /* answers, oldest first: see call.c */
+    GQueue asking;     /* calls whose answers will be kept */
+    GQueue parked;     /* calls that wait until another has ended */
     guint subscription;
     WireBuf out;  /* the message that is being encoded */
     Slot *remote; /* by procedure number */

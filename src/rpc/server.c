@@ -185,6 +185,15 @@ server_n_clients(const Server *s)
     return s->clients.length;
 }
 
+gboolean
+server_is_idle(Server *s)
+{
+    gboolean is_new = s->last_idle != s->last_client;
+
+    s->last_idle = s->last_client;
+    return !is_new && s->clients.length == 0 && s->budgets->counts[BUDGET_CALLS].used == 0;
+}
+
 /* ---- listening */
 
 /* A session's sockets are its user's alone. Without a group nobody but root gets what the group
@@ -230,9 +239,13 @@ bind_socket(int fd, const char *path, GError **err)
 }
 
 static gboolean
-listener_open(Listener *l, const char *name, GError **err)
+listener_open(Listener *l, const char *name, int given, GError **err)
 {
     l->path = g_build_filename(l->server->paths->run, name, NULL);
+    l->given = given >= 0;
+    l->fd = given;
+    if (l->given)
+        return TRUE;
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd < 0)
         return fail_errno(err, errno, "cannot make a socket");
@@ -245,10 +258,30 @@ static void
 listener_close(Listener *l)
 {
     g_clear_handle_id(&l->watch, g_source_remove);
-    if (l->fd >= 0 && l->path)
+    if (l->fd >= 0 && l->path && !l->given)
         file_remove(l->path, NULL);
     fd_close(&l->fd);
     g_clear_pointer(&l->path, g_free);
+}
+
+/* The file itself is asked, for it may be systemd's. */
+static void
+find_who_may(Server *s)
+{
+    const char *path = s->listeners[0].path;
+    const struct group *group;
+    struct stat st;
+    gboolean known = stat(path, &st) == 0;
+
+    g_free(s->who_may);
+    if (known && st.st_mode & S_IWOTH) {
+        s->who_may = g_strdup_printf("connect to %s for that", path);
+        return;
+    }
+    group = known && st.st_mode & S_IWGRP ? getgrgid(st.st_gid) : NULL;
+    s->who_may = group ? g_strdup_printf("root and members of the group %s may, at %s",
+                                         group->gr_name, path)
+                       : g_strdup_printf("only root may, at %s", path);
 }
 
 /* ---- the server */
@@ -265,15 +298,19 @@ on_event(const Event *event, gpointer user)
 static const ServerSettings *
 settings_without_file(void)
 {
-    static ServerSettings settings = { .rw_perms = 0600, .ro_perms = 0666, .readonly = TRUE };
+    static ServerSettings settings = {
+        .rw_perms = 0600, .ro_perms = 0666, .readonly = TRUE, .audit = TRUE
+    };
 
     memcpy(settings.budgets, budget_defaults, sizeof(settings.budgets));
     return &settings;
 }
 
 Server *
-server_new(const Paths *paths, const ServerSettings *settings, GError **err)
+server_new(const Paths *paths, const ServerSettings *settings, const ServerSockets *given,
+           GError **err)
 {
+    const ServerSockets none = { -1, -1 };
     g_autoptr(Server) s = g_new0(Server, 1);
 
     s->paths = paths;
@@ -285,11 +322,13 @@ server_new(const Paths *paths, const ServerSettings *settings, GError **err)
     s->remote = slots_load(PROGRAM_REMOTE);
     s->qemu = slots_load(PROGRAM_QEMU);
     s->own = slots_load(PROGRAM_VMD);
-    if (!listener_open(&s->listeners[0], "vmd.sock", err))
+    given = given ? given : &none;
+    if (!listener_open(&s->listeners[0], "vmd.sock", given->rw, err))
         return NULL;
-    if (!paths->session && s->settings->readonly &&
-        !listener_open(&s->listeners[1], "vmd-ro.sock", err))
+    if ((given->ro >= 0 || (!paths->session && s->settings->readonly)) &&
+        !listener_open(&s->listeners[1], "vmd-ro.sock", given->ro, err))
         return NULL;
+    find_who_may(s);
     s->subscription = event_subscribe(on_event, s);
     server_accept(s);
     return g_steal_pointer(&s);
@@ -301,9 +340,11 @@ server_settings_changed(Server *s)
     budgets_set(s->budgets, s->settings->budgets);
     for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++) {
         g_autoptr(GError) err = NULL;
-        if (s->listeners[i].fd >= 0 && !listener_permit(&s->listeners[i], &err))
+        if (s->listeners[i].fd >= 0 && !s->listeners[i].given &&
+            !listener_permit(&s->listeners[i], &err))
             log_error("%s", err->message);
     }
+    find_who_may(s);
     server_accept(s);
 }
 
@@ -324,6 +365,7 @@ server_free(Server *s)
     kept_clear(s);
     budgets_unref(s->budgets);
     wire_buf_done(&s->out);
+    g_free(s->who_may);
     g_free(s->remote);
     g_free(s->qemu);
     g_free(s->own);

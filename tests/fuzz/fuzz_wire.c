@@ -48,7 +48,7 @@ server_get(void)
         g_assert_true(paths_make(&paths, NULL) && storage_init(&paths, NULL));
         devices_init();
         g_assert_true(network_init(&paths, NULL) && qemu_init(&paths, NULL));
-        server = server_new(&paths, NULL, NULL);
+        server = server_new(&paths, NULL, NULL, NULL);
         g_assert_nonnull(server);
         for (gsize i = 0; i < G_N_ELEMENTS(left_out); i++)
             server->remote[left_out[i]] = (Slot){ 0 };

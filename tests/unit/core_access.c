@@ -70,9 +70,10 @@ the_connection_decides_first(void **state)
 {
     g_autoptr(GError) err = NULL;
 
-    assert_true(access_may_write(&creds, "X", NULL));
-    assert_false(access_may_write(&readonly, "X", &err));
+    assert_true(access_may_write(&creds, "X", "root may", NULL));
+    assert_false(access_may_write(&readonly, "X", "root may", &err));
     assert_true(error_is(err, ERR_DENIED));
+    assert_string_equal(err->message, "read only access prevents X: root may");
 }
 
 static void

@@ -57,7 +57,7 @@ set_up(void **state)
     world.root = g_dir_make_tmp("vmd-unit-XXXXXX", NULL);
     paths_init_system(&world.paths, world.root);
     assert_true(paths_make(&world.paths, NULL));
-    world.server = server_new(&world.paths, NULL, NULL);
+    world.server = server_new(&world.paths, NULL, NULL, NULL);
     assert_non_null(world.server);
     connect_client();
     ((Client *)world.server->clients.head->data)->state.opened = TRUE;
