@@ -72,7 +72,8 @@ outlives() { # outlives COMMAND...
     [ -n "$before" ] && [ "$before" = "$after" ] && virsh -c "$uri" dominfo guest
 }
 
-stop_and_start() { systemctl stop vmd && ! answers && systemctl start vmd; }
+# The sockets stay, and whoever connects starts it.
+stop_and_knock() { systemctl stop vmd && ! systemctl is-active vmd && answers && systemctl is-active vmd; }
 killed() {
     local before
     before=$(systemctl show -p MainPID --value vmd)
@@ -102,18 +103,63 @@ SH
     runuser -l tester -c 'PATH=/usr/local/sbin:$PATH bash ~/run'
 }
 
+as() { # as USER COMMAND...: on the system's daemon
+    local user=$1
+    shift
+    runuser -u "$user" -- "$vmsh" -c vmd:///system "$@"
+}
+
+group_and_folder() {
+    systemd-sysusers && systemd-tmpfiles --create && getent group vmd &&
+        useradd -m -G vmd member && useradd -m stranger
+}
+
+sockets_are_there() {
+    systemctl enable --now vmd.socket vmd-ro.socket && ! systemctl is-active vmd &&
+        [ "$(stat -c '%a %G' /run/vmd/vmd.sock)" = '660 vmd' ] &&
+        [ "$(stat -c '%a %G' /run/vmd/vmd-ro.sock)" = '666 root' ]
+}
+
+a_member_manages() {
+    domain theirs kvm >/tmp/theirs.xml
+    as member define /tmp/theirs.xml && systemctl is-active vmd && as member undefine theirs
+}
+
+a_stranger_looks() {
+    as stranger -r list --all && ! as stranger -r define /tmp/theirs.xml && ! as stranger list
+}
+
+reload() {
+    echo 'log_level = debug' >/etc/vmd/vmd.conf
+    systemctl reload vmd &&
+        wait_for 20 eval "journalctl -u vmd -o cat | grep -q \"log_level was 'info' and is 'debug'\""
+}
+
+bad_reload() {
+    echo 'log_leve = debug' >/etc/vmd/vmd.conf
+    ! systemctl reload vmd && journalctl -u vmd -o cat | grep 'vmd.conf:1: there is no key' &&
+        systemctl is-active vmd && rm /etc/vmd/vmd.conf && systemctl reload vmd
+}
+
 first_boot() {
     cp -a /mnt/installed/. /
     mkdir -p "$guest" && cp /mnt/guest/vmlinuz /mnt/guest/initrd "$guest"
     check "the unit is known" systemctl daemon-reload
-    check "the service starts" systemctl enable --now vmd
+    check "the group and the folder are made" group_and_folder
+    check "the units are good" systemd-analyze verify --man=no vmd.service vmd.socket vmd-ro.socket
+    check "the sockets are there before the daemon" sockets_are_there
+    check "a member of the group manages, and starts the daemon" a_member_manages
+    check "a stranger looks and changes nothing" a_stranger_looks
+    check "the service is started and enabled" systemctl enable --now vmd
     check "it says that it is ready" systemctl is-active vmd
     check "KVM is there" kvm_is_there
     check "KVM runs a program" /mnt/kvm-probe
     check "a KVM guest boots to its shell" define_and_boot
     check "KVM runs it" is_accelerated guest
     check "the guest outlives a restart of the service" outlives systemctl restart vmd
-    check "the guest outlives a stop of the service" outlives stop_and_start
+    check "the guest outlives a stop of the service" outlives stop_and_knock
+    check "a reload takes the file" reload
+    check "a reload of a file with a mistake fails, and nothing changes" bad_reload
     check "the guest outlives the daemon's death" outlives killed
     check "the power button ends it" button
     check "nothing is left of it" nothing_is_left
