@@ -340,6 +340,10 @@ static const Row rows[] = {
       "The mode of vmd-ro.sock, where things can be looked at and not changed." },
     { "read_only_socket", &kind_switch, AT(server.readonly), "yes", SYSTEM | AT_START,
       "Whether there is vmd-ro.sock; systemd makes it where vmd-ro.socket is enabled." },
+    { "compat_sockets", &kind_switch, AT(server.compat), "no", AT_START,
+      "Whether the daemon listens at the names of libvirt's daemons as well (libvirt-sock, "
+      "virtqemud-sock and their like in /run/libvirt), so that clients of libvirt find it without a "
+      "URI. Not where a daemon of libvirt's listens." },
     { "audit", &kind_switch, AT(server.audit), "yes", 0,
       "Whether each call that changes something is logged, with who asked and what became of it; "
       "as messages of level info of the room rpc." },

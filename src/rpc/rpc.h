@@ -14,6 +14,7 @@ typedef struct ServerSettings {
     char *group; /* who may change things beside root; one that this host has not: nobody */
     guint rw_perms, ro_perms; /* of the sockets */
     gboolean readonly;        /* there is a socket for all others */
+    gboolean compat;          /* sockets where clients of libvirt look for them */
     gboolean audit;           /* what clients change is logged */
     BudgetRow budgets[N_BUDGETS];
 } ServerSettings;

@@ -232,16 +232,23 @@ typedef struct Listener {
     int fd;
     guint watch;
     gboolean readonly;
-    gboolean given; /* its file is somebody else's */
     char *path;
+    /* Of the file that was made; 0: it is somebody else's. */
+    dev_t device;
+    ino_t inode;
 } Listener;
+
+/* vmd.sock, vmd-ro.sock, and the names that clients of libvirt try; every other one is read-only.
+ */
+enum { N_LISTENERS = 18 };
 
 struct Server {
     const Paths *paths;
     const ServerSettings *settings;
     Budgets *budgets;
     char *who_may; /* change things: for those who may not */
-    Listener listeners[2];
+    Listener listeners[N_LISTENERS];
+    gboolean made_folder; /* of the names of libvirt's */
     GQueue clients;
     guint64 last_client;
     guint64 last_idle; /* the last client, when server_is_idle was asked */
@@ -256,6 +263,11 @@ struct Server {
     Slot *qemu;
     Slot *own;
 };
+
+/* listener.c */
+gboolean listeners_open(Server *s, const ServerSockets *given, GError **err);
+void listeners_permit(Server *s); /* group and modes, as the settings say now */
+void listeners_close(Server *s);
 
 void server_forget(Server *s, Client *c);
 /* Somebody waits for room that another client has to make. */

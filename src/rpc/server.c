@@ -1,17 +1,15 @@
-/* The two sockets: listen, accept within limits, know every client. */
+/* The server: accept within limits, know every client. */
 #include <errno.h>
 #include <glib-unix.h>
 #include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "qemu/qemu.h"
 #include "rpc_priv.h"
 
-#define BACKLOG       1000
 #define RETRY_SECONDS 1
 
 static void server_accept(Server *s);
@@ -194,75 +192,7 @@ server_is_idle(Server *s)
     return !is_new && s->clients.length == 0 && s->budgets->counts[BUDGET_CALLS].used == 0;
 }
 
-/* ---- listening */
-
-/* A session's sockets are its user's alone. Without a group nobody but root gets what the group
- * would. */
-static gboolean
-listener_permit(const Listener *l, GError **err)
-{
-    const ServerSettings *settings = l->server->settings;
-    mode_t mode = l->readonly ? settings->ro_perms : settings->rw_perms;
-    const struct group *group = NULL;
-
-    if (l->server->paths->session) {
-        mode = 0600;
-    } else {
-        group = settings->group && *settings->group ? getgrnam(settings->group) : NULL;
-        if (group ? chown(l->path, (uid_t)-1, group->gr_gid) < 0 : chown(l->path, (uid_t)-1, 0) < 0)
-            return fail_errno(err, errno, "cannot give %s to group %s", l->path,
-                              group ? settings->group : "root");
-        if (!group && !l->readonly)
-            mode &= ~(mode_t)070;
-    }
-    return chmod(l->path, mode) == 0 ||
-           fail_errno(err, errno, "cannot set the mode of %s", l->path);
-}
-
-static gboolean
-bind_socket(int fd, const char *path, GError **err)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-    if (strlen(path) >= sizeof(address.sun_path))
-        return fail(err, ERR_INVALID_ARG, "the socket path %s is longer than %zu characters", path,
-                    sizeof(address.sun_path) - 1);
-    strcpy(address.sun_path, path);
-    if (!file_remove(path, err))
-        return FALSE;
-    /* Nobody may slip in between bind and chmod. */
-    mode_t old = umask(0777);
-    int rc = bind(fd, (struct sockaddr *)&address, sizeof(address));
-    int errnum = errno;
-    umask(old);
-    return rc == 0 || fail_errno(err, errnum, "cannot bind %s", path);
-}
-
-static gboolean
-listener_open(Listener *l, const char *name, int given, GError **err)
-{
-    l->path = g_build_filename(l->server->paths->run, name, NULL);
-    l->given = given >= 0;
-    l->fd = given;
-    if (l->given)
-        return TRUE;
-    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (l->fd < 0)
-        return fail_errno(err, errno, "cannot make a socket");
-    if (!bind_socket(l->fd, l->path, err) || !listener_permit(l, err))
-        return FALSE;
-    return listen(l->fd, BACKLOG) == 0 || fail_errno(err, errno, "cannot listen on %s", l->path);
-}
-
-static void
-listener_close(Listener *l)
-{
-    g_clear_handle_id(&l->watch, g_source_remove);
-    if (l->fd >= 0 && l->path && !l->given)
-        file_remove(l->path, NULL);
-    fd_close(&l->fd);
-    g_clear_pointer(&l->path, g_free);
-}
+/* ---- who may */
 
 /* The file itself is asked, for it may be systemd's. */
 static void
@@ -317,16 +247,10 @@ server_new(const Paths *paths, const ServerSettings *settings, const ServerSocke
     s->settings = settings ? settings : settings_without_file();
     s->budgets = budgets_new();
     budgets_set(s->budgets, s->settings->budgets);
-    for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++)
-        s->listeners[i] = (Listener){ .server = s, .fd = -1, .readonly = i == 1 };
     s->remote = slots_load(PROGRAM_REMOTE);
     s->qemu = slots_load(PROGRAM_QEMU);
     s->own = slots_load(PROGRAM_VMD);
-    given = given ? given : &none;
-    if (!listener_open(&s->listeners[0], "vmd.sock", given->rw, err))
-        return NULL;
-    if ((given->ro >= 0 || (!paths->session && s->settings->readonly)) &&
-        !listener_open(&s->listeners[1], "vmd-ro.sock", given->ro, err))
+    if (!listeners_open(s, given ? given : &none, err))
         return NULL;
     find_who_may(s);
     s->subscription = event_subscribe(on_event, s);
@@ -338,12 +262,7 @@ void
 server_settings_changed(Server *s)
 {
     budgets_set(s->budgets, s->settings->budgets);
-    for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++) {
-        g_autoptr(GError) err = NULL;
-        if (s->listeners[i].fd >= 0 && !s->listeners[i].given &&
-            !listener_permit(&s->listeners[i], &err))
-            log_error("%s", err->message);
-    }
+    listeners_permit(s);
     find_who_may(s);
     server_accept(s);
 }
@@ -355,8 +274,7 @@ server_free(Server *s)
         return;
     if (s->subscription)
         event_unsubscribe(s->subscription);
-    for (gsize i = 0; i < G_N_ELEMENTS(s->listeners); i++)
-        listener_close(&s->listeners[i]);
+    listeners_close(s);
     while (s->clients.head)
         client_free(s->clients.head->data);
     server_stop_accepting(s);

@@ -194,7 +194,8 @@ main(int argc, char **argv)
     Shell s = { .escape = ']' & 0x1f,
                 .keepalive = { .interval = 5, .count = 6 },
                 .trace_level = TRACE_ERRORS };
-    /* Under the name by which libvirt's clients look for it on an ssh host, it relays. */
+    /* As vmd-ssh-helper, and under the name by which libvirt's clients look for it on an ssh host,
+     * it relays. */
     g_autofree char *name = g_path_get_basename(argv[0] ? argv[0] : "vmsh");
     int status = EXIT_FAILURE;
     Wish wish;
@@ -203,7 +204,7 @@ main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     s.uri = uri_default(getuid());
     wish = options_take(&s, argc, argv);
-    if (wish == WISH_RELAY || (wish == WISH_RUN && strcmp(name, "virt-ssh-helper") == 0))
+    if (wish == WISH_RELAY || (wish == WISH_RUN && g_str_has_suffix(name, "-ssh-helper")))
         status = run_relay(&s, argv[optind]);
     else if (wish == WISH_RUN)
         status = run_commands(&s, argc - optind, argv + optind);
