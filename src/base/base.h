@@ -275,6 +275,23 @@ typedef struct ProcessLimits {
 /* For programs that answer a question and end: a minute of a processor, files of 64 MiB. */
 extern const ProcessLimits process_tool_limits;
 
+/* How much a process sees of a folder, or a file (landlock.c). */
+typedef enum Sight {
+    SIGHT_READ,
+    SIGHT_RUN, /* and executes what is in there */
+    SIGHT_USE, /* writes, and controls devices */
+    SIGHT_OWN, /* makes and removes */
+} Sight;
+/* The kernel's; 0: it has none, or this process may not use it. */
+int landlock_abi(void);
+/* A ruleset, a descriptor, that allows nothing yet; -1: errno. alone: nor TCP, nor signals and
+ * abstract sockets out of it, where the kernel can deny those. */
+int landlock_new(gboolean alone);
+/* FALSE: errno. What is not there is none. */
+gboolean landlock_allow(int ruleset, const char *path, Sight sight);
+gboolean landlock_allow_fd(int ruleset, int fd, Sight sight, gboolean is_file);
+gboolean landlock_enter(int ruleset);
+
 /* What a child that is not trusted has of the host, from before it is executed (confine.c). It
  * never gets more: no_new_privs. Its umask is 077, and it leaves no core. */
 typedef struct Confine {
@@ -284,6 +301,8 @@ typedef struct Confine {
     guint64 caps;         /* bits by number, kept where uid is 0 */
     guint64 files, tasks; /* limits; 0: as the daemon */
     gboolean locks;       /* as much memory as it likes may be locked */
+    int namespaces;       /* CLONE_NEW...: empty ones; what the kernel refuses stays the daemon's */
+    int landlock;         /* a ruleset; 0: it sees what its user does */
 } Confine;
 /* Puts the calling process there; for the child alone. System calls and nothing else. FALSE: errno,
  * and what could not be done. */

@@ -5,6 +5,7 @@
 #include "base/base.h"
 
 #include <linux/capability.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -75,6 +76,25 @@ become(const Confine *c)
            syscall(SET_UID, c->uid, c->uid, c->uid) == 0;
 }
 
+/* One by one: a kernel that has not all of them has some. */
+static void
+leave_namespaces(int flags)
+{
+    const int each[] = { CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(each); i++)
+        if (flags & each[i])
+            unshare(each[i]);
+}
+
+/* Of /proc its own part: whose that is is known only here. */
+static gboolean
+shut_in(int ruleset)
+{
+    return ruleset == 0 ||
+           (landlock_allow(ruleset, "/proc/self", SIGHT_READ) && landlock_enter(ruleset));
+}
+
 gboolean
 confine_enter(const Confine *c, const char **ret_step)
 {
@@ -84,13 +104,16 @@ confine_enter(const Confine *c, const char **ret_step)
     *ret_step = "limit";
     if (!set_limits(c))
         return FALSE;
-    if (c->become)
+    if (c->become) {
+        leave_namespaces(c->namespaces);
         drop_bounds(kept);
+    }
     *ret_step = "change the user of";
     if (c->become && !become(c))
         return FALSE;
     *ret_step = "take capabilities from";
     if (!set_capabilities(kept) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return FALSE;
-    return TRUE;
+    *ret_step = "hide files from";
+    return shut_in(c->landlock);
 }

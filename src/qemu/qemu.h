@@ -82,6 +82,13 @@ void vm_ask_xml(Vm *vm, guint flags, VmText done, gpointer user);
 /* As whom QEMU runs, "+2130706433:+2130706433"; NULL: it is off, or has no user of its own to tell
  * of. Caller frees. */
 char *vm_label(const Vm *vm);
+/* What the QEMU of a running VM has of the host, asked of the kernel now. */
+typedef struct VmConfinement {
+    const char *what;
+    char *is, *why; /* why NULL: that is as it should be */
+} VmConfinement;
+/* Free with g_array_unref. */
+GArray *vm_confinement(Vm *vm, GError **err);
 /* Whether that is a user that only QEMUs of this daemon's kind run as. */
 gboolean vm_owns_user(uid_t uid);
 

@@ -20,7 +20,8 @@ static const Method *const qemu_tables[] = {
     NULL,
 };
 
-static const Method *const vmd_tables[] = { daemon_methods, vmd_network_methods, NULL };
+static const Method *const vmd_tables[] = { daemon_methods, vmd_network_methods, vmd_domain_methods,
+                                            NULL };
 
 static const Method *const *
 tables_of(guint32 program)

@@ -167,3 +167,4 @@ extern const Method qemu_agent_methods[];
 /* Of our own program. */
 extern const Method daemon_methods[];
 extern const Method vmd_network_methods[];
+extern const Method vmd_domain_methods[];

@@ -102,7 +102,6 @@ NOTHING_TO_DO = {
     "HostdevSource.block": "mode capabilities, which the command line refuses",
     "HostdevSource.chardev": "mode capabilities, which the command line refuses",
     "HostdevSource.interface": "mode capabilities, which the command line refuses",
-    "HostdevScsi.protocol": "hosts stand with iscsi only",
     "NetSource.connectionid": GOES_WITH,
     "NetSource.portgroupid": GOES_WITH,
     "NetSource.switch_portid": GOES_WITH,

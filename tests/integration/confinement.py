@@ -1,5 +1,7 @@
 """What a QEMU is on its host: a user of its own without any right, which is claimed, shown and found
 again, while every file keeps its owner."""
+import ctypes
+import json
 import os
 import re
 import subprocess
@@ -86,6 +88,75 @@ def it_is_nobody(d):
         assert "seclabel" not in d.vmsh("dumpxml", "--inactive", name)
         assert "elevated" not in d.vmsh("dominfo", name)
     assert len(users) == 3, users
+
+
+def told_of(d, name):
+    """{what: is}, [exceptions] as vmsh tells them."""
+    rows = json.loads(d.vmsh("confinement", name, "--json"))
+    return ({row["what"]: row["is"] for row in rows},
+            [row["why"] for row in rows if row["what"] == "exception"])
+
+
+def namespaces(pid):
+    return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in ("net", "ipc", "uts")}
+
+
+@test
+def it_sees_its_own(d):
+    need_root("to give QEMU a user of its own")
+    vnc = "<graphics type='vnc' autoport='yes'/><video><model type='vga'/></video>"
+    ours, seen = namespaces(d.pid), set()
+    for name in ("a", "b"):
+        own = namespaces(start(d, name, vnc + "<serial type='pty'/>"))
+        assert not set(own.values()) & set(ours.values()), (own, ours)
+        seen |= set(own.values())
+        is_so, exceptions = told_of(d, name)
+        assert exceptions == [], exceptions
+        assert is_so["network"] == is_so["shared memory"] == is_so["host name"] == "its own", is_so
+        assert is_so["capabilities"] in (None, "") and is_so["system calls"] == "filtered", is_so
+        assert is_so["files"].startswith("its own (Landlock") or landlock() == 0, is_so
+    assert len(seen) == 6, seen
+    # The daemon listens for it, in the host's network.
+    port = 5900 + int(d.vmsh("vncdisplay", "a").rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), 20) as s:
+        s.settimeout(20)
+        assert s.recv(12).startswith(b"RFB ")
+    d.vmsh("destroy", "a")
+    assert port not in listening()
+
+
+@test
+def who_needs_the_network_has_it(d):
+    need_root("to give QEMU a user of its own")
+    pid = start(d, "g", "<interface type='user'/>")
+    assert namespaces(pid)["net"] == namespaces(d.pid)["net"]
+    assert namespaces(pid)["ipc"] != namespaces(d.pid)["ipc"]
+    assert int(status_of(pid)["Uid"][0]) >= FIRST
+    is_so, exceptions = told_of(d, "g")
+    assert is_so["network"] == "the host's" and len(exceptions) == 1, exceptions
+    assert "interface 'net0'" in exceptions[0]
+    assert exceptions[0] in (d.root / "var/log/vmd/qemu/g.log").read_text()
+
+
+@test
+def what_comes_later_and_needs_more(d):
+    need_root("to give QEMU a user of its own")
+    start(d, "g", "".join(
+        f"<controller type='pci' index='{n}' model='pcie-root-port'/>" for n in range(1, 5)))
+    evdev = d.write("evdev.xml", "<input type='evdev'><source dev='/dev/input/event0'/></input>")
+    d.vmsh("attach-device", "g", evdev, status=1)
+    chardev = "<channel type='tcp'><source mode='bind' host='127.0.0.1' service='4567'/>" \
+              "<target type='virtio' name='x'/></channel>"
+    assert "talks over the network" in d.vmsh("attach-device", "g", d.write("c.xml", chardev), status=1)
+    card = "<interface type='user'><mac address='52:54:00:12:34:56'/><model type='virtio'/>" \
+           "</interface>"
+    d.vmsh("attach-device", "g", d.write("n.xml", card))
+    assert "no network: this QEMU was started without the host's" in d.vmsh("dominfo", "g")
+
+
+def landlock():
+    """The kernel's ABI, 0: none."""
+    return max(ctypes.CDLL(None).syscall(444, None, 0, 1), 0)
 
 
 @test

@@ -42,6 +42,7 @@ typedef struct HostFd {
     int format;              /* DiskFormat of an image, of that below a HOST_OVERLAY */
     gboolean has_data_store; /* the definition names the image's data file */
     gboolean direct;         /* O_DIRECT: QEMU wants the flags that it would have opened it with */
+    gboolean by_monitor;     /* QEMU gets it when it runs: not at its start */
     gboolean by_name;        /* QEMU opens the descriptor once more, as a file in /proc */
     guint32 owner;           /* as whom it does; 0: the daemon's user */
     guint64 dev, ino;        /* of an open image; a block device has no dev */
@@ -82,6 +83,10 @@ GPtrArray *args_parts(const ArgsIn *in, const void *device, GError **err);
  * looked at. */
 gboolean args_part_files(const ArgsIn *in, const void *device, guint first_set, GPtrArray *files,
                          GError **err);
+/* Whether VNC is listened for by the daemon, which hands the socket over. emulator NULL: no. */
+gboolean args_vnc_is_handed(const GraphicsDef *g, const Emulator *emulator);
+/* Where it listens on the network. Borrowed. */
+const char *args_listen_address(const GraphicsDef *g);
 /* What QEMU does when it goes off, in QEMU's words. */
 const char *args_watchdog_action(const WatchdogDef *watchdog);
 /* Where the passt of an interface listens, for a QEMU that connects to it. Caller frees. */

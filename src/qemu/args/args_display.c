@@ -153,8 +153,8 @@ first_listen(const GraphicsDef *g)
     return list_length(g->listens) > 0 ? LIST_AT(GraphicsListen, g->listens, 0) : NULL;
 }
 
-static const char *
-listen_address(const GraphicsDef *g)
+const char *
+args_listen_address(const GraphicsDef *g)
 {
     const GraphicsListen *l = first_listen(g);
 
@@ -163,16 +163,45 @@ listen_address(const GraphicsDef *g)
     return g->listen != NULL ? g->listen : "127.0.0.1";
 }
 
+/* display-update came with QEMU 7.1, and says nothing of websockets. */
+gboolean
+args_vnc_is_handed(const GraphicsDef *g, const Emulator *emulator)
+{
+    const GraphicsListen *l = first_listen(g);
+
+    if (g->type != GRAPHICS_VNC || emulator == NULL || emulator_version(emulator) < 7001000 ||
+        g->has_websocket || (l != NULL && l->type == LISTEN_NONE))
+        return FALSE;
+    return l != NULL && l->type == LISTEN_SOCKET
+               ? l->socket != NULL
+               : g->socket == NULL && g_hostname_is_ip_address(args_listen_address(g));
+}
+
+/* Until the daemon hands the place over, a socket where only QEMU is. */
+static void
+vnc_handed(Args *a, const GraphicsDef *g, GString *s)
+{
+    const GraphicsListen *l = first_listen(g);
+
+    if (l != NULL && l->type == LISTEN_SOCKET)
+        args_fd_later(a, HOST_LISTEN, l->socket, "graphics");
+    g_string_append(s, "vnc=unix:own/vnc");
+}
+
 static void
 vnc_address(Args *a, const GraphicsDef *g, GString *s)
 {
     const GraphicsListen *l = first_listen(g);
     const char *socket = l != NULL && l->type == LISTEN_SOCKET ? l->socket : g->socket;
-    const char *address = listen_address(g);
+    const char *address = args_listen_address(g);
     gint32 port = g->port > 0 ? g->port : PORT_BASE;
 
     if (l != NULL && l->type == LISTEN_NONE) {
         g_string_append(s, "none");
+        return;
+    }
+    if (!args_is_native(a) && args_vnc_is_handed(g, a->e)) {
+        vnc_handed(a, g, s);
         return;
     }
     if (socket != NULL) {
@@ -287,7 +316,7 @@ put_spice(Args *a, const GraphicsDef *g, GError **err)
     else if (l != NULL && l->type == LISTEN_NONE)
         g_string_append(s, "port=0");
     else
-        g_string_append_printf(s, "port=%d,addr=%s", MAX(g->port, 0), listen_address(g));
+        g_string_append_printf(s, "port=%d,addr=%s", MAX(g->port, 0), args_listen_address(g));
     if (g->passwd == NULL)
         g_string_append(s, ",disable-ticketing=on");
     spice_options(&g->spice, s);

@@ -150,6 +150,15 @@ args_fd(Args *a, HostKind kind, const char *path, const char *what)
 }
 
 void
+args_fd_later(Args *a, HostKind kind, const char *path, const char *what)
+{
+    HostFd *h = args_is_native(a) ? NULL : file_need(a, kind, path, what, BY_NUMBER);
+
+    if (h != NULL)
+        h->by_monitor = TRUE;
+}
+
+void
 args_share(Args *a, const char *path)
 {
     for (guint i = 0; a->collect != NULL && i < a->collect->len; i++) {
@@ -197,6 +206,7 @@ host_fd_copy(const HostFd *h)
     copy->has_data_store = h->has_data_store;
     copy->shared = h->shared;
     copy->direct = h->direct;
+    copy->by_monitor = h->by_monitor;
     copy->by_name = h->by_name;
     copy->owner = h->owner;
     return copy;

@@ -77,6 +77,8 @@ char *args_memory_path(Args *a, const char *folder, const char *id);
 const char *args_own_path(const Args *a, const char *path);
 /* A descriptor by number; -1 in native form. */
 int args_fd(Args *a, HostKind kind, const char *path, const char *what);
+/* One that QEMU gets by its monitor. */
+void args_fd_later(Args *a, HostKind kind, const char *path, const char *what);
 gboolean args_is_native(const Args *a);
 /* What is written above the image at path. */
 const char *args_open_overlay(Args *a, const char *path, int format, const char *what);

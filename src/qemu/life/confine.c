@@ -3,9 +3,11 @@
  * needs more (needs.c) keeps the daemon's user, without nearly all that that may.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +78,7 @@ typedef struct Asked {
     gboolean kvm, ptys;
     /* the answers */
     guint32 uid, gid, group;
-    GString *why; /* not a user of its own; lines */
+    Needs found;
 } Asked;
 
 static void
@@ -86,16 +88,8 @@ asked_free(gpointer data)
 
     g_free(a->emulator);
     g_free(a->label);
-    g_string_free(a->why, TRUE);
+    needs_done(&a->found);
     g_free(a);
-}
-
-static void
-say(Asked *a, const char *text)
-{
-    if (a->why->len > 0)
-        g_string_append_c(a->why, '\n');
-    g_string_append(a->why, text);
 }
 
 /* By whoever is nobody here: the file, and each folder on the way. */
@@ -115,6 +109,27 @@ can_everybody_run(const char *path)
     return TRUE;
 }
 
+/* A program of the distribution, whose own files are where that has them. */
+static gboolean
+is_of_the_host(const char *path)
+{
+    g_autofree char *at = realpath(path, NULL);
+    fd_auto fd = at ? open(at, O_RDONLY | O_CLOEXEC) : -1;
+    char begin[2];
+
+    return at && path_is_installed(at) && read(fd, begin, 2) == 2 && memcmp(begin, "#!", 2) != 0;
+}
+
+static void
+look_at_emulator(Asked *a)
+{
+    if (!can_everybody_run(a->emulator))
+        needs_add(&a->found, NEED_USER, "the emulator is where other users may not run it");
+    if (!is_of_the_host(a->emulator))
+        needs_add(&a->found, NEED_FILES,
+                  "the emulator is none that the distribution has installed");
+}
+
 static void
 look_at_devices(Asked *a)
 {
@@ -124,10 +139,10 @@ look_at_devices(Asked *a)
         if ((st.st_mode & 060) == 060 && st.st_gid != 0)
             a->group = st.st_gid;
         else
-            say(a, "/dev/kvm: QEMU opens it itself, and it is for the daemon's user alone");
+            needs_add(&a->found, NEED_USER, "/dev/kvm: it is for the daemon's user alone");
     }
     if (a->ptys && (stat("/dev/ptmx", &st) < 0 || (st.st_mode & 06) != 06))
-        say(a, "/dev/ptmx: QEMU makes terminals itself, and it is not for everybody");
+        needs_add(&a->found, NEED_USER, "/dev/ptmx: it is not for everybody");
 }
 
 /* "+12" and "12" are numbers, all else is a name. */
@@ -178,8 +193,7 @@ look(gpointer in, GError **err)
     if (a->label && !read_label(a, err))
         return NULL;
     look_at_devices(a);
-    if (!can_everybody_run(a->emulator))
-        say(a, "the emulator is where other users may not run it");
+    look_at_emulator(a);
     return a;
 }
 
@@ -273,7 +287,7 @@ void
 confine_tell(Vm *vm)
 {
     const Confined *c = &vm->run->confined;
-    g_auto(GStrv) lines = g_strsplit(c->reasons ? c->reasons : "", "\n", 0);
+    g_auto(GStrv) lines = g_strsplit(c->has.reasons ? c->has.reasons : "", "\n", 0);
 
     if (c->how == CONFINE_NOT)
         vmlog_line(vm, "QEMU is not confined: that was asked for");
@@ -294,21 +308,21 @@ is_unwanted(const DomainDef *def)
 }
 
 static void
-add_reason(Confined *c, guint needs, const char *lines)
-{
-    char *all = c->reasons ? g_strjoin("\n", c->reasons, lines, NULL) : g_strdup(lines);
-
-    g_free(c->reasons);
-    c->reasons = all;
-    c->needs |= needs;
-}
-
-static void
 take_daemon(Confined *c)
 {
     c->how = CONFINE_DAEMON;
     c->uid = geteuid();
     c->gid = getegid();
+}
+
+static void
+settle_sight(Confined *c)
+{
+    if (c->has.needs & NEED_FILES)
+        return;
+    c->landlock = landlock_abi();
+    if (c->landlock == 0)
+        needs_add(&c->has, NEED_FILES, "this kernel has no Landlock for the daemon");
 }
 
 /* a: what the worker has found. */
@@ -317,26 +331,27 @@ settle(Vm *vm, const Asked *a, GError **err)
 {
     Confined *c = &vm->run->confined;
 
-    c->needs = needs_of(vm->run->live, vm->run->dir, &c->reasons);
-    c->group = a->group;
+    needs_of(vm->run->live, vm->run->start.emulator, vm->run->dir, &c->has);
+    if (a->found.needs)
+        needs_add(&c->has, a->found.needs, a->found.reasons);
+    settle_sight(c);
     if (geteuid() != 0 || qemu_paths->session) {
-        g_clear_pointer(&c->reasons, g_free); /* it has what its user has */
-        c->group = 0;
+        if (!(c->has.needs & NEED_FILES))
+            g_clear_pointer(&c->has.reasons, g_free); /* its user may do all that */
         take_daemon(c);
         return TRUE;
     }
+    c->group = a->group;
     if (!may_change_ids() || (!a->label && !is_mapped("/proc/self/uid_map")) ||
         (!a->label && !is_mapped("/proc/self/gid_map")))
-        add_reason(c, NEED_USER, "the daemon may not give its children users of their own here");
-    if (a->why->len > 0)
-        add_reason(c, NEED_USER, a->why->str);
+        needs_add(&c->has, NEED_USER, "the daemon may not give away users of their own here");
     if (a->label) {
         c->how = CONFINE_CHOSEN;
         c->uid = a->uid;
         c->gid = a->gid;
         return claim_id(vm, c->uid, TRUE, err);
     }
-    if (c->needs & NEED_USER) {
+    if (c->has.needs & NEED_USER) {
         take_daemon(c);
         return TRUE;
     }
@@ -384,8 +399,7 @@ asked_new(const DomainDef *live)
 
     *a = (Asked){ .emulator = g_strdup(live->devices.emulator),
                   .kvm = live->virt_type == VIRT_KVM,
-                  .ptys = has_pty(live),
-                  .why = g_string_new(NULL) };
+                  .ptys = has_pty(live) };
     if (label && label->type == SECLABEL_STATIC)
         a->label = g_strdup(label->label);
     return a;
@@ -403,6 +417,7 @@ confine_choose(Flow *f, gpointer obj, GError **err)
         show_label(vm->run);
         return STEP_DONE;
     }
+    aliases_assign(vm->run->live, vm->run->dir); /* reasons are told with names */
     w = g_new(Choosing, 1);
     *w = (Choosing){ vm, flow_wait(f) };
     offload_for(&vm->obj, look, asked_new(vm->run->live), asked_free, on_looked, w);
@@ -431,45 +446,216 @@ confine_make_folder(const Run *run, GError **err)
            fail_errno(err, errno, "cannot give '%s' to QEMU's user", own);
 }
 
-/* FALSE: it is not confined. */
-gboolean
-confine_spec(const Run *run, Confine *ret_spec)
+static guint64
+capabilities_of(guint needs)
 {
-    const Confined *c = &run->confined;
+    guint64 caps = 0;
 
-    if (c->how == CONFINE_UNKNOWN || c->how == CONFINE_NOT)
-        return FALSE;
+    if (needs & NEED_USER)
+        caps |= CAP(DAC_OVERRIDE) | CAP(NET_BIND_SERVICE);
+    if (needs & NEED_OWNER)
+        caps |= CAP(CHOWN) | CAP(FOWNER) | CAP(FSETID) | CAP(MKNOD) | CAP(SETUID) | CAP(SETGID);
+    return caps;
+}
+
+static int
+namespaces_of(guint needs)
+{
+    return CLONE_NEWUTS | (needs & (NEED_NET | NEED_SLIRP) ? 0 : CLONE_NEWNET) |
+           (needs & NEED_IPC ? 0 : CLONE_NEWIPC);
+}
+
+/* ---- what it sees */
+
+/* Programs and what the libraries of QEMU look at; of /etc what is nobody's secret. What is not
+ * there is none. */
+static const struct {
+    const char *path;
+    Sight sight;
+} sights[] = {
+    { "/usr", SIGHT_READ },
+    { "/usr/lib", SIGHT_RUN },
+    { "/usr/lib64", SIGHT_RUN },
+    { "/lib", SIGHT_RUN },
+    { "/lib64", SIGHT_RUN },
+    { "/etc/alternatives", SIGHT_READ },
+    { "/etc/crypto-policies", SIGHT_READ },
+    { "/etc/gai.conf", SIGHT_READ },
+    { "/etc/gnutls", SIGHT_READ },
+    { "/etc/group", SIGHT_READ },
+    { "/etc/host.conf", SIGHT_READ },
+    { "/etc/hosts", SIGHT_READ },
+    { "/etc/ld.so.cache", SIGHT_READ },
+    { "/etc/localtime", SIGHT_READ },
+    { "/etc/nsswitch.conf", SIGHT_READ },
+    { "/etc/passwd", SIGHT_READ },
+    { "/etc/protocols", SIGHT_READ },
+    { "/etc/resolv.conf", SIGHT_READ },
+    { "/etc/services", SIGHT_READ },
+    { "/etc/ssl/certs", SIGHT_READ },
+    { "/etc/ssl/openssl.cnf", SIGHT_READ },
+    { "/etc/timezone", SIGHT_READ },
+    { "/proc/cpuinfo", SIGHT_READ },
+    { "/proc/filesystems", SIGHT_READ },
+    { "/proc/meminfo", SIGHT_READ },
+    { "/proc/stat", SIGHT_READ },
+    { "/proc/sys", SIGHT_READ },
+    { "/proc/version", SIGHT_READ },
+    { "/sys", SIGHT_READ },
+    { "/dev/full", SIGHT_USE },
+    { "/dev/kvm", SIGHT_USE },
+    { "/dev/null", SIGHT_USE },
+    { "/dev/ptmx", SIGHT_USE },
+    { "/dev/pts", SIGHT_USE },
+    { "/dev/random", SIGHT_USE },
+    { "/dev/urandom", SIGHT_USE },
+    { "/dev/zero", SIGHT_USE },
+};
+
+static gboolean
+allow_own(int ruleset, const Run *run)
+{
+    g_autofree char *own = g_build_filename(run->dir, "own", NULL);
+    const char *paths = run->confined.has.paths;
+    g_auto(GStrv) others = g_strsplit(paths ? paths : "", "\n", 0);
+    gboolean ok = landlock_allow(ruleset, own, SIGHT_OWN) &&
+                  landlock_allow(ruleset, run->live->devices.emulator, SIGHT_RUN);
+
+    for (guint i = 0; ok && others[i]; i++)
+        ok = landlock_allow(ruleset, others[i], SIGHT_OWN) &&
+             landlock_allow(ruleset, others[i], SIGHT_USE);
+    return ok;
+}
+
+/* What QEMU opens once more is a file that it was handed. */
+static gboolean
+allow_files(int ruleset, const GPtrArray *files)
+{
+    EACH (const HostFd, h, files) {
+        Sight sight = h->kind == HOST_MEMORY ? SIGHT_USE : SIGHT_READ;
+        if ((h->by_name || h->kind == HOST_MEMORY) && h->fd >= 0 &&
+            !landlock_allow_fd(ruleset, h->fd, sight, TRUE))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static int
+make_ruleset(Run *run, GError **err)
+{
+    Confined *c = &run->confined;
+    fd_auto ruleset = landlock_new(!(c->has.needs & (NEED_NET | NEED_SLIRP | NEED_FILES)));
+    gboolean ok = ruleset >= 0;
+
+    for (gsize i = 0; ok && i < G_N_ELEMENTS(sights); i++)
+        ok = landlock_allow(ruleset, sights[i].path, sights[i].sight);
+    if (ok && allow_own(ruleset, run) && allow_files(ruleset, run->start.files))
+        return fd_steal(&ruleset);
+    fail_errno(err, errno, "cannot tell the kernel what QEMU may see");
+    return -1;
+}
+
+gboolean
+confine_spec(Run *run, Confine *ret_spec, GError **err)
+{
+    Confined *c = &run->confined;
+    const guint needs = c->has.needs;
+
     *ret_spec = (Confine){ .become = geteuid() == 0,
                            .uid = c->uid,
                            .gid = c->gid,
                            .group = c->group,
                            .files = FILES_MAX,
                            .tasks = c->how == CONFINE_OWN ? TASKS_MAX : 0,
-                           .locks = (c->needs & NEED_LOCKS) != 0 };
-    if (c->needs & NEED_USER)
-        ret_spec->caps |= CAP(DAC_OVERRIDE) | CAP(NET_BIND_SERVICE);
-    if (c->needs & NEED_OWNER)
-        ret_spec->caps |= CAP(CHOWN) | CAP(FOWNER) | CAP(FSETID) | CAP(MKNOD) | CAP(SETUID) |
-                          CAP(SETGID);
-    return TRUE;
+                           .locks = (needs & NEED_LOCKS) != 0,
+                           .caps = capabilities_of(needs),
+                           .namespaces = qemu_paths->session ? 0 : namespaces_of(needs) };
+    if (c->landlock > 0)
+        ret_spec->landlock = make_ruleset(run, err);
+    return ret_spec->landlock >= 0;
+}
+
+gboolean
+confine_is_wanted(const Run *run)
+{
+    return run->confined.how != CONFINE_UNKNOWN && run->confined.how != CONFINE_NOT;
+}
+
+/* ---- whether it came to be */
+
+gboolean
+confine_is_shared(pid_t pid, const char *namespace)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/ns/%s", (int)pid, namespace);
+    g_autofree char *own = g_strconcat("/proc/self/ns/", namespace, NULL);
+    struct stat a, b;
+
+    return stat(path, &a) < 0 || stat(own, &b) < 0 ||
+           (a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+}
+
+void
+confine_verify(Vm *vm)
+{
+    Confined *c = &vm->run->confined;
+    static const char *const why = "the kernel gave it no network of its own";
+
+    if (!confine_is_wanted(vm->run) || qemu_paths->session ||
+        c->has.needs & (NEED_NET | NEED_SLIRP) || !confine_is_shared(vm->run->pid, "net"))
+        return;
+    needs_add(&c->has, NEED_NET, why);
+    vmlog_line(vm, "QEMU is confined in part: %s", why);
+}
+
+/* ---- devices that come later */
+
+/* What the kernel denies this QEMU and more than now takes. */
+static guint
+denied(const Run *run, guint before, guint after)
+{
+    const Confined *c = &run->confined;
+    guint more = after & ~before & ~c->has.needs & ~(guint)NEED_LOCKS;
+
+    if (!confine_is_wanted(run))
+        return 0;
+    if (qemu_paths->session)
+        more &= NEED_FILES;
+    return c->landlock > 0 ? more : more & ~(guint)NEED_FILES;
 }
 
 gboolean
 confine_allows(const Vm *vm, const DomainDef *live, GError **err)
 {
-    const Confined *c = &vm->run->confined;
-    g_autofree char *reasons = NULL;
-    guint needs;
+    Needs before = { 0 }, after = { 0 };
+    const char *why;
+    gboolean ok;
 
-    if (confine_owner(vm->run) == 0)
-        return TRUE;
-    needs = needs_of(live, vm->run->dir, &reasons);
-    if (!(needs & ~c->needs))
-        return TRUE;
-    return fail(err, ERR_OPERATION_UNSUPPORTED,
-                "this QEMU runs as user %u and may not do what the device takes (%s); have the "
-                "device in the definition when the domain is started",
-                c->uid, reasons);
+    needs_of(vm->run->live, NULL, vm->run->dir, &before);
+    needs_of(live, NULL, vm->run->dir, &after);
+    ok = !(denied(vm->run, before.needs, after.needs) & ~(guint)NEED_SLIRP);
+    why = after.reasons ? after.reasons : "";
+    if (before.reasons && g_str_has_prefix(why, before.reasons))
+        why += strlen(before.reasons);
+    if (!ok)
+        fail(
+            err, ERR_OPERATION_UNSUPPORTED,
+            "this QEMU is confined, as user %u, and may not do what the device takes%s%s; have the "
+            "device in the definition when the domain is started",
+            vm->run->confined.uid, *why == '\n' ? ":" : ": ", why);
+    needs_done(&before);
+    needs_done(&after);
+    return ok;
+}
+
+void
+confine_plugged(Vm *vm, const NetDef *net)
+{
+    g_autofree char *of = g_strdup_printf("interface '%s'", net->info.alias);
+
+    if (net->source.net_type == NET_USER && !net_has_passt(net) && denied(vm->run, 0, NEED_SLIRP))
+        vm_trouble(vm, of,
+                   "no network: this QEMU was started without the host's; there will be one at the "
+                   "domain's next start, or with <backend type='passt'/>");
 }
 
 /* ---- a QEMU whose status is lost */

@@ -120,9 +120,19 @@ on_opened(gpointer out, const GError *err, gpointer user)
     flow_wake(a->token, err);
 }
 
+static gboolean
+is_listed(const GPtrArray *files, const char *path)
+{
+    EACH (const HostFd, h, files)
+        if (h->kind == HOST_LISTEN && strcmp(h->path, path) == 0)
+            return TRUE;
+    return FALSE;
+}
+
 /* QEMU makes these itself, over whatever is there. */
 static gboolean
-note_displays(Flow *f, const DomainDef *live, GPtrArray *wanted, GError **err)
+note_displays(Flow *f, const DomainDef *live, const GPtrArray *files, GPtrArray *wanted,
+              GError **err)
 {
     const GPtrArray *graphics = live->devices.graphics;
 
@@ -130,7 +140,7 @@ note_displays(Flow *f, const DomainDef *live, GPtrArray *wanted, GError **err)
         const GraphicsDef *g = graphics->pdata[i];
         const GraphicsListen *l = list_length(g->listens) > 0 ? g->listens->pdata[0] : NULL;
 
-        if (!l || l->type != LISTEN_SOCKET || !l->socket)
+        if (!l || l->type != LISTEN_SOCKET || !l->socket || is_listed(files, l->socket))
             continue;
         if (!flow_note(f, l->socket, WORDS(NULL), err))
             return FALSE;
@@ -171,7 +181,7 @@ open_these(Flow *f, Vm *vm, GPtrArray *files, const DomainDef *displays, GError 
         return STEP_DONE;
     for (guint i = 0; i < files->len; i++)
         g_ptr_array_add(wanted, host_fd_copy(files->pdata[i]));
-    if (displays && !note_displays(f, displays, wanted, err))
+    if (displays && !note_displays(f, displays, files, wanted, err))
         return STEP_FAILED;
     offload_for(&vm->obj, open_all, g_steal_pointer(&wanted), NULL, on_opened,
                 away_new(vm, files, sockets > 0 ? flow_wait_again(f) : flow_wait(f)));

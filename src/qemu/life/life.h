@@ -174,15 +174,22 @@ DomainDef *found_live(Vm *vm, pid_t pid);
 void found_restore(Vm *vm, GPtrArray *marks); /* lines for its ledger */
 void found_claims(Vm *vm);                    /* images and ports */
 
-/* needs.c: bits of ConfineNeed, and why in lines (NULL: nothing). Caller frees them. */
-guint needs_of(const DomainDef *def, const char *run_dir, char **ret_reasons);
+/* needs.c. Adds to what is there. */
+void needs_of(const DomainDef *def, const Emulator *emulator, const char *run_dir, Needs *to);
+void needs_add(Needs *to, guint needs, const char *why);
+void needs_done(Needs *n);
 /* confine.c. A row of start: as whom QEMU runs. Then the run folder, which is the daemon's, with a
  * folder in it that is QEMU's. */
 StepResult confine_choose(Flow *f, gpointer obj, GError **err);
 gboolean confine_make_folder(const Run *run, GError **err);
 guint32 confine_owner(const Run *run); /* whose files it makes; 0: the daemon's user's */
-gboolean confine_spec(const Run *run, Confine *ret_spec); /* FALSE: it is not confined */
-void confine_tell(Vm *vm);                                /* what is not so, in the VM's log */
+gboolean confine_is_wanted(const Run *run);
+/* The ruleset in it is the caller's to close. */
+gboolean confine_spec(Run *run, Confine *ret_spec, GError **err);
+gboolean confine_is_shared(pid_t pid, const char *namespace); /* with the daemon: "net" */
+void confine_verify(Vm *vm); /* what the kernel did not do is one thing more that it has */
+void confine_plugged(Vm *vm, const NetDef *net);
+void confine_tell(Vm *vm); /* what is not so, in the VM's log */
 /* Whether a device that has come to the live definition can come to the QEMU that runs. */
 gboolean confine_allows(const Vm *vm, const DomainDef *live, GError **err);
 void confine_found(Vm *vm); /* as the process tells, whose status is lost */
@@ -219,6 +226,8 @@ char *image_key(const HostFd *h); /* of its claim; caller frees */
 gboolean image_claim(Vm *vm, const HostFd *h, GError **err);
 StepResult images_claim(Flow *f, gpointer obj, GError **err);
 
+/* The places where VNC is listened for, which the daemon has made (displays.c). A row of start. */
+StepResult displays_hand_over(Flow *f, gpointer obj, GError **err);
 /* What devices are told once QEMU is there: limits, links that are down (tell.c). A row of start.
  */
 StepResult tell_devices(Flow *f, gpointer obj, GError **err);

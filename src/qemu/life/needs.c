@@ -6,21 +6,44 @@
 #include "life.h"
 
 typedef struct Look {
-    guint needs;
-    GString *reasons;
+    Needs *to;
+    const Emulator *emulator;
     const char *run_dir;
 } Look;
 
+static void
+add_line(char **lines, const char *line)
+{
+    char *all = *lines ? g_strjoin("\n", *lines, line, NULL) : g_strdup(line);
+
+    g_free(*lines);
+    *lines = all;
+}
+
+void
+needs_add(Needs *to, guint needs, const char *why)
+{
+    to->needs |= needs;
+    add_line(&to->reasons, why);
+}
+
+/* What of the file system it takes. */
+static void
+opens(Look *l, const char *path)
+{
+    if (path && *path)
+        add_line(&l->to->paths, path);
+}
+
 static void G_GNUC_PRINTF(3, 4) found(Look *l, guint needs, const char *fmt, ...)
 {
+    g_autofree char *why = NULL;
     va_list ap;
 
-    l->needs |= needs;
-    if (l->reasons->len > 0)
-        g_string_append_c(l->reasons, '\n');
     va_start(ap, fmt);
-    g_string_append_vprintf(l->reasons, fmt, ap);
+    why = g_strdup_vprintf(fmt, ap);
     va_end(ap);
+    needs_add(l->to, needs, why);
 }
 
 /* ---- character devices */
@@ -31,7 +54,10 @@ look_at_char(Look *l, const CharSource *s, const char *what)
     const CharEnd *end = char_end(s, 0);
 
     if (s->type == CHAR_PIPE)
-        found(l, NEED_USER, "%s: QEMU opens the pipe '%s' itself", what, end ? end->path : "");
+        found(l, NEED_USER | NEED_FILES, "%s: QEMU opens the pipe '%s' itself", what,
+              end ? end->path : "");
+    if (s->type == CHAR_TCP || s->type == CHAR_UDP)
+        found(l, NEED_NET, "%s: QEMU talks over the network itself", what);
     if (s->type == CHAR_UNIX && end && end->reconnect && end->reconnect->enabled == YES)
         found(l, NEED_USER, "%s: QEMU connects to '%s' again and again", what, end->path);
     if (s->type == CHAR_TCP && end && end->mode == CHAR_BIND && end->service &&
@@ -68,7 +94,7 @@ look_at_smartcards(Look *l, const DomainDef *def)
         if (card->mode == SMARTCARD_PASSTHROUGH)
             look_at_char(l, &card->source, "smartcard");
         else
-            found(l, NEED_USER, "smartcard: QEMU reads certificates of the host");
+            found(l, NEED_USER | NEED_FILES, "smartcard: QEMU reads certificates of the host");
     }
 }
 
@@ -86,16 +112,21 @@ look_at_source(Look *l, const DiskSource *s, const char *disk)
 {
     if (s->reservations)
         found(l, NEED_USER, "disk '%s': QEMU connects to its helper for reservations", disk);
-    if (s->type == SOURCE_DIR)
+    if (s->type == SOURCE_DIR) {
         found(l, NEED_USER, "disk '%s': QEMU reads the folder '%s' itself", disk, s->path);
+        opens(l, s->path);
+    }
     if (s->reconnect && s->reconnect->enabled == YES)
         found(l, NEED_USER, "disk '%s': QEMU connects to '%s' again and again", disk, s->path);
     if (s->type == SOURCE_NVME)
-        found(l, NEED_USER | NEED_LOCKS, "disk '%s': QEMU drives the NVMe device itself", disk);
+        found(l, NEED_USER | NEED_LOCKS | NEED_FILES, "disk '%s': QEMU drives the NVMe device",
+              disk);
     if (s->type != SOURCE_NETWORK || !s->net)
         return;
+    found(l, NEED_NET, "disk '%s': QEMU talks to its server itself", disk);
     if (needs_account(s->net->protocol))
-        found(l, NEED_USER, "disk '%s': QEMU logs in to its server as the daemon's user", disk);
+        found(l, NEED_USER | NEED_FILES,
+              "disk '%s': QEMU logs in to its server as the daemon's user", disk);
     EACH (const SourceHost, h, s->net->hosts)
         if (h->transport == TRANSPORT_UNIX)
             found(l, NEED_USER, "disk '%s': QEMU connects to '%s' itself", disk, h->socket);
@@ -114,10 +145,13 @@ look_at_disks(Look *l, const DomainDef *def)
 static void
 look_at_filesystems(Look *l, const DomainDef *def)
 {
-    EACH (const FsDef, fs, def->devices.filesystems)
-        if (fs->driver != FS_VIRTIOFS)
-            found(l, NEED_USER | NEED_OWNER, "filesystem '%s': QEMU serves '%s' itself",
-                  fs->target ? fs->target : "", fs->source ? fs->source : "");
+    EACH (const FsDef, fs, def->devices.filesystems) {
+        if (fs->driver == FS_VIRTIOFS)
+            continue;
+        found(l, NEED_USER | NEED_OWNER, "filesystem '%s': QEMU serves '%s' itself",
+              fs->target ? fs->target : "", fs->source ? fs->source : "");
+        opens(l, fs->source);
+    }
 }
 
 /* ---- devices of the host */
@@ -129,16 +163,19 @@ look_at_hostdevs(Look *l, const DomainDef *def)
         const HostdevUsb *u = h->source.usb;
         int type = h->source.type;
 
+        if (type == HOSTDEV_SCSI && h->source.scsi && h->source.scsi->protocol)
+            found(l, NEED_NET, "hostdev '%s': QEMU talks to its server itself", h->info.alias);
         if (type == HOSTDEV_PCI || type == HOSTDEV_MDEV)
-            found(l, NEED_USER | NEED_LOCKS, "hostdev '%s': QEMU opens the device in /dev/vfio",
-                  h->info.alias);
+            found(l, NEED_USER | NEED_LOCKS | NEED_FILES,
+                  "hostdev '%s': QEMU opens the device in /dev/vfio", h->info.alias);
         if (type == HOSTDEV_USB && u && !(u->has_bus && u->has_device))
-            found(l, NEED_USER, "hostdev '%s': QEMU looks for the USB device", h->info.alias);
+            found(l, NEED_USER | NEED_FILES, "hostdev '%s': QEMU looks for the USB device",
+                  h->info.alias);
     }
     EACH (const NetDef, net, def->devices.nets) {
         if (net->source.net_type == NET_HOSTDEV)
-            found(l, NEED_USER | NEED_LOCKS, "interface '%s': QEMU opens the device in /dev/vfio",
-                  net->info.alias);
+            found(l, NEED_USER | NEED_LOCKS | NEED_FILES,
+                  "interface '%s': QEMU opens the device in /dev/vfio", net->info.alias);
         if (net->source.reconnect && net->source.reconnect->enabled == YES)
             found(l, NEED_USER, "interface '%s': QEMU connects to '%s' again and again",
                   net->info.alias, net->source.path);
@@ -151,12 +188,15 @@ look_at_hostdevs(Look *l, const DomainDef *def)
 static void
 look_at_inputs(Look *l, const DomainDef *def)
 {
-    EACH (const InputDef, input, def->devices.inputs)
-        if (input->type == INPUT_PASSTHROUGH || input->type == INPUT_EVDEV)
-            found(l, NEED_USER, "input: QEMU opens '%s' itself", input->evdev ? input->evdev : "");
+    EACH (const InputDef, input, def->devices.inputs) {
+        if (input->type != INPUT_PASSTHROUGH && input->type != INPUT_EVDEV)
+            continue;
+        found(l, NEED_USER, "input: QEMU opens '%s' itself", input->evdev ? input->evdev : "");
+        opens(l, input->evdev);
+    }
     EACH (const TpmDef, tpm, def->devices.tpms)
         if (tpm->backend == TPM_PASSTHROUGH)
-            found(l, NEED_USER, "TPM: QEMU opens '%s' itself", tpm->device ? tpm->device : "");
+            found(l, NEED_USER | NEED_FILES, "TPM: QEMU opens the host's itself");
 }
 
 /* ---- what is seen and heard */
@@ -169,25 +209,38 @@ is_below(const char *path, const char *folder)
     return strncmp(path, folder, len) == 0 && path[len] == '/';
 }
 
+enum { DISPLAY = NEED_USER | NEED_NET | NEED_FILES | NEED_IPC };
+
+static void
+look_at_display(Look *l, const GraphicsDef *g)
+{
+    const GraphicsListen *listen = list_item(g->listens, 0);
+    const char *kind = word_of(graphics_types, g->type);
+    gboolean local = g->type == GRAPHICS_SDL || g->type == GRAPHICS_EGL_HEADLESS ||
+                     (g->type == GRAPHICS_DBUS && g->p2p != YES);
+    gboolean listens = (g->type == GRAPHICS_VNC || g->type == GRAPHICS_SPICE) &&
+                       !(listen && listen->type == LISTEN_NONE) &&
+                       !args_vnc_is_handed(g, l->emulator);
+
+    if (local || g->gl == YES)
+        found(l, DISPLAY, "graphics '%s': QEMU opens the display or its card itself", kind);
+    if (!listens)
+        return;
+    if (!listen || listen->type != LISTEN_SOCKET)
+        found(l, NEED_NET, "graphics '%s': QEMU listens on its port itself", kind);
+    else if (listen->socket && !is_below(listen->socket, l->run_dir))
+        found(l, NEED_USER | NEED_FILES, "graphics '%s': QEMU makes the socket '%s' itself", kind,
+              listen->socket);
+}
+
 static void
 look_at_graphics(Look *l, const DomainDef *def)
 {
-    EACH (const GraphicsDef, g, def->devices.graphics) {
-        const GraphicsListen *listen = list_item(g->listens, 0);
-        gboolean local = g->type == GRAPHICS_SDL || g->type == GRAPHICS_EGL_HEADLESS ||
-                         (g->type == GRAPHICS_DBUS && g->p2p != YES);
-
-        if (local || g->gl == YES)
-            found(l, NEED_USER, "graphics '%s': QEMU opens the display or its card itself",
-                  word_of(graphics_types, g->type));
-        if (listen && listen->type == LISTEN_SOCKET && listen->socket &&
-            !is_below(listen->socket, l->run_dir))
-            found(l, NEED_USER, "graphics '%s': QEMU makes the socket '%s' itself",
-                  word_of(graphics_types, g->type), listen->socket);
-    }
+    EACH (const GraphicsDef, g, def->devices.graphics)
+        look_at_display(l, g);
     EACH (const AudioDef, audio, def->devices.audios)
         if (audio->type != AUDIO_NONE && audio->type != AUDIO_SPICE && audio->type != 0)
-            found(l, NEED_USER, "audio: QEMU talks to the host's sound itself");
+            found(l, DISPLAY, "audio: QEMU talks to the host's sound itself");
 }
 
 /* ---- memory */
@@ -206,14 +259,16 @@ look_at_memory(Look *l, const DomainDef *def)
 {
     EACH (const MemoryDevice, m, def->devices.memories)
         if (m->path)
-            found(l, NEED_USER, "memory: QEMU opens '%s' itself", m->path);
+            found(l, NEED_USER | NEED_FILES, "memory: QEMU opens '%s' itself", m->path);
     EACH (const ShmemDef, s, def->devices.shmems)
         if (s->model != SHMEM_DOORBELL)
-            found(l, NEED_USER, "shmem '%s': QEMU opens '/dev/shm/%s' itself", s->name, s->name);
+            found(l, NEED_USER | NEED_FILES, "shmem '%s': QEMU opens '/dev/shm/%s' itself", s->name,
+                  s->name);
     if (def->devices.pstore)
-        found(l, NEED_USER, "pstore: QEMU opens '%s' itself", def->devices.pstore->path);
+        found(l, NEED_USER | NEED_FILES, "pstore: QEMU opens '%s' itself",
+              def->devices.pstore->path);
     if (memory_has_file(def) && def->max_memory_slots > 0)
-        found(l, NEED_USER, "memory: QEMU makes the files of memory that is plugged");
+        found(l, NEED_USER | NEED_FILES, "memory: QEMU makes the files of memory that is plugged");
     if (def->backing && def->backing->locked)
         found(l, NEED_LOCKS, "memory: the guest's is locked");
 }
@@ -223,26 +278,71 @@ look_at_memory(Look *l, const DomainDef *def)
 static void
 look_at_words(Look *l, const DomainDef *def)
 {
-    EACH (const QemuArg, arg, def->qemu ? def->qemu->args : NULL)
-        if (strchr(arg->value, '/')) {
-            found(l, NEED_USER, "qemu:commandline: it may name a file: '%s'", arg->value);
-            return;
+    const GPtrArray *args = def->qemu ? def->qemu->args : NULL;
+
+    if (list_length(args) > 0)
+        found(l, NEED_NET, "qemu:commandline: its words may mean the network");
+    EACH (const QemuArg, arg, args) {
+        if (!strchr(arg->value, '/'))
+            continue;
+        found(l, NEED_USER | NEED_FILES, "qemu:commandline: '%s' may be a file", arg->value);
+        return;
+    }
+}
+
+/* ---- networks */
+
+static void
+look_at_nets(Look *l, const DomainDef *def)
+{
+    EACH (const NetDef, net, def->devices.nets) {
+        const char *alias = net->info.alias ? net->info.alias : "";
+
+        switch ((NetType)net->source.net_type) {
+        case NET_USER:
+            if (!net_has_passt(net))
+                found(l, NEED_SLIRP, "interface '%s': QEMU is its way to the network", alias);
+            break;
+        case NET_SERVER:
+        case NET_CLIENT:
+        case NET_MCAST:
+        case NET_UDP:
+            found(l, NEED_NET, "interface '%s': QEMU talks over the network itself", alias);
+            break;
+        case NET_NONE:
+        case NET_ETHERNET:
+        case NET_NETWORK:
+        case NET_BRIDGE:
+        case NET_INTERNAL:
+        case NET_DIRECT:
+        case NET_HOSTDEV:
+        case NET_VHOST_USER:
+        case NET_VDPA:
+        case NET_NULL:
+        case NET_VDS:
+            break;
         }
+    }
 }
 
 /* ---- all */
 
-guint
-needs_of(const DomainDef *def, const char *run_dir, char **ret_reasons)
+void
+needs_of(const DomainDef *def, const Emulator *emulator, const char *run_dir, Needs *to)
 {
     static void (*const looks[])(Look * l, const DomainDef *def) = {
         look_at_chars,  look_at_smartcards, look_at_disks,  look_at_filesystems, look_at_hostdevs,
-        look_at_inputs, look_at_graphics,   look_at_memory, look_at_words,
+        look_at_inputs, look_at_graphics,   look_at_memory, look_at_nets,        look_at_words,
     };
-    Look l = { .reasons = g_string_new(NULL), .run_dir = run_dir };
+    Look l = { .to = to, .emulator = emulator, .run_dir = run_dir };
 
     for (gsize i = 0; i < G_N_ELEMENTS(looks); i++)
         looks[i](&l, def);
-    *ret_reasons = g_string_free(l.reasons, l.reasons->len == 0);
-    return l.needs;
+}
+
+void
+needs_done(Needs *n)
+{
+    g_clear_pointer(&n->reasons, g_free);
+    g_clear_pointer(&n->paths, g_free);
 }

@@ -129,6 +129,8 @@ plug_apply(DomainDef *live, const Edit *e)
     const Device *own = device_own(e->data);
 
     domain_add_missing(live, e->new_live);
+    if (own->schema == &net_schema)
+        confine_plugged(e->vm, own->def);
     if (own->schema != &memory_schema)
         return;
     live->memory = e->new_live->memory;

@@ -27,8 +27,10 @@ collect_fds(const Run *run)
 
     g_array_append_val(fds, row);
     for (guint i = 0; i < run->start.files->len; i++) {
-        row.fd = ((HostFd *)run->start.files->pdata[i])->fd;
-        g_array_append_val(fds, row);
+        const HostFd *h = run->start.files->pdata[i];
+        row.fd = h->fd;
+        if (!h->by_monitor)
+            g_array_append_val(fds, row);
     }
     for (guint i = 0; i < run->start.nets->len; i++) {
         const HostNet *n = run->start.nets->pdata[i];
@@ -69,7 +71,9 @@ run_emulator(Vm *vm, const char *const *argv, int log_fd, GError **err)
     Run *run = vm->run;
     g_auto(GStrv) env = make_env(run);
     g_autoptr(GArray) fds = collect_fds(run);
-    Confine confine;
+    const gboolean confined = confine_is_wanted(run);
+    Confine confine = { 0 };
+    fd_auto ruleset = -1;
     ProcessSpec spec = {
         .argv = argv,
         .env = (const char *const *)env,
@@ -80,9 +84,12 @@ run_emulator(Vm *vm, const char *const *argv, int log_fd, GError **err)
         .detach = TRUE,
         .apart = TRUE,
         .cwd = run->dir, /* what is in there QEMU finds whoever it is */
-        .confine = confine_spec(run, &confine) ? &confine : NULL,
+        .confine = confined ? &confine : NULL,
     };
 
+    if (confined && !confine_spec(run, &confine, err))
+        return FALSE;
+    ruleset = confine.landlock > 0 ? confine.landlock : -1;
     run->process = process_spawn(&spec, stop_on_exit, vm, err);
     if (!run->process)
         return FALSE;

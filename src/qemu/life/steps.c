@@ -417,6 +417,7 @@ set_passwords(Flow *f, gpointer obj, GError **err)
 static StepResult
 save_status(Flow *f, gpointer obj, GError **err)
 {
+    confine_verify(obj);
     return step_of(live_save(obj, err) && status_save(obj, err));
 }
 
@@ -453,6 +454,7 @@ static const Step start_steps[] = {
     { "read back", read_back, NULL },
     { "pin threads", pin_threads, NULL },
     { "set passwords", set_passwords, NULL },
+    { "hand over displays", displays_hand_over, NULL },
     { "tell devices", tell_devices, NULL },
     { "save status", save_status, NULL },
     { "run guest", run_guest, NULL },

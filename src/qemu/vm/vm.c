@@ -98,7 +98,8 @@ run_free(Run *run)
     g_array_unref(run->vcpu_tids);
     g_array_unref(run->iothreads);
     domain_free(run->live);
-    g_free(run->confined.reasons);
+    g_free(run->confined.has.reasons);
+    g_free(run->confined.has.paths);
     g_free(run->doubt);
     g_free(run->wrong);
     g_free(run->dir);

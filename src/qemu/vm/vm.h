@@ -119,18 +119,28 @@ typedef enum ConfineHow {
     N_CONFINE_HOWS
 } ConfineHow;
 
+/* What a VM is given all the same. */
+typedef struct Needs {
+    guint32 needs; /* bits of ConfineNeed */
+    char *reasons; /* why: lines; NULL: nothing */
+    char *paths;   /* that QEMU opens itself: lines; NULL: none */
+} Needs;
+
 typedef struct Confined {
     gint32 how; /* ConfineHow */
     guint32 uid, gid;
-    guint32 group; /* one more; 0: none */
-    guint32 needs; /* bits of ConfineNeed: what this VM is given all the same, */
-    char *reasons; /* and why: lines; NULL: nothing */
+    guint32 group;   /* one more; 0: none */
+    gint32 landlock; /* the ABI in force; 0: none is */
+    Needs has;
 } Confined;
 enum ConfineNeed {
     NEED_USER = 1 << 0,  /* opens what only the daemon's user may */
     NEED_OWNER = 1 << 1, /* makes files of other users */
     NEED_LOCKS = 1 << 2, /* locks memory */
-    NEED_PLACE = 1 << 3, /* a user of one's own is not to be had here */
+    NEED_NET = 1 << 3,   /* the host's network */
+    NEED_SLIRP = 1 << 4, /* the same, for a guest that has no other */
+    NEED_FILES = 1 << 5, /* opens files that nobody can name beforehand */
+    NEED_IPC = 1 << 6,   /* shares memory by its number */
 };
 
 /* What only a VM with a QEMU has, from the first row of start to the last undo. */

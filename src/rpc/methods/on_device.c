@@ -160,6 +160,33 @@ get_security_label_list(Call *c, Vm *vm)
     call_reply(c, &out);
 }
 
+/* ---- what QEMU has of the host */
+
+static void
+get_confinement(Call *c, Vm *vm)
+{
+    GError *err = NULL;
+    g_autoptr(GArray) rows = vm_confinement(vm, &err);
+    VmdDomainConfinementRet out = { 0 };
+
+    if (!rows) {
+        call_fail(c, err);
+        return;
+    }
+    out.rows.n = rows->len;
+    out.rows.v = arena_new(call_arena(c), VmdConfinement, rows->len);
+    for (guint i = 0; i < rows->len; i++) {
+        const VmConfinement *r = &g_array_index(rows, VmConfinement, i);
+        out.rows.v[i] = (VmdConfinement){ r->what, r->is, r->why ? r->why : "" };
+    }
+    call_reply(c, &out);
+}
+
+const Method vmd_domain_methods[] = {
+    { ON_DOMAIN(VMD_DOMAIN_CONFINEMENT, get_confinement), MAY(DOMAIN_READ) },
+    { 0 },
+};
+
 const Method device_methods[] = {
     { ON_DOMAIN(DOMAIN_ATTACH_DEVICE, attach_device), MAY(DOMAIN_WRITE) },
     { ON_DOMAIN(DOMAIN_ATTACH_DEVICE_FLAGS, attach_device_flags), FLAGS(IMPACT), MAY_CHANGE },

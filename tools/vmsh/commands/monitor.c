@@ -306,6 +306,30 @@ info_messages(Shell *s, Sheet *t, const DomainRef *dom)
         sheet_add_texts(t, "Messages", ret.msgs.v, ret.msgs.n);
 }
 
+/* What a domain's QEMU has of the host. */
+static gboolean
+run_confinement(Shell *s, const Args *a, GError **err)
+{
+    static const Column columns[] = { { "What", "what", FALSE },
+                                      { "Is", "is", FALSE },
+                                      { "Why", "why", FALSE } };
+    g_autoptr(Table) t = table_new(columns, G_N_ELEMENTS(columns));
+    VmdDomainConfinementArgs args = { 0 };
+    VmdDomainConfinementRet ret = { 0 };
+
+    if (!domain_get(s, a, &args.dom, err))
+        return FALSE;
+    doing(s, "failed to get the confinement of domain '%s'", args.dom.name);
+    if (!call_vmd(s, PROC_VMD_DOMAIN_CONFINEMENT, &args, &ret, err))
+        return FALSE;
+    for (guint i = 0; i < ret.rows.n; i++) {
+        const VmdConfinement *r = &ret.rows.v[i];
+        table_add(t, r->what, *r->is ? r->is : NULL, *r->why ? r->why : NULL);
+    }
+    table_print(s, t);
+    return TRUE;
+}
+
 static gboolean
 run_dominfo(Shell *s, const Args *a, GError **err)
 {
@@ -521,6 +545,10 @@ run_dommemstat(Shell *s, const Args *a, GError **err)
 }
 
 const Command monitor_commands[] = {
+    { "confinement", "what the QEMU of a domain has of the host",
+      "As whom QEMU runs and what it sees, as the kernel tells it; and, with their reasons, the "
+      "exceptions that this domain takes.",
+      domain_only, run_confinement, COMMAND_JSON },
     { "domcontrol", "domain control interface state",
       "Returns state of a control interface to the domain.", domain_only, run_domcontrol },
     { "dominfo", "domain information", "Returns basic information about the domain.", domain_only,
