@@ -4,6 +4,8 @@
  *
  *     cp fake-qemu DIR/fake-qemu; echo silent >DIR/mode       fake-qemu --modes lists the words
  */
+#include "attacks.h"
+
 #include <fcntl.h>
 #include <glib.h>
 #include <json-c/json.h>
@@ -750,6 +752,8 @@ main(int argc, char **argv)
     t.mode = find_mode(argv[0]);
     t.listener = fd;
     open_ptys(argv);
+    if (g_getenv("VMD_ATTACKS"))
+        attacks_run(g_getenv("VMD_ATTACKS"));
     while (t.listener >= 0 && (t.fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
         serve(&t);
     return 0;

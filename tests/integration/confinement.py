@@ -5,9 +5,11 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 
 from harness import *
 
+FAKE = os.environ.get("VMD_FAKE_QEMU", "build/tests/fake/fake-qemu")
 FIRST, LAST = 0x7F000000, 0x7F00FFFF
 
 
@@ -250,6 +252,59 @@ def what_cannot_be_handed_over(d):
     assert caps & 1 << 1 and not caps & (1 << 21 | 1 << 12 | 1 << 19), hex(caps)
     assert "serves" in (d.root / "var/log/vmd/qemu/g.log").read_text()
     assert "running with undesirable elevated privileges" in d.virsh("dominfo", "g")
+
+
+def install_the_hostile():
+    """Where the distribution's QEMU is: of that alone it can see what QEMU would."""
+    need_own_network()  # and mounts
+    subprocess.run(["mount", "--bind", FAKE, QEMU], check=True)
+
+
+def attacker(d, name, attacks=()):
+    lines = ";".join(f"{word} {what}" for word, what in attacks) or "read /dev/null"
+    env = (f"<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+           f"<qemu:env name='VMD_ATTACKS' value='{lines}'/></qemu:commandline>")
+    xml = domain(name, f"<emulator>{QEMU}</emulator><video><model type='none'/></video>", machine="pc")
+    d.vmsh("define", d.write(f"{name}.xml", re.sub("</domain>$", env + "</domain>", xml)))
+    d.vmsh("start", name)
+    log = d.root / f"var/log/vmd/qemu/{name}.log"
+    wait_for(lambda: "attack: over" in log.read_text(), 60)
+    return dict(re.findall(r"^attack (\S+ \S+): (\S+)$", log.read_text(), re.M))
+
+
+@test
+def a_hostile_one_gets_nowhere(d):
+    need_root("to give QEMU a user of its own")
+    install_the_hostile()
+    os.chmod(d.root, 0o755)  # it is not the folders above that keep it out
+    secret = pathlib.Path(tempfile.mkdtemp(prefix="vmd-secret-", dir="/var/tmp"))
+    os.chmod(secret, 0o777)
+    (secret / "for-everybody").write_text("not for a guest")
+    listener = socket.create_server(("127.0.0.1", 0))
+    attacker(d, "victim")
+    victim, folder = pid_of(d, "victim"), own_folder(d, "victim")
+    nowhere = [("read", "/etc/shadow"), ("read", secret / "for-everybody"), ("write", secret / "new"),
+               ("read", folder), ("write", folder / "x"), ("read", folder.parent / "live.xml"),
+               ("read", d.root / "var/log/vmd/qemu/victim.log"), ("read", f"/proc/{victim}/cmdline"),
+               ("read", f"/proc/{d.pid}/status"), ("write", "/tmp/x"), ("write", "/dev/shm/x"),
+               ("talk", folder.parent / "monitor"), ("talk", d.socket), ("talk", d.ro_socket),
+               ("tcp", listener.getsockname()[1]), ("signal", victim), ("signal", d.pid),
+               ("trace", victim), ("trace", d.pid), ("run", "/bin/true"), ("mount", "/tmp"), ("user", 0)]
+    try:
+        got = attacker(d, "g", [*nowhere, ("read", "/usr/bin/env"), ("write", "own/x"),
+                                ("read", "/proc/self/status")])
+    finally:
+        shutil.rmtree(secret)
+        listener.close()
+    for what in ("read /usr/bin/env", "write own/x", "read /proc/self/status"):
+        assert got[what] == "done", (what, got)
+    if landlock() == 0:
+        nowhere = [row for row in nowhere if row[0] in ("talk", "signal", "trace", "tcp", "user")]
+    for word, what in nowhere:
+        assert got[f"{word} {what}"] != "done", (word, what, got)
+    assert told_of(d, "g")[1] == [], told_of(d, "g")
+    # It can take neither the daemon nor its neighbour along.
+    assert d.vmsh("domstate", "victim").split() == ["running"]
 
 
 main()
