@@ -672,6 +672,7 @@ confine_found(Vm *vm)
         return;
     c->uid = st.st_uid;
     c->gid = st.st_gid;
+    c->landlock = -1;
     c->how = is_own_id(c->uid) ? CONFINE_OWN : c->uid == 0 ? CONFINE_DAEMON : CONFINE_CHOSEN;
     show_label(vm->run);
     if (c->how != CONFINE_DAEMON && !claim_id(vm, c->uid, c->how == CONFINE_CHOSEN, &err))

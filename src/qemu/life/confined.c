@@ -104,8 +104,9 @@ add_gates(GArray *rows, const Run *run, const char *status)
         NULL);
     add(rows, "system calls", g_strdup(seccomp[0] == '2' ? "filtered" : "all"), NULL);
     add(rows, "files",
-        abi ? g_strdup_printf("its own (Landlock, ABI %d)", abi)
-            : g_strdup("all that its user may"),
+        abi > 0    ? g_strdup_printf("its own (Landlock, ABI %d)", abi)
+        : abi == 0 ? g_strdup("all that its user may")
+                   : g_strdup("unknown"),
         NULL);
 }
 

@@ -551,7 +551,10 @@ void
 leave_end(Vm *vm, const DeviceChange *c, VmDone done, gpointer user)
 {
     GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *of = g_strdup_printf("interface '%s'", c->alias);
 
+    if (vm->run && vm->run->troubles) /* what does not work is not there any more */
+        g_hash_table_remove(vm->run->troubles, of);
     g_ptr_array_add(keys, g_strdup(c->alias));
     for (guint i = 0; i < list_length(c->keys); i++)
         g_ptr_array_add(keys, g_strdup(c->keys->pdata[i]));

@@ -130,7 +130,7 @@ typedef struct Confined {
     gint32 how; /* ConfineHow */
     guint32 uid, gid;
     guint32 group;   /* one more; 0: none */
-    gint32 landlock; /* the ABI in force; 0: none is */
+    gint32 landlock; /* the ABI in force; 0: none is; -1: nobody knows any more */
     Needs has;
 } Confined;
 enum ConfineNeed {
