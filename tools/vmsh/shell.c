@@ -53,6 +53,7 @@ candidates(Shell *s, GPtrArray *words, const char *text, gboolean *ret_files)
 {
     const Command *c = words->len ? command_find(words->pdata[0]) : NULL;
     const Option *o;
+    char **found;
 
     *ret_files = FALSE;
     if (!words->len)
@@ -65,7 +66,12 @@ candidates(Shell *s, GPtrArray *words, const char *text, gboolean *ret_files)
     if (!o)
         return complete_options(c, words);
     *ret_files = !o->complete;
-    return o->complete ? o->complete(s) : NULL;
+    if (!o->complete || !shell_connect(s, NULL)) /* what is there only the daemon knows */
+        return NULL;
+    arena_init(&s->arena, NULL, 0);
+    found = o->complete(s);
+    arena_done(&s->arena);
+    return found;
 }
 
 /* readline's form: what all words begin with, the words, NULL; from malloc. */
@@ -107,6 +113,23 @@ on_complete(const char *text, int start, int end)
     matches = matches_of((const char *const *)found->pdata, found->len);
     g_ptr_array_unref(found);
     return matches;
+}
+
+gboolean
+shell_complete(Shell *s, char **typed, guint n)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    g_auto(GStrv) all = NULL;
+    const char *text = n ? typed[n - 1] : "";
+    gboolean files;
+
+    for (guint i = 0; i + 1 < n; i++)
+        g_ptr_array_add(words, typed[i]);
+    all = candidates(s, words, text, &files);
+    for (char **word = all; word && *word; word++)
+        if (g_str_has_prefix(*word, text))
+            puts(*word);
+    return files;
 }
 
 /* ---- history */

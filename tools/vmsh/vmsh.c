@@ -11,9 +11,10 @@
 
 /* ---- vmsh's own options */
 
-typedef enum Wish { WISH_RUN, WISH_DONE, WISH_RELAY, WISH_WRONG } Wish;
+typedef enum Wish { WISH_RUN, WISH_DONE, WISH_RELAY, WISH_COMPLETE, WISH_WRONG } Wish;
 
 static const struct option long_options[] = {
+    { "complete", no_argument, NULL, 'C' },
     { "connect", required_argument, NULL, 'c' },
     { "debug", required_argument, NULL, 'd' },
     { "escape", required_argument, NULL, 'e' },
@@ -100,6 +101,8 @@ static Wish
 option_take(Shell *s, int c, Wish wish)
 {
     switch (c) {
+    case 'C':
+        return WISH_COMPLETE;
     case 'c':
         g_free(s->uri);
         s->uri = *optarg ? g_strdup(optarg) : uri_default(getuid());
@@ -152,7 +155,7 @@ options_take(Shell *s, int argc, char **argv)
     int c;
 
     opterr = 0;
-    while ((wish == WISH_RUN || wish == WISH_RELAY) &&
+    while (wish != WISH_DONE && wish != WISH_WRONG &&
            (c = getopt_long(argc, argv, "+:c:d:e:hjk:K:l:qrtvV", long_options, NULL)) != -1) {
         if (c == '?' || c == ':') {
             option_complain(c, argv[optind - 1]);
@@ -206,6 +209,8 @@ main(int argc, char **argv)
     wish = options_take(&s, argc, argv);
     if (wish == WISH_RELAY || (wish == WISH_RUN && g_str_has_suffix(name, "-ssh-helper")))
         status = run_relay(&s, argv[optind]);
+    else if (wish == WISH_COMPLETE) /* 2: a file's name may stand there */
+        status = shell_complete(&s, argv + optind, (guint)(argc - optind)) ? 2 : EXIT_SUCCESS;
     else if (wish == WISH_RUN)
         status = run_commands(&s, argc - optind, argv + optind);
     else if (wish == WISH_DONE)

@@ -270,6 +270,9 @@ gboolean shell_run_words(Shell *s, const char *const *words, guint n);
 gboolean shell_connect(Shell *s, GError **err);
 void shell_disconnect(Shell *s);
 void shell_interact(Shell *s); /* vmsh_shell.c */
+/* Prints what could stand in place of the last of these words, a line each. TRUE: a file's name
+ * could, too. */
+gboolean shell_complete(Shell *s, char **typed, guint n);
 
 /* vmsh_trace.c */
 gboolean trace_open(Shell *s, const char *path); /* FALSE: told why */

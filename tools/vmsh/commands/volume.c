@@ -11,9 +11,11 @@
 
 enum { PREALLOC = 1 << 0, REFLINK = 1 << 1, VALIDATE = 1 << 2 };
 
+static char **complete_volumes(Shell *s);
+
 #define VOL_OPTION                                                                                 \
     {                                                                                              \
-        "vol", OPTION_STRING, OPTION_REQUIRED, NULL, "vol name, key or path"                       \
+        "vol", OPTION_STRING, OPTION_REQUIRED, complete_volumes, "vol name, key or path"           \
     }
 #define OF_POOL_OPTION                                                                             \
     {                                                                                              \
@@ -23,6 +25,27 @@ enum { PREALLOC = 1 << 0, REFLINK = 1 << 1, VALIDATE = 1 << 2 };
 static const FlagBit create_bits[] = {
     { "prealloc-metadata", PREALLOC }, { "reflink", REFLINK }, { "validate", VALIDATE }, { 0 }
 };
+
+/* Of all pools, as the one that is meant may come later on the line. */
+static char **
+complete_volumes(Shell *s)
+{
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+    const ConnectListAllStoragePoolsArgs args = { .need_results = 1 };
+    ConnectListAllStoragePoolsRet pools = { 0 };
+
+    if (!call(s, PROC_CONNECT_LIST_ALL_STORAGE_POOLS, &args, &pools, NULL))
+        return g_strv_builder_end(names);
+    for (guint i = 0; i < pools.pools.n; i++) {
+        const StoragePoolListAllVolumesArgs of = { .pool = pools.pools.v[i], .need_results = 1 };
+        StoragePoolListAllVolumesRet ret = { 0 };
+        if (!call(s, PROC_STORAGE_POOL_LIST_ALL_VOLUMES, &of, &ret, NULL))
+            continue; /* it is not active */
+        for (guint k = 0; k < ret.vols.n; k++)
+            g_strv_builder_add(names, ret.vols.v[k].name);
+    }
+    return g_strv_builder_end(names);
+}
 
 /* ---- finding */
 
