@@ -120,7 +120,12 @@ audit_log(const Audit *a)
         { "VMD_UUID", *s.uuid ? s.uuid : NULL },
         { NULL, NULL },
     };
+    gboolean refused = result_of(a->err) == REFUSED;
     LogCause cause = { a->procedure, a->creds->uid, a->procedure->name };
+
+    /* Whoever may do nothing has few words, however many procedures there are. */
+    if (refused)
+        cause = (LogCause){ results, a->creds->uid, "refused calls" };
     log_event(__FILE__, LOG_LEVEL_INFO, &cause, fields,
               "uid %s (pid %s, client %s): %s%s%s%s%s%s: %s%s%s", uid, pid, client,
               a->procedure->name, s.word ? " of " : "", s.word ? s.word : "", *s.name ? " '" : "",

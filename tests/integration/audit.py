@@ -102,6 +102,16 @@ def much_of_one_user_is_counted(d):
 
 
 @test
+def who_may_do_nothing_has_few_words(d):
+    need_root("to have the system's daemon")
+    d.vmsh("define", d.write("a.xml", xml()))
+    for command in ("autostart a", "start a", "undefine a"):
+        d.vmsh("; ".join([command] * 60), uri=d.ro_uri, status=1)
+    assert d.log.read_text().count(": refused: ") == 100
+    wait_for(lambda: "80 more lines like this were left out: refused calls" in d.log.read_text(), 20)
+
+
+@test
 def it_can_be_switched_off(d):
     conf = d.root / "etc/vmd/vmd.conf"
     conf.write_text("audit = no\n")
