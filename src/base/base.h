@@ -87,6 +87,7 @@ typedef enum Err {
     ERR_NO_SERVER,
     ERR_MULTIPLE_DOMAINS,
     ERR_NO_NETWORK_METADATA,
+    ERR_PLAIN,   /* code 1, as ERR_INTERNAL, of what is no fault of ours: the text says it all */
     ERR_AWAITED, /* not yet: what this takes is being found out; see fail_awaited */
     N_ERRS
 } Err;
@@ -440,3 +441,10 @@ void uuid_of_text(const char *text, guint8 ret_uuid[UUID_LEN]);   /* the same fo
 gboolean uuid_is_zero(const guint8 uuid[UUID_LEN]);
 
 #include "schema.h"
+
+/* ---- words that are nearly right (near.c) --------------------------------------------------- */
+
+/* Letters to change, add, leave out or swap with their neighbour; G_MAXUINT: too long to tell. */
+guint word_distance(const char *a, const char *b);
+/* What text was probably meant to be, of a list that NULL ends; NULL: none is near enough. */
+const char *nearest_word(const char *text, const char *const *words);

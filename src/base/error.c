@@ -85,6 +85,7 @@ static const ErrRow rows[N_ERRS] = {
     [ERR_NO_SERVER] = { 95, 0, "Server not found: %1$s" },
     [ERR_MULTIPLE_DOMAINS] = { 110, 0, "multiple matching domains found: %1$s" },
     [ERR_NO_NETWORK_METADATA] = { 111, 0, "metadata not found: %1$s" },
+    [ERR_PLAIN] = { 1, 0, "%1$s" },
     [ERR_AWAITED] = { 87, 0, "resource busy: %1$s" },
 };
 
@@ -269,15 +270,23 @@ detail_of(const ErrRow *row, const char *message)
 void
 error_from_wire(GError **err, int code, const char *message)
 {
+    const char *text = message ? message : "";
+    int first = N_ERRS;
+
     for (int e = 0; e < N_ERRS; e++) {
         g_autofree char *detail = NULL;
 
         if (rows[e].code != code)
             continue;
-        detail = detail_of(&rows[e], message ? message : "");
-        fail(err, e, "%s", detail ? detail : message ? message : "");
-        return;
+        first = MIN(first, e);
+        if ((detail = detail_of(&rows[e], text))) {
+            fail(err, e, "%s", detail);
+            return;
+        }
     }
     /* ERR_RPC puts no words of its own around a message whose kind we do not know. */
-    fail(err, ERR_RPC, "%s", message ? message : "unknown error");
+    if (first == N_ERRS)
+        fail(err, ERR_RPC, "%s", message ? message : "unknown error");
+    else
+        fail(err, first, "%s", text);
 }

@@ -16,6 +16,8 @@ typedef struct Reader {
     guint flags;
     guint warnings;
     GPtrArray *unknown; /* of texts; NULL: what no row knows is logged */
+    const Schema *schema;
+    GPtrArray *words; /* that its rows know, ended by NULL; NULL until they are asked for */
 } Reader;
 
 /* Where a path leads from an element. */
@@ -342,20 +344,34 @@ place_text(const Place *p, char **ret_own)
 
 /* ---- reading */
 
+/* What stands behind a wrong value: " Expected UUID", " Did you mean 'disk'?" */
+static char *
+advice(const Field *f, const FieldType *t, const char *text)
+{
+    enum { FEW = 8 };
+    const char *const *words = f->kind == F_ENUM ? f->arg : NULL;
+    const char *near = words ? nearest_word(text, words + 1) : NULL;
+    g_autofree char *all = NULL;
+
+    if (near)
+        return g_strdup_printf(" Did you mean '%s'?", near);
+    if (words && g_strv_length((char **)words + 1) <= FEW)
+        return g_strdup_printf(" It may be %s", all = g_strjoinv(", ", (char **)words + 1));
+    return t->want ? g_strdup_printf(" Expected %s", t->want) : g_strdup("");
+}
+
 static gboolean
 wrong_value(const Field *f, const Place *p, const char *text, GError **err)
 {
-    const FieldType *t = field_type(f);
-    const char *want = t->want ? t->want : "";
-    const char *sep = t->want ? " Expected " : "";
+    g_autofree char *more = advice(f, field_type(f), text);
     Err code = code_of(f->wrong);
 
     if (p->attr)
         return fail_line(err, code, p->el,
-                         "Invalid value for attribute '%s' in element '%s': '%s'.%s%s",
-                         p->attr->name, p->el->name, text, sep, want);
-    return fail_line(err, code, p->el, "Invalid value for element '%s': '%s'.%s%s", p->el->name,
-                     text, sep, want);
+                         "Invalid value for attribute '%s' in element '%s': '%s'.%s", p->attr->name,
+                         p->el->name, text, more);
+    return fail_line(err, code, p->el, "Invalid value for element '%s': '%s'.%s", p->el->name, text,
+                     more);
 }
 
 /* The parser said more than that it is wrong; a code of the row's own holds all the same. */
@@ -409,7 +425,9 @@ read_unit(const Field *f, const Place *p, gpointer at, GError **err)
 
         mark(&unit->_private, seen);
         if (*text && !size_unit_find(text, &scale))
-            return fail_line(err, ERR_INVALID_ARG, p->el, "unknown suffix '%s'", text);
+            return fail_line(err, ERR_INVALID_ARG, p->el,
+                             "%s: unknown suffix '%s', use b, KiB, MiB, GiB or TiB", p->el->name,
+                             text);
     }
     if (*n > G_MAXUINT64 / scale || *n * scale > G_MAXUINT64 - spec->stored)
         return fail_line(err, ERR_OVERFLOW, p->el, "value too large: %" G_GUINT64_FORMAT "%s", *n,
@@ -730,6 +748,53 @@ read_fields(Finder *finder, const Schema *s, gpointer def, guint *found, GError 
 
 /* ---- what no row knew */
 
+static gint
+by_text(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const Schema *
+inner_schema(const Field *f)
+{
+    return f->kind == F_STRUCT || f->kind == F_PTR || f->kind == F_LIST ? f->arg : NULL;
+}
+
+/* The names of elements and attributes in all rows from here on, each once. */
+static void
+collect_words(const Schema *s, GHashTable *seen_schemas, GHashTable *words)
+{
+    if (!s || !g_hash_table_add(seen_schemas, (gpointer)s))
+        return;
+    for (const Field *f = s->fields; f->kind != F_END; f++) {
+        g_auto(GStrv) names = f->path ? g_strsplit_set(f->path, "/@#*.[]", -1) : NULL;
+
+        for (guint i = 0; names && names[i]; i++)
+            if (*names[i])
+                g_hash_table_add(words, g_strdup(names[i]));
+        collect_words(inner_schema(f), seen_schemas, words);
+    }
+}
+
+static const char *
+probably_meant(Reader *r, const char *name)
+{
+    if (!r->words) {
+        g_autoptr(GHashTable) schemas = g_hash_table_new(NULL, NULL);
+        g_autoptr(GHashTable) words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        GHashTableIter i;
+        gpointer word;
+
+        r->words = g_ptr_array_new_with_free_func(g_free);
+        collect_words(r->schema, schemas, words);
+        for (g_hash_table_iter_init(&i, words); g_hash_table_iter_next(&i, &word, NULL);)
+            g_ptr_array_add(r->words, g_strdup(word));
+        g_ptr_array_sort(r->words, by_text);
+        g_ptr_array_add(r->words, NULL);
+    }
+    return nearest_word(name, (const char *const *)r->words->pdata);
+}
+
 /* Takes text. */
 static void
 note(const Reader *r, char *text)
@@ -752,9 +817,13 @@ unknown(Reader *r, const xmlNode *el, const xmlAttr *attr, GError **err)
     if (r->flags & XML_VALIDATE)
         return fail_line(err, ERR_XML_SCHEMA, el, "unknown %s '%s' in element '%s'", what, name,
                          in);
-    if (r->warnings++ < MAX_WARNINGS)
-        note(r, g_strdup_printf("%s '%s' in element '%s' (line %ld) is not known and has no effect",
-                                what, name, in, xmlGetLineNo(el)));
+    if (r->warnings++ < MAX_WARNINGS) {
+        const char *near = probably_meant(r, (const char *)name);
+        note(r, g_strdup_printf(
+                    "%s '%s' in element '%s' (line %ld) is not known and has no effect%s%s%s", what,
+                    name, in, xmlGetLineNo(el), near ? "; did you mean '" : "", near ? near : "",
+                    near ? "'?" : ""));
+    }
     return TRUE;
 }
 
@@ -837,10 +906,11 @@ xml_parse_noting(const Schema *s, const XmlNamespace *namespaces, const char *te
                  guint flags, GPtrArray *unknown, GError **err)
 {
     g_autoptr(xmlDoc) doc = read_document(s->name, text, len < 0 ? strlen(text) : (gsize)len, err);
-    Reader r = { .namespaces = namespaces, .flags = flags, .unknown = unknown };
+    Reader r = { .namespaces = namespaces, .flags = flags, .unknown = unknown, .schema = s };
     g_autoptr(GPtrArray) roots = g_ptr_array_new();
     g_autoptr(GError) why = NULL;
     xmlNode *root;
+    gboolean ok;
     gpointer def;
 
     if (!doc)
@@ -857,8 +927,10 @@ xml_parse_noting(const Schema *s, const XmlNamespace *namespaces, const char *te
     }
     g_ptr_array_add(roots, root);
     def = schema_new(s);
-    if ((!(flags & XML_VALIDATE) || xml_validate(s, namespaces, root, &why)) &&
-        read_struct(&r, s, root, roots, def, &why) && report_unknown(&r, root, &why)) {
+    ok = (!(flags & XML_VALIDATE) || xml_validate(s, namespaces, root, &why)) &&
+         read_struct(&r, s, root, roots, def, &why) && report_unknown(&r, root, &why);
+    g_clear_pointer(&r.words, g_ptr_array_unref);
+    if (ok) {
         report_rest(&r);
         return def;
     }

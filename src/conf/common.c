@@ -98,10 +98,10 @@ ccw_settle(const CcwAddress *a, GError **err)
     if (!a->has_cssid && !a->has_ssid && !a->has_devno)
         return TRUE;
     if (!a->has_cssid || !a->has_ssid || !a->has_devno)
-        return fail(err, ERR_INTERNAL,
+        return fail(err, ERR_PLAIN,
                     "<address> of type 'ccw' needs all of 'cssid', 'ssid' and 'devno', or none");
     return (a->cssid <= 0xfe && a->ssid <= 3 && a->devno <= 0xffff) ||
-           fail(err, ERR_INTERNAL,
+           fail(err, ERR_PLAIN,
                 "<address> of type 'ccw': 'cssid' is up to 0xfe, 'ssid' to 3, 'devno' to 0xffff");
 }
 
@@ -122,7 +122,7 @@ usb_port_settle(char **at, GError **err)
 
         if (depth == 0 || depth > MAX_DEPTH ||
             !g_ascii_string_to_unsigned(steps[i], 10, 0, G_MAXUINT32, &n, NULL))
-            return fail(err, ERR_INTERNAL, "Cannot parse <address> 'port' attribute");
+            return fail(err, ERR_PLAIN, "Cannot parse <address> 'port' attribute");
         ended |= n == 0;
         if (!ended)
             g_string_append_printf(port, i ? ".%u" : "%u", (guint32)n);
@@ -263,7 +263,7 @@ device_info_settle(gpointer def, GError **err)
         *p = g_ascii_toupper(*p);
     if (info->loadparm &&
         (!*info->loadparm || strlen(info->loadparm) > 8 || !is_loadparm(info->loadparm)))
-        return fail(err, ERR_INTERNAL,
+        return fail(err, ERR_PLAIN,
                     "loadparm '%s' is not made of 1 to 8 letters, digits, dots and blanks",
                     info->loadparm);
     if (!rom)

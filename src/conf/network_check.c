@@ -95,20 +95,20 @@ range_check(const DhcpRange *r, const char *ip, const IpAddress *address, guint 
     if (!address_parse(r->start, &start) || !address_parse(r->end, &end))
         return fail(err, ERR_XML, "range %s - %s: not an IP address", r->start, r->end);
     if (start.family != address->family || end.family != address->family)
-        return fail(err, ERR_INTERNAL,
+        return fail(err, ERR_PLAIN,
                     "range %s - %s and address %s are not of one family, IPv4 or IPv6", r->start,
                     r->end, ip);
     if (memcmp(start.bytes, end.bytes, sizeof start.bytes) > 0)
-        return fail(err, ERR_INTERNAL, "range %s - %s is reversed ", r->start, r->end);
+        return fail(err, ERR_PLAIN, "range %s - %s is reversed ", r->start, r->end);
     if (!same_network(&start, address, bits) || !same_network(&end, address, bits))
-        return fail(err, ERR_INTERNAL, "range %s - %s is not entirely within network %s/%u",
-                    r->start, r->end, ip, bits);
+        return fail(err, ERR_PLAIN, "range %s - %s is not entirely within network %s/%u", r->start,
+                    r->end, ip, bits);
     if (v4 && bits < 31 && host_part_is(&start, bits, FALSE))
-        return fail(err, ERR_INTERNAL,
+        return fail(err, ERR_PLAIN,
                     "start of range %s - %s in network %s/%u is the network address", r->start,
                     r->end, ip, bits);
     if (v4 && bits < 31 && host_part_is(&end, bits, TRUE))
-        return fail(err, ERR_INTERNAL,
+        return fail(err, ERR_PLAIN,
                     "end of range %s - %s in network %s/%u is the broadcast address", r->start,
                     r->end, ip, bits);
     return TRUE;

@@ -20,7 +20,7 @@ static const char *const protocols[] = {
 /* ---- what packets are looked at for */
 
 #define BY(path, index, type, doc)                                                                 \
-    ROW(FilterMatch, "@" path, F_OWN, values[index], F_ERR(ERR_INTERNAL), &filter_##type, doc)
+    ROW(FilterMatch, "@" path, F_OWN, values[index], F_ERR(ERR_PLAIN), &filter_##type, doc)
 #define OF(protocol) BIT(FILTER_##protocol)
 
 /* By frames, and by what is in them. */
@@ -154,7 +154,7 @@ match_settle(gpointer data, GError **err)
         has_port = has_port || m->values[v];
     if (!has_port || protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132)
         return TRUE;
-    return fail(err, ERR_INTERNAL,
+    return fail(err, ERR_PLAIN,
                 "%s rule with port specification requires protocol specification with protocol to "
                 "be either one of tcp(6), udp(17), dccp(33), or sctp(132)",
                 m->protocol == FILTER_IP ? "IP" : "IPv6");
@@ -316,7 +316,7 @@ nwfilter_settle(gpointer data, GError **err)
     gint32 priority;
 
     if (!def->name)
-        return fail(err, ERR_INTERNAL, "filter has no name");
+        return fail(err, ERR_PLAIN, "filter has no name");
     if (!def->chain)
         def->chain = g_strdup("root");
     if (!chain_check(def->chain, &priority, err))

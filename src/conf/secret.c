@@ -32,7 +32,7 @@ use_settle(gpointer data, GError **err)
     if (use->type == SECRET_FOR_NONE_BY_WORD)
         use->type = SECRET_FOR_NONE;
     if (use->type != SECRET_FOR_NONE && (!use->id || !*use->id))
-        return fail(err, ERR_INTERNAL, "%s", lacks[use->type]);
+        return fail(err, ERR_PLAIN, "%s", lacks[use->type]);
     return TRUE;
 }
 static const Schema use_schema = { "usage", sizeof(SecretUse), use_fields, use_settle };
@@ -41,8 +41,7 @@ static const Field secret_fields[] = {
     ROW(SecretDef, "@ephemeral", F_ENUM, ephemeral, 0, yes_no, "It is kept in memory alone."),
     ROW(SecretDef, "@private", F_ENUM, is_private, 0, yes_no,
         "Its value is given to no client, to guests alone."),
-    ROW(SecretDef, "uuid", F_UUID, uuid, F_ERR(ERR_INTERNAL), NULL,
-        "UUID; without it a random one."),
+    ROW(SecretDef, "uuid", F_UUID, uuid, F_ERR(ERR_PLAIN), NULL, "UUID; without it a random one."),
     ROW(SecretDef, "description", F_STRING, description, 0, NULL, "What it is, for people."),
     ROW(SecretDef, "usage", F_PTR, use, F_FILLED, &use_schema, "What it is for."),
     ROW_END

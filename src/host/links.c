@@ -64,9 +64,12 @@ tap_open_queue(const TapSpec *spec, gboolean exclusive, char name[IFNAMSIZ], GAr
     if (ioctl(fd, TUNSETIFF, &req) < 0) {
         if (exclusive && errno == EBUSY)
             return fail(err, ERR_OPERATION_INVALID, "The %s interface already exists", name);
-        return fail_errno(
-            err, errno, spec->existing ? "cannot open link '%s' as a tap" : "cannot make tap '%s'",
-            name);
+        return fail_errno(err, errno,
+                          errno != EPERM ? spec->existing ? "cannot open link '%s' as a tap"
+                                                          : "cannot make tap '%s'"
+                                         : "tap '%s': bridges and taps need root; in a session use "
+                                           "<interface type='user'>",
+                          name);
     }
     g_strlcpy(name, req.ifr_name, IFNAMSIZ);
     g_array_append_val(fds, fd);
@@ -98,8 +101,10 @@ tap_set_up(const TapSpec *spec, const char *name, GError **err)
     if (spec->bridge) {
         unsigned int master = if_nametoindex(spec->bridge);
         if (master == 0)
-            return fail(err, ERR_SYSTEM, "cannot get interface MTU on '%s': No such device",
-                        spec->bridge);
+            return fail(
+                err, ERR_SYSTEM,
+                "bridge '%s' does not exist; make it, or name another in <source bridge=''>",
+                spec->bridge);
         rtnl_link_set_master(change, (int)master);
         if (mtu == 0)
             mtu = bridge_mtu(sock, spec->bridge);

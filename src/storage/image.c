@@ -103,6 +103,16 @@ source_open(ImageSource *s, int fd, const char *name, GError **err)
     return TRUE;
 }
 
+/* The word of a format that it is in; raw is what nothing tells apart. */
+static const char *
+format_seen(const ImageSource *s)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(formats); i++)
+        if (formats[i].is && !formats[i].by_foot && formats[i].is(s))
+            return word_of(disk_formats, formats[i].format);
+    return "raw";
+}
+
 gboolean
 image_read(int fd, int format, const char *name, ImageHead *ret_head, GError **err)
 {
@@ -116,8 +126,9 @@ image_read(int fd, int format, const char *name, ImageHead *ret_head, GError **e
         if (formats[i].format != format)
             continue;
         if (!formats[i].by_foot && !formats[i].is(s))
-            return fail(err, ERR_OPERATION_FAILED, "'%s': Image is not in %s format", name,
-                        word_of(disk_formats, format));
+            return fail(err, ERR_OPERATION_FAILED,
+                        "'%s': Image is not in %s format: it looks like %s, so write type='%s'",
+                        name, word_of(disk_formats, format), format_seen(s), format_seen(s));
         if (!formats[i].read(s, &head, err))
             return FALSE;
     }

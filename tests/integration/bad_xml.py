@@ -153,9 +153,9 @@ def validate_refuses_what_has_another_shape(d):
 @test
 def what_nobody_knows_is_told(d):
     good = GOOD.replace("</name>", "</name><uuid>11111111-2222-4333-8444-555555555555</uuid>")
-    odd = good.replace("</uuid>", "</uuid>\n<colour>blue</colour>\n").replace("<memory", "<memory shade='x'")
+    odd = good.replace("</uuid>", "</uuid>\n<colour>blue</colour>\n").replace("<memory", "<memory glimmer='x'")
     colour = "element 'colour' in element 'domain' (line 2) is not known and has no effect"
-    shade = "attribute 'shade' in element 'memory' (line 3) is not known and has no effect"
+    shade = "attribute 'glimmer' in element 'memory' (line 3) is not known and has no effect"
 
     def messages():
         return [line.split("ignored configuration: ")[1] for line in d.vmsh("dominfo", "good").splitlines()

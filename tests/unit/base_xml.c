@@ -223,8 +223,10 @@ secrets_are_written_on_demand(void **state)
 static void
 errors_name_place_and_line(void **state)
 {
-    assert_refused("<box\nfruit='plum'/>", 0, ERR_CONFIG_UNSUPPORTED,
-                   "Invalid value for attribute 'fruit' in element 'box': 'plum'. (line 2)");
+    assert_refused(
+        "<box\nfruit='plum'/>", 0, ERR_CONFIG_UNSUPPORTED,
+        "Invalid value for attribute 'fruit' in element 'box': 'plum'. It may be apple, pear (line 2)");
+    assert_refused("<box fruit='appel'/>", 0, ERR_CONFIG_UNSUPPORTED, "Did you mean 'apple'?");
     assert_refused("<box>\n<items>\n<item/></items></box>", 0, ERR_XML,
                    "Missing required attribute 'name' in element 'item' (line 3)");
     assert_refused("<box><items><item name='a' port='101'/></items></box>", 0, ERR_XML, "'101'");

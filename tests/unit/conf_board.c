@@ -141,8 +141,8 @@ test_addresses(void **state)
 {
     static const Case cases[] = {
         { "s390x", FINE, "", "@" DISK("<address type='ccw' cssid='0xfe' ssid='0' devno='7'/>") },
-        { "s390x", ERR_INTERNAL, "all of", "@" DISK("<address type='ccw' cssid='0xfe'/>") },
-        { "s390x", ERR_INTERNAL, "cssid",
+        { "s390x", ERR_PLAIN, "all of", "@" DISK("<address type='ccw' cssid='0xfe'/>") },
+        { "s390x", ERR_PLAIN, "cssid",
           "@" DISK("<address type='ccw' cssid='0xff' ssid='0' devno='7'/>") },
         { "aarch64", UNSUPPORTED, "ccw",
           "@" DISK("<address type='ccw' cssid='0xfe' ssid='0' devno='7'/>") },

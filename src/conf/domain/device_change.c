@@ -245,7 +245,7 @@ check_pci_controller(const ControllerDef *c, GError **err)
         missing = "<target chassisNr>";
     else if (expander && !pci->has_bus_nr)
         missing = "<target busNr>";
-    return !missing || fail(err, ERR_INTERNAL, "controller of type 'pci', model '%s', needs %s",
+    return !missing || fail(err, ERR_PLAIN, "controller of type 'pci', model '%s', needs %s",
                             word_of(controller_models, c->model) ?: "", missing);
 }
 
@@ -285,7 +285,7 @@ check_port_free(const DomainDef *def, const CharDef *serial, GError **err)
     EACH (CharDef, other, def->devices.serials)
         if (serial->has_port && serial->port == other->port && other->target_type == SERIAL_ISA &&
             (!serial->target_type || serial->target_type == SERIAL_ISA))
-            return fail(err, ERR_INTERNAL, "domain '%s' has a <serial> with port %d already",
+            return fail(err, ERR_PLAIN, "domain '%s' has a <serial> with port %d already",
                         def->name, serial->port);
     return TRUE;
 }
@@ -490,7 +490,7 @@ domain_detach_alias(const DomainDef *def, const char *alias, const ConfContext *
     Place place;
 
     if (domain_each_device(copy, visit_alias, &named)) {
-        fail(err, ERR_INTERNAL, "domain '%s' has no device with alias '%s'", def->name, alias);
+        fail(err, ERR_PLAIN, "domain '%s' has no device with alias '%s'", def->name, alias);
         return NULL;
     }
     kind = kind_find(named.device.schema);

@@ -43,19 +43,34 @@ domain_parse(const char *xml, gssize len, guint flags, const ConfContext *contex
     return domain_parse_noting(xml, len, flags, context, NULL, err);
 }
 
+/* What is missing may be there under a name that nobody knows. */
+static void
+add_unknown(const GPtrArray *unknown, guint from, GError **err)
+{
+    if (!unknown || unknown->len <= from || !err || !*err || error_is(*err, ERR_AWAITED))
+        return;
+    g_autofree char *text = g_strdup_printf("%s; %s", (*err)->message,
+                                            (const char *)unknown->pdata[from]);
+    g_free((*err)->message);
+    (*err)->message = g_steal_pointer(&text);
+}
+
 DomainDef *
 domain_parse_noting(const char *xml, gssize len, guint flags, const ConfContext *context,
                     GPtrArray *unknown, GError **err)
 {
     g_autoptr(DomainDef) def = NULL;
     guint xml_flags = (flags & DEF_LIVE ? XML_LIVE : 0) | (flags & DEF_VALIDATE ? XML_VALIDATE : 0);
+    guint before = unknown ? unknown->len : 0;
 
     def = xml_parse_noting(&domain_schema, domain_namespaces, xml, len, xml_flags, unknown, err);
     if (!def || flags & DEF_BARE)
         return g_steal_pointer(&def);
     forget_console_ports(def);
-    if (!domain_settle(def, context, err))
+    if (!domain_settle(def, context, err)) {
+        add_unknown(unknown, before, err);
         return NULL;
+    }
     return g_steal_pointer(&def);
 }
 

@@ -97,7 +97,7 @@ may_come_along(const Vm *vm, const Device *device, GError **err)
     const ControllerDef *c = device->schema == &controller_schema ? device->def : NULL;
 
     if (c && c->type == CONTROLLER_PCI)
-        return fail(err, ERR_INTERNAL, "No more available PCI slots");
+        return fail(err, ERR_PLAIN, "No more available PCI slots");
     return (c && (may & BIT(c->type))) ||
            fail(err, ERR_OPERATION_UNSUPPORTED,
                 "domain '%s' needs a <%s> for that device, which cannot come while it runs",

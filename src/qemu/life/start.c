@@ -40,8 +40,7 @@ start_failed(Vm *vm, Ask *a, const GError *why)
     if (vm->run->lost) {
         g_autofree char *words = vm->run->wrong ? g_strdup(vm->run->wrong) : start_last_words(vm);
         Event e = vm_event(vm, DOMAIN_EVENT_CONTROL_ERROR);
-        fail(&err, ERR_INTERNAL, "QEMU unexpectedly closed the monitor (vm='%s'): %s", vm->obj.name,
-             words);
+        start_words_fail(vm, words, &err);
         event_emit(&e);
     } else {
         err = g_error_copy(why);

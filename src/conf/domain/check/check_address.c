@@ -73,7 +73,7 @@ check_info_seat(const DeviceInfo *info, const Schema *schema, gconstpointer devi
         { &redirdev_schema, NULL, ADDRESS_USB, ERR_XML },
         { &hostdev_schema, is_usb_hostdev, ADDRESS_USB, ERR_CONFIG_UNSUPPORTED },
         { &net_schema, is_usb_net, ADDRESS_USB, ERR_CONFIG_UNSUPPORTED },
-        { &net_schema, is_pci_net, ADDRESS_PCI, ERR_INTERNAL },
+        { &net_schema, is_pci_net, ADDRESS_PCI, ERR_PLAIN },
         { &serial_schema, is_usb_serial, ADDRESS_USB, ERR_CONFIG_UNSUPPORTED },
         { &serial_schema, is_isa_serial, ADDRESS_ISA, ERR_CONFIG_UNSUPPORTED },
         { &watchdog_schema, is_pci_watchdog, ADDRESS_PCI, ERR_CONFIG_UNSUPPORTED },
@@ -138,7 +138,7 @@ static const DiskSeat disk_seats[] = {
     { DISK_BUS_FDC, BIT(ADDRESS_DRIVE), ERR_CONFIG_UNSUPPORTED },
     { DISK_BUS_SCSI, BIT(ADDRESS_DRIVE), ERR_CONFIG_UNSUPPORTED },
     { DISK_BUS_SATA, BIT(ADDRESS_DRIVE), ERR_CONFIG_UNSUPPORTED },
-    { DISK_BUS_USB, BIT(ADDRESS_USB), ERR_INTERNAL },
+    { DISK_BUS_USB, BIT(ADDRESS_USB), ERR_PLAIN },
     { DISK_BUS_VIRTIO,
       BIT(ADDRESS_PCI) | BIT(ADDRESS_CCW) | BIT(ADDRESS_VIRTIO_S390) | BIT(ADDRESS_VIRTIO_MMIO),
       ERR_CONFIG_UNSUPPORTED },
@@ -168,10 +168,10 @@ typedef struct DriveSeat {
 } DriveSeat;
 
 static const DriveSeat drive_seats[] = {
-    { DISK_BUS_FDC, TRUE, TRUE, TRUE, ERR_INTERNAL },
-    { DISK_BUS_IDE, TRUE, FALSE, TRUE, ERR_INTERNAL },
+    { DISK_BUS_FDC, TRUE, TRUE, TRUE, ERR_PLAIN },
+    { DISK_BUS_IDE, TRUE, FALSE, TRUE, ERR_PLAIN },
     { DISK_BUS_SATA, FALSE, TRUE, TRUE, ERR_CONFIG_UNSUPPORTED },
-    { DISK_BUS_SCSI, FALSE, TRUE, FALSE, ERR_INTERNAL },
+    { DISK_BUS_SCSI, FALSE, TRUE, FALSE, ERR_PLAIN },
 };
 
 static int
@@ -198,7 +198,7 @@ check_drive(const DomainDef *def, const DiskDef *d, GError **err)
         if (s->bus != d->bus)
             continue;
         if (s->one_controller && a->controller > 0)
-            return fail(err, ERR_INTERNAL, "disk '%s': controller %u, '%s' has controller 0 only",
+            return fail(err, ERR_PLAIN, "disk '%s': controller %u, '%s' has controller 0 only",
                         d->target, a->controller, bus);
         if (s->one_bus && a->bus > 0)
             return fail(err, s->bus_code, "disk '%s': bus %u, a controller of '%s' has bus 0 only",

@@ -63,7 +63,7 @@ check_isa_ports(const GPtrArray *serials, GError **err)
             continue;
         EACH (CharDef, b, serials)
             if (a != b && b->target_type == SERIAL_ISA && a->port == b->port)
-                return fail(err, ERR_INTERNAL, "two of 'serial' have target port %d", a->port);
+                return fail(err, ERR_PLAIN, "two of 'serial' have target port %d", a->port);
     }
     return TRUE;
 }
@@ -136,7 +136,7 @@ check_end(const CharSource *s, const char *what, GError **err)
                     char_types[s->type]);
     if (s->type == CHAR_NMDM && end != &none && !(end->master && end->slave))
         lacks = "master' and 'slave";
-    return !lacks || fail(err, ERR_INTERNAL, "%s of type '%s' needs attribute '%s' in its 'source'",
+    return !lacks || fail(err, ERR_PLAIN, "%s of type '%s' needs attribute '%s' in its 'source'",
                           what, char_types[s->type], lacks);
 }
 

@@ -367,7 +367,7 @@ check_pci_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         if (!check_pci_root(def, c, err))
             return FALSE;
         if (!c->model)
-            return fail(err, ERR_INTERNAL, "controller: PCI %u has no 'model'", c->index);
+            return fail(err, ERR_PLAIN, "controller: PCI %u has no 'model'", c->index);
         if (c->model == MODEL_PCI_EXPANDER_BUS && domain_is_q35(def))
             return fail(err, ERR_CONFIG_UNSUPPORTED,
                         "controller: model 'pci-expander-bus' needs an i440fx machine, not '%s'",
@@ -402,7 +402,7 @@ check_pci(const DomainDef *def, const ControllerDef *c, GError **err)
     const Address *a = &c->info.address;
 
     if (!c->model)
-        return fail(err, ERR_INTERNAL, "controller: PCI %u has no 'model'", c->index);
+        return fail(err, ERR_PLAIN, "controller: PCI %u has no 'model'", c->index);
     if (!check_pci_root(def, c, err))
         return FALSE;
     if (c->model == MODEL_PCI_EXPANDER_BUS && !domain_is_i440fx(def))
@@ -447,7 +447,7 @@ check_seat(const DomainDef *def, const ControllerDef *c, GError **err)
 
         if (c->type == s->type && (!s->model || c->model == s->model) && s->machine(def) &&
             (at->domain || at->bus || at->slot != s->slot || at->function != s->function))
-            return fail(err, ERR_INTERNAL,
+            return fail(err, ERR_PLAIN,
                         "controller: the first one of type '%s' sits at PCI address "
                         "0000:00:%02x.%u, not %04x:%02x:%02x.%u",
                         word_of(controller_types, c->type), s->slot, s->function, at->domain,
@@ -461,7 +461,7 @@ check_controllers(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     EACH (ControllerDef, c, def->devices.controllers) {
         if (c->type == CONTROLLER_XENBUS || c->type == CONTROLLER_ISA)
-            return fail(err, ERR_INTERNAL, "controller: a machine of QEMU has none of type '%s'",
+            return fail(err, ERR_PLAIN, "controller: a machine of QEMU has none of type '%s'",
                         word_of(controller_types, c->type));
         if ((c->type == CONTROLLER_IDE && !check_ide(def, c, err)) ||
             (c->type == CONTROLLER_SCSI && !check_scsi(def, c, caps, err)) ||

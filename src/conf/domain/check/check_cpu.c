@@ -184,8 +184,8 @@ check_cell_cpus(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         const NumaCell *a = list_item(cells, i);
 
         if (bitmap_last(a->cpus) >= (int)def->vcpus)
-            return fail(err, ERR_INTERNAL, "numa: cell %u has vcpu %d, the domain has only %u",
-                        a->id, bitmap_last(a->cpus), def->vcpus);
+            return fail(err, ERR_PLAIN, "numa: cell %u has vcpu %d, the domain has only %u", a->id,
+                        bitmap_last(a->cpus), def->vcpus);
         for (guint k = 0; k < i; k++) {
             const NumaCell *b = list_item(cells, k);
 

@@ -113,7 +113,7 @@ static gboolean
 check_balloon(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     return !def->devices.balloon || def->devices.balloon->model != BALLOON_XEN ||
-           fail(err, ERR_INTERNAL, "memballoon model 'xen' is not known to QEMU");
+           fail(err, ERR_PLAIN, "memballoon model 'xen' is not known to QEMU");
 }
 
 /* ---- shmem, iommu, TPM */
@@ -360,7 +360,7 @@ check_filesystem_driver(const FsDef *fs, GError **err)
     static const guint64 of_containers = BIT(FS_LOOP) | BIT(FS_NBD) | BIT(FS_PLOOP);
 
     return !(of_containers & BIT(fs->driver)) ||
-           fail(err, fs->info.address.type ? ERR_CONFIG_UNSUPPORTED : ERR_INTERNAL,
+           fail(err, fs->info.address.type ? ERR_CONFIG_UNSUPPORTED : ERR_PLAIN,
                 "the driver of filesystem '%s' is for containers", fs->target);
 }
 

@@ -33,7 +33,7 @@ static gboolean
 check_bus(const DomainDef *def, const DiskDef *d, const EmulatorCaps *caps, GError **err)
 {
     if ((d->device == DISK_FLOPPY) != (d->bus == DISK_BUS_FDC))
-        return fail(err, ERR_INTERNAL, "bus '%s' does not go with device '%s'", bus_of(d),
+        return fail(err, ERR_PLAIN, "bus '%s' does not go with device '%s'", bus_of(d),
                     word_of(disk_devices, d->device));
     if (d->device == DISK_CDROM && (d->bus == DISK_BUS_VIRTIO || d->bus == DISK_BUS_SD))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "bus '%s' has no cdrom, 'sata' and 'scsi' have",
@@ -115,7 +115,7 @@ check_target(const DomainDef *def, const DiskDef *d, const EmulatorCaps *caps, G
     if (d->rotation_rate &&
         (d->device != DISK_DISK ||
          !(BIT(d->bus) & (BIT(DISK_BUS_SCSI) | BIT(DISK_BUS_IDE) | BIT(DISK_BUS_SATA)))))
-        return fail(err, ERR_INTERNAL,
+        return fail(err, ERR_PLAIN,
                     "'rotation_rate' is of disks on bus 'scsi', 'ide' and 'sata' only");
     return !d->model || d->bus == DISK_BUS_VIRTIO ||
            fail(err, ERR_CONFIG_UNSUPPORTED, "model '%s' is of bus 'virtio' only, not of '%s'",
@@ -147,10 +147,10 @@ check_identity(const DomainDef *def, const DiskDef *d, const EmulatorCaps *caps,
     const guint product_buses = wwn_buses | BIT(DISK_BUS_SATA);
 
     if (d->serial && strspn(d->serial, safe) != strlen(d->serial))
-        return fail(err, ERR_INTERNAL, "serial '%s': letters, digits, space and '-_.+' are allowed",
+        return fail(err, ERR_PLAIN, "serial '%s': letters, digits, space and '-_.+' are allowed",
                     d->serial);
     if (d->wwn && !is_wwn(d->wwn))
-        return fail(err, ERR_INTERNAL, "wwn '%s' is not 16 hexadecimal digits", d->wwn);
+        return fail(err, ERR_PLAIN, "wwn '%s' is not 16 hexadecimal digits", d->wwn);
     if (d->wwn && !(BIT(d->bus) & wwn_buses))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "<wwn> is of bus 'ide' and 'scsi' only, not '%s'",
                     bus_of(d));

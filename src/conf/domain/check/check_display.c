@@ -205,7 +205,7 @@ check_sounds(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     EACH (SoundDef, s, def->devices.sounds)
         if (s->model == SOUND_ICH7)
-            return fail(err, ERR_INTERNAL, "sound model 'ich7' is not known to QEMU");
+            return fail(err, ERR_PLAIN, "sound model 'ich7' is not known to QEMU");
     return TRUE;
 }
 
@@ -216,9 +216,9 @@ check_inputs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     EACH (InputDef, i, def->devices.inputs) {
         if (i->bus == INPUT_XEN)
-            return fail(err, ERR_INTERNAL, "input bus 'xen' is not known to QEMU");
+            return fail(err, ERR_PLAIN, "input bus 'xen' is not known to QEMU");
         if (i->bus == INPUT_PS2 && i->type == INPUT_TABLET)
-            return fail(err, ERR_INTERNAL, "bus 'ps2' has no input of type 'tablet'");
+            return fail(err, ERR_PLAIN, "bus 'ps2' has no input of type 'tablet'");
         if (i->model && i->bus != INPUT_VIRTIO)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "input model '%s' needs bus 'virtio'",
                         virtio_models[i->model]);

@@ -11,9 +11,17 @@ check_virt_type(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     gboolean can = def->virt_type == VIRT_KVM ? caps->kvm : def->virt_type == VIRT_QEMU;
 
-    return can || fail(err, ERR_CONFIG_UNSUPPORTED,
-                       "domain type '%s': emulator '%s' cannot do it on this host",
-                       word_of(virt_types, def->virt_type), caps->path);
+    if (can)
+        return TRUE;
+    if (def->virt_type == VIRT_KVM)
+        return fail(
+            err, ERR_CONFIG_UNSUPPORTED,
+            "domain type 'kvm': emulator '%s' cannot do it on this host: is /dev/kvm there, "
+            "and its group yours? Or write type='qemu'",
+            caps->path);
+    return fail(err, ERR_CONFIG_UNSUPPORTED,
+                "domain type '%s': emulator '%s' cannot do it on this host; write 'qemu' or 'kvm'",
+                word_of(virt_types, def->virt_type), caps->path);
 }
 
 static gboolean
@@ -489,7 +497,7 @@ check_resource(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     const char *id = def->resource ? def->resource->appid : NULL;
 
     if (def->resource && !id && !(def->resource->partition && *def->resource->partition))
-        return fail(err, ERR_INTERNAL, "resource: it has neither a <partition> nor an 'appid'");
+        return fail(err, ERR_PLAIN, "resource: it has neither a <partition> nor an 'appid'");
     if (!id)
         return TRUE;
     for (const char *c = id; *c; c++)
@@ -508,7 +516,7 @@ check_keywrap(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 
     EACH (KeywrapCipher, c, def->keywrap) {
         if (had & BIT(c->name))
-            return fail(err, ERR_INTERNAL, "keywrap: a cipher is there twice");
+            return fail(err, ERR_PLAIN, "keywrap: a cipher is there twice");
         had |= BIT(c->name);
     }
     return TRUE;
@@ -543,7 +551,7 @@ check_environment(const QemuNamespace *q, GError **err)
 
         if (!first || strspn(e->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
                                       "0123456789") != strlen(e->name))
-            return fail(err, ERR_INTERNAL,
+            return fail(err, ERR_PLAIN,
                         "qemu:env '%s': a name is of letters, digits and '_', no digit first",
                         e->name);
     }

@@ -82,7 +82,7 @@ check_pin_list(const GPtrArray *pins, const char *what, GError **err)
 
         for (guint k = 0; k < i; k++)
             if (((VcpuPin *)list_item(pins, k))->id == pin->id)
-                return fail(err, ERR_INTERNAL, "cputune: %s %u is there twice", what, pin->id);
+                return fail(err, ERR_PLAIN, "cputune: %s %u is there twice", what, pin->id);
         if (bitmap_count(pin->cpus) == 0)
             return fail(err, ERR_CONFIG_UNSUPPORTED, "cputune: the cpuset of %s %u is empty", what,
                         pin->id);

@@ -104,13 +104,13 @@ check_target_name(const DiskDef *d, GError **err)
                     "disk '%s': a target is named as 'vda', or the disk has an <address>",
                     d->target);
     if (d->device != DISK_CDROM && (floppy != fd || !known))
-        return fail(err, ERR_INTERNAL, "disk '%s': the target of a %s is named as '%s'", d->target,
+        return fail(err, ERR_PLAIN, "disk '%s': the target of a %s is named as '%s'", d->target,
                     floppy ? "floppy" : "disk", floppy ? "fda" : "vda");
     if (index < 0 || g_ascii_isdigit(d->target[strlen(d->target) - 1]))
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "disk '%s': a target is named as 'vda', without a partition", d->target);
     return index < MAX_TARGET_INDEX || d->info.address.type ||
-           fail(err, ERR_INTERNAL, "disk '%s': the target is more than the %dth of its kind",
+           fail(err, ERR_PLAIN, "disk '%s': the target is more than the %dth of its kind",
                 d->target, MAX_TARGET_INDEX);
 }
 
@@ -153,7 +153,7 @@ static gboolean
 check_vcpus_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     if (def->has_vcpus && def->vcpus == 0)
-        return fail(err, ERR_INTERNAL, "vcpu: a domain has at least one");
+        return fail(err, ERR_PLAIN, "vcpu: a domain has at least one, <vcpu> says 0");
     return def->vcpus_current <= MAX(def->vcpus, 1) ||
            fail(err, ERR_CONFIG_UNSUPPORTED, "vcpu: 'current' is %u, above the maximum of %u",
                 def->vcpus_current, MAX(def->vcpus, 1));
@@ -353,7 +353,7 @@ check_controller_number(DeviceInfo *info, const Schema *schema, gpointer device 
     const Address *a = &info->address;
 
     return a->type != ADDRESS_DRIVE || a->drive.controller <= MAX_CONTROLLER ||
-           fail(user, ERR_INTERNAL, "%s: its <address> names controller %u, which is above %d",
+           fail(user, ERR_PLAIN, "%s: its <address> names controller %u, which is above %d",
                 schema->name, a->drive.controller, MAX_CONTROLLER);
 }
 

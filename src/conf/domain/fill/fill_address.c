@@ -232,7 +232,7 @@ fill_slots(const DomainDef *def, GError **err)
         while (bitmap_test(taken, slot))
             slot++;
         if (slot >= def->max_memory_slots && def->max_memory)
-            return fail(err, ERR_INTERNAL, "memory: all of its %u slots are taken",
+            return fail(err, ERR_PLAIN, "memory: all of its %u slots are taken",
                         def->max_memory_slots);
         bitmap_set(taken, slot);
         m->info.address.type = ADDRESS_DIMM;

@@ -21,7 +21,7 @@ number_isa_ports(const GPtrArray *serials, GError **err)
         while (next < ISA_PORTS && taken[next])
             next++;
         if (next == ISA_PORTS)
-            return fail(err, ERR_INTERNAL, "serial: the ISA bus has %d ports", ISA_PORTS);
+            return fail(err, ERR_PLAIN, "serial: the ISA bus has %d ports", ISA_PORTS);
         taken[next] = TRUE;
         c->port = next;
         c->has_port = TRUE;
@@ -193,7 +193,7 @@ fill_channel(const Fill *f, CharDef *channel, GError **err)
     for (gsize i = 0; i < G_N_ELEMENTS(folders) && !chosen && channel->name; i++)
         chosen = is_chosen_path(folders[i], end->path, channel->name);
     if (chosen && end->reconnect && end->reconnect->enabled == YES)
-        return fail(err, ERR_INTERNAL, "channel '%s': nothing reconnects to a socket of our own",
+        return fail(err, ERR_PLAIN, "channel '%s': nothing reconnects to a socket of our own",
                     channel->name ? channel->name : "");
     if (chosen)
         list_drop(&channel->source.ends, &char_end_schema);

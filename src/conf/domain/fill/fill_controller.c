@@ -424,7 +424,7 @@ fill_needed_controllers(Fill *f, GError **err)
         int last = last_drive_controller(f->def, drive_buses[i].bus);
 
         if (drive_buses[i].alone && last > 0)
-            return fail(err, ERR_INTERNAL, "Only 1 %s controller is supported",
+            return fail(err, ERR_PLAIN, "Only 1 %s controller is supported",
                         drive_buses[i].bus == DISK_BUS_IDE ? "IDE" : "fdc");
         if (last > 0 && !check_number((guint32)last, err))
             return FALSE;

@@ -113,8 +113,8 @@ fill_machine(Fill *f, GError **err)
 
     if (!m)
         return fail(err, needs_pci_bus(def) ? ERR_XML : ERR_CONFIG_UNSUPPORTED,
-                    "Emulator '%s' does not support machine type '%s'", f->caps->path,
-                    def->os.machine ?: "");
+                    "os: emulator '%s' has no machine '%s'; '%s -machine help' lists those it has",
+                    f->caps->path, def->os.machine ?: "", f->caps->path);
     set_text(&def->os.machine, m->name);
     if (!def->os.arch)
         def->os.arch = g_strdup(f->caps->arch);

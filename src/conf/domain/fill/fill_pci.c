@@ -79,7 +79,7 @@ pin(Placing *p, ControllerDef *c, const char *what, guint slot, guint function, 
     if (is_placed(&c->info)) {
         if (a->bus == 0 && a->slot == slot && a->function == function)
             return TRUE;
-        return fail(err, ERR_INTERNAL, "%s must have PCI address 0:0:%x.%x", what, slot, function);
+        return fail(err, ERR_PLAIN, "%s must have PCI address 0:0:%x.%x", what, slot, function);
     }
     return !is_homeless(&c->info) || place_at(p, &c->info, PCI_INTEGRATED, slot, function, err);
 }

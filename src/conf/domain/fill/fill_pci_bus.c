@@ -142,11 +142,11 @@ grow(PciTopology *t, guint connect, GError **err)
     } else if (grows && t->express && (connect & (PCI_EXPRESS | PCIE_UPSTREAM))) {
         add_bus(t, MODEL_PCIE_ROOT_PORT);
     } else if (connect & PCI_INTEGRATED) {
-        return fail(err, ERR_INTERNAL, "No free slot for an integrated device on PCI bus 0");
+        return fail(err, ERR_PLAIN, "No free slot for an integrated device on PCI bus 0");
     } else if (connect & PCI_ENDPOINT) {
-        return fail(err, ERR_INTERNAL, "No more available PCI slots");
+        return fail(err, ERR_PLAIN, "No more available PCI slots");
     } else {
-        return fail(err, ERR_INTERNAL,
+        return fail(err, ERR_PLAIN,
                     "a PCI slot is needed to connect a PCI controller model='%s', but none is "
                     "available, and it cannot be automatically added",
                     connect_name(connect));

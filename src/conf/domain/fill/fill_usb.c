@@ -255,7 +255,7 @@ assign(UsbBuses *buses, DeviceInfo *info, gboolean is_hub, GError **err)
         info->address.usb.port = port;
         return reserve(buses, info, is_hub, err);
     }
-    return fail(err, ERR_INTERNAL, "No free USB ports");
+    return fail(err, ERR_PLAIN, "No free USB ports");
 }
 
 static gboolean

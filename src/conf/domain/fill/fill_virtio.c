@@ -214,7 +214,7 @@ assign(DeviceInfo *info, gpointer user)
         devno++;
     if (devno > CCW_LAST) {
         c->failed = TRUE;
-        fail(c->err, ERR_INTERNAL, "There are no more free CCW devnos");
+        fail(c->err, ERR_PLAIN, "There are no more free CCW devnos");
         return;
     }
     bitmap_set(c->taken, devno);

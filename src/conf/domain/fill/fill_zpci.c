@@ -13,7 +13,7 @@ static gboolean
 reserve(GHashTable *taken, const char *what, guint32 number, GError **err)
 {
     return g_hash_table_add(taken, GUINT_TO_POINTER(number)) ||
-           fail(err, ERR_INTERNAL, "zPCI %s %u is already reserved", what, number);
+           fail(err, ERR_PLAIN, "zPCI %s %u is already reserved", what, number);
 }
 
 static gboolean
@@ -53,7 +53,7 @@ number(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNU
         z->uid = take_next(n->uids, &n->next_uid);
         z->has_uid = TRUE;
         if (z->uid > UID_LAST)
-            return fail(err, ERR_INTERNAL, "There are no more free zPCI uids.");
+            return fail(err, ERR_PLAIN, "There are no more free zPCI uids.");
     }
     if (!z->has_fid) {
         z->fid = take_next(n->fids, &n->next_fid);

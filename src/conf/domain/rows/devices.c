@@ -160,7 +160,7 @@ static const char *const grab_toggles[] = {
 static const char *const hub_types[] = { NULL, "usb", NULL };
 
 static const Field input_fields[] = {
-    ROW(InputDef, "@type", F_ENUM, type, UNSUPPORTED | F_MISSING(ERR_INTERNAL), input_types,
+    ROW(InputDef, "@type", F_ENUM, type, UNSUPPORTED | F_MISSING(ERR_PLAIN), input_types,
         "Kind of input."),
     ROW(InputDef, "@bus", F_ENUM, bus, UNSUPPORTED | F_READ, input_buses,
         "Bus that the device is on."),
@@ -192,7 +192,7 @@ input_settle(gpointer def, GError **err)
     gboolean passthrough = input->type == INPUT_PASSTHROUGH;
 
     if (input->bus == INPUT_PS2 && (passthrough || input->type == INPUT_EVDEV))
-        return fail(err, ERR_INTERNAL, "bus 'ps2' has no input of type '%s'",
+        return fail(err, ERR_PLAIN, "bus 'ps2' has no input of type '%s'",
                     input_types[input->type]);
     if (passthrough && input->bus && input->bus != INPUT_VIRTIO)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "input of type 'passthrough' needs bus 'virtio'");
@@ -208,7 +208,7 @@ input_settle(gpointer def, GError **err)
 const Schema input_schema = { "input", sizeof(InputDef), input_fields, input_settle };
 
 static const Field hub_fields[] = { ROW(HubDef, "@type", F_ENUM, type,
-                                        UNSUPPORTED | F_MISSING(ERR_INTERNAL), hub_types,
+                                        UNSUPPORTED | F_MISSING(ERR_PLAIN), hub_types,
                                         "Bus of the hub; usb is the only one."),
                                     INFO(HubDef), ROW_END };
 const Schema hub_schema = { "hub", sizeof(HubDef), hub_fields };
@@ -401,12 +401,11 @@ static const Field devices_fields[] = {
     DEVICES("video", videos, video_schema),
     DEVICES("hostdev", hostdevs, hostdev_schema),
     DEVICES("redirdev", redirdevs, redirdev_schema),
-    ROW(Devices, "redirfilter", F_PTR, redirfilter, F_ONCE | F_ERR(ERR_INTERNAL),
-        &redirfilter_schema, NULL),
+    ROW(Devices, "redirfilter", F_PTR, redirfilter, F_ONCE | F_ERR(ERR_PLAIN), &redirfilter_schema,
+        NULL),
     DEVICES("hub", hubs, hub_schema),
     DEVICES("watchdog", watchdogs, watchdog_schema),
-    ROW(Devices, "memballoon", F_PTR, balloon, F_ONCE | F_ERR(ERR_INTERNAL), &memballoon_schema,
-        NULL),
+    ROW(Devices, "memballoon", F_PTR, balloon, F_ONCE | F_ERR(ERR_PLAIN), &memballoon_schema, NULL),
     DEVICES("rng", rngs, rng_schema),
     ROW(Devices, "nvram", F_PTR, nvram, F_ONCE, &nvram_device_schema, NULL),
     DEVICES("panic", panics, panic_schema),

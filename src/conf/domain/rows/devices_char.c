@@ -165,7 +165,7 @@ check_reconnect(const CharSource *s, const CharEnd *end, GError **err)
     if (!end->reconnect || end->reconnect->enabled != YES)
         return TRUE;
     if (end->mode == CHAR_BIND || (s->type == CHAR_UNIX && !end->path))
-        return fail(err, ERR_INTERNAL, "'reconnect' goes with mode 'connect' only");
+        return fail(err, ERR_PLAIN, "'reconnect' goes with mode 'connect' only");
     return end->reconnect->timeout ||
            fail(err, ERR_INVALID_ARG, "timeout of 'reconnect' cannot be 0");
 }
@@ -408,7 +408,7 @@ const Schema smartcard_schema = { "smartcard", sizeof(SmartcardDef), smartcard_f
 static const Field redirdev_fields[] = {
     ROW(RedirDef, "@bus", F_ENUM, bus, UNSUPPORTED | F_ALWAYS, redir_buses,
         "Bus of the device; usb is the only one."),
-    ROW(RedirDef, "@type", F_ENUM, source.type, UNSUPPORTED | F_MISSING(ERR_INTERNAL), char_types,
+    ROW(RedirDef, "@type", F_ENUM, source.type, UNSUPPORTED | F_MISSING(ERR_PLAIN), char_types,
         "Kind of the host's end."),
     ROW(RedirDef, "", F_STRUCT, source, 0, &char_source_schema, NULL), INFO(RedirDef), ROW_END
 };
@@ -452,7 +452,7 @@ settle_code(char **at, const char *what, int digits, GError **err)
     if (!g_ascii_isdigit(*text) || *end || n > G_MAXINT32)
         return fail(err, ERR_XML, "invalid USB %s '%s' in element 'usbdev'", what, text);
     if (digits == 2 && n > 0xff)
-        return fail(err, ERR_INTERNAL, "invalid USB %s '%s' in element 'usbdev'", what, text);
+        return fail(err, ERR_PLAIN, "invalid USB %s '%s' in element 'usbdev'", what, text);
     *at = g_strdup_printf("0x%0*" G_GINT64_MODIFIER "X", digits, n);
     return TRUE;
 }

@@ -146,7 +146,7 @@ static const Field graphics_fields[] = {
     ROW(GraphicsDef, "@type", F_ENUM, type, F_REQUIRED, graphics_types,
         "How the guest's screen is shown."),
     WHEN(GraphicsDef, type, BIT(GRAPHICS_VNC) | BIT(GRAPHICS_RDP)),
-    ROW_HAS(GraphicsDef, "@port", F_I32, port, F_ERR(ERR_INTERNAL), NULL,
+    ROW_HAS(GraphicsDef, "@port", F_I32, port, F_ERR(ERR_PLAIN), NULL,
             "Port of the server; -1: a free one is chosen at each start."),
     WHEN(GraphicsDef, type, BIT(GRAPHICS_SPICE)),
     ROW_HAS(GraphicsDef, "@port", F_I32, port, 0, NULL,
@@ -380,9 +380,8 @@ settle_password(GraphicsDef *g, GError **err)
         return TRUE;
     utc = g_strconcat(g->passwd_valid_to, "Z", NULL);
     end = g_date_time_new_from_iso8601(utc, NULL);
-    return end ||
-           fail(err, ERR_INTERNAL, "'%s' is no end of a password, expected YYYY-MM-DDTHH:MM:SS",
-                g->passwd_valid_to);
+    return end || fail(err, ERR_PLAIN, "'%s' is no end of a password, expected YYYY-MM-DDTHH:MM:SS",
+                       g->passwd_valid_to);
 }
 
 static gboolean

@@ -57,7 +57,7 @@ usb_settle(gpointer def, GError **err)
     const HostdevUsb *u = def;
 
     if (u->has_vendor != u->has_product)
-        return fail(err, ERR_INTERNAL, "USB device is given by 'vendor' and 'product' together");
+        return fail(err, ERR_PLAIN, "USB device is given by 'vendor' and 'product' together");
     if (u->has_bus != u->has_device)
         return fail(err, ERR_XML, "'address' of a USB device needs both 'bus' and 'device'");
     return TRUE;
@@ -147,8 +147,7 @@ static const Field hostdev_source_fields[] = {
     ROW(HostdevSource, "", F_PTR, vhost, 0, &vhost_schema, NULL),
     WHEN(HostdevSource, type, BIT(HOSTDEV_MDEV)),
     ROW(HostdevSource, "address/@uuid", F_UUID, mdev_uuid,
-        F_ERR(ERR_INTERNAL) | F_MISSING(ERR_CONFIG_UNSUPPORTED), NULL,
-        "UUID of the mediated device."),
+        F_ERR(ERR_PLAIN) | F_MISSING(ERR_CONFIG_UNSUPPORTED), NULL, "UUID of the mediated device."),
     WHEN(HostdevSource, type, BIT(HOSTDEV_STORAGE)),
     ROW(HostdevSource, "block", F_STRING, block, 0, NULL, "Block device of the host."),
     WHEN(HostdevSource, type, BIT(HOSTDEV_MISC)),
@@ -512,11 +511,11 @@ static const Schema tpm_profile_schema = { "profile", sizeof(TpmProfile), tpm_pr
 
 static const Field tpm_emulator_fields[] = {
     ROW(TpmDef, "@version", F_ENUM, version, 0, tpm_versions, "Version of the TPM."),
-    ROW(TpmDef, "@persistent_state", F_ENUM, persistent_state, F_ERR(ERR_INTERNAL), yes_no,
+    ROW(TpmDef, "@persistent_state", F_ENUM, persistent_state, F_ERR(ERR_PLAIN), yes_no,
         "Whether the state stays when the domain is undefined."),
     ROW(TpmDef, "@debug", F_U32, debug, 0, NULL,
         "How much swtpm logs; without it only errors, from 5 on what the TPM does too."),
-    ROW(TpmDef, "encryption/@secret", F_UUID, encryption, F_ERR(ERR_INTERNAL) | F_NONEMPTY, NULL,
+    ROW(TpmDef, "encryption/@secret", F_UUID, encryption, F_ERR(ERR_PLAIN) | F_NONEMPTY, NULL,
         "Secret that the state is encrypted with."),
     ROW(TpmDef, "active_pcr_banks", F_PTR, pcr_banks, F_FILLED, &tpm_banks_schema,
         "PCR banks in use."),
@@ -654,7 +653,7 @@ static const Field memory_fields[] = {
         "Model of the memory module."),
     ROW(MemoryDevice, "@access", F_ENUM, access, 0, accesses, "Shared with the host or not."),
     ROW(MemoryDevice, "@discard", F_ENUM, discard, 0, yes_no, "Throw contents away at the end."),
-    ROW(MemoryDevice, "uuid", F_UUID, uuid, F_ERR(ERR_INTERNAL), NULL,
+    ROW(MemoryDevice, "uuid", F_UUID, uuid, F_ERR(ERR_PLAIN), NULL,
         "UUID of an NVDIMM of pSeries."),
     WHEN(MemoryDevice, model, BIT(MEMORY_NVDIMM) | BIT(MEMORY_VIRTIO_PMEM)),
     ROW(MemoryDevice, "source/path", F_STRING, path, 0, NULL,
@@ -819,7 +818,7 @@ lease_settle(gpointer def, GError **err)
     const LeaseDef *l = def;
 
     return (l->lockspace && *l->lockspace) ||
-           fail(err, ERR_INTERNAL, "lease '%s' has no 'lockspace'", l->key);
+           fail(err, ERR_PLAIN, "lease '%s' has no 'lockspace'", l->key);
 }
 
 const Schema lease_schema = { "lease", sizeof(LeaseDef), lease_fields, lease_settle };

@@ -517,10 +517,10 @@ static const Field clock_fields[] = {
     ROW(ClockDef, "@adjustment", F_STRING, adjustment_word, F_WRITE, NULL,
         "reset: what the guest has set its clock to is forgotten."),
     WHEN(ClockDef, offset, BIT(CLOCK_TIMEZONE)),
-    ROW(ClockDef, "@timezone", F_STRING, timezone, F_NONEMPTY | F_MISSING(ERR_INTERNAL), NULL,
+    ROW(ClockDef, "@timezone", F_STRING, timezone, F_NONEMPTY | F_MISSING(ERR_PLAIN), NULL,
         "Time zone of the guest's clock, such as Europe/Berlin."),
     WHEN(ClockDef, offset, BIT(CLOCK_ABSOLUTE)),
-    ROW(ClockDef, "@start", F_I64, start, F_ALWAYS | F_ERR(ERR_INTERNAL) | F_MISSING(ERR_INTERNAL),
+    ROW(ClockDef, "@start", F_I64, start, F_ALWAYS | F_ERR(ERR_PLAIN) | F_MISSING(ERR_PLAIN),
         RANGE(0, G_MAXINT64), "Time that the clock begins with, in seconds since 1970."),
     WHEN_END,
     ROW(ClockDef, "timer", F_LIST, timers, 0, &timer_schema, "Timers of the guest."),
@@ -726,21 +726,21 @@ const XmlNamespace domain_namespaces[] = { { "qemu", "http://libvirt.org/schemas
                                            { 0 } };
 
 static const Field qemu_arg_fields[] = {
-    ROW(QemuArg, "@value", F_STRING, value, F_MISSING(ERR_INTERNAL), NULL,
+    ROW(QemuArg, "@value", F_STRING, value, F_MISSING(ERR_PLAIN), NULL,
         "A word that is added to QEMU's command line as it is."),
     ROW_END
 };
 static const Schema qemu_arg_schema = { "qemu:arg", sizeof(QemuArg), qemu_arg_fields };
 
 static const Field qemu_env_fields[] = {
-    ROW(QemuEnv, "@name", F_STRING, name, F_MISSING(ERR_INTERNAL), NULL,
+    ROW(QemuEnv, "@name", F_STRING, name, F_MISSING(ERR_PLAIN), NULL,
         "Name of a variable in QEMU's environment."),
     ROW(QemuEnv, "@value", F_STRING, value, 0, NULL, "Value of the variable."), ROW_END
 };
 static const Schema qemu_env_schema = { "qemu:env", sizeof(QemuEnv), qemu_env_fields };
 
 static const Field qemu_capability_fields[] = { ROW(QemuCapability, "@capability", F_STRING,
-                                                    capability, F_MISSING(ERR_INTERNAL), NULL,
+                                                    capability, F_MISSING(ERR_PLAIN), NULL,
                                                     "Name of what QEMU can do."),
                                                 ROW_END };
 static const Schema qemu_capability_schema = { "qemu:add", sizeof(QemuCapability),
@@ -788,17 +788,17 @@ static const Schema qemu_schema = { "qemu", sizeof(QemuNamespace), qemu_fields }
 static const Field domain_fields[] = {
     /* Who forgets the name is told of it first. */
     ROW(DomainDef, "name", F_STRING, name, F_READ | F_MISSING(ERR_NO_NAME), NULL, NULL),
-    ROW(DomainDef, "@type", F_ENUM, virt_type, UNSUPPORTED | F_NONEMPTY | F_MISSING(ERR_INTERNAL),
+    ROW(DomainDef, "@type", F_ENUM, virt_type, UNSUPPORTED | F_NONEMPTY | F_MISSING(ERR_PLAIN),
         virt_types, "How the guest's processor is run: kvm by the host's, qemu by emulation."),
     ROW(DomainDef, "@id", F_U32, id, F_LIVE | F_STATE, NULL,
         "Number of the domain, while it runs."),
     ROW(DomainDef, "name", F_STRING, name, F_MISSING(ERR_NO_NAME), NULL,
         "Name of the domain; no two have the same."),
-    ROW(DomainDef, "uuid", F_UUID, uuid, F_ERR(ERR_INTERNAL), NULL,
+    ROW(DomainDef, "uuid", F_UUID, uuid, F_ERR(ERR_PLAIN), NULL,
         "UUID of the domain; without it one is made up."),
     ROW(DomainDef, "genid", F_FLAG, genid, F_ONCE, NULL,
         "Whether the guest can see that it was cloned or set back."),
-    ROW(DomainDef, "genid", F_UUID, genid_uuid, F_ERR(ERR_INTERNAL), NULL,
+    ROW(DomainDef, "genid", F_UUID, genid_uuid, F_ERR(ERR_PLAIN), NULL,
         "Generation that the guest sees; without it one is made up."),
     ROW(DomainDef, "title", F_STRING, title, F_HOT, NULL, "What the domain is, in a line."),
     ROW(DomainDef, "description", F_STRING, description, F_HOT, NULL,

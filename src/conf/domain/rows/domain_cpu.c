@@ -213,7 +213,7 @@ const Schema iothread_schema = { "iothread", sizeof(IothreadDef), iothread_field
 
 static const Field vcpupin_fields[] = {
     ROW(VcpuPin, "@vcpu", F_U32, id, F_ALWAYS | F_REQUIRED | F_HOT, NULL, "Number of the vcpu."),
-    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_HOT | F_MISSING(ERR_INTERNAL), NULL,
+    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_HOT | F_MISSING(ERR_PLAIN), NULL,
         "Processors of the host that the thread may run on."),
     ROW_END
 };
@@ -222,7 +222,7 @@ static const Schema vcpupin_schema = { "vcpupin", sizeof(VcpuPin), vcpupin_field
 static const Field iothreadpin_fields[] = {
     ROW(VcpuPin, "@iothread", F_U32, id, F_REQUIRED | F_HOT, RANGE(1, G_MAXUINT32),
         "Number of the iothread."),
-    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_HOT | F_MISSING(ERR_INTERNAL), NULL,
+    ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_HOT | F_MISSING(ERR_PLAIN), NULL,
         "Processors of the host that the thread may run on."),
     ROW_END
 };
@@ -324,7 +324,7 @@ static const Field cputune_fields[] = {
     ROW(CputuneDef, "vcpupin", F_LIST, vcpu_pins, F_HOT, &vcpupin_schema,
         "Processors of the host that each vcpu may run on."),
     ROW(CputuneDef, "emulatorpin/@cpuset", F_BITMAP, emulator_pin,
-        F_ONCE | F_REQUIRED | F_HELD | F_HOT | F_MISSING(ERR_INTERNAL), NULL,
+        F_ONCE | F_REQUIRED | F_HELD | F_HOT | F_MISSING(ERR_PLAIN), NULL,
         "Processors of the host that QEMU's other threads may run on."),
     ROW(CputuneDef, "iothreadpin", F_LIST, iothread_pins, F_HOT, &iothreadpin_schema,
         "Processors of the host that each iothread may run on."),
