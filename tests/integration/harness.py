@@ -23,6 +23,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -167,10 +168,13 @@ class Daemon:
         return self
 
     def answers(self):
+        """It does, and not what is left of one that was killed: a child that it had just forked keeps
+        the old socket open until it becomes another program, and who connects to that is cut off."""
         assert self.process.poll() is None, f"vmd ended with {self.process.returncode}:\n{self.tail()}"
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as s:
             s.connect(str(self.socket))
-            return True
+            peer = s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+            return struct.unpack("3i", peer)[0] == self.pid
         return False
 
     def is_sanitized(self):
