@@ -31,7 +31,7 @@ def a_life(d):
     assert d.vmsh("list") == " Id   Name   State\n--------------------\n\n"
     assert " -    a      shut off\n" in d.vmsh("list", "--all")
     assert d.vmsh("start", "a", "--paused") == "Domain 'a' started\n\n"
-    assert "error: Domain is already active\n" in d.vmsh("start", "a", status=1)
+    assert "error: Domain is already active: 'a' runs as id " in d.vmsh("start", "a", status=1)
     assert d.vmsh("domstate", "a").strip() == "paused"
     assert d.vmsh("resume", "a") == "Domain 'a' resumed\n\n"
     assert d.vmsh("domstate", "a", "--reason").strip() == "running (unpaused)"
@@ -54,7 +54,7 @@ def json_of_tables(d):
     assert json.loads(d.vmsh("list", "--all", "--json")) == \
         [{"id": None, "name": "a", "state": "shut off"}]
     info = json.loads(d.vmsh("--json", "dominfo", "a"))
-    assert (info["name"], info["max_memory"], info["cpus"]) == ("a", 65536, 1)
+    assert (info["name"], info["max_memory"], info["cpus"]) == ("a", 64 << 20, 1)
     disks = json.loads(d.vmsh("domblklist", "a", "--details", "--json"))
     assert [disk["target"] for disk in disks] == ["vda", "sda"] and disks[1]["source"] is None
     assert json.loads(d.vmsh("vcpucount", "a", "--json")) == \

@@ -75,12 +75,13 @@ test_refused(void **state)
     check_refused("frob", "unknown command: 'frob'");
     check_refused("start", "command 'start' requires <domain> option");
     check_refused("start a --frob", "command 'start' doesn't support option --frob");
-    check_refused("start a b", "unexpected data 'b'");
+    check_refused("domstate a b", "unexpected data 'b'");
+    check_refused("list x", "unexpected data 'x'");
     check_refused("start --domain", "expected syntax: --domain <string>");
     check_refused("start a --console=3", "invalid '=' after option --console");
     check_refused("dominfo a --domain b", "option --domain already seen");
     check_refused("list --all extra", "unexpected data 'extra'");
-    check_refused("dumpxml a --json", "command 'dumpxml' doesn't support option --json");
+    check_refused("console a --json", "command 'console' doesn't support option --json");
 }
 
 static void

@@ -99,7 +99,7 @@ test_sheet(void **state)
                               "Max memory:     65536 KiB\nCore(s) per socket: x\nrss 5\n");
     o = sheet_json(t);
     assert_string_equal(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),
-                        "{\"name\":\"vm1\",\"cpus\":2,\"max_memory\":65536,"
+                        "{\"name\":\"vm1\",\"cpus\":2,\"max_memory\":67108864,"
                         "\"cores_per_socket\":\"x\",\"rss\":5}");
     json_object_put(o);
 }
@@ -137,15 +137,16 @@ test_help(void **state)
                               "    domstate - domain state\n"
                               "\n"
                               "  SYNOPSIS\n"
-                              "    domstate <domain> [--reason]\n"
+                              "    domstate <domain> [--reason] [--json]\n"
                               "\n"
                               "  DESCRIPTION\n"
                               "    Returns state about a domain.\n"
                               "\n"
                               "  OPTIONS\n"
                               "    [--domain] <string>  domain name, id or uuid\n"
-                              "    --reason         also print reason for the state\n");
-    assert_non_null(strstr(man, ".B domstate <domain> [\\-\\-reason]\n"));
+                              "    --reason         also print reason for the state\n"
+                              "    --json           answer in JSON\n");
+    assert_non_null(strstr(man, ".B domstate <domain> [\\-\\-reason] [\\-\\-json]\n"));
     /* A line that begins with a quote would be a request of roff's. */
     assert_null(strstr(man, "\n'"));
 }

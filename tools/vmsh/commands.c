@@ -8,8 +8,10 @@ const CommandGroup command_groups[] = {
       "domain",
       { domain_commands, undefine_commands, tuning_commands, metadata_commands, device_commands,
         attach_commands, memory_device_commands, vcpu_commands, limits_commands, params_commands,
-        agent_commands, blockjob_commands } },
-    { "Domain Monitoring", "monitor", { monitor_commands, disk_commands } },
+        agent_commands, wait_commands, blockjob_commands } },
+    { "Domain Monitoring",
+      "monitor",
+      { monitor_commands, disk_commands, graph_commands, logs_commands, top_commands } },
     { "Domain Events", "events", { event_commands, monitor_event_commands } },
     { "Host and Hypervisor",
       "host",
@@ -58,7 +60,7 @@ command_option(const Command *c, guint i)
     for (const Option *o = c->options; o && o->name; o++)
         if (n++ == i)
             return o;
-    return (c->flags & COMMAND_JSON) && i == n ? &json : NULL;
+    return !(c->flags & (COMMAND_TALKS | COMMAND_OFFLINE)) && i == n ? &json : NULL;
 }
 
 char **

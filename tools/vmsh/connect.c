@@ -184,8 +184,14 @@ conn_open(const char *uri, gboolean readonly, const KeepAlive *keepalive, GError
     ok = t.ssh ? ssh_connect(&t, readonly, &fd, &helper, err)
                : local_connect(&t, readonly, &fd, err);
     if (ok) {
+        g_autoptr(GError) why = NULL;
+
         c = conn_new(fd, helper);
-        ok = conn_start(c, t.name, readonly, keepalive, err);
+        ok = conn_start(c, t.name, readonly, keepalive, &why);
+        if (!ok && t.ssh && !conn_alive(c))
+            refuse(err, "ssh to '%s' ended before vmd answered; what it said is above", t.host);
+        else if (!ok)
+            g_propagate_error(err, g_steal_pointer(&why));
     }
     target_done(&t);
     return ok ? g_steal_pointer(&c) : NULL;

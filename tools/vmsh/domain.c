@@ -140,6 +140,18 @@ lookup_by_name(Shell *s, const char *text, DomainRef *ret_dom, GError **err)
     return TRUE;
 }
 
+static void
+hint_domains(Shell *s, const char *text)
+{
+    g_auto(GStrv) names = complete_domains(s);
+    const char *near = nearest_word(text, (const char *const *)names);
+
+    if (near)
+        hint(s, "did you mean '%s'? 'vmsh list --all' shows every domain there is", near);
+    else
+        hint(s, "'vmsh list --all' shows every domain there is");
+}
+
 /* Another failure than "there is none" is told as it is. */
 static gboolean
 lookup_failed(Shell *s, const char *text, GError *why, GError **err)
@@ -149,7 +161,7 @@ lookup_failed(Shell *s, const char *text, GError *why, GError **err)
         g_propagate_error(err, g_error_copy(why));
         return FALSE;
     }
-    hint(s, "'vmsh list --all' shows every domain there is");
+    hint_domains(s, text);
     return refuse(err, "failed to get domain '%s'", text);
 }
 

@@ -143,8 +143,9 @@ static const struct {
     { "-c | --connect", "URI", "hypervisor connection URI" },
     { "-d | --debug", "NUM", "0 tells of every call, 1 of connections, 4 of errors alone" },
     { "-e | --escape", "CHAR", "the key that leaves a console, ^] unless told" },
+    { "--errexit", NULL, "stop at the first error, of a script on standard input as well" },
     { "-h | --help", NULL, "this help" },
-    { "-j | --json", NULL, "answer in JSON where a table would be printed" },
+    { "-j | --json", NULL, "answer in JSON, and tell of errors in it; sizes are in bytes" },
     { "-k | --keepalive-interval", "NUM", "seconds between keepalives, 0 for none" },
     { "-K | --keepalive-count", "NUM", "keepalives that may stay unanswered" },
     { "-l | --log", "FILE", "add errors, and what -d tells, to a file" },
@@ -255,7 +256,9 @@ static const char man_tail[] =
     ".TP\n.B vmd+ssh://user@host/system\nthe daemon of another host, where vmsh or nc relays\n"
     ".PP\nqemu:// URIs mean the same as vmd:// ones.\n"
     ".SH ENVIRONMENT\n"
-    ".TP\n.B VMSH_DEFAULT_URI, LIBVIRT_DEFAULT_URI\nthe URI when \\-c is not given\n"
+    ".TP\n.B VMSH_DEFAULT_URI, VIRSH_DEFAULT_CONNECT_URI, LIBVIRT_DEFAULT_URI\nthe URI when \\-c is not "
+    "given; the first that is set\n"
+    ".TP\n.B NO_COLOR\nset: errors have no colour, on terminals either\n"
     ".TP\n.B VISUAL, EDITOR\nwhat edit runs\n"
     ".TP\n.B LIBVIRT_AUTOSTART\n0: never start a session's daemon\n"
     ".SH EXIT STATUS\n0, or 1 when the last command failed.\n";

@@ -163,11 +163,18 @@ readiness(const Option *o, gboolean set)
 {
     enum { NEVER, BY_NAME_RATHER, OPTIONAL, REST_REQUIRED, REQUIRED };
 
-    if (o->kind == OPTION_FLAG || (set && o->kind != OPTION_REST))
+    if (o->kind == OPTION_FLAG || (o->flags & OPTION_NAME_NEEDED) ||
+        (set && o->kind != OPTION_REST))
         return NEVER;
     if (o->flags & OPTION_REQUIRED)
         return set ? REST_REQUIRED : REQUIRED;
     return o->flags & OPTION_NAMED ? BY_NAME_RATHER : OPTIONAL;
+}
+
+static gboolean
+takes_many(const Args *a, const Option *o)
+{
+    return (a->command->flags & COMMAND_MANY) && strcmp(o->name, "domain") == 0;
 }
 
 static const Option *
@@ -186,6 +193,16 @@ option_for_word(const Args *a)
     return best;
 }
 
+void
+args_set(Args *a, const char *option, const char *value)
+{
+    const Option *o = option_find(a->command, option, strlen(option));
+    g_autofree char *copy = g_strdup(value);
+
+    g_hash_table_remove(a->values, o->name);
+    args_add(a, o, copy);
+}
+
 /* words[*i] is --NAME, --NAME=VALUE, or has its value in the next word. */
 static gboolean
 args_bind_named(Args *a, const char *const *words, guint n, guint *i, GError **err)
@@ -200,7 +217,7 @@ args_bind_named(Args *a, const char *const *words, guint n, guint *i, GError **e
     if (!o)
         return refuse(err, "command '%s' doesn't support option --%.*s", a->command->name, (int)len,
                       text);
-    if (o->kind != OPTION_REST && args_values(a, o->name))
+    if (o->kind != OPTION_REST && args_values(a, o->name) && !takes_many(a, o))
         return refuse(err, "option --%s already seen", o->name);
     if (o->kind == OPTION_FLAG && value)
         return refuse(err, "invalid '=' after option --%s", o->name);
@@ -237,12 +254,22 @@ args_bind_words(Args *a, const char *const *words, guint n, GError **err)
             names = FALSE;
             continue;
         }
+        if (names && strcmp(words[i], "-o") == 0 && option_find(a->command, "columns", 7)) {
+            const char *const long_words[] = { "--columns", i + 1 < n ? words[i + 1] : NULL };
+            guint first = 0;
+            if (!args_bind_named(a, long_words, MIN(n - i, 2), &first, err))
+                return FALSE;
+            i += first;
+            continue;
+        }
         if (names && g_str_has_prefix(words[i], "--")) {
             if (!args_bind_named(a, words, n, &i, err))
                 return FALSE;
             continue;
         }
         o = option_for_word(a);
+        if (!o && (o = option_find(a->command, "domain", strlen("domain"))) && !takes_many(a, o))
+            o = NULL;
         if (!o)
             return refuse(err, "unexpected data '%s'", words[i]);
         args_add(a, o, words[i]);

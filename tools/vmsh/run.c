@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmsh.h"
 
@@ -13,7 +14,10 @@ put(Shell *s, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    vfprintf(stdout, fmt, ap);
+    if (s->said)
+        g_string_append_vprintf(s->said, fmt, ap);
+    else
+        vfprintf(stdout, fmt, ap);
     va_end(ap);
 }
 
@@ -51,6 +55,51 @@ hint(Shell *s, const char *fmt, ...)
     va_end(ap);
 }
 
+static void
+add_text(json_object *o, const char *key, const char *text)
+{
+    if (text)
+        json_object_object_add(o, key, json_object_new_string(text));
+}
+
+/* {"error": {"message": ..., "code": 42, "doing": ..., "hint": ...}}, on one line. */
+static void
+complain_json(const Shell *s, const WireError *wire)
+{
+    json_object *whole = json_object_new_object(), *error = json_object_new_object();
+
+    add_text(error, "message", wire->message);
+    json_object_object_add(error, "code", json_object_new_int(wire->code));
+    add_text(error, "doing", s->doing);
+    add_text(error, "hint", s->hint);
+    json_object_object_add(whole, "error", error);
+    fprintf(stderr, "%s\n",
+            json_object_to_json_string_ext(whole, JSON_C_TO_STRING_PLAIN |
+                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(whole);
+}
+
+/* On a terminal, unless it is asked not to (no-color.org). */
+static gboolean
+has_colour(void)
+{
+    const char *no = g_getenv("NO_COLOR"), *term = g_getenv("TERM");
+
+    return isatty(STDERR_FILENO) && !(no && *no) && g_strcmp0(term, "dumb") != 0;
+}
+
+static void
+complain_words(const Shell *s, const WireError *wire)
+{
+    const char *error = has_colour() ? "\033[31merror:\033[0m" : "error:";
+
+    if (s->doing)
+        fprintf(stderr, "%s %s\n", error, s->doing);
+    fprintf(stderr, "%s %s\n", error, wire->message);
+    if (s->hint && !s->quiet)
+        fprintf(stderr, "hint: %s\n", s->hint);
+}
+
 void
 complain(Shell *s, const GError *err)
 {
@@ -58,14 +107,14 @@ complain(Shell *s, const GError *err)
 
     error_to_wire(err, &wire);
     fflush(stdout);
-    if (s->doing)
-        fprintf(stderr, "error: %s\n", s->doing);
-    fprintf(stderr, "error: %s\n", wire.message);
     trace(s, TRACE_ERRORS, "%s%s%s", s->doing ? s->doing : "", s->doing ? ": " : "", wire.message);
     if (!s->hint && error_is(err, ERR_DENIED))
         hint(s, "this connection is read-only: leave out -r, or connect to vmd.sock");
-    if (s->hint && !s->quiet)
-        fprintf(stderr, "hint: %s\n", s->hint);
+    hint_by_words(s, wire.message);
+    if (s->json || s->json_always)
+        complain_json(s, &wire);
+    else
+        complain_words(s, &wire);
     wire_error_done(&wire);
 }
 
@@ -159,6 +208,43 @@ command_run(Shell *s, const Args *a, GError **err)
     return a->command->run(s, a, err);
 }
 
+/* What a command has said that knows no JSON of its own: a number, a text, or a list of its lines.
+ */
+static json_object *
+said_json(const char *text)
+{
+    g_autofree char *trimmed = g_strstrip(g_strdup(text));
+    g_auto(GStrv) lines = g_strsplit(trimmed, "\n", -1);
+    json_object *list;
+    gint64 number;
+
+    if (!*trimmed)
+        return NULL;
+    if (g_ascii_string_to_signed(trimmed, 10, G_MININT64, G_MAXINT64, &number, NULL))
+        return json_object_new_int64(number);
+    if (!lines[1] || *trimmed == '<')
+        return json_object_new_string(trimmed);
+    list = json_object_new_array();
+    for (char **line = lines; *line; line++)
+        json_object_array_add(list, json_object_new_string(*line));
+    return list;
+}
+
+static gboolean
+command_run_json(Shell *s, const Args *a, GError **err)
+{
+    GString *said = s->said = g_string_new(NULL);
+    gboolean ok = command_run(s, a, err);
+
+    s->said = NULL;
+    if (ok && !a->help)
+        print_json(s, said_json(said->str));
+    else
+        put(s, "%s", said->str);
+    g_string_free(said, TRUE);
+    return ok;
+}
+
 static gboolean
 shell_run_args(Shell *s, const Args *a)
 {
@@ -168,7 +254,10 @@ shell_run_args(Shell *s, const Args *a)
 
     arena_init(&s->arena, NULL, 0);
     s->json = s->json_always || args_flag(a, "json");
-    ok = command_run(s, a, &err);
+    if (s->json && !(a->command->flags & (COMMAND_JSON | COMMAND_TALKS | COMMAND_OFFLINE)))
+        ok = command_run_json(s, a, &err);
+    else
+        ok = command_run(s, a, &err);
     if (!ok && !s->silent_failure)
         complain(s, err);
     s->silent_failure = FALSE;
@@ -192,16 +281,71 @@ shell_complain(Shell *s, const GError *err)
     return FALSE;
 }
 
+static gboolean
+null_or_equal(gconstpointer a, gconstpointer b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* A word that is none: which one was meant. */
+static void
+hint_words(Shell *s, const char *const *words, guint n)
+{
+    const Command *c = command_find(words[0]);
+    g_auto(GStrv) known = c ? NULL : complete_commands(s);
+    g_autoptr(GPtrArray) options = g_ptr_array_new();
+    const char *near = NULL;
+    const Option *o;
+
+    if (!c) {
+        near = nearest_word(words[0], (const char *const *)known);
+        if (near)
+            hint(s, "did you mean '%s'? 'vmsh help' lists the commands", near);
+        else
+            hint(s, "'vmsh help' lists the commands");
+        return;
+    }
+    for (guint i = 0; (o = command_option(c, i)); i++)
+        g_ptr_array_add(options, (gpointer)o->name);
+    g_ptr_array_add(options, NULL);
+    for (guint i = 1; i < n && !near; i++)
+        if (g_str_has_prefix(words[i], "--") &&
+            !g_ptr_array_find_with_equal_func(options, words[i] + 2, null_or_equal, NULL))
+            near = nearest_word(words[i] + 2, (const char *const *)options->pdata);
+    if (near)
+        hint(s, "did you mean --%s? 'vmsh help %s' tells its options", near, c->name);
+    else
+        hint(s, "'vmsh help %s' tells its options", c->name);
+}
+
 static Args *
 shell_bind(Shell *s, const char *const *words, guint n, GError **err)
 {
     Args *a = args_bind(words, n, err);
 
-    if (!a && !command_find(words[0]))
-        hint(s, "'vmsh help' lists the commands");
-    else if (!a)
-        hint(s, "'vmsh help %s' tells its options", words[0]);
+    if (!a)
+        hint_words(s, words, n);
     return a;
+}
+
+/* Once for each domain that is meant. All are tried, unless errors stop what runs. */
+static gboolean
+shell_run_many(Shell *s, Args *a)
+{
+    g_autoptr(GError) err = NULL;
+    g_auto(GStrv) names = NULL;
+    gboolean ok = TRUE;
+
+    if (!args_names_many(a))
+        return shell_run_args(s, a);
+    names = shell_expand(s, a, &err);
+    if (!names)
+        return shell_complain(s, err);
+    for (char **name = names; *name && (ok || !s->stop_at_errors); name++) {
+        args_set(a, "domain", *name);
+        ok = shell_run_args(s, a) && ok;
+    }
+    return ok;
 }
 
 gboolean
@@ -210,7 +354,7 @@ shell_run_words(Shell *s, const char *const *words, guint n)
     g_autoptr(GError) err = NULL;
     g_autoptr(Args) a = shell_bind(s, words, n, &err);
 
-    return a ? shell_run_args(s, a) : shell_complain(s, err);
+    return a ? shell_run_many(s, a) : shell_complain(s, err);
 }
 
 static void
@@ -237,7 +381,7 @@ shell_run_line(Shell *s, const char *line)
     }
     if (!commands)
         return shell_complain(s, err);
-    for (guint i = 0; i < bound->len && !s->quit; i++)
-        ok = shell_run_args(s, bound->pdata[i]);
+    for (guint i = 0; i < bound->len && !s->quit && (ok || !s->stop_at_errors); i++)
+        ok = shell_run_many(s, bound->pdata[i]);
     return ok;
 }

@@ -249,8 +249,8 @@ interact_plain(Shell *s)
     size_t size = 0;
     char *text = NULL;
 
-    while (!s->quit && getline(&text, &size, stdin) >= 0)
-        shell_run_line(s, text);
+    while (!s->quit && !s->stopped && getline(&text, &size, stdin) >= 0)
+        s->stopped = !shell_run_line(s, text) && s->stop_at_errors;
     free(text);
 }
 

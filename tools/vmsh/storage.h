@@ -1,4 +1,4 @@
-/* What commands about pools and volumes share (vmsh_commands_pool.c). */
+/* What commands about pools and volumes share (commands/pool.c). */
 #pragma once
 
 #include "vmsh/vmsh.h"
@@ -11,7 +11,5 @@
 char **complete_pools(Shell *s);
 /* It lives in the command's arena. */
 gboolean pool_lookup(Shell *s, const char *text, PoolRef *ret_pool, GError **err);
-/* "4.88 KiB". Caller frees. */
-char *size_text(guint64 bytes);
 /* plain: in bytes. */
 void sheet_add_size(Sheet *sheet, const char *title, guint64 bytes, gboolean plain);

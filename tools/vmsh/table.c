@@ -135,6 +135,21 @@ table_free(Table *t)
     g_free(t);
 }
 
+/* Behind a text for people stands the number for JSON. */
+static const char behind = '\037';
+
+char *
+size_cell(guint64 bytes)
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    double size = (double)bytes;
+    gsize unit = 0;
+
+    for (; size >= 1024 && unit + 1 < G_N_ELEMENTS(units); unit++)
+        size /= 1024;
+    return g_strdup_printf("%.2f %s%c%" G_GUINT64_FORMAT, size, units[unit], behind, bytes);
+}
+
 /* An absent value is told from an empty one by a byte that printable() would never give. */
 static const char absent[] = "\001";
 
@@ -143,8 +158,12 @@ table_add_cells(Table *t, const char *const *cells)
 {
     char **row = g_new0(char *, t->n + 1);
 
-    for (guint i = 0; i < t->n; i++)
-        row[i] = cells[i] ? printable(cells[i]) : g_strdup(absent);
+    for (guint i = 0; i < t->n; i++) {
+        const char *number = cells[i] && t->columns[i].number ? strchr(cells[i], behind) : NULL;
+        g_autofree char *text = number ? g_strndup(cells[i], (gsize)(number - cells[i]))
+                                       : printable(cells[i] ? cells[i] : "");
+        row[i] = cells[i] ? g_strconcat(text, number, NULL) : g_strdup(absent);
+    }
     g_ptr_array_add(t->rows, row);
 }
 
@@ -161,12 +180,13 @@ table_add(Table *t, ...)
     table_add_cells(t, cells);
 }
 
-static const char *
+/* The text for people; the caller's. */
+static char *
 cell(const Table *t, guint row, guint column)
 {
     const char *text = ((char **)t->rows->pdata[row])[column];
 
-    return strcmp(text, absent) == 0 ? "-" : text;
+    return strcmp(text, absent) == 0 ? g_strdup("-") : g_strndup(text, strcspn(text, "\037"));
 }
 
 enum { GAP = 3 }; /* a blank before a cell, two behind it */
@@ -179,8 +199,10 @@ table_widths(const Table *t, gboolean headings)
 
     for (guint i = 0; i < t->n; i++) {
         widths[i] = headings ? text_width(t->columns[i].title) : 0;
-        for (guint r = 0; r < t->rows->len; r++)
-            widths[i] = MAX(widths[i], text_width(cell(t, r, i)));
+        for (guint r = 0; r < t->rows->len; r++) {
+            g_autofree char *text = cell(t, r, i);
+            widths[i] = MAX(widths[i], text_width(text));
+        }
     }
     return widths;
 }
@@ -243,8 +265,10 @@ table_format(const Table *t, gboolean headings, guint width)
     if (headings)
         format_headings(s, t, widths);
     for (guint r = 0; r < t->rows->len; r++)
-        for (guint i = 0; i < t->n; i++)
-            format_cell(s, t, widths, i, cell(t, r, i));
+        for (guint i = 0; i < t->n; i++) {
+            g_autofree char *text = cell(t, r, i);
+            format_cell(s, t, widths, i, text);
+        }
     return g_string_free(s, FALSE);
 }
 
@@ -253,12 +277,18 @@ json_of_text(const char *text, gboolean number)
 {
     char *end;
     gint64 value;
+    double real;
 
     if (strcmp(text, absent) == 0)
         return NULL;
+    if (number && strchr(text, behind))
+        text = strchr(text, behind) + 1;
     value = g_ascii_strtoll(text, &end, 10);
     if (number && end != text && !*end)
         return json_object_new_int64(value);
+    real = g_ascii_strtod(text, &end);
+    if (number && end != text && !*end)
+        return json_object_new_double_s(real, text);
     return json_object_new_string(text);
 }
 
@@ -400,6 +430,8 @@ sheet_add_number(Sheet *t, const char *title, guint64 number, const char *unit)
                                              unit ? unit : "");
 
     sheet_put(t, title, value);
+    if (g_strcmp0(unit, "KiB") == 0)
+        number *= 1024; /* JSON counts in bytes */
     json_object_object_add(t->json, key, json_object_new_uint64(number));
 }
 
@@ -413,6 +445,17 @@ sheet_add_line(Sheet *t, const char *key, json_object *value, const char *fmt, .
     va_end(ap);
     g_string_append_c(t->text, '\n');
     json_object_object_add(t->json, key, value);
+}
+
+void
+sheet_add_bytes(Sheet *t, const char *title, guint64 bytes)
+{
+    g_autofree char *key = key_of(title);
+    g_autofree char *text = size_cell(bytes);
+
+    text[strcspn(text, "\037")] = '\0';
+    sheet_put(t, title, text);
+    json_object_object_add(t->json, key, json_object_new_uint64(bytes));
 }
 
 json_object *

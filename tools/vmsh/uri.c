@@ -123,7 +123,8 @@ target_parse(const char *uri, Target *ret_target, GError **err)
 char *
 uri_default(uid_t uid)
 {
-    static const char *const names[] = { "VMSH_DEFAULT_URI", "LIBVIRT_DEFAULT_URI" };
+    static const char *const names[] = { "VMSH_DEFAULT_URI", "VIRSH_DEFAULT_CONNECT_URI",
+                                         "LIBVIRT_DEFAULT_URI" };
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         const char *uri = g_getenv(names[i]);

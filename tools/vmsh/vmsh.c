@@ -17,6 +17,7 @@ static const struct option long_options[] = {
     { "complete", no_argument, NULL, 'C' },
     { "connect", required_argument, NULL, 'c' },
     { "debug", required_argument, NULL, 'd' },
+    { "errexit", no_argument, NULL, 'E' },
     { "escape", required_argument, NULL, 'e' },
     { "help", no_argument, NULL, 'h' },
     { "json", no_argument, NULL, 'j' },
@@ -111,6 +112,9 @@ option_take(Shell *s, int c, Wish wish)
         return option_debug(optarg, &s->trace_level) ? wish : WISH_WRONG;
     case 'e':
         return option_escape(optarg, &s->escape) ? wish : WISH_WRONG;
+    case 'E':
+        s->stop_at_errors = TRUE;
+        return wish;
     case 'h':
         return tell(help_usage());
     case 'j':
@@ -188,7 +192,8 @@ run_commands(Shell *s, int argc, char **argv)
         ok = shell_run_line(s, argv[0]);
     else
         ok = shell_run_words(s, (const char *const *)argv, (guint)argc);
-    return ok && !ferror(stdout) && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return ok && !s->stopped && !ferror(stdout) && fflush(stdout) == 0 ? EXIT_SUCCESS
+                                                                       : EXIT_FAILURE;
 }
 
 int

@@ -1,18 +1,22 @@
 /* vmsh: the command line of vmd. This is the inside of the client; it stands on base and on the
  * protocol table of wire/wire.h, and knows neither the daemon nor a libvirt client library.
  *
- *     vmsh.c            its own options
- *     vmsh_run.c        running lines of commands, telling of failures
- *     vmsh_shell.c      the interactive shell
- *     vmsh_parse.c      a line to commands, a command's words to its options
- *     vmsh_help.c       help texts and the manual page, from the rows of the commands
- *     vmsh_uri.c        what a URI means; pure
- *     vmsh_connect.c    from a URI to an open connection
- *     vmsh_call.c       calls, replies, events, streams, keepalive
- *     vmsh_table.c      tables and sheets, as text or JSON
- *     vmsh_trace.c      what vmsh tells of itself
- *     vmsh_domain.c     what commands share: finding a domain, its XML, its state in words
- *     vmsh_commands_*.c rows of commands, and their handlers
+ *     vmsh.c       its own options
+ *     run.c        running lines of commands, telling of failures
+ *     hints.c      the next step after a failure, by what it says
+ *     many.c       one command for several domains
+ *     shell.c      the interactive shell
+ *     parse.c      a line to commands, a command's words to its options
+ *     help.c       help texts and the manual page, from the rows of the commands
+ *     uri.c        what a URI means; pure
+ *     connect.c    from a URI to an open connection
+ *     call.c       calls, replies, events, streams, keepalive
+ *     table.c      tables and sheets, as text or JSON
+ *     trace.c      what vmsh tells of itself
+ *     domain.c     what commands share: finding a domain, its XML, its state in words
+ *     named.c      what those about pools and networks share
+ *     wait.c       until a domain is in a state
+ *     commands/    rows of commands, and their handlers
  */
 #pragma once
 
@@ -38,6 +42,7 @@ typedef enum OptionKind {
 
 typedef enum OptionFlags {
     OPTION_REQUIRED = 1 << 0,
+    OPTION_NAME_NEEDED = 1 << 2, /* its value does not stand alone: virsh has no such option */
     OPTION_NAMED = 1 << 1, /* help shows it with its name; its value may stand alone all the same */
 } OptionFlags;
 
@@ -63,7 +68,9 @@ typedef struct Option {
 
 typedef enum CommandFlags {
     COMMAND_OFFLINE = 1 << 0, /* needs no connection */
-    COMMAND_JSON = 1 << 1,    /* takes --json */
+    COMMAND_JSON = 1 << 1,    /* has a JSON of its own; of others --json gives what they print */
+    COMMAND_TALKS = 1 << 2,   /* prints while it runs, or asks: no --json */
+    COMMAND_MANY = 1 << 3,    /* takes several domains */
 } CommandFlags;
 
 typedef struct Command {
@@ -78,55 +85,59 @@ typedef struct Command {
 typedef struct CommandGroup {
     const char *title;
     const char *keyword;       /* of help */
-    const Command *tables[12]; /* each ended by a zeroed row */
+    const Command *tables[16]; /* each ended by a zeroed row */
 } CommandGroup;
 
-extern const Command domain_commands[];        /* vmsh_commands_domain.c */
-extern const Command tuning_commands[];        /* vmsh_commands_tuning.c */
-extern const Command device_commands[];        /* vmsh_commands_device.c */
-extern const Command attach_commands[];        /* vmsh_commands_attach.c */
-extern const Command vcpu_commands[];          /* vmsh_commands_vcpu.c */
-extern const Command limits_commands[];        /* vmsh_commands_limits.c */
-extern const Command monitor_commands[];       /* vmsh_commands_monitor.c */
-extern const Command disk_commands[];          /* vmsh_commands_disk.c */
-extern const Command event_commands[];         /* vmsh_commands_event.c */
-extern const Command cpu_commands[];           /* vmsh_commands_cpu.c */
-extern const Command host_commands[];          /* vmsh_commands_host.c */
-extern const Command interface_commands[];     /* vmsh_commands_interface.c */
-extern const Command network_commands[];       /* vmsh_commands_network.c */
-extern const Command nodedev_commands[];       /* vmsh_commands_nodedev.c */
-extern const Command nwfilter_commands[];      /* vmsh_commands_nwfilter.c */
-extern const Command secret_event_commands[];  /* vmsh_commands_object_event.c */
+extern const Command domain_commands[];        /* commands/domain.c */
+extern const Command tuning_commands[];        /* commands/tuning.c */
+extern const Command device_commands[];        /* commands/device.c */
+extern const Command attach_commands[];        /* commands/attach.c */
+extern const Command vcpu_commands[];          /* commands/vcpu.c */
+extern const Command limits_commands[];        /* commands/limits.c */
+extern const Command monitor_commands[];       /* commands/monitor.c */
+extern const Command disk_commands[];          /* commands/disk.c */
+extern const Command event_commands[];         /* commands/event.c */
+extern const Command cpu_commands[];           /* commands/cpu.c */
+extern const Command host_commands[];          /* commands/host.c */
+extern const Command interface_commands[];     /* commands/interface.c */
+extern const Command network_commands[];       /* commands/network.c */
+extern const Command nodedev_commands[];       /* commands/nodedev.c */
+extern const Command nwfilter_commands[];      /* commands/nwfilter.c */
+extern const Command secret_event_commands[];  /* commands/object_event.c */
 extern const Command network_event_commands[]; /* the same */
 extern const Command nodedev_event_commands[]; /* the same */
-extern const Command secret_commands[];        /* vmsh_commands_secret.c */
-extern const Command pool_commands[];          /* vmsh_commands_pool.c */
-extern const Command volume_commands[];        /* vmsh_commands_volume.c */
+extern const Command secret_commands[];        /* commands/secret.c */
+extern const Command pool_commands[];          /* commands/pool.c */
+extern const Command volume_commands[];        /* commands/volume.c */
 extern const Command undefine_commands[];
 extern const Command metadata_commands[];
-extern const Command network_metadata_commands[]; /* vmsh_commands_metadata.c */
+extern const Command network_metadata_commands[]; /* commands/metadata.c */
 extern const Command params_commands[];
-extern const Command node_params_commands[]; /* vmsh_commands_params.c */
+extern const Command node_params_commands[]; /* commands/params.c */
 extern const Command agent_commands[];
+extern const Command graph_commands[];
+extern const Command logs_commands[];
+extern const Command top_commands[];
+extern const Command wait_commands[]; /* wait.c */
 extern const Command blockjob_commands[];
 extern const Command monitor_event_commands[];
 extern const Command memory_device_commands[];
 extern const Command pages_commands[];
 extern const Command pool_source_commands[];
-extern const Command pool_event_commands[]; /* vmsh_commands_object_event.c */
-extern const Command self_commands[];       /* vmsh_commands_self.c */
+extern const Command pool_event_commands[]; /* commands/object_event.c */
+extern const Command self_commands[];       /* commands/self.c */
 
 /* Every group, ended by a zeroed row. */
 extern const CommandGroup command_groups[];
 /* The i-th command of a group; NULL past the last. */
 const Command *group_command(const CommandGroup *g, guint i);
 const Command *command_find(const char *name); /* NULL: there is none */
-/* The i-th option, --json of COMMAND_JSON after the others; NULL past the last. */
+/* The i-th option, --json after the others; NULL past the last. */
 const Option *command_option(const Command *c, guint i);
 
 char **complete_commands(Shell *s);
 
-/* ---- words to options (vmsh_parse.c) ------------------------------------------------------ */
+/* ---- words to options (parse.c) ------------------------------------------------------ */
 
 /* One command with its words bound to its options. */
 struct Args {
@@ -147,6 +158,7 @@ Args *args_bind(const char *const *words, guint n, GError **err);
 /* For completion: the option that a next word would be the value of; NULL: of none. */
 const Option *option_expected(const char *const *words, guint n);
 
+void args_set(Args *a, const char *option, const char *value); /* it alone */
 gboolean args_flag(const Args *a, const char *option);
 const char *args_string(const Args *a, const char *option); /* NULL when absent */
 /* Every value of an OPTION_REST, NULL-terminated; borrowed strings, free the array alone. */
@@ -168,7 +180,7 @@ typedef struct FlagBit {
 /* The bits of the given flags; rows end with a zeroed one. */
 guint args_bits(const Args *a, const FlagBit *rows);
 
-/* ---- URIs (vmsh_uri.c) -------------------------------------------------------------------- */
+/* ---- URIs (uri.c) -------------------------------------------------------------------- */
 
 typedef struct Target {
     char *name; /* for CONNECT_OPEN: qemu:///system or qemu:///session */
@@ -190,7 +202,7 @@ char *target_socket(const Target *t, gboolean readonly);
 /* The argv of ssh for it; NULL-terminated. */
 char **target_ssh_argv(const Target *t, gboolean readonly);
 
-/* ---- the connection (vmsh_call.c, vmsh_connect.c) ----------------------------------------- */
+/* ---- the connection (call.c, connect.c) ----------------------------------------- */
 
 typedef struct KeepAlive {
     int interval; /* seconds; 0: none */
@@ -236,7 +248,7 @@ gboolean conn_stream_check(Conn *c, GError **err);
 /* Copies between a socket and stdin/stdout: what ssh runs on the other host. */
 gboolean relay(const char *uri, gboolean readonly, GError **err);
 
-/* ---- the shell (vmsh_run.c) -------------------------------------------------------------------
+/* ---- the shell (run.c) -------------------------------------------------------------------
  */
 
 /* -d: the least that is told. Those of virsh, of which two say nothing here. */
@@ -250,6 +262,7 @@ struct Shell {
     gboolean quiet;
     gboolean timing;
     gboolean json_always; /* --json before the command */
+    gboolean stop_at_errors, stopped;
     gboolean interactive;
     gboolean quit;
     int escape; /* the byte that leaves a console */
@@ -259,6 +272,7 @@ struct Shell {
     /* Of the command that runs. */
     Arena arena;
     gboolean json;
+    GString *said;           /* takes what is put, for JSON; NULL: stdout does */
     char *doing;             /* what failed, told before why */
     char *hint;              /* the next step, told after it */
     gboolean silent_failure; /* it fails, and has told all there is to tell */
@@ -293,8 +307,12 @@ void hint(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void put(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void remark(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void complain(Shell *s, const GError *err);
+void hint_by_words(Shell *s, const char *message); /* hints.c; not where there is a hint */
+/* many.c: whether several domains are named, and which; NULL: one is none. */
+gboolean args_names_many(const Args *a);
+char **shell_expand(Shell *s, const Args *a, GError **err);
 
-/* ---- tables (vmsh_table.c) ---------------------------------------------------------------- */
+/* ---- tables (table.c) ---------------------------------------------------------------- */
 
 typedef struct Column {
     const char *title;
@@ -309,6 +327,8 @@ void table_free(Table *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Table, table_free)
 /* One string for each column; NULL: "-", null in JSON. */
 void table_add(Table *t, ...);
+/* The same of a column of numbers: "4.88 KiB", and bytes for JSON. Caller frees. */
+char *size_cell(guint64 bytes);
 void table_add_cells(Table *t, const char *const *cells);
 /* Text; width 0: as wide as it comes, else long cells are cut so that it fits. */
 char *table_format(const Table *t, gboolean headings, guint width);
@@ -325,8 +345,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sheet, sheet_free)
 void sheet_add(Sheet *t, const char *title, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 /* Several values, a line each; a list in JSON. */
 void sheet_add_texts(Sheet *t, const char *title, const char *const *texts, guint n);
-/* Text for people, number for JSON: "65536 KiB" and 65536. */
+/* Text for people, number for JSON, there in bytes: "64 KiB" and 65536. */
 void sheet_add_number(Sheet *t, const char *title, guint64 number, const char *unit);
+/* "4.88 KiB" for people, bytes for JSON. */
+void sheet_add_bytes(Sheet *t, const char *title, guint64 bytes);
 /* A line of its own form in text; in JSON under its key. */
 void sheet_add_line(Sheet *t, const char *key, json_object *value, const char *fmt, ...)
     G_GNUC_PRINTF(4, 5);
@@ -339,7 +361,7 @@ char *text_human_size(guint64 bytes);      /* "10.000 MiB" */
 /* The first n bits: "yy-y", or "0-1,3" when pretty. */
 char *cpu_map_text(const guint8 *map, guint n, gboolean pretty);
 
-/* ---- what commands about domains share (vmsh_domain.c) ------------------------------------ */
+/* ---- what commands about domains share (domain.c) ------------------------------------ */
 
 #define DOMAIN_OPTION(completer)                                                                   \
     {                                                                                              \
@@ -393,7 +415,7 @@ char **complete_domains(Shell *s);
 char **complete_active(Shell *s);
 char **complete_inactive(Shell *s);
 
-/* ---- waiting for events (vmsh_commands_event.c) -------------------------------------------- */
+/* ---- waiting for events (commands/event.c) -------------------------------------------- */
 
 typedef struct EventWait {
     gboolean loop; /* not only for the first one */
@@ -405,7 +427,7 @@ typedef struct EventWait {
 gboolean event_wait(Shell *s, EventWait *w, GError **err);
 char *event_time(void); /* now, as events are stamped; caller frees */
 
-/* ---- XML (vmsh_xml.c) --------------------------------------------------------------------- */
+/* ---- XML (xml.c) --------------------------------------------------------------------- */
 
 typedef struct _xmlDoc Doc;
 typedef struct _xmlNode Node;
@@ -423,7 +445,7 @@ gboolean doc_print(Shell *s, const Args *a, const char *text, GError **err);
     { "xpath", OPTION_STRING, OPTION_NAMED, NULL, "print only what this XPath expression finds" }, \
         FLAG("wrap", "put what it finds below one root element")
 
-/* ---- a console and an editor (vmsh_console.c, vmsh_edit.c) -------------------------------- */
+/* ---- a console and an editor (console.c, edit.c) -------------------------------- */
 
 gboolean console_run(Shell *s, const DomainRef *dom, const char *device, guint flags,
                      gboolean resume, GError **err);
@@ -437,7 +459,7 @@ typedef gboolean (*EditApply)(Shell *s, const char *text, gboolean validate, gpo
 gboolean edit_and_apply(Shell *s, const char *text, const char *suffix, gboolean validate,
                         EditApply apply, gpointer user, gboolean *ret_changed, GError **err);
 
-/* ---- help (vmsh_help.c) ------------------------------------------------------------------- */
+/* ---- help (help.c) ------------------------------------------------------------------- */
 
 void help_all(Shell *s);
 gboolean help_topic(Shell *s, const char *topic, GError **err);
@@ -446,7 +468,7 @@ char *help_usage(void);    /* vmsh --help */
 char *help_version(void);  /* vmsh --version=long */
 char *help_man_page(void); /* vmsh --man */
 
-/* ---- keys (vmsh_keys.c) ------------------------------------------------------------------- */
+/* ---- keys (keys.c) ------------------------------------------------------------------- */
 
 gboolean key_code(const char *codeset, const char *name, guint *ret_code);
 int key_codeset(const char *name); /* -1: there is none */

@@ -355,7 +355,7 @@ run_monitor(Shell *s, const Args *a, GError **err)
 
 const Command device_commands[] = {
     { "console", "connect to the guest console", "Connect the virtual serial console for the guest",
-      console_options, run_console },
+      console_options, run_console, COMMAND_TALKS },
     { "domdisplay", "domain display connection URI",
       "Output the IP address and port number for the graphical display.", domdisplay_options,
       run_domdisplay },

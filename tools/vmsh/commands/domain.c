@@ -139,7 +139,8 @@ run_start(Shell *s, const Args *a, GError **err)
     if (!domain_lookup(s, args_string(a, "domain"), BY_NAME | BY_UUID, &args.dom, err))
         return FALSE;
     if (args.dom.id != -1)
-        return refuse(err, "Domain is already active");
+        return refuse(err, "Domain is already active: '%s' runs as id %d", args.dom.name,
+                      args.dom.id);
     doing(s, "Failed to start domain '%s'", args.dom.name);
     if (!call(s, PROC_DOMAIN_CREATE_WITH_FLAGS, &args, &ret, err))
         return FALSE;
@@ -477,14 +478,14 @@ static const Option domuuid_options[] = {
 
 const Command domain_commands[] = {
     { "autostart", "autostart a domain", "Configure a domain to be automatically started at boot.",
-      autostart_options, run_autostart },
+      autostart_options, run_autostart, COMMAND_MANY },
     { "create", "create a domain from an XML file", "Create a domain.", create_options,
       run_create },
     { "define", "define (but don't start) a domain from an XML file", "Define a domain.",
       define_options, run_define },
     { "destroy", "destroy (stop) a domain",
       "Forcefully stop a given domain, but leave its resources intact.", destroy_options,
-      run_destroy },
+      run_destroy, COMMAND_MANY },
     { "domid", "convert a domain name or UUID to domain id", NULL, domid_options, run_domid },
     { "domname", "convert a domain id or UUID to domain name", NULL, domname_options, run_domname },
     { "domrename", "rename a domain", "Rename an inactive domain.", domrename_options,
@@ -496,19 +497,20 @@ const Command domain_commands[] = {
     { "dumpxml", "domain information in XML",
       "Output the domain information as an XML dump to stdout.", dumpxml_options, run_dumpxml },
     { "edit", "edit XML configuration for a domain", "Edit the XML configuration for a domain.",
-      edit_options, run_edit },
+      edit_options, run_edit, COMMAND_TALKS },
     { "reboot", "reboot a domain", "Run a reboot command in the target domain.", mode_options,
-      run_reboot },
+      run_reboot, COMMAND_MANY },
     { "reset", "reset a domain", "Reset the target domain as if by power button", active_only,
-      run_reset },
-    { "resume", "resume a domain", "Resume a previously suspended domain.", domain_only,
-      run_resume },
+      run_reset, COMMAND_MANY },
+    { "resume", "resume a domain", "Resume a previously suspended domain.", domain_only, run_resume,
+      COMMAND_MANY },
     { "shutdown", "gracefully shutdown a domain", "Run shutdown in the target domain.",
-      mode_options, run_shutdown },
+      mode_options, run_shutdown, COMMAND_MANY },
     { "start", "start a (previously defined) inactive domain",
       "Start a domain, either from the last managedsave\n"
       "    state, or via a fresh boot if no managedsave state\n    is present.",
-      start_options, run_start },
-    { "suspend", "suspend a domain", "Suspend a running domain.", active_only, run_suspend },
+      start_options, run_start, COMMAND_MANY },
+    { "suspend", "suspend a domain", "Suspend a running domain.", active_only, run_suspend,
+      COMMAND_MANY },
     { 0 },
 };

@@ -211,9 +211,9 @@ run_nodememstats(Shell *s, const Args *a, GError **err)
     if (!call(s, PROC_NODE_GET_MEMORY_STATS, &args, &ret, err))
         return FALSE;
     for (guint i = 0; i < ret.params.n; i++)
-        sheet_add_line(t, ret.params.v[i].field, json_object_new_uint64(ret.params.v[i].value),
-                       "%-7s: %20" G_GUINT64_FORMAT " KiB", ret.params.v[i].field,
-                       ret.params.v[i].value);
+        sheet_add_line(
+            t, ret.params.v[i].field, json_object_new_uint64(ret.params.v[i].value * 1024),
+            "%-7s: %20" G_GUINT64_FORMAT " KiB", ret.params.v[i].field, ret.params.v[i].value);
     sheet_print(s, t);
     return TRUE;
 }
@@ -345,11 +345,11 @@ freecell_all(Shell *s, Sheet *t, GError **err)
         return FALSE;
     for (guint i = 0; i < ret.cells.n; i++) {
         g_autofree char *key = g_strdup_printf("%u", i);
-        sheet_add_line(t, key, json_object_new_uint64(ret.cells.v[i] / 1024),
+        sheet_add_line(t, key, json_object_new_uint64(ret.cells.v[i]),
                        "%5u: %10" G_GUINT64_FORMAT " KiB", i, ret.cells.v[i] / 1024);
         total += ret.cells.v[i] / 1024;
     }
-    sheet_add_line(t, "total", json_object_new_uint64(total),
+    sheet_add_line(t, "total", json_object_new_uint64(total * 1024),
                    "--------------------\n%5s: %10" G_GUINT64_FORMAT " KiB", "Total", total);
     return TRUE;
 }
@@ -364,8 +364,8 @@ freecell_one(Shell *s, Sheet *t, int cell, GError **err)
         return FALSE;
     if (!ret.cells.n)
         return refuse(err, "no NUMA cell %d", cell);
-    sheet_add_line(t, key, json_object_new_uint64(ret.cells.v[0] / 1024),
-                   "%d: %" G_GUINT64_FORMAT " KiB", cell, ret.cells.v[0] / 1024);
+    sheet_add_line(t, key, json_object_new_uint64(ret.cells.v[0]), "%d: %" G_GUINT64_FORMAT " KiB",
+                   cell, ret.cells.v[0] / 1024);
     return TRUE;
 }
 
@@ -376,7 +376,7 @@ freecell_total(Shell *s, Sheet *t, GError **err)
 
     if (!call(s, PROC_NODE_GET_FREE_MEMORY, NULL, &ret, err))
         return FALSE;
-    sheet_add_line(t, "total", json_object_new_uint64(ret.free_mem / 1024),
+    sheet_add_line(t, "total", json_object_new_uint64(ret.free_mem),
                    "Total: %" G_GUINT64_FORMAT " KiB", ret.free_mem / 1024);
     return TRUE;
 }

@@ -1,7 +1,7 @@
 /* Commands that tell about domains: the list, one domain's sheet, states, statistics. */
 #include <string.h>
 
-#include "vmsh/vmsh.h"
+#include "vmsh/list.h"
 
 /* ---- list */
 
@@ -50,6 +50,9 @@ static const Option list_options[] = {
     FLAG("table", "list table (default)"),
     FLAG("managed-save", "mark inactive domains with managed save state"),
     FLAG("title", "show domain title"),
+    { "columns", OPTION_STRING, OPTION_NAMED | OPTION_NAME_NEEDED, NULL,
+      "(or -o) which columns, by commas: id, name, uuid, state, memory, max_memory, cpus, cpu_time, "
+      "address, autostart, persistent, title" },
     OPTION_END,
 };
 
@@ -206,6 +209,8 @@ run_list(Shell *s, const Args *a, GError **err)
     if (!args_exclusive(a, "table", "name", err) || !args_exclusive(a, "table", "uuid", err) ||
         !args_exclusive(a, "table", "id", err) || !list_fetch(s, a, &list, err))
         return FALSE;
+    if (args_flag(a, "columns"))
+        return list_columns(s, args_string(a, "columns"), &list, err);
     if (!words || s->json) {
         list_table(s, a, &list);
         return TRUE;

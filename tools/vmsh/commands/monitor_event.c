@@ -87,6 +87,7 @@ run(Shell *s, const Args *a, GError **err)
 }
 
 const Command monitor_event_commands[] = {
-    { "qemu-monitor-event", "QEMU Monitor Events", "Listen for QEMU Monitor Events", options, run },
+    { "qemu-monitor-event", "QEMU Monitor Events", "Listen for QEMU Monitor Events", options, run,
+      COMMAND_TALKS },
     { 0 },
 };

@@ -1,7 +1,7 @@
 /* Commands about virtual networks. */
 #include <string.h>
 
-#include "vmsh/vmsh.h"
+#include "vmsh/named.h"
 
 enum { INACTIVE = 1 << 0, ACTIVE = 1 << 1 };
 
@@ -242,44 +242,34 @@ static const Option autostart_options[] = { NETWORK_OPTION, FLAG("disable", "dis
                                             OPTION_END };
 
 static gboolean
-run_autostart(Shell *s, const Args *a, GError **err)
+lookup(Shell *s, const char *text, NamedRef *ret_ref, GError **err)
 {
-    NetworkSetAutostartArgs args = { .autostart = !args_flag(a, "disable") };
-    const char *how = args.autostart ? "mark" : "unmark";
+    NetworkRef net;
 
-    if (!network_get(s, a, &args.net, err))
+    if (!network_lookup(s, text, &net, err))
         return FALSE;
-    doing(s, "failed to %s network %s as autostarted", how, args.net.name);
-    if (!call(s, PROC_NETWORK_SET_AUTOSTART, &args, NULL, err))
-        return FALSE;
-    remark(s, "Network %s %sed as autostarted\n", args.net.name, how);
+    memcpy(ret_ref, &net, sizeof *ret_ref);
     return TRUE;
 }
 
-/* ---- names */
+static const NamedKind kind = { "network", "Network", lookup, PROC_NETWORK_SET_AUTOSTART };
+
+static gboolean
+run_autostart(Shell *s, const Args *a, GError **err)
+{
+    return named_autostart(s, a, &kind, err);
+}
 
 static gboolean
 run_name(Shell *s, const Args *a, GError **err)
 {
-    NetworkRef net;
-
-    if (!network_get(s, a, &net, err))
-        return FALSE;
-    put(s, "%s\n", net.name);
-    return TRUE;
+    return named_name(s, a, &kind, err);
 }
 
 static gboolean
 run_uuid(Shell *s, const Args *a, GError **err)
 {
-    NetworkRef net;
-    char uuid[UUID_TEXT_LEN];
-
-    if (!network_get(s, a, &net, err))
-        return FALSE;
-    uuid_text(net.uuid, uuid);
-    put(s, "%s\n", uuid);
-    return TRUE;
+    return named_uuid(s, a, &kind, err);
 }
 
 /* ---- what is known of them */
@@ -387,7 +377,6 @@ run_list(Shell *s, const Args *a, GError **err)
 {
     ConnectListAllNetworksArgs args = { .need_results = 1 };
     ConnectListAllNetworksRet ret = { 0 };
-    char uuid[UUID_TEXT_LEN];
 
     if (!args_exclusive(a, "all", "inactive", err) || !args_exclusive(a, "name", "uuid", err) ||
         !args_exclusive(a, "name", "table", err) || !args_exclusive(a, "uuid", "table", err))
@@ -400,10 +389,7 @@ run_list(Shell *s, const Args *a, GError **err)
         return FALSE;
     if (!args_flag(a, "name") && !args_flag(a, "uuid"))
         return print_networks(s, &ret, args_flag(a, "title"), err);
-    for (guint i = 0; i < ret.nets.n; i++) {
-        uuid_text(ret.nets.v[i].uuid, uuid);
-        put(s, "%s\n", args_flag(a, "name") ? ret.nets.v[i].name : uuid);
-    }
+    named_list(s, a, ret.nets.v, ret.nets.n);
     return TRUE;
 }
 

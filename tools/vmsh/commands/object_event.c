@@ -341,24 +341,26 @@ static const Option device_options[] = { OPTIONS("device", "filter by node devic
 
 const Command secret_event_commands[] = {
     { "secret-event", "Secret Events", "List event types, or wait for secret events to occur",
-      secret_options, run_secret, 0 },
+      secret_options, run_secret, COMMAND_TALKS },
     { 0 },
 };
 
 const Command network_event_commands[] = {
     { "net-event", "Network Events", "List event types, or wait for network events to occur",
-      network_options, run_network, 0 },
+      network_options, run_network, COMMAND_TALKS },
     { 0 },
 };
 
 const Command pool_event_commands[] = {
     { "pool-event", "Storage Pool Events",
-      "List event types, or wait for storage pool events to occur", pool_options, run_pool, 0 },
+      "List event types, or wait for storage pool events to occur", pool_options, run_pool,
+      COMMAND_TALKS },
     { 0 },
 };
 
 const Command nodedev_event_commands[] = {
     { "nodedev-event", "Node Device Events",
-      "List event types, or wait for node device events to occur", device_options, run_device, 0 },
+      "List event types, or wait for node device events to occur", device_options, run_device,
+      COMMAND_TALKS },
     { 0 },
 };

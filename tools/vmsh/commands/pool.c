@@ -1,6 +1,7 @@
 /* Commands about storage pools, and what those about volumes share with them. */
 #include <string.h>
 
+#include "vmsh/named.h"
 #include "vmsh/storage.h"
 
 enum { INACTIVE = 1 << 0, ACTIVE = 1 << 1 };
@@ -361,44 +362,34 @@ static const Option autostart_options[] = { POOL_OPTION, FLAG("disable", "disabl
                                             OPTION_END };
 
 static gboolean
-run_autostart(Shell *s, const Args *a, GError **err)
+lookup(Shell *s, const char *text, NamedRef *ret_ref, GError **err)
 {
-    StoragePoolSetAutostartArgs args = { .autostart = !args_flag(a, "disable") };
-    const char *how = args.autostart ? "mark" : "unmark";
+    PoolRef pool;
 
-    if (!pool_get(s, a, &args.pool, err))
+    if (!pool_lookup(s, text, &pool, err))
         return FALSE;
-    doing(s, "failed to %s pool %s as autostarted", how, args.pool.name);
-    if (!call(s, PROC_STORAGE_POOL_SET_AUTOSTART, &args, NULL, err))
-        return FALSE;
-    remark(s, "Pool %s %sed as autostarted\n", args.pool.name, how);
+    memcpy(ret_ref, &pool, sizeof *ret_ref);
     return TRUE;
 }
 
-/* ---- names */
+static const NamedKind kind = { "pool", "Pool", lookup, PROC_STORAGE_POOL_SET_AUTOSTART };
+
+static gboolean
+run_autostart(Shell *s, const Args *a, GError **err)
+{
+    return named_autostart(s, a, &kind, err);
+}
 
 static gboolean
 run_name(Shell *s, const Args *a, GError **err)
 {
-    PoolRef pool;
-
-    if (!pool_get(s, a, &pool, err))
-        return FALSE;
-    put(s, "%s\n", pool.name);
-    return TRUE;
+    return named_name(s, a, &kind, err);
 }
 
 static gboolean
 run_uuid(Shell *s, const Args *a, GError **err)
 {
-    PoolRef pool;
-    char uuid[UUID_TEXT_LEN];
-
-    if (!pool_get(s, a, &pool, err))
-        return FALSE;
-    uuid_text(pool.uuid, uuid);
-    put(s, "%s\n", uuid);
-    return TRUE;
+    return named_uuid(s, a, &kind, err);
 }
 
 /* ---- what is known of them */
@@ -431,24 +422,10 @@ facts_get(Shell *s, const PoolRef *pool, Facts *ret_facts, GError **err)
 void
 sheet_add_size(Sheet *sheet, const char *title, guint64 bytes, gboolean plain)
 {
-    g_autofree char *text = size_text(bytes);
-
     if (plain)
         sheet_add_number(sheet, title, bytes, NULL);
     else
-        sheet_add(sheet, title, "%s", text);
-}
-
-char *
-size_text(guint64 bytes)
-{
-    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-    double size = (double)bytes;
-    gsize unit = 0;
-
-    for (; size >= 1024 && unit + 1 < G_N_ELEMENTS(units); unit++)
-        size /= 1024;
-    return g_strdup_printf("%.2f %s", size, units[unit]);
+        sheet_add_bytes(sheet, title, bytes);
 }
 
 static const Option info_options[] = { POOL_OPTION, FLAG("bytes", "return pool info in bytes"),
@@ -525,9 +502,9 @@ type_bits(const char *text, guint *flags, GError **err)
 static void
 add_pool(Table *table, const PoolRef *pool, const Facts *f, gboolean details)
 {
-    g_autofree char *capacity = size_text(f->info.capacity);
-    g_autofree char *allocation = size_text(f->info.allocation);
-    g_autofree char *available = size_text(f->info.available);
+    g_autofree char *capacity = size_cell(f->info.capacity);
+    g_autofree char *allocation = size_cell(f->info.allocation);
+    g_autofree char *available = size_cell(f->info.available);
     const char *state = f->info.state == 2 ? "active" : state_text(f->info.state);
     const char *autostart = f->autostart.autostart ? "yes" : "no";
 
@@ -545,8 +522,8 @@ print_pools(Shell *s, const ConnectListAllStoragePoolsRet *ret, gboolean details
     static const Column columns[] = {
         { "Name", "name", FALSE },           { "State", "state", FALSE },
         { "Autostart", "autostart", FALSE }, { "Persistent", "persistent", FALSE },
-        { "Capacity", "capacity", FALSE },   { "Allocation", "allocation", FALSE },
-        { "Available", "available", FALSE },
+        { "Capacity", "capacity", TRUE },    { "Allocation", "allocation", TRUE },
+        { "Available", "available", TRUE },
     };
     g_autoptr(Table) table = table_new(columns, details ? G_N_ELEMENTS(columns) : 3);
 
@@ -565,7 +542,6 @@ run_list(Shell *s, const Args *a, GError **err)
 {
     ConnectListAllStoragePoolsArgs args = { .need_results = 1 };
     ConnectListAllStoragePoolsRet ret = { 0 };
-    char uuid[UUID_TEXT_LEN];
 
     if (!args_exclusive(a, "all", "inactive", err))
         return FALSE;
@@ -579,10 +555,7 @@ run_list(Shell *s, const Args *a, GError **err)
         return FALSE;
     if (!args_flag(a, "name") && !args_flag(a, "uuid"))
         return print_pools(s, &ret, args_flag(a, "details"), err);
-    for (guint i = 0; i < ret.pools.n; i++) {
-        uuid_text(ret.pools.v[i].uuid, uuid);
-        put(s, "%s\n", args_flag(a, "name") ? ret.pools.v[i].name : uuid);
-    }
+    named_list(s, a, ret.pools.v, ret.pools.n);
     return TRUE;
 }
 
@@ -607,7 +580,7 @@ const Command pool_commands[] = {
     { "pool-dumpxml", "pool information in XML",
       "Output the pool information as an XML dump to stdout.", dumpxml_options, run_dumpxml },
     { "pool-edit", "edit XML configuration for a storage pool",
-      "Edit the XML configuration for a storage pool.", pool_options, run_edit },
+      "Edit the XML configuration for a storage pool.", pool_options, run_edit, COMMAND_TALKS },
     { "pool-info", "storage pool information", "Returns basic information about the storage pool.",
       info_options, run_info, COMMAND_JSON },
     { "pool-list", "list pools", "Returns list of pools.", list_options, run_list, COMMAND_JSON },

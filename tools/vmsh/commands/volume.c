@@ -585,8 +585,8 @@ add_volume(Shell *s, Table *table, const VolumeRef *vol, gboolean details)
         return;
     }
     if (call(s, PROC_STORAGE_VOL_GET_INFO, &args, &info, NULL)) {
-        capacity = size_text(info.capacity);
-        allocation = size_text(info.allocation);
+        capacity = size_cell(info.capacity);
+        allocation = size_cell(info.allocation);
     }
     table_add(table, vol->name, path.name, capacity ? type_text(info.type) : NULL, capacity,
               allocation);
@@ -599,8 +599,8 @@ run_list(Shell *s, const Args *a, GError **err)
         { "Name", "name", FALSE },
         { "Path", "path", FALSE },
         { "Type", "type", FALSE },
-        { "Capacity", "capacity", FALSE },
-        { "Allocation", "allocation", FALSE },
+        { "Capacity", "capacity", TRUE },
+        { "Allocation", "allocation", TRUE },
     };
     gboolean details = args_flag(a, "details");
     g_autoptr(Table) table = table_new(columns, details ? G_N_ELEMENTS(columns) : 2);

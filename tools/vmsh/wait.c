@@ -1,0 +1,127 @@
+/* wait: until a domain is in a state. The daemon's events say when it may be; nothing is asked
+ * twice without one. */
+#include <string.h>
+
+#include "vmsh.h"
+
+static const char *const states[] = { "running",     "paused", "shutoff", "crashed",
+                                      "pmsuspended", "gone",   NULL };
+
+static char **
+complete_states(Shell *s)
+{
+    return g_strdupv((char **)states);
+}
+
+static const Option options[] = {
+    DOMAIN_OPTION(complete_domains),
+    { "state", OPTION_STRING, OPTION_REQUIRED, complete_states,
+      "running, paused, shutoff, crashed, pmsuspended, or gone: there is no such domain" },
+    { "timeout", OPTION_NUMBER, OPTION_NAMED, NULL, "seconds to wait at most" },
+    OPTION_END,
+};
+
+typedef struct Wait {
+    gboolean told; /* something happened to it since it was last looked at */
+    guint8 uuid[16];
+} Wait;
+
+static void
+on_event(Conn *c, gint32 procedure, guint32 program, const guint8 *payload, gsize len,
+         gpointer user)
+{
+    Wait *w = user;
+
+    if (program == PROGRAM_REMOTE && procedure == PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE)
+        w->told = TRUE;
+}
+
+/* "shut off" is shutoff; what is not there any more is gone, and off. */
+static gboolean
+is_there(Shell *s, const Wait *w, const char *wanted, gboolean *ret_done, GError **err)
+{
+    DomainLookupByUuidArgs args;
+    DomainLookupByUuidRet ret;
+    g_autoptr(GError) why = NULL;
+    g_autofree char *now = NULL;
+    int state = 0;
+
+    memcpy(args.uuid, w->uuid, sizeof args.uuid);
+    if (call(s, PROC_DOMAIN_LOOKUP_BY_UUID, &args, &ret, &why) &&
+        domain_state(s, &ret.dom, &state, NULL, &why)) {
+        g_auto(GStrv) words = g_strsplit(domain_state_text(state), " ", -1);
+        now = g_strjoinv("", words);
+        *ret_done = strcmp(now, wanted) == 0;
+        return TRUE;
+    }
+    if (!error_is(why, ERR_NO_DOMAIN)) {
+        g_propagate_error(err, g_steal_pointer(&why));
+        return FALSE;
+    }
+    *ret_done = strcmp(wanted, "gone") == 0 || strcmp(wanted, "shutoff") == 0;
+    return *ret_done || refuse(err, "the domain is gone, and will not be %s", wanted);
+}
+
+static gboolean
+wait_until(Shell *s, Wait *w, const char *name, const char *wanted, gint64 end, GError **err)
+{
+    gboolean done = FALSE;
+
+    for (;;) {
+        w->told = FALSE;
+        if (!is_there(s, w, wanted, &done, err))
+            return FALSE;
+        while (!done && !w->told) {
+            gint64 left = end ? (end - g_get_monotonic_time() + 999) / 1000 : -1;
+
+            if (end && left <= 0)
+                return refuse(err, "domain '%s' is not %s in time", name, wanted);
+            if (!conn_wait(s->conn, NULL, 0, (int)MIN(left, G_MAXINT), err))
+                return FALSE;
+        }
+        if (done)
+            return TRUE;
+    }
+}
+
+static gboolean
+run_wait(Shell *s, const Args *a, GError **err)
+{
+    const char *wanted = args_string(a, "state");
+    const char *near = nearest_word(wanted, states);
+    ConnectDomainEventCallbackRegisterAnyRet ret = { 0 };
+    ConnectDomainEventCallbackRegisterAnyArgs args = { 0 };
+    ConnectDomainEventCallbackDeregisterAnyArgs forget;
+    Wait w = { 0 };
+    DomainRef dom;
+    gint64 seconds = 0, begin = g_get_monotonic_time();
+    gboolean ok;
+
+    if (!g_strv_contains(states, wanted))
+        return near ? refuse(err, "no state is called '%s': did you mean %s?", wanted, near)
+                    : refuse(err,
+                             "no state is called '%s': running, paused, shutoff, crashed, "
+                             "pmsuspended and gone are",
+                             wanted);
+    if (!args_number(a, "timeout", 0, G_MAXINT32, &seconds, err) || !domain_get(s, a, &dom, err))
+        return FALSE;
+    memcpy(w.uuid, dom.uuid, sizeof w.uuid);
+    conn_on_event(s->conn, on_event, &w);
+    ok = call(s, PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, &args, &ret, err) &&
+         wait_until(s, &w, dom.name, wanted,
+                    args_flag(a, "timeout") ? begin + seconds * G_USEC_PER_SEC : 0, err);
+    forget.callback_id = ret.callback_id;
+    if (conn_alive(s->conn))
+        call(s, PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY, &forget, NULL, NULL);
+    conn_on_event(s->conn, NULL, NULL);
+    if (ok)
+        remark(s, "Domain '%s' is %s\n", dom.name, wanted);
+    return ok;
+}
+
+const Command wait_commands[] = {
+    { "wait", "wait until a domain is in a state",
+      "Return as soon as the domain is in that state, or fail when the time is over.", options,
+      run_wait },
+    { 0 },
+};
