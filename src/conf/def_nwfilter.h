@@ -143,3 +143,11 @@ NwfilterDef *nwfilter_parse(const char *xml, gssize len, guint flags, GError **e
 char *nwfilter_format(const NwfilterDef *def); /* caller frees */
 void nwfilter_def_free(NwfilterDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NwfilterDef, nwfilter_def_free)
+
+/* What a variable stands for: a value of that kind, in the spelling that documents have. FALSE: it
+ * is none, or packets of that protocol are not looked at for it. */
+gboolean filter_match_set(FilterMatch *m, FilterValue v, const char *text);
+/* The number of a value that is one, or a word for one: "0x86dd", "ipv6", "tcp", "Reply". */
+guint64 filter_number(const char *text);
+const char *filter_protocol_word(FilterProtocol protocol); /* "tcp-ipv6" */
+const char *filter_value_word(FilterValue v);              /* "srcipaddr" */

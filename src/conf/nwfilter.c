@@ -1,5 +1,4 @@
-/* Rows of filters of packets. Rules are kept in the spelling that documents have; nothing acts on
- * them yet. */
+/* Rows of filters of packets. Rules are kept in the spelling that documents have. */
 #include <string.h>
 
 #include "lists.h"
@@ -139,6 +138,42 @@ static const Field match_fields[] = {
     BY("comment", BY_COMMENT, comment, "Words for people."),
     ROW_END
 };
+
+static const Field *
+match_field(const FilterMatch *m, FilterValue v)
+{
+    guint offset = (guint)(G_STRUCT_OFFSET(FilterMatch, values) + v * sizeof(char *));
+    gboolean there = TRUE;
+
+    for (const Field *f = match_fields; f->kind != F_END; f++) {
+        if (f->kind == F_WHEN)
+            there = !m || f->mask == 0 || f->mask & BIT(m->protocol);
+        else if (there && f->kind == F_OWN && f->offset == offset)
+            return f;
+    }
+    return NULL;
+}
+
+gboolean
+filter_match_set(FilterMatch *m, FilterValue v, const char *text)
+{
+    const Field *f = match_field(m, v);
+    const FieldType *type = f ? f->arg : NULL;
+
+    return type && *text != '$' && type->parse(f, text, &m->values[v], NULL);
+}
+
+const char *
+filter_protocol_word(FilterProtocol protocol)
+{
+    return protocols[protocol];
+}
+
+const char *
+filter_value_word(FilterValue v)
+{
+    return match_field(NULL, v)->path + 1;
+}
 
 /* Only these protocols have ports. */
 static gboolean

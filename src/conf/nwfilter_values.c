@@ -213,6 +213,19 @@ spell_opcode(const char *text)
 }
 VALUE(opcode, "operation of ARP");
 
+guint64
+filter_number(const char *text)
+{
+    static const Named *const all[] = { ethertypes, protocols, opcodes };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        const Named *named = named_find(all[i], text, 0);
+        if (named)
+            return named->number;
+    }
+    return g_ascii_strtoull(text, NULL, 0);
+}
+
 /* ---- addresses */
 
 static gboolean

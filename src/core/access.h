@@ -68,6 +68,7 @@ typedef struct Creds {
     RIGHT(NWFILTER, SAVE, "nwfilter", "save")                                                      \
     RIGHT(NWFILTER, DELETE, "nwfilter", "delete")                                                  \
     RIGHT(NWFILTER_BINDING, GETATTR, "nwfilter_binding", "getattr")                                \
+    RIGHT(NWFILTER_BINDING, READ, "nwfilter_binding", "read")                                      \
     RIGHT(NODE_DEVICE, GETATTR, "node_device", "getattr")                                          \
     RIGHT(NODE_DEVICE, READ, "node_device", "read")                                                \
     RIGHT(INTERFACE, GETATTR, "interface", "getattr")                                              \

@@ -17,6 +17,7 @@ typedef struct TapSpec {
     guint coalesce;     /* frames of the guest that are told to the host at once; 0: as it is */
     gboolean vnet_hdr;
     gboolean isolated; /* reaches no other isolated port of its bridge */
+    gboolean down;     /* it is not brought up yet */
     gboolean existing; /* the tap is there and stays as it is: no bridge, no mtu, not set up */
 } TapSpec;
 

@@ -85,7 +85,7 @@ bridge_mtu(NlSock *sock, const char *bridge)
     return rtnl_link_get_kernel(sock, 0, bridge, &link) == 0 ? rtnl_link_get_mtu(link) : 0;
 }
 
-/* Master, address, mtu and "up" in one request. */
+/* Master, address, mtu and (mostly) "up" in one request. */
 static gboolean
 tap_set_up(const TapSpec *spec, const char *name, GError **err)
 {
@@ -120,7 +120,8 @@ tap_set_up(const TapSpec *spec, const char *name, GError **err)
     }
     if (mtu > 0)
         rtnl_link_set_mtu(change, mtu);
-    rtnl_link_set_flags(change, IFF_UP);
+    if (!spec->down)
+        rtnl_link_set_flags(change, IFF_UP);
     if ((rc = rtnl_link_change(sock, old, change, 0)) < 0)
         return fail(err, ERR_SYSTEM, "cannot set up link '%s'%s%s: %s", name,
                     spec->bridge ? " in bridge " : "", spec->bridge ? spec->bridge : "",

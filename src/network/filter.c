@@ -1,5 +1,5 @@
-/* Filters of packets: their definitions, which are files of one store. They are kept and shown;
- * no interface has one yet, as domains that name one are not started.
+/* Filters of packets: their definitions, which are files of one store. bindings.c has those that
+ * are in force.
  */
 #include "network_priv.h"
 
@@ -148,6 +148,24 @@ save(const NwfilterDef *def, GError **err)
     return store_put(store, def->name, xml, err);
 }
 
+/* What is in force follows before the file does: it is what can fail. */
+static gboolean
+replace(Nwfilter *f, NwfilterDef *def, GError **err)
+{
+    NwfilterDef *before = f->def;
+    gboolean in_force = filter_in_force(f->obj.name);
+
+    f->def = def;
+    if ((!in_force || filter_rebind(f->obj.name, err)) && save(def, err)) {
+        nwfilter_def_free(before);
+        return TRUE;
+    }
+    f->def = before;
+    if (in_force)
+        filter_rebind(f->obj.name, NULL);
+    return FALSE;
+}
+
 Nwfilter *
 nwfilter_define(const char *xml, gboolean validate, GError **err)
 {
@@ -155,22 +173,25 @@ nwfilter_define(const char *xml, gboolean validate, GError **err)
     Nwfilter *f;
 
     if (!def || !store_name_check(&store_kind, def->name, err) || !may_have(def, &f, err) ||
-        !is_no_loop(def, err) || !save(def, err))
+        !is_no_loop(def, err) || !(f ? replace(f, def, err) : save(def, err)))
         return NULL;
-    if (!f && (f = registry_find_name(filters, def->name))) /* broken, under a made-up UUID */
+    if (f) {
+        g_steal_pointer(&def); /* it has it */
+        g_clear_pointer(&f->broken, g_free);
+        return f;
+    }
+    if ((f = registry_find_name(filters, def->name))) /* broken, under a made-up UUID */
         registry_remove(filters, &f->obj);
-    f = registry_find_uuid(filters, def->uuid);
-    if (!f)
-        f = filter_add(def->name, def->uuid);
-    nwfilter_def_free(f->def);
+    f = filter_add(def->name, def->uuid);
     f->def = g_steal_pointer(&def);
-    g_clear_pointer(&f->broken, g_free);
     return f;
 }
 
 gboolean
 nwfilter_undefine(Nwfilter *f, GError **err)
 {
+    if (filter_in_force(f->obj.name))
+        return fail(err, ERR_OPERATION_INVALID, "nwfilter is in use");
     if (!store_remove(store, f->obj.name, err))
         return FALSE;
     registry_remove(filters, &f->obj);
@@ -207,12 +228,14 @@ filters_init(const Paths *paths, GError **err)
     g_autofree char *folder = g_strconcat(paths->etc, "/nwfilter", NULL);
 
     filters = registry_new();
+    bindings_init();
     return (store = store_open(&store_kind, folder, err)) && store_load(store, load_one, NULL, err);
 }
 
 void
 filters_done(void)
 {
+    bindings_done();
     g_clear_pointer(&filters, registry_free);
     g_clear_pointer(&store, store_free);
 }

@@ -12,7 +12,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "network_priv.h"
+#include "filter_priv.h"
 
 #define SOON_MS    50
 #define BUSY_MS    1000                  /* guests that were just being changed */
@@ -402,7 +402,10 @@ look(void)
 {
     g_autoptr(GPtrArray) all = network_list();
     Seen seen = { NULL };
+    guint again_ms = filters_heal();
 
+    if (again_ms)
+        heal_in(again_ms);
     for (guint i = 0; i < all->len; i++) {
         Network *n = all->pdata[i];
         gboolean has_bridge = n->live && n->live->bridge && n->live->bridge->name;
@@ -468,6 +471,10 @@ doubt_rules(const char *table)
 static void
 on_host_changed(HostChange what, const char *table, gpointer user)
 {
+    if (what == CHANGED_RULES && (!table || strcmp(table, FILTER_TABLE) == 0)) {
+        filters_doubt();
+        heal_soon();
+    }
     if (what == CHANGED_RULES)
         doubt_rules(table);
     else

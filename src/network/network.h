@@ -104,8 +104,24 @@ char *nwfilter_xml(const Nwfilter *f, GError **err);
 /* Reads a definition and keeps it; the filter is borrowed. What it refers to need not be there, but
  * must not refer to it. */
 Nwfilter *nwfilter_define(const char *xml, gboolean validate, GError **err);
-/* Also one that others refer to. */
+/* Also one that others refer to, but none that is in force. */
 gboolean nwfilter_undefine(Nwfilter *f, GError **err);
+
+/* ---- filters in force (bindings.c) --------------------------------------------------------- */
+
+/* The filter of an interface whose link has that name is in force from here on; what was before it
+ * is replaced in one transaction. FALSE: nothing has changed. */
+gboolean filter_bind(const char *link, const NetDef *net, const DomainDef *owner, GError **err);
+void filter_unbind(const char *link); /* there may be none */
+/* Once all guests that run are known: rules of links that are gone go. */
+void filters_sweep(void);
+
+typedef struct FilterBinding FilterBinding;
+const FilterBinding *filter_binding_get(const char *link, GError **err); /* borrowed */
+GPtrArray *filter_binding_list(void); /* of FilterBinding, borrowed; free with g_ptr_array_unref */
+const char *filter_binding_link(const FilterBinding *b);
+const char *filter_binding_filter(const FilterBinding *b);
+char *filter_binding_xml(const FilterBinding *b); /* caller frees */
 
 /* ---- for interfaces of guests ------------------------------------------------------------ */
 

@@ -119,3 +119,14 @@ void heal_forget(Network *n);
 
 gboolean filters_init(const Paths *paths, GError **err);
 void filters_done(void);
+
+/* ---- filters in force (bindings.c) --------------------------------------------------------- */
+
+void bindings_init(void);
+void bindings_done(void);
+/* Some interface has it, or a filter that refers to it. */
+gboolean filter_in_force(const char *name);
+/* The definition of a filter has changed: so do the interfaces that have it, or none does. */
+gboolean filter_rebind(const char *name, GError **err);
+void filters_doubt(void); /* somebody may have changed their table */
+guint filters_heal(void); /* in how many milliseconds it wants to be called again; 0: need not */

@@ -102,7 +102,6 @@ SAMPLES = {
                                    {"devices": hostdev(PCI, more="<driver name='vfio'/>")}),
     ("interface/@type", 0): ({"devices": net(kind="direct", source="<source dev='eth0' mode='bridge'/>")},
                              {"devices": net(**ETHERNET)}),
-    ("interface/filterref", 0): ({"devices": net("<filterref filter='clean-traffic'/>")}, {"devices": net()}),
     ("interface/vlan", 0): ({"devices": net("<vlan><tag id='42'/></vlan>")},),
     ("interface/virtualport", 0): ({"devices": net("<virtualport type='openvswitch'/>")},),
     ("interface/bandwidth", 0): ({"devices": net("<bandwidth><inbound average='1000'/></bandwidth>")},),

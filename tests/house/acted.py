@@ -24,7 +24,6 @@ from pathlib import Path
 
 # Headers of what vmd reads and writes, and does not run or runs in part: nothing in them is looked at.
 LATER = {"def_network.h": "network/steps.c refuses some of it by name; nobody has looked at the rest",
-         "def_nwfilter.h": "a domain whose interface names a filter is refused",
          "def_storage.h": "most kinds of pools are not there yet"}
 # They read definitions to show or to change them, or to refuse a start.
 SHOWING = {"limits.c", "refused.c"}

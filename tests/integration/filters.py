@@ -3,7 +3,7 @@
 an ended daemon leaves. No interface has one yet: a domain that names one is refused at its start."""
 import re
 
-from harness import Skip, domain, main, same, test
+from harness import Skip, domain, main, need_own_network, same, test
 
 UUID = "5b7a7d3c-9d8e-4c1a-8f52-0a4c1f1f6c{:02d}"
 
@@ -130,12 +130,14 @@ def broken_files_stop_nothing(d):
 
 
 @test
-def a_domain_with_one_is_refused(d):
-    define(d, "a", 1)
-    nic = "<interface type='bridge'><source bridge='br0'/><filterref filter='a'/></interface>"
-    d.vmsh("define", d.write("dom.xml", domain("dom", nic)))
-    out = d.vmsh("start", "dom", status=1)
-    assert "filterref" in out and "filters no packets yet" in out, out
+def a_domain_with_one_that_is_not_there_is_refused(d):
+    need_own_network()
+    define(d, "a", 1, "<filterref filter='nowhere'/>")
+    for name, missing in (("none", "none"), ("a", "nowhere")):
+        nic = f"<interface type='ethernet'><filterref filter='{name}'/></interface>"
+        d.vmsh("define", d.write("dom.xml", domain(f"dom-{name}", nic)))
+        out = d.vmsh("start", f"dom-{name}", status=1)
+        assert f"no nwfilter with matching name '{missing}'" in out, out
 
 
 @test

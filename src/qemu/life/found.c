@@ -72,6 +72,9 @@ add_tap(FoundLines *f, pid_t pid, int fd)
     words[0] = g_strdup_printf("%u", if_nametoindex(link));
     words[1] = g_strdup(link);
     add_line(f, "make links", key, words);
+    words = g_new0(char *, 2);
+    words[0] = g_strdup(link);
+    add_line(f, "filter links", key, words); /* it may have none */
 }
 
 static void

@@ -67,6 +67,11 @@ StepResult links_make(Flow *f, gpointer obj, GError **err);
 StepResult links_delete(Flow *f, gpointer obj);
 gboolean link_make(Flow *f, Vm *vm, NetDef *net, HostNet **ret_host, GError **err);
 void host_net_free(HostNet *n);
+/* The filter of an interface, and its link is brought up. */
+StepResult links_filter(Flow *f, gpointer obj, GError **err);
+StepResult links_unfilter(Flow *f, gpointer obj);
+gboolean link_filter(Flow *f, const DomainDef *def, const NetDef *net, GError **err);
+void links_filter_again(const Vm *vm); /* of a VM that was found */
 /* Writes into an interface of a network which bridge that is. */
 gboolean link_join(NetDef *net, GError **err);
 /* The NetworkPorts of this room. */

@@ -97,6 +97,12 @@ name_asked(const TapSpec *spec)
 }
 
 static gboolean
+is_there_before(const NetDef *net)
+{
+    return net->source.net_type == NET_ETHERNET && net->target_managed == NO;
+}
+
+static gboolean
 make_link(Flow *f, Vm *vm, NetDef *net, HostNet *host, GError **err)
 {
     TapSpec spec = {
@@ -107,8 +113,9 @@ make_link(Flow *f, Vm *vm, NetDef *net, HostNet *host, GError **err)
         .queues = net->driver.queues,
         .coalesce = net->coalesce,
         .isolated = net->port_isolated == YES,
+        .down = net->filter != NULL,
         .vnet_hdr = net_is_virtio(net),
-        .existing = net->source.net_type == NET_ETHERNET && net->target_managed == NO,
+        .existing = is_there_before(net),
     };
     const char *alias = net->info.alias;
     g_autofree char *name = NULL, *number = NULL;
@@ -175,6 +182,61 @@ links_delete(Flow *f, gpointer obj)
     if (flow_word(f, 1))
         claim_drop(CLAIM_LINK, flow_word(f, 1), OWNER(vm));
     return STEP_DONE;
+}
+
+/* ---- filters: in force before the link is up */
+
+gboolean
+link_filter(Flow *f, const DomainDef *def, const NetDef *net, GError **err)
+{
+    if (!net->filter)
+        return TRUE;
+    if (!flow_note(f, net->info.alias, WORDS(net->ifname), err))
+        return FALSE;
+    return (filter_bind(net->ifname, net, def, err) &&
+            (is_there_before(net) || link_set_up(net->ifname, err))) ||
+           fail_prefix(err, "interface '%s': ", net->info.alias);
+}
+
+StepResult
+links_filter(Flow *f, gpointer obj, GError **err)
+{
+    const DomainDef *live = ((Vm *)obj)->run->live;
+
+    EACH (const NetDef, net, live->devices.nets)
+        if (!link_filter(f, live, net, err))
+            return STEP_FAILED;
+    return STEP_DONE;
+}
+
+StepResult
+links_unfilter(Flow *f, gpointer obj)
+{
+    filter_unbind(flow_word(f, 0));
+    return STEP_DONE;
+}
+
+/* Whether the ledger has it, so that it is undone. */
+static gboolean
+is_filtered(const Vm *vm, const char *alias)
+{
+    const Ledger *l = object_ledger((gpointer)vm);
+
+    return ledger_words(l, &start_table, "filter links", alias) ||
+           ledger_words(l, &plug_table, "filter link", alias);
+}
+
+/* What an earlier daemon has put in force stays if it cannot be made anew. */
+void
+links_filter_again(const Vm *vm)
+{
+    EACH (const NetDef, net, vm->run->live->devices.nets) {
+        g_autoptr(GError) err = NULL;
+        if (net->filter && net->ifname && is_filtered(vm, net->info.alias) &&
+            !filter_bind(net->ifname, net, vm->run->live, &err))
+            log_warning("domain '%s': interface '%s' keeps the rules that it has: %s", vm->obj.name,
+                        net->info.alias, err->message);
+    }
 }
 
 /* ---- what networks ask of guests that run */

@@ -273,6 +273,17 @@ make_link(Flow *f, gpointer obj, GError **err)
     return step_of(ok);
 }
 
+static StepResult
+filter_link(Flow *f, gpointer obj, GError **err)
+{
+    const DeviceChange *c = device_live_change(f);
+    const Device *own = c ? device_own(c) : NULL;
+
+    if (!own || own->schema != &net_schema)
+        return STEP_DONE;
+    return step_of(link_filter(f, ((Edit *)flow_user(f))->new_live, own->def, err));
+}
+
 static ArgsIn
 args_in(const Vm *vm, const DomainDef *def, const DeviceChange *c)
 {
@@ -601,6 +612,7 @@ static const Step plug_steps[] = {
     { "find emulator", device_find_emulator, NULL },
     { "look at images", device_look, NULL },
     { "make link", make_link, links_delete, STEP_KEYED },
+    { "filter link", filter_link, links_unfilter, STEP_KEYED },
     { "ask for sets", device_ask_for_sets, NULL },
     { "list files", device_list_files, NULL },
     { "open files", device_open_files, files_close, STEP_KEYED },

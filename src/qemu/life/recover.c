@@ -329,6 +329,7 @@ recover_vm(Vm *vm, Remains *r)
         doubt(r, "its ledger", lost ? "is missing" : "is cut off");
     if (cut_off)
         found_restore(vm, r->marks);
+    links_filter_again(vm);
     if (complete || (cut_off && r->qemu)) {
         if (!ledger_unwinding(l)) /* else its folder may be gone in part */
             doubt_what_is_missing(r);
@@ -416,5 +417,6 @@ recover_all(GError **err)
     sorted = g_list_sort(g_hash_table_get_keys(names), by_text);
     for (GList *name = sorted; name; name = name->next)
         recover_one(name->data, marks);
+    filters_sweep();
     return TRUE;
 }

@@ -220,8 +220,6 @@ static const Refusal refusals[] = {
     REFUSED(HostdevDef, driver_model, "hostdev/driver/@model", NULL, NO_UNBIND),
 
     REFUSED(NetDef, source.net_type, "interface/@type", is_no_link, NO_NETWORK),
-    REFUSED(NetDef, filter, "interface/filterref", NULL,
-            "vmd filters no packets yet, so the guest could send anything"),
     REFUSED(NetDef, vlan, "interface/vlan", NULL,
             "vmd sets no VLAN yet, so the guest would be in the untagged network"),
     REFUSED(NetDef, vport, "interface/virtualport", NULL,

@@ -63,12 +63,26 @@ list_names(Call *c)
     call_reply(c, &out);
 }
 
-/* A binding is a filter in force on an interface, and there is none. */
+/* ---- bindings: filters in force on interfaces */
+
+static NwfilterBindingRef
+binding_ref(const FilterBinding *b)
+{
+    return (NwfilterBindingRef){ .portdev = filter_binding_link(b),
+                                 .filtername = filter_binding_filter(b) };
+}
+
 static void
 list_bindings(Call *c)
 {
-    ConnectListAllNwfilterBindingsRet out = { 0 };
+    const ConnectListAllNwfilterBindingsArgs *in = call_in(c);
+    g_autoptr(GPtrArray) all = filter_binding_list();
+    ConnectListAllNwfilterBindingsRet out = { .ret = all->len };
 
+    out.bindings.n = in->need_results ? all->len : 0;
+    out.bindings.v = arena_new(call_arena(c), NwfilterBindingRef, out.bindings.n);
+    for (guint i = 0; i < out.bindings.n; i++)
+        out.bindings.v[i] = binding_ref(all->pdata[i]);
     call_reply(c, &out);
 }
 
@@ -77,9 +91,30 @@ find_binding(Call *c)
 {
     const NwfilterBindingLookupByPortDevArgs *in = call_in(c);
     GError *err = NULL;
+    const FilterBinding *b = filter_binding_get(in->name, &err);
+    NwfilterBindingLookupByPortDevRet out;
 
-    fail(&err, ERR_NO_NWFILTER_BINDING, "no nwfilter binding for port dev '%s'", in->name);
-    call_fail(c, err);
+    if (!b) {
+        call_fail(c, err);
+        return;
+    }
+    out.nwfilter = binding_ref(b);
+    call_reply(c, &out);
+}
+
+static void
+get_binding_xml(Call *c)
+{
+    const NwfilterBindingGetXmlDescArgs *in = call_in(c);
+    GError *err = NULL;
+    const FilterBinding *b = filter_binding_get(in->nwfilter.portdev, &err);
+    g_autofree char *xml = b ? filter_binding_xml(b) : NULL;
+    NwfilterBindingGetXmlDescRet out = { .xml = xml };
+
+    if (xml)
+        call_reply(c, &out);
+    else
+        call_fail(c, err);
 }
 
 /* ---- definitions */
@@ -144,6 +179,7 @@ const Method nwfilter_methods[] = {
     { ON_NONE(CONNECT_LIST_ALL_NWFILTER_BINDINGS, list_bindings),
       MAY(CONNECT_SEARCH_NWFILTER_BINDINGS) },
     { ON_NONE(NWFILTER_BINDING_LOOKUP_BY_PORT_DEV, find_binding), MAY(NWFILTER_BINDING_GETATTR) },
+    { ON_NONE(NWFILTER_BINDING_GET_XML_DESC, get_binding_xml), MAY(NWFILTER_BINDING_READ) },
     { ON_NONE(NWFILTER_DEFINE_XML, define_xml), MAY_BOTH(NWFILTER_WRITE, NWFILTER_SAVE) },
     { ON_NONE(NWFILTER_DEFINE_XML_FLAGS, define_xml_flags), FLAGS(DEFINE_VALIDATE),
       MAY_BOTH(NWFILTER_WRITE, NWFILTER_SAVE) },

@@ -7,6 +7,7 @@ import subprocess
 from harness import Failed, domain, need, need_own_network, wait_for
 
 from . import Driver, driver
+from .start import FILTER, filters
 
 SEATS = ("<controller type='pci' index='0' model='pcie-root'/>" +
          "".join(f"<controller type='pci' index='{n}' model='pcie-root-port'/>" for n in range(1, 7)))
@@ -94,12 +95,12 @@ class Plugged(Driver):
 
 
 CARD = ("<interface type='bridge'><mac address='52:54:00:12:00:01'/><source bridge='br-plug'/>"
-        "<model type='virtio'/></interface>")
+        "<model type='virtio'/><filterref filter='fault'/></interface>")
 CHANNEL = ("<channel type='unix'><source mode='bind' path='{}/plug.sock'/>"
            "<target type='virtio' name='plug'/></channel>")
-# What a document of it has, what QEMU calls it, and the row that only it makes do something.
-OTHERS = {"card": ("br-plug", "net0", "plug/make link:"),
-          "channel": ("plug.sock", "channel0", "plug/open files:")}
+# What a document of it has, what QEMU calls it, and the rows that only it makes do something.
+OTHERS = {"card": ("br-plug", "net0", ("plug/make link:", "plug/filter link:")),
+          "channel": ("plug.sock", "channel0", ("plug/open files:",))}
 
 
 @driver("plug")
@@ -112,14 +113,16 @@ class Plug(Plugged):
         if not os.path.exists("/sys/class/net/br-plug"):
             subprocess.run(["ip", "link", "add", "br-plug", "type", "bridge"], check=True)
         super().prepare()
+        self.d.vmsh("nwfilter-define", self.d.write("filter.xml", FILTER))
         self.others = {"card": self.d.write("card.xml", CARD),
                        "channel": self.d.write("channel.xml", CHANNEL.format(self.d.root))}
 
     def order(self):
         with open(f"/proc/{self.d.pid}/environ") as environ:
             fault = environ.read()
-        last = [self.others[name] for name in OTHERS if OTHERS[name][2] not in fault]
-        return [self.others[name] for name in OTHERS if OTHERS[name][2] in fault] + [self.disk] + last
+        first = [name for name in OTHERS if any(row in fault for row in OTHERS[name][2])]
+        last = [self.others[name] for name in OTHERS if name not in first]
+        return [self.others[name] for name in first] + [self.disk] + last
 
     def change(self, status=0):
         self.begin()
@@ -140,6 +143,9 @@ class Plug(Plugged):
         made = os.listdir("/sys/class/net/br-plug/brif") if name == "card" else \
             [f for f in os.listdir(self.d.root) if f == "plug.sock"]
         return self.shown(name) + there + len(made)
+
+    def more(self):
+        return filters()
 
     def is_committed(self):
         """One of them: the daemon dies with the first."""

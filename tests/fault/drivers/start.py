@@ -10,7 +10,8 @@ from . import Driver, driver
 DEVICES = """
     <disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
       <source file='{root}/disk.qcow2'/><target dev='vda' bus='virtio'/></disk>
-    <interface type='bridge'><source bridge='br-fault'/><model type='virtio'/></interface>
+    <interface type='bridge'><source bridge='br-fault'/><model type='virtio'/>
+      <filterref filter='fault'/></interface>
     <interface type='ethernet'><target dev='eth-fault'/></interface>
     <interface type='user'><model type='virtio'/></interface>
     <serial type='pty'><log file='{root}/serial.log'/></serial><console type='pty'/>
@@ -28,18 +29,30 @@ BRIDGE = ("link add br-fault type bridge", "addr add 10.9.0.1/24 dev br-fault", 
           "route add default via 10.9.0.2")
 
 
+FILTER = "<filter name='fault'><rule action='drop' direction='out'><mac protocolid='rarp'/></rule></filter>"
+
+
+def filters():
+    """Chains of links with a filter."""
+    listed = subprocess.run(["nft", "list", "tables", "bridge"], check=True, capture_output=True, text=True)
+    chains = subprocess.run(["nft", "list", "chains", "bridge"], check=True, capture_output=True, text=True)
+    return {"filters": (listed.stdout + chains.stdout).splitlines()}
+
+
 @driver("start")
 class Start(Driver):
     learns = True
 
     def prepare(self):
         need("swtpm_setup")
+        need("nft")
         need_own_network()
         if not os.path.exists("/sys/class/net/br-fault"):
             for words in BRIDGE:
                 subprocess.run(["ip", *words.split()], check=True)
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", self.d.root / "disk.qcow2", "1M"],
                        check=True)
+        self.d.vmsh("nwfilter-define", self.d.write("filter.xml", FILTER))
         devices = (DEVICES + (PASST if can_passt() else "")).format(root=self.d.root)
         xml = domain("f", devices).replace("</os>", firmware() + "</os>")
         self.d.vmsh("define", self.d.write("f.xml", xml))
@@ -60,7 +73,10 @@ class Start(Driver):
         return self.state() == "shut off"
 
     def sees(self):
-        return "processes", "links", "listening", "files", "sockets", "descriptors"
+        return "processes", "links", "listening", "files", "sockets", "descriptors", "filters"
+
+    def more(self):
+        return filters()
 
     def reaches(self, step):
         return step != "start passt" or can_passt()

@@ -176,6 +176,19 @@ run_list(Shell *s, const Args *a, GError **err)
 
 /* ---- where they are in force */
 
+static char **
+complete_bindings(Shell *s)
+{
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+    const ConnectListAllNwfilterBindingsArgs args = { .need_results = 1 };
+    ConnectListAllNwfilterBindingsRet ret = { 0 };
+
+    if (call(s, PROC_CONNECT_LIST_ALL_NWFILTER_BINDINGS, &args, &ret, NULL))
+        for (guint i = 0; i < ret.bindings.n; i++)
+            g_strv_builder_add(names, ret.bindings.v[i].portdev);
+    return g_strv_builder_end(names);
+}
+
 static gboolean
 run_binding_list(Shell *s, const Args *a, GError **err)
 {
@@ -194,7 +207,31 @@ run_binding_list(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
+static const Option binding_options[] = { { "binding", OPTION_STRING, OPTION_REQUIRED,
+                                            complete_bindings, "network filter binding port dev" },
+                                          XPATH_OPTIONS,
+                                          OPTION_END };
+
+static gboolean
+run_binding_dumpxml(Shell *s, const Args *a, GError **err)
+{
+    const NwfilterBindingLookupByPortDevArgs by_port = { .name = args_string(a, "binding") };
+    NwfilterBindingLookupByPortDevRet found = { 0 };
+    NwfilterBindingGetXmlDescArgs args = { 0 };
+    NwfilterBindingGetXmlDescRet ret = { 0 };
+
+    doing(s, "failed to get nwfilter binding '%s'", by_port.name);
+    if (!call(s, PROC_NWFILTER_BINDING_LOOKUP_BY_PORT_DEV, &by_port, &found, err))
+        return FALSE;
+    args.nwfilter = found.nwfilter;
+    return call(s, PROC_NWFILTER_BINDING_GET_XML_DESC, &args, &ret, err) &&
+           doc_print(s, a, ret.xml, err);
+}
+
 const Command nwfilter_commands[] = {
+    { "nwfilter-binding-dumpxml", "network filter information in XML",
+      "Output the network filter binding information as an XML dump to stdout.", binding_options,
+      run_binding_dumpxml, 0 },
     { "nwfilter-binding-list", "list network filter bindings",
       "Returns list of network filter bindings.", NULL, run_binding_list, COMMAND_JSON },
     { "nwfilter-define", "define or update a network filter from an XML file",

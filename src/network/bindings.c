@@ -1,0 +1,674 @@
+/* Filters in force: which interface of a guest has which, and the table of nftables that does it,
+ * bridge vmd-filter. A base chain for each way looks the link up in a map, and jumps to its chains:
+ * a packet costs the same however many guests there are. The chains of a link are replaced in one
+ * transaction. A packet that is under way at that very moment may find the base chain of before and
+ * a link's chain of after, which is empty to it: so chains of links end with "accept", and what
+ * comes back to the base chain is dropped if its link is in the set of those that have a filter.
+ *
+ * What the kernel has is read once, when the daemon begins; from then on it is known.
+ */
+#include <string.h>
+
+#include "filter_priv.h"
+
+#define LINKS "links"
+
+struct FilterBinding {
+    char *link, *filter, *owner;
+    GPtrArray *params; /* FilterParam, as the interface has them */
+    guint8 mac[6], owner_uuid[UUID_LEN];
+    GHashTable *vars;
+    FilterPlan *plan;
+};
+
+static GHashTable *bindings; /* by link */
+static GHashTable *chains;   /* link: GHashTable of names of its chains that the kernel has */
+static gboolean table_known; /* the kernel has the table with its base chains and maps */
+static gboolean table_due;   /* it may have been changed by others */
+static gint64 rebuilt;       /* monotonic */
+
+/* ---- the table */
+
+static const struct {
+    const char *hook, *key;
+    gint64 priority;
+} bases[] = { { "prerouting", "iifname", -300 },
+              { "postrouting", "oifname", -300 },
+              { "prerouting", "iifname", 0 },
+              { "postrouting", "oifname", 0 } };
+
+static json_object *
+look_up(guint side)
+{
+    g_autofree char *map = g_strconcat("@", filter_sides[side], NULL);
+
+    return nf_wrap("vmap", json_make("key", 'o', nf_meta(bases[side].key), "data", 's', map, NULL));
+}
+
+static json_object *
+is_filtered(guint side)
+{
+    return nf_match("==", nf_meta(bases[side].key), json_object_new_string("@" LINKS));
+}
+
+static void
+add_base_rule(json_object *commands, const char *chain, json_object *expressions)
+{
+    filter_command(commands, "add", "rule",
+                   json_make("family", 's', "bridge", "table", 's', FILTER_TABLE, "chain", 's',
+                             chain, "expr", 'o', expressions, NULL));
+}
+
+static void
+add_base_chain(json_object *commands, const char *name, const char *hook, gint64 priority)
+{
+    json_object *chain = filter_thing(name);
+
+    json_object_object_add(chain, "type", json_object_new_string("filter"));
+    json_object_object_add(chain, "hook", json_object_new_string(hook));
+    json_object_object_add(chain, "prio", json_object_new_int64(priority));
+    json_object_object_add(chain, "policy", json_object_new_string("accept"));
+    filter_command(commands, "add", "chain", chain);
+}
+
+static void
+add_base(json_object *commands, guint side)
+{
+    const char *name = filter_sides[side];
+    json_object *map = filter_thing(name);
+
+    json_object_object_add(map, "type", json_object_new_string("ifname"));
+    json_object_object_add(map, "map", json_object_new_string("verdict"));
+    filter_command(commands, "add", "map", map);
+    add_base_chain(commands, name, bases[side].hook, bases[side].priority);
+    add_base_rule(commands, name, nf_array(look_up(side), NULL));
+    add_base_rule(commands, name, nf_array(is_filtered(side), nf_verdict("drop"), NULL));
+}
+
+static json_object *
+is_reserved(void)
+{
+    return nf_match(
+        "==", nf_masked(nf_field("ether", "daddr"), json_object_new_string("ff:ff:ff:ff:ff:f0")),
+        json_object_new_string("01:80:c2:00:00:00"));
+}
+
+/* What a bridge keeps to itself (spanning tree) does not come by where the others are looked at. */
+static void
+add_own_base(json_object *commands)
+{
+    add_base_chain(commands, "own", "input", -300);
+    add_base_rule(commands, "own", nf_array(is_reserved(), look_up(0), NULL));
+    add_base_rule(commands, "own",
+                  nf_array(is_reserved(), is_filtered(0), nf_verdict("drop"), NULL));
+}
+
+static json_object *
+whole_table(void)
+{
+    return json_make("family", 's', "bridge", "name", 's', FILTER_TABLE, NULL);
+}
+
+/* Adding what is there is no error, deleting what is not there is one. */
+static void
+remove_table(json_object *commands)
+{
+    filter_command(commands, "add", "table", whole_table());
+    filter_command(commands, "delete", "table", whole_table());
+}
+
+static void
+add_table(json_object *commands)
+{
+    json_object *set = filter_thing(LINKS);
+
+    remove_table(commands);
+    filter_command(commands, "add", "table", whole_table());
+    json_object_object_add(set, "type", json_object_new_string("ifname"));
+    filter_command(commands, "add", "set", set);
+    for (guint side = 0; filter_sides[side]; side++)
+        add_base(commands, side);
+    add_own_base(commands);
+}
+
+/* ---- the chains of a link */
+
+/* Adding a link that is there is no error, so it stays in the set while its chains are replaced. */
+static void
+put_in_set(json_object *commands, const char *verb, const char *link)
+{
+    json_object *what = filter_thing(LINKS);
+
+    json_object_object_add(what, "elem", nf_array(json_object_new_string(link), NULL));
+    filter_command(commands, verb, "element", what);
+}
+
+static void
+remove_elements(json_object *commands, const char *link, GHashTable *names)
+{
+    for (guint side = 0; filter_sides[side]; side++) {
+        g_autofree char *root = g_strdup_printf("%s/%s", link, filter_sides[side]);
+        json_object *what;
+
+        if (!g_hash_table_contains(names, root))
+            continue;
+        what = filter_thing(filter_sides[side]);
+        json_object_object_add(what, "elem", nf_array(json_object_new_string(link), NULL));
+        filter_command(commands, "delete", "element", what);
+    }
+}
+
+static void
+remove_chains(json_object *commands, const char *link)
+{
+    GHashTable *names = g_hash_table_lookup(chains, link);
+    static const char *const verbs[] = { "flush", "delete" };
+
+    if (!names)
+        return;
+    remove_elements(commands, link, names);
+    for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        GHashTableIter at;
+        gpointer name;
+
+        g_hash_table_iter_init(&at, names);
+        while (g_hash_table_iter_next(&at, &name, NULL))
+            filter_command(commands, verbs[i], "chain", filter_thing(name));
+    }
+}
+
+static GHashTable *
+names_new(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+/* Everything anew. */
+static gboolean
+put_all(GError **err)
+{
+    json_object *commands = json_object_new_array();
+    g_autoptr(GHashTable) all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                                      (GDestroyNotify)g_hash_table_unref);
+    GHashTableIter at;
+    gpointer link, binding;
+    gboolean ok;
+
+    add_table(commands);
+    g_hash_table_iter_init(&at, bindings);
+    while (g_hash_table_iter_next(&at, &link, &binding)) {
+        GHashTable *names = names_new();
+        put_in_set(commands, "add", link);
+        filter_plan_put(((FilterBinding *)binding)->plan, link, commands, names);
+        g_hash_table_insert(all, g_strdup(link), names);
+    }
+    ok = nf_run(commands, NULL, err);
+    json_object_put(commands);
+    if (!ok)
+        return FALSE;
+    table_known = TRUE;
+    g_hash_table_unref(chains);
+    chains = g_steal_pointer(&all);
+    return TRUE;
+}
+
+static gboolean
+put_link(const char *link, const FilterPlan *plan, GError **err)
+{
+    json_object *commands = json_object_new_array();
+    GHashTable *names = names_new();
+    gboolean ok;
+
+    if (!table_known)
+        add_table(commands);
+    put_in_set(commands, "add", link);
+    remove_chains(commands, link);
+    filter_plan_put(plan, link, commands, names);
+    ok = nf_run(commands, NULL, err);
+    json_object_put(commands);
+    if (ok) {
+        table_known = TRUE;
+        g_hash_table_replace(chains, g_strdup(link), names);
+    } else {
+        g_hash_table_unref(names);
+    }
+    return ok;
+}
+
+/* With the last link the table goes. */
+static gboolean
+remove_link(const char *link, GError **err)
+{
+    json_object *commands = json_object_new_array();
+    gboolean last = g_hash_table_size(chains) == 1, ok;
+
+    if (last) {
+        remove_table(commands);
+    } else {
+        put_in_set(commands, "delete", link);
+        remove_chains(commands, link);
+    }
+    ok = nf_run(commands, NULL, err);
+    json_object_put(commands);
+    if (!ok)
+        return FALSE;
+    g_hash_table_remove(chains, link);
+    table_known = table_known && !last;
+    return TRUE;
+}
+
+/* ---- bindings */
+
+static void
+binding_free(gpointer data)
+{
+    FilterBinding *b = data;
+
+    EACH (FilterParam, p, b->params) {
+        g_free(p->name);
+        g_free(p->value);
+        g_free(p);
+    }
+    g_clear_pointer(&b->params, g_ptr_array_unref);
+    g_clear_pointer(&b->vars, g_hash_table_unref);
+    filter_plan_free(b->plan);
+    g_free(b->link);
+    g_free(b->filter);
+    g_free(b->owner);
+    g_free(b);
+}
+
+static void
+mac_text(const guint8 mac[6], char ret_text[18])
+{
+    g_snprintf(ret_text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+               mac[4], mac[5]);
+}
+
+/* The addresses that its network has given it: by reservation, or lent. */
+static void
+add_addresses(GHashTable *vars, const NetDef *net, const char *mac)
+{
+    Network *n = net->source.net_type == NET_NETWORK && net->source.network
+                     ? network_get_name(net->source.network, NULL)
+                     : NULL;
+    g_autoptr(GPtrArray) leases = NULL;
+
+    if (!n || !n->live)
+        return;
+    EACH (const NetworkIp, ip, n->live->ips)
+        EACH (const DhcpHost, host, ip->dhcp ? ip->dhcp->hosts : NULL)
+            if (host->ip && host->mac && g_ascii_strcasecmp(host->mac, mac) == 0 &&
+                !g_hash_table_contains(vars, "IP"))
+                filter_vars_add(vars, "IP", host->ip);
+    leases = network_leases(n, mac, NULL);
+    for (guint i = 0; leases && i < leases->len; i++) {
+        const NetworkLease *lease = leases->pdata[i];
+        if (!lease->v6 && !g_hash_table_contains(vars, "IP"))
+            filter_vars_add(vars, "IP", lease->address);
+    }
+}
+
+static GHashTable *
+vars_of(const NetDef *net)
+{
+    GHashTable *vars = filter_vars_new();
+    char mac[18];
+
+    EACH (const FilterParam, p, net->filter->params)
+        filter_vars_add(vars, p->name, p->value);
+    mac_text(net->mac, mac);
+    if (!g_hash_table_contains(vars, "MAC"))
+        filter_vars_add(vars, "MAC", mac);
+    if (!g_hash_table_contains(vars, "IP"))
+        add_addresses(vars, net, mac);
+    return vars;
+}
+
+static FilterBinding *
+binding_new(const char *link, const NetDef *net, const DomainDef *owner)
+{
+    FilterBinding *b = g_new0(FilterBinding, 1);
+
+    b->link = g_strdup(link);
+    b->filter = g_strdup(net->filter->filter);
+    b->owner = g_strdup(owner->name);
+    memcpy(b->owner_uuid, owner->uuid, UUID_LEN);
+    memcpy(b->mac, net->mac, sizeof b->mac);
+    EACH (const FilterParam, p, net->filter->params) {
+        FilterParam *copy = g_new(FilterParam, 1);
+        *copy = (FilterParam){ g_strdup(p->name), g_strdup(p->value) };
+        if (!b->params)
+            b->params = g_ptr_array_new();
+        g_ptr_array_add(b->params, copy);
+    }
+    b->vars = vars_of(net);
+    return b;
+}
+
+gboolean
+filter_bind(const char *link, const NetDef *net, const DomainDef *owner, GError **err)
+{
+    FilterBinding *b = binding_new(link, net, owner);
+
+    b->plan = filter_plan_new(b->filter, b->vars, err);
+    if (!b->plan || !put_link(link, b->plan, err)) {
+        binding_free(b);
+        return FALSE;
+    }
+    g_hash_table_replace(bindings, b->link, b);
+    return TRUE;
+}
+
+void
+filter_unbind(const char *link)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (g_hash_table_contains(chains, link) && !remove_link(link, &err))
+        log_warning("filters of link '%s' cannot be removed: %s", link, err->message);
+    g_hash_table_remove(bindings, link);
+}
+
+/* ---- filters that change */
+
+gboolean
+filter_in_force(const char *name)
+{
+    GHashTableIter at;
+    gpointer binding;
+
+    g_hash_table_iter_init(&at, bindings);
+    while (g_hash_table_iter_next(&at, NULL, &binding))
+        if (((FilterBinding *)binding)->plan &&
+            filter_plan_has(((FilterBinding *)binding)->plan, name))
+            return TRUE;
+    return FALSE;
+}
+
+/* Those of interfaces that have it, of (FilterBinding, new FilterPlan); NULL: one cannot be made.
+ */
+static GPtrArray *
+plans_with(const char *name, GPtrArray *ret_bindings, GError **err)
+{
+    g_autoptr(GPtrArray) plans = g_ptr_array_new_with_free_func((GDestroyNotify)filter_plan_free);
+    GHashTableIter at;
+    gpointer binding;
+
+    g_hash_table_iter_init(&at, bindings);
+    while (g_hash_table_iter_next(&at, NULL, &binding)) {
+        const FilterBinding *b = binding;
+        FilterPlan *plan;
+
+        if (!filter_plan_has(b->plan, name))
+            continue;
+        if (!(plan = filter_plan_new(b->filter, b->vars, err))) {
+            fail_prefix(err, "interface '%s' of domain '%s': ", b->link, b->owner);
+            return NULL;
+        }
+        g_ptr_array_add(ret_bindings, binding);
+        g_ptr_array_add(plans, plan);
+    }
+    return g_steal_pointer(&plans);
+}
+
+/* All interfaces at once: either all have the new rules, or none. */
+static gboolean
+put_plans(GPtrArray *whose, GPtrArray *plans, GError **err)
+{
+    json_object *commands = json_object_new_array();
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    gboolean ok;
+
+    for (guint i = 0; i < whose->len; i++) {
+        const FilterBinding *b = whose->pdata[i];
+        remove_chains(commands, b->link);
+        g_ptr_array_add(names, names_new());
+        filter_plan_put(plans->pdata[i], b->link, commands, names->pdata[i]);
+    }
+    ok = whose->len == 0 || nf_run(commands, NULL, err);
+    json_object_put(commands);
+    for (guint i = 0; i < whose->len; i++) {
+        FilterBinding *b = whose->pdata[i];
+        if (!ok) {
+            g_hash_table_unref(names->pdata[i]);
+            continue;
+        }
+        g_hash_table_replace(chains, g_strdup(b->link), names->pdata[i]);
+        filter_plan_free(b->plan);
+        b->plan = plans->pdata[i];
+        plans->pdata[i] = NULL;
+    }
+    return ok;
+}
+
+gboolean
+filter_rebind(const char *name, GError **err)
+{
+    g_autoptr(GPtrArray) whose = g_ptr_array_new();
+    g_autoptr(GPtrArray) plans = plans_with(name, whose, err);
+
+    return plans && put_plans(whose, plans, err);
+}
+
+/* ---- what the kernel has */
+
+/* "vnet0/out/arp" is a chain of vnet0; base chains are nobody's. */
+static void
+note_chain(GHashTable *by_link, const char *name)
+{
+    const char *slash = strchr(name, '/');
+    g_autofree char *link = slash ? g_strndup(name, (gsize)(slash - name)) : NULL;
+    GHashTable *names;
+
+    if (!link)
+        return;
+    if (!(names = g_hash_table_lookup(by_link, link))) {
+        names = names_new();
+        g_hash_table_insert(by_link, g_strdup(link), names);
+    }
+    g_hash_table_add(names, g_strdup(name));
+}
+
+/* By link; *ret_bases: how many chains of nobody there are. */
+static GHashTable *
+kernel_chains(guint *ret_bases)
+{
+    GHashTable *by_link = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                                (GDestroyNotify)g_hash_table_unref);
+    json_object *commands = json_object_new_array(), *said, *list = NULL;
+    g_autofree char *text = NULL;
+
+    *ret_bases = 0;
+    filter_command(commands, "list", "chains", json_make("family", 's', "bridge", NULL));
+    nf_run(commands, &text, NULL);
+    json_object_put(commands);
+    said = text ? json_tokener_parse(text) : NULL;
+    json_object_object_get_ex(said, "nftables", &list);
+    for (gsize i = 0; i < json_length(list); i++) {
+        json_object *o = json_object_array_get_idx(list, i);
+        const char *table = json_str(o, "chain.table"), *name = json_str(o, "chain.name");
+        if (!name || g_strcmp0(table, FILTER_TABLE) != 0)
+            continue;
+        note_chain(by_link, name);
+        *ret_bases += strchr(name, '/') == NULL;
+    }
+    json_object_put(said);
+    return by_link;
+}
+
+static gboolean
+sets_equal(GHashTable *a, GHashTable *b)
+{
+    GHashTableIter at;
+    gpointer key;
+
+    if (g_hash_table_size(a) != g_hash_table_size(b))
+        return FALSE;
+    g_hash_table_iter_init(&at, a);
+    while (g_hash_table_iter_next(&at, &key, NULL))
+        if (!g_hash_table_contains(b, key))
+            return FALSE;
+    return TRUE;
+}
+
+#define N_BASES (G_N_ELEMENTS(bases) + 1)
+
+static gboolean
+kernel_has_all(void)
+{
+    guint n;
+    g_autoptr(GHashTable) there = kernel_chains(&n);
+    GHashTableIter at;
+    gpointer link, names;
+
+    if (g_hash_table_size(bindings) == 0)
+        return TRUE;
+    g_hash_table_iter_init(&at, chains);
+    while (g_hash_table_iter_next(&at, &link, &names)) {
+        GHashTable *has = g_hash_table_lookup(there, link);
+        if (!has || !sets_equal(has, names))
+            return FALSE;
+    }
+    return n == N_BASES;
+}
+
+void
+filters_doubt(void)
+{
+    table_due = TRUE;
+}
+
+/* Once a second at most, whoever fights with us. Returns after how many milliseconds it wants to be
+ * asked again; 0: need not be. */
+guint
+filters_heal(void)
+{
+    g_autoptr(GError) err = NULL;
+    gint64 left = rebuilt + G_USEC_PER_SEC - g_get_monotonic_time();
+
+    if (!table_due)
+        return 0;
+    if (rebuilt && left > 0)
+        return (guint)(left / 1000) + 1;
+    table_due = FALSE;
+    if (kernel_has_all())
+        return 0;
+    rebuilt = g_get_monotonic_time();
+    if (put_all(&err)) {
+        log_warning("table 'bridge " FILTER_TABLE
+                    "' of the packet filter was taken away or changed; "
+                    "it is put right");
+        return 0;
+    }
+    log_error("filters of guests' interfaces cannot be put right now: %s", err->message);
+    table_due = TRUE;
+    return 1000;
+}
+
+/* A link that is there may be a guest's of which too little was found. */
+void
+filters_sweep(void)
+{
+    g_autoptr(GList) links = g_hash_table_get_keys(chains);
+
+    for (GList *link = links; link; link = link->next)
+        if (!g_hash_table_contains(bindings, link->data) && !link_exists(link->data)) {
+            g_autofree char *name = g_strdup(link->data);
+            filter_unbind(name);
+        }
+}
+
+/* ---- what clients ask */
+
+const FilterBinding *
+filter_binding_get(const char *link, GError **err)
+{
+    const FilterBinding *b = g_hash_table_lookup(bindings, link);
+
+    if (!b)
+        fail(err, ERR_NO_NWFILTER_BINDING, "no nwfilter binding for port dev '%s'", link);
+    return b;
+}
+
+static gint
+by_link(gconstpointer a, gconstpointer b)
+{
+    const FilterBinding *x = *(const FilterBinding *const *)a,
+                        *y = *(const FilterBinding *const *)b;
+
+    return strcmp(x->link, y->link);
+}
+
+GPtrArray *
+filter_binding_list(void)
+{
+    GPtrArray *all = g_ptr_array_new();
+    GHashTableIter at;
+    gpointer binding;
+
+    g_hash_table_iter_init(&at, bindings);
+    while (g_hash_table_iter_next(&at, NULL, &binding))
+        g_ptr_array_add(all, binding);
+    g_ptr_array_sort(all, by_link);
+    return all;
+}
+
+const char *
+filter_binding_link(const FilterBinding *b)
+{
+    return b->link;
+}
+
+const char *
+filter_binding_filter(const FilterBinding *b)
+{
+    return b->filter;
+}
+
+char *
+filter_binding_xml(const FilterBinding *b)
+{
+    XmlOut x = { g_string_new(NULL), 0 };
+    char mac[18], uuid[UUID_TEXT_LEN];
+    gboolean has_mac = FALSE;
+
+    mac_text(b->mac, mac);
+    uuid_format(b->owner_uuid, uuid);
+    xml_open(&x, "filterbinding", NULL);
+    xml_open(&x, "owner", NULL);
+    xml_text(&x, "name", b->owner, NULL);
+    xml_text(&x, "uuid", uuid, NULL);
+    xml_close(&x, "owner");
+    xml_leaf(&x, "portdev", "name", b->link, NULL);
+    xml_leaf(&x, "mac", "address", mac, NULL);
+    xml_open(&x, "filterref", "filter", b->filter, NULL);
+    EACH (const FilterParam, p, b->params) {
+        has_mac = has_mac || strcmp(p->name, "MAC") == 0;
+        xml_leaf(&x, "parameter", "name", p->name, "value", p->value, NULL);
+    }
+    if (!has_mac)
+        xml_leaf(&x, "parameter", "name", "MAC", "value", mac, NULL);
+    xml_close(&x, "filterref");
+    xml_close(&x, "filterbinding");
+    return g_string_free(x.text, FALSE);
+}
+
+/* ---- the room */
+
+void
+bindings_init(void)
+{
+    guint n;
+
+    bindings = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, binding_free);
+    chains = kernel_chains(&n);
+    table_known = n == N_BASES;
+}
+
+void
+bindings_done(void)
+{
+    g_clear_pointer(&bindings, g_hash_table_unref);
+    g_clear_pointer(&chains, g_hash_table_unref);
+}

@@ -1,0 +1,25 @@
+/* Expressions and commands of nftables' JSON. What they are given is taken; what they give is the
+ * caller's. Inside the network room. */
+#pragma once
+
+#include "base/base.h"
+
+json_object *nf_wrap(const char *name, json_object *inner); /* {name: inner} */
+json_object *nf_array(json_object *first, ...) G_GNUC_NULL_TERMINATED;
+json_object *nf_words(const char *a, const char *b);
+json_object *nf_match(const char *op, json_object *left, json_object *right);
+json_object *nf_meta(const char *key);
+json_object *nf_meta_is(const char *key, const char *op, const char *value);
+json_object *nf_field(const char *protocol, const char *name);
+json_object *nf_raw(const char *base, guint offset, guint bits); /* in bits */
+json_object *nf_prefix(const char *address, int bits);
+json_object *nf_range(json_object *from, json_object *to);
+json_object *nf_masked(json_object *what, json_object *mask);
+json_object *nf_number(guint64 n);
+json_object *nf_verdict(const char *name); /* "accept" */
+json_object *nf_reject(void);
+
+/* All commands as one transaction. ret_output: what it says, or NULL; the caller frees it. */
+gboolean nf_run(json_object *commands, char **ret_output, GError **err);
+/* Numbers that the kernel gives, and that differ each time. */
+void nf_drop_handles(json_object *o);
