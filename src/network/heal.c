@@ -14,13 +14,14 @@
 
 #include "filter_priv.h"
 
-#define SOON_MS    50
-#define BUSY_MS    1000                  /* guests that were just being changed */
-#define REST_TIMES 20                    /* of how long a look took */
-#define LASTS_US   (30 * G_USEC_PER_SEC) /* what held so long was worth it */
-#define IN_A_ROW   5
-#define SLOWEST_S  60
-#define RULES_MAX  (4 << 20)
+#define SOON_MS      50
+#define BUSY_MS      1000                  /* guests that were just being changed */
+#define REST_TIMES   20                    /* of how long a look took */
+#define LASTS_US     (30 * G_USEC_PER_SEC) /* what held so long was worth it */
+#define IN_A_ROW     5
+#define SLOWEST_S    60
+#define OTHERS_TABLE "filter"
+#define RULES_MAX    (4 << 20)
 
 static struct Healer {
     HostWatch *watch;
@@ -184,6 +185,21 @@ rules_repair(Network *n, Seen *seen, GError **err)
     return FALSE;
 }
 
+static char *
+others_wrong(const Network *n, Seen *seen)
+{
+    if (!n->run->others_due || network_mode(n->live) == FORWARD_NONE)
+        return NULL;
+    n->run->others_due = FALSE;
+    return others_lack(n->live) ? g_strdup("chain 'DOCKER-USER' did not accept its packets") : NULL;
+}
+
+static gboolean
+others_repair(Network *n, Seen *seen, GError **err)
+{
+    return others_accept(n->live, err);
+}
+
 /* ---- taps of guests */
 
 typedef struct PortLook {
@@ -315,6 +331,7 @@ static const struct {
     [CARE_ADDRESSES] = { "addresses", FALSE, addresses_wrong, addresses_repair },
     [CARE_SWITCHES] = { "forwarding", FALSE, switches_wrong, switches_repair },
     [CARE_RULES] = { "rules", FALSE, rules_wrong, rules_repair },
+    [CARE_OTHERS] = { "others", FALSE, others_wrong, others_repair },
     [CARE_PORTS] = { "ports", TRUE, ports_wrong, ports_repair },
     [CARE_LEASES] = { "leases", FALSE, leases_wrong, leases_repair },
     [CARE_DNSMASQ] = { "dnsmasq", FALSE, NULL, NULL }, /* dnsmasq.c */
@@ -461,10 +478,14 @@ doubt_rules(const char *table)
         g_autofree char *own = n->run && n->live && n->live->bridge && n->live->bridge->name
                                    ? firewall_table(n->live->bridge->name)
                                    : NULL;
-        if (own && (!table || strcmp(table, own) == 0)) {
-            n->run->rules_due = TRUE;
-            heal_soon();
-        }
+        gboolean ours = own && (!table || strcmp(table, own) == 0);
+        gboolean others = own && (!table || strcmp(table, OTHERS_TABLE) == 0);
+
+        if (!ours && !others)
+            continue;
+        n->run->rules_due |= ours;
+        n->run->others_due |= others;
+        heal_soon();
     }
 }
 
@@ -558,7 +579,7 @@ heal_adopt(Network *n)
     file_read_regular(path, RULES_MAX, &n->run->rules, &(gsize){ 0 }, NULL, NULL);
     if (!n->run->rules && network_owns_bridge(n->live) && network_mode(n->live) != FORWARD_OPEN)
         n->run->rules = g_strdup("");
-    n->run->rules_due = n->run->leases_due = TRUE;
+    n->run->rules_due = n->run->others_due = n->run->leases_due = TRUE;
 }
 
 void

@@ -88,6 +88,16 @@ typedef struct NetworkRepair {
 /* GArray of NetworkRepair, one for each thing that is watched; free with g_array_unref. */
 GArray *network_repairs(const Network *n, GError **err);
 
+/* What the host's packet filter does with a packet of its guests (explain.c). */
+typedef struct NetworkExplained {
+    const char *direction, *family; /* "guests to the world", "IPv4"; constant */
+    const char *verdict;            /* "passes", "dropped", ...; constant */
+    char *chain, *rule; /* that drops it: "ip filter FORWARD", "policy drop"; NULL: none */
+    char *advice;       /* what to do then */
+} NetworkExplained;
+/* GPtrArray of NetworkExplained; free with g_ptr_array_unref. */
+GPtrArray *network_explain(const Network *n, GError **err);
+
 /* ---- filters of packets (filter.c) -------------------------------------------------------- */
 
 typedef struct Nwfilter {

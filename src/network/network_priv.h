@@ -13,6 +13,7 @@ typedef enum Care {
     CARE_ADDRESSES,
     CARE_SWITCHES,
     CARE_RULES,
+    CARE_OTHERS,
     CARE_PORTS,
     CARE_LEASES,
     CARE_DNSMASQ,
@@ -36,9 +37,10 @@ struct NetworkRun {
     guint failures;      /* tries in a row that did not last */
     gint64 started;      /* monotonic, of dnsmasq */
     gboolean stopping;
-    gboolean renewing;  /* dnsmasq was ended to be started anew */
-    char *rules;        /* how the packet filter lists our table; NULL: there is none */
-    gboolean rules_due; /* they may have been changed */
+    gboolean renewing;   /* dnsmasq was ended to be started anew */
+    char *rules;         /* how the packet filter lists our table; NULL: there is none */
+    gboolean rules_due;  /* they may have been changed */
+    gboolean others_due; /* others' chains, likewise */
     gboolean leases_due;
     Mended mended[N_CARES];
 };
@@ -86,6 +88,14 @@ gboolean firewall_remove(const char *bridge, GError **err);
  */
 char *firewall_listing(const char *bridge);
 char *firewall_table(const char *bridge); /* its name; caller frees */
+
+/* ---- chains of other programs (others.c) ----------------------------------------------------- */
+
+/* There is one for others' rules, and it has not all of the network's. */
+gboolean others_lack(const NetworkDef *def);
+/* Where there is one, the network's rules in it accept what goes by its bridge. */
+gboolean others_accept(const NetworkDef *def, GError **err);
+gboolean others_forget(const char *bridge, GError **err);
 
 /* ---- flows (steps.c) ------------------------------------------------------------------------ */
 

@@ -360,6 +360,29 @@ remove_filter(Flow *f, gpointer obj)
     return STEP_DONE;
 }
 
+/* ---- chains of other programs */
+
+static StepResult
+open_others(Flow *f, gpointer obj, GError **err)
+{
+    const NetworkDef *def = ((Network *)obj)->live;
+
+    if (!network_owns_bridge(def) || network_mode(def) == FORWARD_NONE)
+        return STEP_DONE;
+    return step_of(flow_note(f, def->bridge->name, WORDS("others"), err) &&
+                   others_accept(def, err));
+}
+
+static StepResult
+close_others(Flow *f, gpointer obj)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!others_forget(flow_key(f), &err))
+        log_warning("network '%s': %s", ((Object *)obj)->name, err->message);
+    return STEP_DONE;
+}
+
 /* ---- guests that run */
 
 /* Their taps lost the bridge with its last end; they leave it with its next one. */
@@ -398,6 +421,7 @@ static const Step start_steps[] = {
     { "make bridge", make_bridge, delete_bridge, STEP_KEYED },
     { "set switches", set_switches, NULL },
     { "add filter", add_filter, remove_filter, STEP_KEYED },
+    { "open others' chains", open_others, close_others, STEP_KEYED },
     { "add addresses", add_addresses, NULL },
     { "bring up", bring_up, NULL },
     { "add routes", add_routes, NULL },

@@ -272,8 +272,9 @@ def take_port(d):
     other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     def took():
-        os.kill(wait_for(lambda: dnsmasq_of(d), 60), signal.SIGKILL)
-        for _ in range(100):
+        pid = wait_for(lambda: dnsmasq_of(d), 60)
+        os.kill(pid, signal.SIGKILL)
+        while dnsmasq_of(d) in (None, pid):  # not before the next one, which comes later each time
             with contextlib.suppress(OSError):
                 other.bind(("10.79.1.1", 53))
                 return True
@@ -382,6 +383,112 @@ def a_fight_is_told_and_slows_down(d):
             stop.set()
             enemy.join()
         wait_for(s.has_traffic, 20)
+
+
+# ---- other programs' rules
+
+DOCKER = """
+table ip filter {
+  chain DOCKER-USER { counter return; }
+  chain DOCKER-FORWARD { ct state related,established counter accept; }
+  chain FORWARD { type filter hook forward priority filter; policy drop;
+    counter jump DOCKER-USER; counter jump DOCKER-FORWARD; iifname "docker0" oifname != "docker0" accept; }
+}"""
+UFW = """
+table ip filter {
+  chain ufw-before-forward { ct state related,established accept; ip protocol icmp accept; }
+  chain ufw-user-forward { }
+  chain ufw-reject-forward { counter reject; }
+  chain ufw-before-input { iifname "lo" accept; ct state related,established accept; }
+  chain FORWARD { type filter hook forward priority filter; policy drop;
+    jump ufw-before-forward; jump ufw-user-forward; jump ufw-reject-forward; }
+  chain INPUT { type filter hook input priority filter; policy drop; jump ufw-before-input; }
+}"""
+FIREWALLD = """
+table inet firewalld {
+  chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept;
+    ct state { established, related } accept; ct status dnat accept; iifname "lo" accept;
+    ct state invalid drop; jump filter_FORWARD_POLICIES; reject with icmpx admin-prohibited; }
+  chain filter_FORWARD_POLICIES { iifname "eth0" oifname "eth0" accept; }
+}"""
+# xtables' own way to say so: a mark nobody here can judge.
+UNSURE = """
+table inet odd { chain f { type filter hook forward priority 5; policy drop; meta mark 7 accept; }; }"""
+
+
+def explained(d):
+    rows = json.loads(d.vmsh("net-explain", "h", "--json"))
+    return {(r["packets"], r["family"]): r for r in rows}
+
+
+def load(text):
+    subprocess.run(["nft", "-f", "-"], input=text, text=True, check=True)
+
+
+def answers(guest):
+    """Out and back: a connection of TCP, for some let ICMP pass."""
+    ask = "import socket; s = socket.create_connection(('203.0.113.9', 7), 1); s.sendall(b'x'); assert s.recv(1)"
+    return subprocess.run(guest.words("python3", "-c", ask), capture_output=True).returncode == 0
+
+
+OUT, BACK, DHCP = ("guests to the world", "IPv4"), ("answers to guests", "IPv4"), ("guests to the host's DHCP", "IPv4")
+
+
+@test
+def dockers_rules_let_guests_through(d):
+    with scene(d, vm=False) as s:
+        assert {r["verdict"] for r in explained(d).values()} == {"passes"}, explained(d)
+        load(DOCKER)
+        wait_for(lambda: s.times("others"))
+        wait_for(lambda: answers(s.guest))
+        rows = explained(d)
+        assert rows[OUT]["verdict"] == rows[BACK]["verdict"] == "passes", rows
+        run("nft", "flush", "chain", "ip", "filter", "DOCKER-USER")  # as Docker does when it begins anew
+        wait_for(lambda: answers(s.guest))
+        assert not s.world.pings("10.79.1.5"), "our own rules still say what guests may"
+        d.vmsh("net-destroy", "h")
+        left = run("nft", "list", "chain", "ip", "filter", "DOCKER-USER")
+        assert "br-h" not in left and "vmd" not in left, left
+        d.vmsh("net-start", "h")
+        assert run("nft", "list", "chain", "ip", "filter", "DOCKER-USER").count("vmd br-h") == 2
+        run("nft", "delete", "table", "ip", "filter")
+        s.plug()
+        wait_for(s.has_traffic)
+
+
+@test
+def who_drops_is_named(d):
+    """And following the advice helps."""
+    with scene(d, vm=False) as s:
+        load(UFW)
+        assert not answers(s.guest)
+        rows = explained(d)
+        assert (rows[OUT]["verdict"], rows[OUT]["chain"], rows[OUT]["rule"]) == (
+            "dropped", "ip filter ufw-reject-forward", "reject"), rows
+        assert rows[OUT]["advice"] == "ufw route allow in on br-h"
+        assert rows[BACK]["verdict"].startswith("passes"), rows
+        assert (rows[DHCP]["verdict"], rows[DHCP]["chain"], rows[DHCP]["rule"]) == (
+            "dropped", "ip filter INPUT", "policy drop"), rows
+        assert rows["guests to the world", "IPv6"]["verdict"] == "passes", rows
+        load("table ip filter { chain ufw-user-forward { iifname br-h accept; }; }")
+        wait_for(lambda: answers(s.guest))
+        assert explained(d)[OUT]["verdict"].startswith("passes"), explained(d)
+        run("nft", "delete", "table", "ip", "filter")
+        load(FIREWALLD)
+        assert not answers(s.guest)
+        row = explained(d)[OUT]
+        assert row["chain"] == "inet firewalld filter_FORWARD" and row["rule"] == "reject", row
+        assert "--add-interface=br-h" in row["advice"], row
+        run("nft", "delete", "table", "inet", "firewalld")
+        load(UNSURE)
+        assert not answers(s.guest)
+        row = explained(d)[OUT]
+        assert row["verdict"] == "may be dropped" and row["chain"] == "inet odd f", row
+        run(*row["advice"].split())
+        run("nft", "insert", "rule", "inet", "odd", "f", "oifname", "br-h", "accept")
+        wait_for(lambda: answers(s.guest))
+        assert explained(d)[OUT]["verdict"].startswith("passes"), explained(d)
+        assert "not active" in d.vmsh("net-destroy", "h") + d.vmsh("net-explain", "h", status=1)
 
 
 main()

@@ -400,7 +400,30 @@ const Method network_methods[] = {
     { 0 },
 };
 
+/* What the host's packet filter does with its packets. */
+static void
+explain(Call *c, Network *n)
+{
+    GError *err = NULL;
+    g_autoptr(GPtrArray) rows = network_explain(n, &err);
+    VmdNetworkExplainRet out = { 0 };
+
+    if (!rows) {
+        call_fail(c, err);
+        return;
+    }
+    out.rows.n = rows->len;
+    out.rows.v = arena_new(call_arena(c), VmdNetworkExplained, rows->len);
+    for (guint i = 0; i < rows->len; i++) {
+        const NetworkExplained *e = rows->pdata[i];
+        out.rows.v[i] = (VmdNetworkExplained){ e->direction, e->family, e->verdict,
+                                               e->chain,     e->rule,   e->advice };
+    }
+    call_reply(c, &out);
+}
+
 const Method vmd_network_methods[] = {
+    { ON_NETWORK(VMD_NETWORK_EXPLAIN, explain), MAY(NETWORK_READ) },
     { ON_NETWORK(VMD_NETWORK_REPAIRS, get_repairs), MAY(NETWORK_READ) },
     { 0 },
 };

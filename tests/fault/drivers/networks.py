@@ -18,6 +18,9 @@ class Start(Driver):
         need_own_network()
         need("dnsmasq")
         need("nft")
+        # A chain for others' rules, as Docker has it.
+        for words in ("add table ip filter", "add chain ip filter DOCKER-USER"):
+            subprocess.run(["nft", *words.split()], check=True)
         self.d.virsh("net-define", self.d.write("f.xml", XML))
 
     def change(self, status=0):
@@ -36,6 +39,7 @@ class Start(Driver):
         return "processes", "links", "files", "tables"
 
     def more(self):
-        """The tables of the packet filter."""
-        listed = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True, text=True)
-        return {"tables": listed.stdout.splitlines()}
+        """The tables of the packet filter, and others' rules."""
+        listed = [subprocess.run(["nft", "list", *words], check=True, capture_output=True, text=True).stdout
+                  for words in (["tables"], ["chain", "ip", "filter", "DOCKER-USER"])]
+        return {"tables": "".join(listed).splitlines()}

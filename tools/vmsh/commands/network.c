@@ -465,6 +465,31 @@ run_repairs(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
+static gboolean
+run_explain(Shell *s, const Args *a, GError **err)
+{
+    static const Column columns[] = {
+        { "Packets", "packets", FALSE }, { "Family", "family", FALSE },
+        { "Verdict", "verdict", FALSE }, { "Chain", "chain", FALSE },
+        { "Rule", "rule", FALSE },       { "What to do", "advice", FALSE },
+    };
+    g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
+    VmdNetworkExplainArgs args = { 0 };
+    VmdNetworkExplainRet ret = { 0 };
+
+    if (!network_get(s, a, &args.net, err))
+        return FALSE;
+    doing(s, "failed to explain network '%s'", args.net.name);
+    if (!call_vmd(s, PROC_VMD_NETWORK_EXPLAIN, &args, &ret, err))
+        return FALSE;
+    for (guint i = 0; i < ret.rows.n; i++) {
+        const VmdNetworkExplained *e = &ret.rows.v[i];
+        table_add(table, e->direction, e->family, e->verdict, e->chain, e->rule, e->advice);
+    }
+    table_print(s, table);
+    return TRUE;
+}
+
 const Command network_commands[] = {
     { "net-autostart", "autostart a network",
       "Configure a network to be automatically started at boot.", autostart_options,
@@ -483,6 +508,10 @@ const Command network_commands[] = {
       "Output the network information as an XML dump to stdout.", dumpxml_options, run_dumpxml },
     { "net-edit", "edit XML configuration for a network",
       "Edit the XML configuration for a network.", network_options, run_edit },
+    { "net-explain", "what the host's packet filter does with a network's packets",
+      "Follows packets of an active network through all chains of the host's packet filter and says "
+      "which chain of which table drops them, and what to do about it.",
+      network_options, run_explain, COMMAND_JSON },
     { "net-info", "network information", "Returns basic information about the network",
       network_options, run_info, COMMAND_JSON },
     { "net-list", "list networks", "Returns list of networks.", list_options, run_list,
