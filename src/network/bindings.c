@@ -8,6 +8,7 @@
  * What the kernel has is read once, when the daemon begins; from then on it is known.
  */
 #include <string.h>
+#include <sys/socket.h>
 
 #include "filter_priv.h"
 
@@ -15,6 +16,7 @@
 
 struct FilterBinding {
     char *link, *filter, *owner;
+    char *network;     /* that tells its address; NULL: none does */
     GPtrArray *params; /* FilterParam, as the interface has them */
     guint8 mac[6], owner_uuid[UUID_LEN];
     GHashTable *vars;
@@ -275,6 +277,7 @@ binding_free(gpointer data)
     g_free(b->link);
     g_free(b->filter);
     g_free(b->owner);
+    g_free(b->network);
     g_free(b);
 }
 
@@ -285,43 +288,69 @@ mac_text(const guint8 mac[6], char ret_text[18])
                mac[4], mac[5]);
 }
 
-/* The addresses that its network has given it: by reservation, or lent. */
-static void
-add_addresses(GHashTable *vars, const NetDef *net, const char *mac)
+/* Which a guest has that has none yet: it may ask for one by DHCP, and look whether one is free. */
+#define NO_ADDRESS "0.0.0.0"
+
+/* What its network has reserved for a MAC address or lent to it. Caller frees; NULL: nothing. */
+static char *
+address_of(Network *n, const char *mac)
 {
-    Network *n = net->source.net_type == NET_NETWORK && net->source.network
-                     ? network_get_name(net->source.network, NULL)
-                     : NULL;
     g_autoptr(GPtrArray) leases = NULL;
 
-    if (!n || !n->live)
-        return;
     EACH (const NetworkIp, ip, n->live->ips)
         EACH (const DhcpHost, host, ip->dhcp ? ip->dhcp->hosts : NULL)
-            if (host->ip && host->mac && g_ascii_strcasecmp(host->mac, mac) == 0 &&
-                !g_hash_table_contains(vars, "IP"))
-                filter_vars_add(vars, "IP", host->ip);
+            if (host->ip && host->mac && network_family(ip->family) == AF_INET &&
+                g_ascii_strcasecmp(host->mac, mac) == 0)
+                return g_strdup(host->ip);
     leases = network_leases(n, mac, NULL);
     for (guint i = 0; leases && i < leases->len; i++) {
         const NetworkLease *lease = leases->pdata[i];
-        if (!lease->v6 && !g_hash_table_contains(vars, "IP"))
-            filter_vars_add(vars, "IP", lease->address);
+        if (!lease->v6)
+            return g_strdup(lease->address);
     }
+    return NULL;
+}
+
+static gboolean
+lends(const Network *n)
+{
+    EACH (const NetworkIp, ip, n->live->ips)
+        if (ip->dhcp && ip->dhcp->ranges && network_family(ip->family) == AF_INET)
+            return TRUE;
+    return FALSE;
+}
+
+/* NULL: the interface's network tells nothing. */
+static Network *
+teller(const NetDef *net, GHashTable *vars)
+{
+    Network *n = net->source.net_type == NET_NETWORK && net->source.network &&
+                         !g_hash_table_contains(vars, "IP")
+                     ? network_get_name(net->source.network, NULL)
+                     : NULL;
+
+    return n && n->live ? n : NULL;
 }
 
 static GHashTable *
-vars_of(const NetDef *net)
+vars_of(const NetDef *net, char **ret_network)
 {
     GHashTable *vars = filter_vars_new();
+    g_autofree char *address = NULL;
     char mac[18];
+    Network *n;
 
     EACH (const FilterParam, p, net->filter->params)
         filter_vars_add(vars, p->name, p->value);
     mac_text(net->mac, mac);
     if (!g_hash_table_contains(vars, "MAC"))
         filter_vars_add(vars, "MAC", mac);
-    if (!g_hash_table_contains(vars, "IP"))
-        add_addresses(vars, net, mac);
+    if (!(n = teller(net, vars)))
+        return vars;
+    address = address_of(n, mac);
+    if (address || lends(n))
+        filter_vars_add(vars, "IP", address ? address : NO_ADDRESS);
+    *ret_network = g_strdup(n->obj.name);
     return vars;
 }
 
@@ -342,7 +371,7 @@ binding_new(const char *link, const NetDef *net, const DomainDef *owner)
             b->params = g_ptr_array_new();
         g_ptr_array_add(b->params, copy);
     }
-    b->vars = vars_of(net);
+    b->vars = vars_of(net, &b->network);
     return b;
 }
 
@@ -368,6 +397,51 @@ filter_unbind(const char *link)
     if (g_hash_table_contains(chains, link) && !remove_link(link, &err))
         log_warning("filters of link '%s' cannot be removed: %s", link, err->message);
     g_hash_table_remove(bindings, link);
+}
+
+/* ---- addresses that change */
+
+/* An address that is gone is kept until another one is known: files of leases are read while they
+ * are written. */
+static void
+learn(FilterBinding *b)
+{
+    Network *n = b->network ? network_get_name(b->network, NULL) : NULL;
+    const GPtrArray *known = g_hash_table_lookup(b->vars, "IP");
+    g_autoptr(FilterPlan) plan = NULL;
+    g_autoptr(GError) err = NULL;
+    g_autofree char *address = NULL;
+    char mac[18];
+
+    if (!n || !n->live)
+        return;
+    mac_text(b->mac, mac);
+    address = address_of(n, mac);
+    if (!address || (known && strcmp(known->pdata[0], address) == 0))
+        return;
+    g_hash_table_remove(b->vars, "IP");
+    filter_vars_add(b->vars, "IP", address);
+    plan = filter_plan_new(b->filter, b->vars, &err);
+    if (!plan || !put_link(b->link, plan, &err)) {
+        log_warning("domain '%s': the filter of link '%s' does not follow its address %s: %s",
+                    b->owner, b->link, address, err->message);
+        return;
+    }
+    filter_plan_free(b->plan);
+    b->plan = g_steal_pointer(&plan);
+    log_info("domain '%s': link '%s' has the address %s for its filter", b->owner, b->link,
+             address);
+}
+
+void
+filters_learn(void)
+{
+    GHashTableIter at;
+    gpointer binding;
+
+    g_hash_table_iter_init(&at, bindings);
+    while (g_hash_table_iter_next(&at, NULL, &binding))
+        learn(binding);
 }
 
 /* ---- filters that change */

@@ -133,9 +133,7 @@ note_variable(Rule *r, const Variable *v, GError **err)
             err, ERR_CONFIG_UNSUPPORTED,
             "filter '%s' needs a value for its variable '%s': a <parameter> of <filterref>%s",
             r->filter->name, v->name,
-            strcmp(v->name, "IP") == 0
-                ? ", or for the MAC address a <host> or a lease of the network"
-                : "");
+            strcmp(v->name, "IP") == 0 ? ", or an address of a network with DHCP" : "");
     if (!v->in_step && v->number >= values->len)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "filter '%s': variable '%s' has no value number %" G_GUINT64_FORMAT,

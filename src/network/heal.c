@@ -30,6 +30,7 @@ static struct Healer {
     gint64 timer_at, rested; /* monotonic */
     NetworkPorts ports;
     gboolean began;
+    gboolean lent; /* addresses, since the last look */
 } healer = { .inotify = -1 };
 
 /* The host's links as of this look; NULL: they must be looked at (again). */
@@ -423,6 +424,9 @@ look(void)
 
     if (again_ms)
         heal_in(again_ms);
+    if (healer.lent)
+        filters_learn();
+    healer.lent = FALSE;
     for (guint i = 0; i < all->len; i++) {
         Network *n = all->pdata[i];
         gboolean has_bridge = n->live && n->live->bridge && n->live->bridge->name;
@@ -467,6 +471,13 @@ heal_soon(void)
 }
 
 /* ---- hearing */
+
+void
+heal_learn(void)
+{
+    healer.lent = TRUE;
+    heal_soon();
+}
 
 static void
 doubt_rules(const char *table)
@@ -517,6 +528,15 @@ doubt_leases(const char *file)
     }
 }
 
+static void
+hear_of_file(const struct inotify_event *e)
+{
+    if (e->mask & IN_MODIFY)
+        heal_learn();
+    else
+        doubt_leases(e->mask & IN_Q_OVERFLOW || e->len == 0 ? NULL : e->name);
+}
+
 static gboolean
 on_leases(gint fd, GIOCondition condition, gpointer user)
 {
@@ -526,7 +546,7 @@ on_leases(gint fd, GIOCondition condition, gpointer user)
     while ((len = read(fd, buffer, sizeof buffer)) > 0)
         for (const char *at = buffer; at < buffer + len;) {
             const struct inotify_event *e = (const struct inotify_event *)at;
-            doubt_leases(e->mask & IN_Q_OVERFLOW || e->len == 0 ? NULL : e->name);
+            hear_of_file(e);
             at += sizeof *e + e->len;
         }
     return G_SOURCE_CONTINUE;
@@ -539,7 +559,7 @@ watch_leases(void)
 
     healer.inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (healer.inotify < 0 ||
-        inotify_add_watch(healer.inotify, folder, IN_DELETE | IN_MOVED_FROM) < 0) {
+        inotify_add_watch(healer.inotify, folder, IN_DELETE | IN_MOVED_FROM | IN_MODIFY) < 0) {
         log_warning("files of leases are not watched: %s", g_strerror(errno));
         fd_close(&healer.inotify);
         return;

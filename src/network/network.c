@@ -469,6 +469,7 @@ follow(Network *n, GError **err)
 {
     g_autofree char *path = network_file(n, "live"), *xml = network_format(n->live, XML_LIVE);
 
+    heal_learn(); /* reservations */
     return file_write_volatile(path, xml, -1, 0600, err) && dnsmasq_reload(n, err);
 }
 

@@ -118,6 +118,7 @@ void heal_init(void);
 void heal_done(void);
 /* All that is active is looked at, soon. */
 void heal_soon(void);
+void heal_learn(void); /* and what networks have lent or reserved, for filters */
 /* It was put right by itself, or by its owner. */
 void heal_count(Network *n, Care care, const char *cause);
 /* Guests that run with an interface in it are plugged in again. */
@@ -138,5 +139,6 @@ void bindings_done(void);
 gboolean filter_in_force(const char *name);
 /* The definition of a filter has changed: so do the interfaces that have it, or none does. */
 gboolean filter_rebind(const char *name, GError **err);
+void filters_learn(void); /* networks may have lent or reserved other addresses */
 void filters_doubt(void); /* somebody may have changed their table */
 guint filters_heal(void); /* in how many milliseconds it wants to be called again; 0: need not */

@@ -436,7 +436,7 @@ def variables_have_values_lists_and_steps(d):
     stock(d)
     d.vmsh("define", d.write("w.xml", domain("w", nic("<filterref filter='clean-traffic'/>"))))
     said = d.vmsh("start", "w", status=1)
-    assert "needs a value for its variable 'IP'" in said and "lease" in said, said
+    assert "needs a value for its variable 'IP'" in said and "network with DHCP" in said, said
     assert rules_left() == []
 
 
@@ -459,6 +459,64 @@ def an_address_of_the_network_is_enough(d):
         d.vmsh("destroy", "g")
     finally:
         d.vmsh("net-destroy", "n")
+
+
+def dhcp(kind, mac_address=MAC, *options):
+    """A client's DISCOVER (1) or REQUEST (3)."""
+    head = struct.pack("!BBBBIHH16s16s192sI", 1, 1, 6, 0, 77, 0, 0x8000, b"", mac(mac_address), b"", 0x63825363)
+    payload = head + bytes([53, 1, kind]) + b"".join(options) + b"\xff"
+    frame = ip4(17, struct.pack("!HHHH", 68, 67, 8 + len(payload), 0) + payload, "0.0.0.0", "255.255.255.255")
+    return mac(ALL) + frame[6:]
+
+
+def answer_of_dhcp(ends):
+    """The address that a server gives, and its own."""
+    while True:
+        frame = ends.read(False)
+        if frame and frame[12:14] == b"\x08\x00" and frame[23] == 17 and frame[36:38] == b"\x00\x44":
+            return frame[58:62], frame[26:30]
+
+
+@test
+def an_address_that_is_lent_is_learnt(d):
+    """A guest without an address may ask for one, and do nothing else; then it may send from that one."""
+    prepare(d)
+    need("dnsmasq")
+    stock(d)
+    d.root.chmod(0o755)
+    d.vmsh("net-create", d.write("n.xml", (
+        "<network><name>n</name><bridge name='br-n' stp='off' delay='0'/><ip address='10.6.0.1' netmask='255.255.255.0'>"
+        "<dhcp><range start='10.6.0.9' end='10.6.0.20'/></dhcp></ip></network>")))
+    try:
+        ref = "<filterref filter='clean-traffic'/>"
+        d.vmsh("define", d.write("g.xml", domain("g", nic(ref).replace("'bridge'", "'network'").replace(
+            "bridge='br-f'", "network='n'"), memory=32)))
+        d.vmsh("start", "g", "--paused")
+        run("ip", "link", "set", "near", "master", "br-n")
+        ends = Ends(d)
+        probe = arp(spa="0.0.0.0", tpa="10.6.0.99")  # what it may send all the time
+        assert not ends.passes(udp(src="10.6.0.9"), True, probe) and not ends.passes(udp(), True, probe)
+        os.write(ends.tap, dhcp(1))
+        offered, server = answer_of_dhcp(ends)
+        os.write(ends.tap, dhcp(3, MAC, bytes([50, 4]) + offered, bytes([54, 4]) + server))
+        assert answer_of_dhcp(ends)[0] == offered
+        own = socket.inet_ntoa(offered)
+        wait_for(lambda: f"has the address {own}" in d.log.read_text())
+        mark = arp(spa=own, tpa="10.6.0.98")
+        assert ends.passes(udp(src=own), True, mark) and not ends.passes(udp(), True, mark)
+        d.kill()
+        d.start()
+        assert ends.passes(udp(src=own), True, mark) and not ends.passes(udp(), True, mark)
+        d.vmsh("net-update", "n", "add", "ip-dhcp-host", f"<host mac='{MAC}' ip='10.6.0.2'/>", "--live")
+        wait_for(lambda: "has the address 10.6.0.2" in d.log.read_text())
+        mark = arp(spa="10.6.0.2", tpa="10.6.0.98")
+        assert ends.passes(udp(src="10.6.0.2"), True, mark) and not ends.passes(udp(src=own), True, mark)
+        ends.close()
+        d.vmsh("destroy", "g")
+    finally:
+        run("ip", "link", "set", "near", "master", "br-f")
+        d.vmsh("net-destroy", "n")
+    assert rules_left() == []
 
 
 # ---- no moment without
