@@ -590,21 +590,28 @@ network_set_metadata(Network *n, int type, const char *value, const char *key, c
 
 /* ---- for interfaces of guests */
 
+/* The one of that name; for who names none, the one that is meant for them. */
+static const Portgroup *
+portgroup_of(const NetworkDef *def, const char *name)
+{
+    EACH (const Portgroup, group, def->portgroups)
+        if (name ? strcmp(group->name, name) == 0 : group->is_default == YES)
+            return group;
+    return NULL;
+}
+
 gboolean
 network_plug(const char *name, const char *portgroup, NetworkPlug *ret_plug, GError **err)
 {
     const Network *n = network_get_name(name, err);
+    const Portgroup *group;
 
     if (!n || !needs_active(n, err))
         return FALSE;
-    if (portgroup) {
-        const Portgroup *found = NULL;
-        EACH (const Portgroup, group, n->live->portgroups)
-            found = strcmp(group->name, portgroup) == 0 ? group : found;
-        if (found && (found->vlan || found->bandwidth || found->vport))
-            return fail(err, ERR_CONFIG_UNSUPPORTED,
-                        "portgroup '%s' of network '%s' cannot be had yet", portgroup, name);
-    }
+    group = portgroup_of(n->live, portgroup);
+    if (group && (group->vlan || group->bandwidth || group->vport))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "portgroup '%s' of network '%s' cannot be had yet",
+                    group->name, name);
     *ret_plug = (NetworkPlug){ n->live->bridge->name, n->live->mtu };
     return TRUE;
 }

@@ -331,6 +331,20 @@ def a_domain_joins_a_network(d):
 
 
 @network_test
+def a_portgroup_counts_by_name_or_as_the_default(d):
+    groups = ("<portgroup name='plain'/><portgroup name='tagged' default='yes'><vlan><tag id='5'/></vlan></portgroup>")
+    xml = NAT.format(name="nat", n=1, mode="nat").replace("</network>", groups + "</network>")
+    d.vmsh("net-create", d.write("n.xml", xml))
+    for group, starts in (("", False), ("portgroup='tagged'", False), ("portgroup='plain'", True)):
+        nic = f"<interface type='network'><source network='nat' {group}/></interface>"
+        name = f"a{len(group)}"
+        d.vmsh("define", d.write("a.xml", domain(name, nic)))
+        said = d.vmsh("start", name, "--paused", status=0 if starts else 1)
+        assert starts or "portgroup 'tagged' of network 'nat' cannot be had yet" in said, said
+    d.vmsh("destroy", name)
+
+
+@network_test
 def a_display_listens_in_a_network(d):
     define(d, "nat")
     d.vmsh("define", d.write("a.xml", domain(
