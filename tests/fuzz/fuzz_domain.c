@@ -41,12 +41,14 @@ compare_lines(const void *a, const void *b)
 
 /* What libvirtd, and so we, write otherwise when it is read again: a rate of 0 leaves a
  * <bandwidth/> that says nothing and goes; a number of heads that is 0 is left out, and becomes 1;
- * a drive whose medium is a volume or a folder, and that is empty, becomes one of a file.
+ * an empty drive, whatever its medium was to be, becomes one of a file.
  */
 static const char *const otherwise[][2] = {
     { " heads='1'", "" },
+    { "<disk type='block'", "<disk type='file'" },
     { "<disk type='volume'", "<disk type='file'" },
     { "<disk type='dir'", "<disk type='file'" },
+    { "<disk type='network'", "<disk type='file'" },
     { "<driver name='qemu' type='raw'/>", "<driver name='qemu'/>" },
 };
 
