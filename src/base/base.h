@@ -224,6 +224,10 @@ gboolean file_write(const char *path, const char *data, gssize len, mode_t mode,
 gboolean file_prepare(const char *path, const char *data, gssize len, mode_t mode, GError **err);
 gboolean file_commit(const char *path, GError **err);
 void file_abandon(const char *path);
+/* Synced under that very name, which is the caller's to rename; dir_sweep knows one that ends in
+ * ".new". A worker may call it. */
+gboolean file_write_beside(const char *path, const char *data, gssize len, mode_t mode,
+                           GError **err);
 /* fsync(2) of a folder, after a file in it came or went. */
 gboolean dir_sync(const char *path, GError **err);
 /* The same without fsync, for files under /run that a power cut takes anyway. */

@@ -245,6 +245,15 @@ prepare(const char *path, const char *data, gssize len, mode_t mode, gboolean sy
 }
 
 gboolean
+file_write_beside(const char *path, const char *data, gssize len, mode_t mode, GError **err)
+{
+    if (write_new(path, data, len < 0 ? strlen(data) : (gsize)len, mode, TRUE, err))
+        return TRUE;
+    unlink(path);
+    return FALSE;
+}
+
+gboolean
 file_prepare(const char *path, const char *data, gssize len, mode_t mode, GError **err)
 {
     return prepare(path, data, len, mode, TRUE, err);

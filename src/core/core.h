@@ -330,16 +330,29 @@ char *store_path(const Store *s, const char *name); /* caller frees */
 /* Whether a file can be called after it. */
 gboolean store_name_check(const StoreKind *kind, const char *name, GError **err);
 
-/* All of these have it on disk when they return TRUE, and have changed nothing when they return
- * FALSE. text must be what a load would find before it takes the place of another: it is read back.
- */
+/* Written, synced and in place when it returns TRUE, nothing changed when it returns FALSE; the
+ * loop stands still meanwhile. text must be what a load would find before it takes the place of
+ * another: it is read back. */
 gboolean store_put(Store *s, const char *name, const char *text, GError **err);
-/* The same in two halves, for who does something in between that can fail. */
-gboolean store_prepare(Store *s, const char *name, const char *text, GError **err);
-gboolean store_commit(Store *s, const char *name, GError **err);
-void store_abandon(Store *s, const char *name);
+/* The same while the loop goes on (store_write.c). may is asked right before the file takes its
+ * place (NULL: yes), where FALSE leaves everything as it was; taken is called in the turn in which
+ * it does (NULL: nobody); done once, when the change is on disk or has failed. An error after taken
+ * says that the disk did not confirm it. Writes of one name follow each other; a store that is
+ * freed meanwhile tells nobody. All three may be called from within. how and the texts are copied.
+ */
+typedef struct StoreWrite {
+    gboolean (*may)(gpointer user, GError **err);
+    void (*taken)(gpointer user);
+    void (*done)(const GError *err, gpointer user);
+    gpointer user;
+} StoreWrite;
+void store_write(Store *s, const char *name, const char *text, const StoreWrite *how);
+/* done is called once all that was removed and marked until now is on disk, perhaps from within. */
+typedef void (*StoreSettled)(const GError *err, gpointer user);
+void store_settle(Store *s, StoreSettled done, gpointer user);
 /* text is the definition under its new name. Links of autostart go along. */
 gboolean store_rename(Store *s, const char *from, const char *to, const char *text, GError **err);
+/* These two are on disk once store_settle says so. */
 gboolean store_remove(Store *s, const char *name, GError **err); /* with its links */
 gboolean store_set_autostart(Store *s, const char *name, AutostartKind kind, gboolean on,
                              GError **err);

@@ -12,16 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core.h"
+#include "store_priv.h"
 
 #define SUFFIX      ".xml"
 #define PENDING_MAX 4096
-
-struct Store {
-    const StoreKind *kind;
-    char *folder;
-    GHashTable *stems; /* name: what its file is called, where no object can be called that */
-};
 
 static const char *const link_endings[] = { [AUTOSTART_ALWAYS] = "", [AUTOSTART_ONCE] = ".once" };
 
@@ -101,7 +95,10 @@ store_set_autostart(Store *s, const char *name, AutostartKind kind, gboolean on,
 {
     g_autofree char *link = link_path(s, name, kind);
 
-    return (on ? link_make(s, name, kind, err) : file_remove(link, err)) && sync_links(s, err);
+    if (!(on ? link_make(s, name, kind, err) : file_remove(link, err)))
+        return FALSE;
+    store_dirty(s);
+    return TRUE;
 }
 
 static gboolean
@@ -236,6 +233,8 @@ store_open(const StoreKind *kind, const char *folder, GError **err)
     s = g_new0(Store, 1);
     s->kind = kind;
     s->folder = g_strdup(folder);
+    s->refs = 1;
+    store_write_init(s);
     if (!pending_finish(s, &why)) {
         g_autofree char *path = pending_path(s);
         file_set_aside(path, why->message);
@@ -244,14 +243,30 @@ store_open(const StoreKind *kind, const char *folder, GError **err)
     return s;
 }
 
+Store *
+store_ref(Store *s)
+{
+    s->refs++;
+    return s;
+}
+
+void
+store_unref(Store *s)
+{
+    if (--s->refs > 0)
+        return;
+    g_clear_pointer(&s->stems, g_hash_table_unref);
+    g_free(s->folder);
+    g_free(s);
+}
+
 void
 store_free(Store *s)
 {
     if (!s)
         return;
-    g_clear_pointer(&s->stems, g_hash_table_unref);
-    g_free(s->folder);
-    g_free(s);
+    store_write_done(s);
+    store_unref(s);
 }
 
 /* ---- load */
@@ -529,24 +544,31 @@ prepare_new(const Store *s, const char *name, const char *path, GError **err)
 }
 
 gboolean
-store_prepare(Store *s, const char *name, const char *text, GError **err)
+store_may_put(const Store *s, const char *name, const char *text, GError **err)
 {
     g_autofree char *path = store_path(s, name);
 
-    return read_back(s, name, text, err) && prepare_new(s, name, path, err) &&
-           file_prepare(path, text, -1, 0600, err);
+    return read_back(s, name, text, err) && prepare_new(s, name, path, err);
 }
 
-gboolean
-store_commit(Store *s, const char *name, GError **err)
+static gboolean
+prepare(const Store *s, const char *name, const char *text, GError **err)
+{
+    g_autofree char *path = store_path(s, name);
+
+    return store_may_put(s, name, text, err) && file_prepare(path, text, -1, 0600, err);
+}
+
+static gboolean
+commit(const Store *s, const char *name, GError **err)
 {
     g_autofree char *path = store_path(s, name);
 
     return file_commit(path, err);
 }
 
-void
-store_abandon(Store *s, const char *name)
+static void
+abandon(const Store *s, const char *name)
 {
     g_autofree char *path = store_path(s, name);
 
@@ -556,7 +578,7 @@ store_abandon(Store *s, const char *name)
 gboolean
 store_put(Store *s, const char *name, const char *text, GError **err)
 {
-    return store_prepare(s, name, text, err) && store_commit(s, name, err);
+    return prepare(s, name, text, err) && commit(s, name, err);
 }
 
 gboolean
@@ -569,14 +591,14 @@ store_rename(Store *s, const char *from, const char *to, const char *text, GErro
     if (file_stamp(path, &stamp))
         return fail(err, ERR_OPERATION_INVALID, "cannot rename %s '%s': '%s' is there already",
                     s->kind->what, from, path);
-    if (!store_prepare(s, to, text, err))
+    if (!prepare(s, to, text, err))
         return FALSE;
     if (!pending_write(s, "rename", from, to, err)) {
-        store_abandon(s, to);
+        abandon(s, to);
         return FALSE;
     }
-    if (!links_copy(s, from, to, err) || !store_commit(s, to, err)) {
-        store_abandon(s, to);
+    if (!links_copy(s, from, to, err) || !commit(s, to, err)) {
+        abandon(s, to);
         if (finish_rename(s, from, to, NULL)) /* which it was not */
             pending_done(s, NULL);
         return FALSE;
@@ -591,8 +613,13 @@ store_remove(Store *s, const char *name, GError **err)
     g_autofree char *path = store_path(s, name);
     g_autoptr(GError) why = NULL;
 
-    /* One file is one change; and .pending has no words for an odd name. */
-    if (!links_are_there(s, name) || stem_of(s, name) != name)
+    if (!links_are_there(s, name)) { /* one file is one change */
+        if (!file_remove(path, err))
+            return FALSE;
+        store_dirty(s);
+        return TRUE;
+    }
+    if (stem_of(s, name) != name) /* .pending has no words for it */
         return finish_remove(s, name, err);
     if (!pending_write(s, "remove", name, "", err))
         return FALSE;

@@ -207,10 +207,11 @@ typedef void (*VmDone)(Vm *vm, const GError *err, gpointer user);
 typedef const char *Asker;
 
 /* flags: virDomainDefineFlags (validate 1). Defines, or changes the definition of the domain with
- * this UUID. *ret_vm is borrowed. The definition is on disk when it returns TRUE. */
-gboolean vm_define(const char *xml, guint flags, Vm **ret_vm, GError **err);
-/* flags: virDomainUndefineFlagsValues. A running domain becomes transient. */
-gboolean vm_undefine(Vm *vm, guint flags, GError **err);
+ * this UUID. done is called once the definition is on disk, which the loop does not wait for; its vm
+ * is NULL where it failed. */
+void vm_define(const char *xml, guint flags, VmDone done, gpointer user);
+/* flags: virDomainUndefineFlagsValues. A running domain becomes transient; done as above. */
+void vm_undefine(Vm *vm, guint flags, VmDone done, gpointer user);
 /* Changes of a definition wait for the job that runs, and hold as a whole or not at all: those of
  * the live and of the persistent one (impact) too. They are on disk when done is called. */
 void vm_rename(Vm *vm, const char *name, Asker who, VmDone done, gpointer user);

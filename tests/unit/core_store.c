@@ -356,24 +356,179 @@ a_new_one_inherits_no_links(void **state)
     store_free(s);
 }
 
-static void
-a_change_can_be_given_up(void **state)
+/* ---- writes that the loop does not wait for */
+
+typedef struct Writing {
+    gboolean yes;
+    guint n_asked, n_taken, n_done, n_failed;
+    guint *order; /* a counter that several share */
+    guint place;  /* what it was when this one was done */
+} Writing;
+
+static gboolean
+may(gpointer user, GError **err)
 {
+    Writing *w = user;
+
+    w->n_asked++;
+    return w->yes || fail(err, ERR_OPERATION_INVALID, "no more");
+}
+
+static void
+on_taken(gpointer user)
+{
+    ((Writing *)user)->n_taken++;
+}
+
+static void
+on_write_done(const GError *err, gpointer user)
+{
+    Writing *w = user;
+
+    w->n_done++;
+    w->n_failed += err != NULL;
+    if (w->order)
+        w->place = ++*w->order;
+}
+
+static void
+write_thing(Store *s, const char *name, const char *uuid, Writing *w)
+{
+    const StoreWrite how = { may, on_taken, on_write_done, w };
+    g_autofree char *text = thing(name, uuid);
+
+    store_write(s, name, text, &how);
+}
+
+static void
+wait_for(const guint *counter)
+{
+    while (!*counter)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+/* How many files of the folder are of no definition. */
+static guint
+n_strays(void **state)
+{
+    g_autoptr(GDir) dir = g_dir_open(*state, 0, NULL);
+    const char *name;
+    guint n = 0;
+
+    while ((name = g_dir_read_name(dir)))
+        n += g_str_has_suffix(name, ".new");
+    return n;
+}
+
+static void
+a_write_counts_when_it_is_in_place(void **state)
+{
+    Writing w = { .yes = TRUE }, refused = { 0 };
     Store *s = open_store(state);
-    g_autofree char *text = thing("a", UUID_B), *before = NULL, *after = NULL;
+
+    write_thing(s, "a", UUID_A, &w);
+    wait_for(&w.n_done);
+    assert_int_equal(w.n_asked, 1);
+    assert_int_equal(w.n_taken, 1);
+    assert_int_equal(w.n_failed, 0);
+    write_thing(s, "a", UUID_B, &refused);
+    wait_for(&refused.n_done);
+    assert_int_equal(refused.n_taken, 0);
+    assert_int_equal(refused.n_failed, 1);
+    assert_found(s, "a");
+    assert_int_equal(n_strays(state), 0);
+    store_free(s);
+}
+
+static void
+writes_of_one_name_follow_each_other(void **state)
+{
+    guint order = 0;
+    Writing first = { .yes = TRUE, .order = &order }, second = first, other = first;
+    g_autofree char *last = thing("a", UUID_B), *now = NULL;
+    Store *s = open_store(state);
     gsize len;
 
-    put(s, "a", UUID_A);
-    before = store_text(s, "a", &len, NULL, NULL);
-    assert_true(store_prepare(s, "a", text, NULL));
-    store_abandon(s, "a");
-    after = store_text(s, "a", &len, NULL, NULL);
-    assert_string_equal(before, after);
-    assert_false(there(state, "a.xml.new"));
-    assert_true(store_prepare(s, "a", text, NULL));
+    write_thing(s, "a", UUID_A, &first);
+    write_thing(s, "a", UUID_B, &second);
+    write_thing(s, "b", UUID_A, &other);
+    wait_for(&second.n_done);
+    wait_for(&other.n_done);
+    assert_true(first.n_done == 1 && first.place < second.place);
+    now = store_text(s, "a", &len, NULL, NULL);
+    assert_string_equal(now, last);
+    assert_int_equal(n_strays(state), 0);
     store_free(s);
-    s = open_store(state); /* as after a crash */
-    assert_false(there(state, "a.xml.new"));
+}
+
+static void
+a_store_that_closes_tells_nobody(void **state)
+{
+    Writing w = { .yes = TRUE }, next = w;
+    Store *s = open_store(state);
+
+    write_thing(s, "a", UUID_A, &w);
+    write_thing(s, "a", UUID_B, &next);
+    store_free(s);
+    if (!w.n_done) /* at once where the folder is in memory; else a worker is still to come back */
+        g_main_context_iteration(NULL, TRUE);
+    assert_int_equal(n_strays(state), 0);
+    assert_int_equal(w.n_done, w.n_taken);
+    assert_int_equal(next.n_done, next.n_taken);
+}
+
+static void
+what_cannot_be_written_leaves_nothing(void **state)
+{
+    const StoreWrite how = { may, on_taken, on_write_done, &(Writing){ .yes = TRUE } };
+    g_autofree char *gone = g_strconcat(*state, "/gone", NULL);
+    Writing w = { .yes = TRUE };
+    Store *s = store_open(&things, gone, NULL);
+
+    store_write(s, "a", "<other/>", &how);
+    assert_int_equal(((Writing *)how.user)->n_failed, 1);
+    assert_true(dir_remove(gone, NULL));
+    write_thing(s, "a", UUID_A, &w);
+    wait_for(&w.n_done);
+    assert_int_equal(w.n_failed, 1);
+    assert_int_equal(w.n_taken, 0);
+    store_free(s);
+}
+
+static void
+on_settled(const GError *err, gpointer user)
+{
+    *(guint *)user += err ? 100 : 1;
+}
+
+static void
+removals_settle(void **state)
+{
+    guint n_settled = 0;
+    Store *s = open_store(state);
+
+    put(s, "a", UUID_A);
+    assert_true(store_set_autostart(s, "a", AUTOSTART_ONCE, TRUE, NULL));
+    assert_true(store_set_autostart(s, "a", AUTOSTART_ONCE, FALSE, NULL));
+    assert_true(store_remove(s, "a", NULL));
+    store_settle(s, on_settled, &n_settled);
+    wait_for(&n_settled);
+    assert_int_equal(n_settled, 1);
+    assert_found(s, "");
+    store_free(s);
+}
+
+static void
+what_was_never_in_place_goes_at_the_next_start(void **state)
+{
+    Store *s = open_store(state);
+
+    put(s, "a", UUID_A);
+    store_free(s);
+    leave_text(state, ".7.new", "<thing>");
+    leave_text(state, "a.xml.new", "<thing>");
+    s = open_store(state);
+    assert_int_equal(n_strays(state), 0);
     assert_found(s, "a");
     store_free(s);
 }
@@ -465,7 +620,12 @@ main(void)
         TEST(odd_files_can_be_removed),
         TEST(what_is_in_the_way_stays),
         TEST(a_new_one_inherits_no_links),
-        TEST(a_change_can_be_given_up),
+        TEST(a_write_counts_when_it_is_in_place),
+        TEST(writes_of_one_name_follow_each_other),
+        TEST(a_store_that_closes_tells_nobody),
+        TEST(what_cannot_be_written_leaves_nothing),
+        TEST(removals_settle),
+        TEST(what_was_never_in_place_goes_at_the_next_start),
         TEST(links_go_along),
         TEST(a_rename_is_finished_or_was_none),
         TEST(a_removal_is_finished),

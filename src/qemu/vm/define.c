@@ -520,55 +520,135 @@ define_find_broken(const char *name, const guint8 uuid[UUID_LEN])
     return vm;
 }
 
-gboolean
-vm_define(const char *xml, guint flags, Vm **ret_vm, GError **err)
+/* A definition on its way to the disk. */
+typedef struct Defining {
+    DomainDef *def;     /* NULL: it counts now, and vm has it */
+    GPtrArray *unknown; /* what its document has that nobody knows */
+    gboolean secret;
+    Vm *vm; /* referenced; NULL: not yet */
+    VmDone done;
+    gpointer user;
+} Defining;
+
+/* Somebody may have taken the name or the UUID meanwhile. */
+static gboolean
+may_be_taken(gpointer user, GError **err)
 {
-    enum { VALIDATE = 1 };
-    g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(DomainDef) def = NULL;
-    gboolean updated, secret;
+    const Defining *d = user;
     Vm *vm;
 
-    def = domain_parse_noting(xml, -1, flags & VALIDATE ? DEF_VALIDATE : 0, emulator_context(),
-                              unknown, err);
-    if (!def || !may_define(def, &vm, err) || !save_def(def->name, def, &secret, err))
-        return FALSE;
-    updated = vm && vm->persistent;
-    if (!vm && !(vm = vm_add(def->name, def->uuid, err)))
-        return FALSE;
-    registry_set_uuid(qemu_vms, &vm->obj, def->uuid);
+    return may_define(d->def, &vm, err);
+}
+
+static void
+set_outdated(Run *run)
+{
+    run->outdated = TRUE;
+    run->tpm_fate = TPM_FATE_AS_DEFINED;
+}
+
+static void
+on_taken(gpointer user)
+{
+    Defining *d = user;
+    gboolean updated;
+    Vm *vm = NULL;
+
+    /* may_be_taken has said yes in this turn, so there is nothing for these two to refuse. */
+    if (!may_define(d->def, &vm, NULL) || (!vm && !(vm = vm_add(d->def->name, d->def->uuid, NULL))))
+        return;
+    updated = vm->persistent;
+    d->vm = object_ref(vm);
+    registry_set_uuid(qemu_vms, &vm->obj, d->def->uuid);
     vm->uuid_made_up = FALSE;
-    take_def(vm, g_steal_pointer(&def), TRUE, secret);
+    take_def(vm, g_steal_pointer(&d->def), TRUE, d->secret);
     vm->persistent = TRUE;
-    vm_note_unknown(vm, g_steal_pointer(&unknown), FALSE);
-    if (vm->run) {
-        vm->run->outdated = TRUE;
-        vm->run->tpm_fate = TPM_FATE_AS_DEFINED;
-    }
+    vm_note_unknown(vm, g_steal_pointer(&d->unknown), FALSE);
+    if (vm->run)
+        set_outdated(vm->run);
     vm_tell(vm, LIFECYCLE_DEFINED, updated ? 1 : 0);
-    *ret_vm = vm;
-    return TRUE;
+}
+
+static void
+on_defined(const GError *err, gpointer user)
+{
+    g_autofree Defining *d = user;
+
+    d->done(d->vm, err, d->user);
+    domain_free(d->def);
+    g_clear_pointer(&d->unknown, g_ptr_array_unref);
+    object_unref(d->vm);
+}
+
+void
+vm_define(const char *xml, guint flags, VmDone done, gpointer user)
+{
+    enum { VALIDATE = 1 };
+    Defining *d = g_new0(Defining, 1);
+    const StoreWrite how = {
+        .may = may_be_taken, .taken = on_taken, .done = on_defined, .user = d
+    };
+    g_autofree char *text = NULL;
+    g_autoptr(GError) err = NULL;
+    Vm *vm;
+
+    *d = (Defining){ .done = done, .user = user };
+    d->unknown = g_ptr_array_new_with_free_func(g_free);
+    d->def = domain_parse_noting(xml, -1, flags & VALIDATE ? DEF_VALIDATE : 0, emulator_context(),
+                                 d->unknown, &err);
+    if (!d->def || !may_define(d->def, &vm, &err)) {
+        on_defined(err, d);
+        return;
+    }
+    text = domain_format_noting(d->def, DEF_SECURE, &d->secret);
+    store_write(store, d->def->name, text, &how);
 }
 
 /* ---- undefine */
 
-gboolean
-vm_undefine(Vm *vm, guint flags, GError **err)
+typedef struct Undefining {
+    Vm *vm; /* referenced */
+    VmDone done;
+    gpointer user;
+} Undefining;
+
+static void
+on_undefined(const GError *err, gpointer user)
+{
+    g_autofree Undefining *u = user;
+
+    u->done(u->vm, err, u->user);
+    object_unref(u->vm);
+}
+
+static gboolean
+undefine(Vm *vm, guint flags, GError **err)
 {
     if (!vm->persistent)
         return fail(err, ERR_OPERATION_INVALID, "cannot undefine transient domain");
     if (!remains_undefine(vm, define_get(vm, NULL), flags, err) ||
         !store_remove(store, vm->obj.name, err))
         return FALSE;
-    object_ref(vm);
     vm->persistent = FALSE;
     memset(vm->autostart, 0, sizeof(vm->autostart));
     vm_tell(vm, LIFECYCLE_UNDEFINED, 0);
     define_forget(vm);
     if (!vm->run)
         vm_remove(vm);
-    object_unref(vm);
     return TRUE;
+}
+
+void
+vm_undefine(Vm *vm, guint flags, VmDone done, gpointer user)
+{
+    Undefining *u = g_new(Undefining, 1);
+    g_autoptr(GError) err = NULL;
+
+    *u = (Undefining){ object_ref(vm), done, user };
+    if (undefine(vm, flags, &err))
+        store_settle(store, on_undefined, u);
+    else
+        on_undefined(err, u);
 }
 
 /* ---- rename, autostart */

@@ -22,23 +22,11 @@ on_vm_done(Vm *vm, const GError *err, gpointer user)
 /* ---- definitions */
 
 static void
-define(Call *c, const char *xml, guint flags)
-{
-    GError *err = NULL;
-    Vm *vm;
-
-    if (vm_define(xml, flags, &vm, &err))
-        call_reply_vm(c, vm);
-    else
-        call_fail(c, err);
-}
-
-static void
 define_xml(Call *c)
 {
     const DomainDefineXmlArgs *in = call_in(c);
 
-    define(c, in->xml, 0);
+    vm_define(in->xml, 0, on_vm_done, c);
 }
 
 static void
@@ -46,24 +34,21 @@ define_xml_flags(Call *c)
 {
     const DomainDefineXmlFlagsArgs *in = call_in(c);
 
-    define(c, in->xml, in->flags);
+    vm_define(in->xml, in->flags, on_vm_done, c);
 }
 
 static void
 undefine(Call *c, Vm *vm)
 {
-    GError *err = NULL;
-
-    call_end(c, vm_undefine(vm, 0, &err), &err);
+    vm_undefine(vm, 0, on_done, c);
 }
 
 static void
 undefine_flags(Call *c, Vm *vm)
 {
     const DomainUndefineFlagsArgs *in = call_in(c);
-    GError *err = NULL;
 
-    call_end(c, vm_undefine(vm, in->flags, &err), &err);
+    vm_undefine(vm, in->flags, on_done, c);
 }
 
 static void
