@@ -350,6 +350,11 @@ void store_write(Store *s, const char *name, const char *text, const StoreWrite 
 /* done is called once all that was removed and marked until now is on disk, perhaps from within. */
 typedef void (*StoreSettled)(const GError *err, gpointer user);
 void store_settle(Store *s, StoreSettled done, gpointer user);
+/* The same inside a row of a flow, which ends when the change is on disk: return what these return.
+ * Nothing is put in place for a flow that was cancelled meanwhile. taken as above, or NULL. */
+StepResult store_write_row(Flow *f, Store *s, const char *name, const char *text,
+                           void (*taken)(gpointer user), gpointer user);
+StepResult store_settle_row(Flow *f, Store *s);
 /* text is the definition under its new name. Links of autostart go along. */
 gboolean store_rename(Store *s, const char *from, const char *to, const char *text, GError **err);
 /* These two are on disk once store_settle says so. */

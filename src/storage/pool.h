@@ -99,6 +99,7 @@ extern const StoreKind pool_store_kind;
 /* What a change carries along. */
 typedef struct Change {
     PoolDef *def;      /* of a definition; NULL: the pool has what it takes */
+    Pool *pool;        /* which is defined; the flow's */
     Scan *scan;        /* what a start saw */
     GPtrArray *levels; /* of Level: what a build finds of the path to the folder */
     gboolean is_new;   /* the pool was made for this, and goes when it fails */

@@ -134,6 +134,19 @@ definition_back(Flow *f, gpointer obj)
     return STEP_DONE;
 }
 
+static void
+define_taken(gpointer user)
+{
+    Change *c = user;
+    Pool *pool = c->pool;
+
+    if (!c->def)
+        return;
+    pool_def_free(pool->def);
+    pool->def = g_steal_pointer(&c->def);
+    g_clear_pointer(&pool->broken, g_free);
+}
+
 static StepResult
 define_write(Flow *f, gpointer obj, GError **err)
 {
@@ -141,13 +154,12 @@ define_write(Flow *f, gpointer obj, GError **err)
     Change *c = flow_user(f);
     g_autofree char *xml = pool_format(c->def, FALSE);
 
-    if ((!pool->broken && !note_definition(f, pool, err)) ||
-        !store_put(pool_store, pool->obj.name, xml, err))
+    if (!pool->broken && !note_definition(f, pool, err))
         return STEP_FAILED;
-    pool_def_free(pool->def);
-    pool->def = g_steal_pointer(&c->def);
-    g_clear_pointer(&pool->broken, g_free);
-    return STEP_DONE;
+    c->pool = pool;
+    if (c->is_new) /* it is there from now on, and cannot be without a definition */
+        define_taken(c);
+    return store_write_row(f, pool_store, pool->obj.name, xml, define_taken, c);
 }
 
 static const Step define_steps[] = {
@@ -215,8 +227,10 @@ undefine_remove(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
 
-    return step_of((pool->broken || note_definition(f, pool, err)) &&
-                   store_remove(pool_store, pool->obj.name, err));
+    if ((!pool->broken && !note_definition(f, pool, err)) ||
+        !store_remove(pool_store, pool->obj.name, err))
+        return STEP_FAILED;
+    return store_settle_row(f, pool_store);
 }
 
 static const Step undefine_steps[] = {
@@ -256,7 +270,7 @@ autostart_mark(Flow *f, gpointer obj, GError **err)
         !store_set_autostart(pool_store, pool->obj.name, AUTOSTART_ALWAYS, c->on, err))
         return STEP_FAILED;
     pool->autostart = c->on;
-    return STEP_DONE;
+    return store_settle_row(f, pool_store);
 }
 
 static StepResult

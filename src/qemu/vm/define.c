@@ -367,12 +367,12 @@ rewrite_free(Rewrite *w)
     g_free(w);
 }
 
-gboolean
-rewrite_do(const Rewrite *w, GError **err)
+StepResult
+rewrite_do(Flow *f, const Rewrite *w, GError **err)
 {
-    return strcmp(w->old_name, w->new_name) == 0
-               ? store_put(store, w->old_name, w->after, err)
-               : store_rename(store, w->old_name, w->new_name, w->after, err);
+    if (strcmp(w->old_name, w->new_name) == 0)
+        return store_write_row(f, store, w->old_name, w->after, NULL, NULL);
+    return step_of(store_rename(store, w->old_name, w->new_name, w->after, err));
 }
 
 gboolean
@@ -660,6 +660,12 @@ define_mark(Vm *vm, AutostartKind kind, gboolean on, GError **err)
         return FALSE;
     vm->autostart[kind] = on;
     return TRUE;
+}
+
+StepResult
+define_settle(Flow *f)
+{
+    return store_settle_row(f, store);
 }
 
 static gboolean

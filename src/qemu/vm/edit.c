@@ -3,7 +3,7 @@
  * that fails, a cancel and a daemon that dies leave both definitions and QEMU as they were.
  *
  * The ledger has what is undone: what QEMU was told of, and the texts of both definitions as they
- * were before. Reads find the old definitions until the last row is done.
+ * were before. Reads find the old definitions until the last rows are done.
  */
 #include <string.h>
 
@@ -282,9 +282,9 @@ edit_write_definition(Flow *f, gpointer obj, GError **err)
     if (!(w = rewrite_new(e->vm, e->new_config, err)))
         return STEP_FAILED;
     e->secret = w->secret;
-    return step_of(
-        flow_note(f, "definition", WORDS(w->old_name, w->new_name, w->before, w->sum), err) &&
-        rewrite_do(w, err));
+    if (!flow_note(f, "definition", WORDS(w->old_name, w->new_name, w->before, w->sum), err))
+        return STEP_FAILED;
+    return rewrite_do(f, w, err);
 }
 
 StepResult
@@ -309,9 +309,10 @@ mark_autostart(Flow *f, gpointer obj, GError **err)
 
     if (!(e->kind->flags & EDIT_AUTOSTART) || vm->autostart[e->mark] == e->mark_on)
         return STEP_DONE;
-    if (!flow_note(f, mark_words[e->mark], WORDS(e->mark_on ? "off" : "on"), err))
+    if (!flow_note(f, mark_words[e->mark], WORDS(e->mark_on ? "off" : "on"), err) ||
+        !define_mark(vm, e->mark, e->mark_on, err))
         return STEP_FAILED;
-    return step_of(define_mark(vm, e->mark, e->mark_on, err));
+    return define_settle(f);
 }
 
 static StepResult

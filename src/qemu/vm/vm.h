@@ -288,6 +288,7 @@ gboolean define_complete(Vm *vm, GError **err);
 void define_take(Vm *vm, DomainDef *def, gboolean complete, gboolean secret);
 /* Whether it starts by itself, on disk first. FALSE: nothing is changed. */
 gboolean define_mark(Vm *vm, AutostartKind kind, gboolean on, GError **err);
+StepResult define_settle(Flow *f); /* inside a row, after a mark: waits until it is on disk */
 /* Another text for the file of a definition, perhaps under another name. */
 typedef struct Rewrite {
     char *old_name, *new_name;
@@ -300,7 +301,7 @@ typedef struct Rewrite {
 Rewrite *rewrite_new(Vm *vm, const DomainDef *def, GError **err);
 void rewrite_free(Rewrite *w);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rewrite, rewrite_free)
-gboolean rewrite_do(const Rewrite *w, GError **err);
+StepResult rewrite_do(Flow *f, const Rewrite *w, GError **err);
 /* Puts before back, where the file is the one with that sum; any other is not ours and stays. Also
  * what an earlier daemon wrote: the domain has its old name again. */
 gboolean rewrite_undo(Vm *vm, const char *old_name, const char *new_name, const char *before,
