@@ -262,24 +262,95 @@ keep(Network *n, NetworkDef *def)
     g_clear_pointer(&n->broken, g_free);
 }
 
-Network *
-network_define(const char *xml, guint flags, GError **err)
+/* A definition on its way to the disk. They follow each other: each may be given a bridge that no
+ * other has. */
+typedef struct Defining {
+    NetworkDef *def; /* NULL: it counts now, and n has it */
+    Network *n;      /* referenced; NULL: not yet */
+    NetworkDone done;
+    gpointer user;
+} Defining;
+
+static GQueue defining;
+
+static void define_next(void);
+
+static void
+on_define_taken(gpointer user)
 {
-    guint xml_flags = flags & NETWORK_DEFINE_VALIDATE ? XML_VALIDATE : 0;
-    g_autoptr(NetworkDef) def = network_parse(xml, -1, xml_flags, err);
+    Defining *d = user;
+    Network *n = registry_find_uuid(networks, d->def->uuid);
+
+    if (!n && (n = registry_find_name(networks, d->def->name))) { /* broken, its UUID made up */
+        registry_remove(networks, &n->obj);
+        n = NULL;
+    }
+    if (!n)
+        n = network_add(d->def->name, d->def->uuid);
+    d->n = object_ref(n);
+    keep(n, g_steal_pointer(&d->def));
+    tell(n, TOLD_DEFINED);
+}
+
+static void
+on_define_done(const GError *err, gpointer user)
+{
+    g_autofree Defining *d = user;
+
+    d->done(d->n, err, d->user);
+    network_free(d->def);
+    object_unref(d->n);
+    g_queue_pop_head(&defining);
+    define_next();
+}
+
+/* A network that is started without a definition may have come meanwhile. */
+static gboolean
+may_define(gpointer user, GError **err)
+{
+    const Defining *d = user;
     Network *n;
 
-    if (!def || !store_name_check(&store_kind, def->name, err) || !may_have(def, &n, err) ||
-        !complete(def, n, err) || !save(def, err))
-        return NULL;
-    if (!n && (n = registry_find_name(networks, def->name))) /* broken, under a made-up UUID */
-        registry_remove(networks, &n->obj);
-    n = registry_find_uuid(networks, def->uuid);
-    if (!n)
-        n = network_add(def->name, def->uuid);
-    keep(n, g_steal_pointer(&def));
-    tell(n, TOLD_DEFINED);
-    return n;
+    return may_have(d->def, &n, err);
+}
+
+static void
+define_next(void)
+{
+    Defining *d = g_queue_peek_head(&defining);
+    const StoreWrite how = { may_define, on_define_taken, on_define_done, d };
+    g_autofree char *xml = NULL;
+    g_autoptr(GError) err = NULL;
+    Network *n;
+
+    if (!d)
+        return;
+    if (!may_have(d->def, &n, &err) || !complete(d->def, n, &err)) {
+        on_define_done(err, d);
+        return;
+    }
+    xml = network_format(d->def, 0);
+    store_write(store, d->def->name, xml, &how);
+}
+
+void
+network_define(const char *xml, guint flags, NetworkDone done, gpointer user)
+{
+    guint xml_flags = flags & NETWORK_DEFINE_VALIDATE ? XML_VALIDATE : 0;
+    g_autoptr(GError) err = NULL;
+    NetworkDef *def = network_parse(xml, -1, xml_flags, &err);
+    Defining *d;
+
+    if (!def || !store_name_check(&store_kind, def->name, &err)) {
+        network_free(def);
+        done(NULL, err, user);
+        return;
+    }
+    d = g_new(Defining, 1);
+    *d = (Defining){ def, NULL, done, user };
+    g_queue_push_tail(&defining, d);
+    if (defining.length == 1)
+        define_next();
 }
 
 /* What was lent on a network that is no more means nothing. */
@@ -291,14 +362,29 @@ drop_state(const Network *n)
     file_remove(leases, NULL);
 }
 
-gboolean
-network_undefine(Network *n, GError **err)
+/* A network that waits until the disk has what was changed. */
+typedef struct Settling {
+    Network *n; /* referenced */
+    NetworkDone done;
+    gpointer user;
+} Settling;
+
+static void
+on_settled(const GError *err, gpointer user)
+{
+    g_autofree Settling *s = user;
+
+    s->done(s->n, err, s->user);
+    object_unref(s->n);
+}
+
+static gboolean
+undefine(Network *n, GError **err)
 {
     if (!n->persistent)
         return fail(err, ERR_OPERATION_INVALID, "can't undefine transient network");
     if (!store_remove(store, n->obj.name, err))
         return FALSE;
-    object_ref(n);
     n->persistent = n->autostart = FALSE;
     g_clear_pointer(&n->def, network_free);
     g_clear_pointer(&n->broken, g_free);
@@ -307,12 +393,35 @@ network_undefine(Network *n, GError **err)
         drop_state(n);
         registry_remove(networks, &n->obj);
     }
-    object_unref(n);
     return TRUE;
 }
 
-gboolean
-network_set_autostart(Network *n, gboolean on, GError **err)
+/* failure: what was wrong with the change; NULL: it is made. */
+static void
+settle(Network *n, const GError *failure, NetworkDone done, gpointer user)
+{
+    Settling *s = g_new(Settling, 1);
+
+    *s = (Settling){ object_ref(n), done, user };
+    if (failure)
+        on_settled(failure, s);
+    else
+        store_settle(store, on_settled, s);
+}
+
+void
+network_undefine(Network *n, NetworkDone done, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+
+    object_ref(n);
+    undefine(n, &err);
+    settle(n, err, done, user);
+    object_unref(n);
+}
+
+static gboolean
+mark(Network *n, gboolean on, GError **err)
 {
     if (!n->persistent)
         return fail(err, ERR_OPERATION_INVALID, "cannot set autostart for transient network");
@@ -320,6 +429,15 @@ network_set_autostart(Network *n, gboolean on, GError **err)
         return FALSE;
     n->autostart = on;
     return TRUE;
+}
+
+void
+network_set_autostart(Network *n, gboolean on, NetworkDone done, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+
+    mark(n, on, &err);
+    settle(n, err, done, user);
 }
 
 /* ---- start and end */

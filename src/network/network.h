@@ -48,11 +48,12 @@ const char *network_bridge(const Network *n, GError **err);
 
 typedef void (*NetworkDone)(Network *n, const GError *err, gpointer user);
 
-/* Reads a definition and keeps it; the network is borrowed. flags: NETWORK_DEFINE_VALIDATE. */
+/* Reads a definition and keeps it. flags: NETWORK_DEFINE_VALIDATE. These three are done once the
+ * disk has the change; n is NULL where there is none. */
 enum { NETWORK_DEFINE_VALIDATE = 1 << 0 };
-Network *network_define(const char *xml, guint flags, GError **err);
-gboolean network_undefine(Network *n, GError **err); /* an active one becomes transient */
-gboolean network_set_autostart(Network *n, gboolean on, GError **err);
+void network_define(const char *xml, guint flags, NetworkDone done, gpointer user);
+void network_undefine(Network *n, NetworkDone done, gpointer user); /* active: becomes transient */
+void network_set_autostart(Network *n, gboolean on, NetworkDone done, gpointer user);
 void network_start(Network *n, const char *asker, NetworkDone done, gpointer user);
 /* Starts a network that is not kept. n is NULL in done when it failed. */
 void network_create(const char *xml, guint flags, const char *asker, NetworkDone done,

@@ -1,18 +1,22 @@
 """Slow files cost nobody anything: a folder of many, one on a server that does not answer, images on
 it. Reads of all others stay quick beside them, and what hangs is marked and comes back."""
+import contextlib
 import os
+import pathlib
 import signal
 import subprocess
+import threading
 import time
 
 import rpc
-from harness import domain, main, stopped, test, wait_for
+from harness import VMSH, domain, main, skip, stopped, test, wait_for
 from slowness import check_quick, connect, libvirt, meanwhile, mounted
 
 MANY = 30000
 POOL = "<pool type='dir'><name>{}</name><target><path>{}</path></target></pool>"
 RUNNING, INACCESSIBLE = 2, 4
 DOMAIN_CREATE, BLOCK_INFO = 9, 194
+SYNC_MS = 200
 # More than there are workers for errands.
 CROWD = 70
 
@@ -48,6 +52,78 @@ def check_reads(d, c, path, pool):
 
 def state(c, name):
     return c.storagePoolLookupByName(name).info()[0]
+
+
+@contextlib.contextmanager
+def slow_disk(d):
+    """The daemon's disk takes SYNC_MS to confirm what was written."""
+    kind = subprocess.run(["stat", "-f", "-c", "%T", d.root], capture_output=True, text=True).stdout
+    if kind.strip() in ("tmpfs", "ramfs"):
+        skip("the tests' folder is in memory, where nothing is confirmed")
+    library = pathlib.Path(os.environ["VMD_TEST_BUILD"]) / "tests/fake/slow-disk.so"
+    options = os.environ["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
+    d.end()
+    d.start(LD_PRELOAD=str(library), VMD_TEST_SYNC_MS=str(SYNC_MS), ASAN_OPTIONS=options)
+    yield
+    d.end()
+    d.start()
+
+
+NETWORK = "<network><name>{0}</name><bridge name='slow{0}'/></network>"
+
+
+def define_and_undefine(c):
+    """Definitions of three kinds, each change of which waits for the disk."""
+    start = time.monotonic()
+    name = f"d{threading.get_ident()}"
+    dom = c.defineXML(domain(name))
+    dom.setMetadata(libvirt.VIR_DOMAIN_METADATA_TITLE, "slow", None, None,
+                    libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    dom.setAutostart(1)
+    dom.setAutostart(0)
+    dom.undefine()
+    net = c.networkDefineXML(NETWORK.format(str(threading.get_ident())[-6:]))
+    net.setAutostart(1)
+    net.setAutostart(0)
+    net.undefine()
+    pool = c.storagePoolDefineXML(POOL.format(name, "/nowhere"))
+    pool.undefine()
+    assert time.monotonic() - start > 8 * SYNC_MS / 1000, "nothing waited for the disk"
+
+
+@test
+def reads_stay_quick_beside_changes_on_a_slow_disk(d):
+    connect(d).close()
+    with slow_disk(d):
+        c = connect(d)
+        dom = c.defineXML(domain("well"))
+        done = []
+        with meanwhile(d, lambda c: done.append(define_and_undefine(c))), \
+                meanwhile(d, lambda c: done.append(define_and_undefine(c))):
+            wait_for(lambda: done, 60)
+            check_quick(d, "reads", [c.getHostname, dom.info, c.listAllDomains, c.listAllNetworks,
+                                     lambda: dom.XMLDesc(0), c.listAllStoragePools])
+        assert [x.name() for x in c.listAllDomains()] == ["well"]
+        c.close()
+
+
+@test
+def what_was_answered_is_on_disk(d):
+    """A define that was under way when the daemon died is there in full or not at all."""
+    with slow_disk(d):
+        c = connect(d)
+        c.defineXML(domain("answered"))
+        other = subprocess.Popen([VMSH, "-c", d.uri, "define", d.write("x.xml", domain("unanswered"))],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        folder = d.root / "etc/vmd/qemu"
+        wait_for(lambda: [p for p in folder.iterdir() if p.name.endswith(".new")])
+        d.kill()
+        other.wait(20)
+        c.close()
+        d.start()
+        names = d.vmsh("list", "--all", "--name").split()
+        assert names in (["answered"], ["answered", "unanswered"]), names
+        assert not [p for p in folder.iterdir() if p.name.endswith(".new")]
 
 
 @test

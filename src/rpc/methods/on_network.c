@@ -27,10 +27,10 @@ reply_network(Call *c, Network *n)
 static void
 end_with(Call *c, Network *n, GError *err)
 {
-    if (n)
-        reply_network(c, n);
-    else
+    if (err)
         call_fail(c, err);
+    else
+        reply_network(c, n);
 }
 
 static void
@@ -144,29 +144,25 @@ list_defined(Call *c)
 /* ---- the life of a network */
 
 static void
+on_made(Network *n, const GError *err, gpointer user)
+{
+    end_with(user, n, err ? g_error_copy(err) : NULL);
+}
+
+static void
 define_xml(Call *c)
 {
     const NetworkDefineXmlArgs *in = call_in(c);
-    GError *err = NULL;
-    Network *n = network_define(in->xml, 0, &err);
 
-    end_with(c, n, err);
+    network_define(in->xml, 0, on_made, c);
 }
 
 static void
 define_xml_flags(Call *c)
 {
     const NetworkDefineXmlFlagsArgs *in = call_in(c);
-    GError *err = NULL;
-    Network *n = network_define(in->xml, in->flags, &err);
 
-    end_with(c, n, err);
-}
-
-static void
-on_created(Network *n, const GError *err, gpointer user)
-{
-    end_with(user, n, err ? g_error_copy(err) : NULL);
+    network_define(in->xml, in->flags, on_made, c);
 }
 
 static void
@@ -174,7 +170,7 @@ create_xml(Call *c)
 {
     const NetworkCreateXmlArgs *in = call_in(c);
 
-    network_create(in->xml, 0, call_asker(c), on_created, c);
+    network_create(in->xml, 0, call_asker(c), on_made, c);
 }
 
 static void
@@ -182,7 +178,7 @@ create_xml_flags(Call *c)
 {
     const NetworkCreateXmlFlagsArgs *in = call_in(c);
 
-    network_create(in->xml, in->flags, call_asker(c), on_created, c);
+    network_create(in->xml, in->flags, call_asker(c), on_made, c);
 }
 
 static void
@@ -200,18 +196,15 @@ destroy(Call *c, Network *n)
 static void
 undefine(Call *c, Network *n)
 {
-    GError *err = NULL;
-
-    call_end(c, network_undefine(n, &err), &err);
+    network_undefine(n, on_done, c);
 }
 
 static void
 set_autostart(Call *c, Network *n)
 {
     const NetworkSetAutostartArgs *in = call_in(c);
-    GError *err = NULL;
 
-    call_end(c, network_set_autostart(n, in->autostart != 0, &err), &err);
+    network_set_autostart(n, in->autostart != 0, on_done, c);
 }
 
 /* Clients send command and section in this order to who says that it has the feature
