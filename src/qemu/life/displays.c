@@ -33,9 +33,26 @@ place_of(const char *address, guint16 port, Place *ret_place, socklen_t *ret_len
     return inet_pton(AF_INET6, address, &ret_place->six.sin6_addr) == 1;
 }
 
+/* With code 1 as where QEMU would have said it. */
+static gboolean
+listen_failed(const Vm *vm, const char *address, guint16 port, int errnum, GError **err)
+{
+    g_autofree char *taken = errnum == EADDRINUSE ? start_port_taken(vm, port) : NULL;
+
+    if (taken)
+        return fail(err, ERR_PLAIN, "%s", taken);
+    if (errnum == EADDRNOTAVAIL)
+        return fail(err, ERR_PLAIN,
+                    "VNC: this host has no address '%s'; name one that it has in <listen "
+                    "address=''>, or leave it out",
+                    address);
+    return fail_errno(err, errnum, "graphics 'vnc': cannot listen on port %u of '%s'", port,
+                      address);
+}
+
 /* On "::" for both families, as QEMU does. */
 static int
-listen_on(const char *address, guint16 port, GError **err)
+listen_on(const Vm *vm, const char *address, guint16 port, GError **err)
 {
     const int on = 1, off = 0;
     Place place;
@@ -53,7 +70,7 @@ listen_on(const char *address, guint16 port, GError **err)
     }
     if (fd >= 0 && bind(fd, &place.any, len) == 0 && listen(fd, BACKLOG) == 0)
         return fd_steal(&fd);
-    fail_errno(err, errno, "graphics 'vnc': cannot listen on port %u of '%s'", port, address);
+    listen_failed(vm, address, port, errno, err);
     return -1;
 }
 
@@ -94,7 +111,7 @@ displays_hand_over(Flow *f, gpointer obj, GError **err)
         const HostFd *h = args_file_find(&in, l->socket, HOST_LISTEN);
         fd = h ? h->fd : -1;
     } else {
-        fd = own = listen_on(args_listen_address(g), (guint16)g->port, err);
+        fd = own = listen_on(vm, args_listen_address(g), (guint16)g->port, err);
     }
     if (fd < 0)
         return STEP_FAILED;

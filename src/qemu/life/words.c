@@ -30,12 +30,9 @@ port_owner(const Vm *vm, int port)
     return NULL;
 }
 
-static char *
-say_vnc_port(Vm *vm, const GMatchInfo *match)
+char *
+start_port_taken(const Vm *vm, int port)
 {
-    enum { FIRST = 5900 };
-    g_autofree char *display = g_match_info_fetch(match, 1);
-    int port = FIRST + (int)g_ascii_strtoll(display, NULL, 10);
     const char *owner = port_owner(vm, port);
     g_autofree char *by = owner ? g_strdup_printf("domain '%s'", owner)
                                 : g_strdup("another program");
@@ -43,6 +40,15 @@ say_vnc_port(Vm *vm, const GMatchInfo *match)
     return g_strdup_printf(
         "VNC port %d is taken by %s; name another port, or write autoport='yes' in <graphics>",
         port, by);
+}
+
+static char *
+say_vnc_port(Vm *vm, const GMatchInfo *match)
+{
+    enum { FIRST = 5900 };
+    g_autofree char *display = g_match_info_fetch(match, 1);
+
+    return start_port_taken(vm, FIRST + (int)g_ascii_strtoll(display, NULL, 10));
 }
 
 static char *
