@@ -4,6 +4,7 @@
  */
 #include "base/base.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -34,14 +35,22 @@ limit(int what, guint64 most)
     return setrlimit(what, &now) == 0;
 }
 
+/* A daemon that may not lift a limit leaves it as it is: what needs more says so itself. */
+static gboolean
+lift(int what)
+{
+    const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+    return setrlimit(what, &all) == 0 || errno == EPERM;
+}
+
 static gboolean
 set_limits(const Confine *c)
 {
-    const struct rlimit none = { 0, 0 }, all = { RLIM_INFINITY, RLIM_INFINITY };
+    const struct rlimit none = { 0, 0 };
 
     return setrlimit(RLIMIT_CORE, &none) == 0 && limit(RLIMIT_NOFILE, c->files) &&
-           limit(RLIMIT_NPROC, c->tasks) &&
-           (!c->locks || geteuid() != 0 || setrlimit(RLIMIT_MEMLOCK, &all) == 0);
+           limit(RLIMIT_NPROC, c->tasks) && (!c->locks || lift(RLIMIT_MEMLOCK));
 }
 
 /* So that none could come back by a later exec. A daemon that may not say so has no_new_privs for

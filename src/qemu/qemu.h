@@ -207,8 +207,8 @@ typedef void (*VmDone)(Vm *vm, const GError *err, gpointer user);
 typedef const char *Asker;
 
 /* flags: virDomainDefineFlags (validate 1). Defines, or changes the definition of the domain with
- * this UUID. done is called once the definition is on disk, which the loop does not wait for; its vm
- * is NULL where it failed. */
+ * this UUID. done is called once the definition is on disk, which the loop does not wait for; its
+ * vm is NULL where it failed. */
 void vm_define(const char *xml, guint flags, VmDone done, gpointer user);
 /* flags: virDomainUndefineFlagsValues. A running domain becomes transient; done as above. */
 void vm_undefine(Vm *vm, guint flags, VmDone done, gpointer user);

@@ -28,9 +28,9 @@ StepResult spawn_qemu(Flow *f, gpointer obj, GError **err);
 StepResult stop_qemu(Flow *f, gpointer obj);
 /* What QEMU wrote since it was spawned, its descriptors' numbers turned back into paths. */
 char *start_last_words(Vm *vm);
-/* words.c: the error that these words are. */
-/* "VNC port 5900 is taken by domain 'web'; ..."; caller frees. */
+/* "VNC port 5900 is taken by domain 'web'; ..." (words.c); caller frees. */
 char *start_port_taken(const Vm *vm, int port);
+/* The error that these words are. */
 gboolean start_words_fail(Vm *vm, const char *words, GError **err);
 /* What an earlier daemon started (marks.c): by its line in the ledger (pid and start time), or,
  * where the daemon died before it could write them, by the runtime folder in the process's
