@@ -644,7 +644,7 @@ filters_heal(void)
 void
 filters_sweep(void)
 {
-    g_autoptr(GList) links = g_hash_table_get_keys(chains);
+    g_autoptr(GList) links = chains ? g_hash_table_get_keys(chains) : NULL;
 
     for (GList *link = links; link; link = link->next)
         if (!g_hash_table_contains(bindings, link->data) && !link_exists(link->data)) {

@@ -10,10 +10,13 @@ static Paths paths;
 static char *root;
 static Vm *vm;
 static GString *told, *answers;
+static guint unanswered;
+static int far_end = -1; /* of the monitor, where nobody reads */
 
 static void
 on_done(Vm *of, const GError *err, gpointer user)
 {
+    unanswered--;
     g_string_append_printf(answers, "%s%s; ", (const char *)user, err ? " failed" : "");
     if (err)
         g_string_append_printf(answers, "(%s) ", err->message);
@@ -67,9 +70,25 @@ static const EditKind unreadable = {
 };
 
 static void
+ask(const EditKind *kind, guint impact, const char *word)
+{
+    unanswered++;
+    edit_run(edit_new(vm, kind, impact, g_strdup(word), g_free), "test", on_done, (gpointer)word);
+}
+
+/* A worker writes definitions. */
+static void
+wait_for_answers(void)
+{
+    while (unanswered > 0)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+static void
 edit(const EditKind *kind, guint impact, const char *word)
 {
-    edit_run(edit_new(vm, kind, impact, g_strdup(word), g_free), "test", on_done, (gpointer)word);
+    ask(kind, impact, word);
+    wait_for_answers();
 }
 
 static char *
@@ -113,6 +132,7 @@ static int
 teardown(void **state)
 {
     vm_run_over(vm);
+    fd_close(&far_end);
     qemu_done();
     assert_true(dir_remove(root, NULL));
     paths_done(&paths);
@@ -133,7 +153,7 @@ run_it(void)
     assert_true(dir_make(vm->run->dir, 0700, NULL));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     vm->run->qmp = qmp_new(fds[0], &none, NULL);
-    close(fds[1]);
+    far_end = fds[1];
 }
 
 static void
@@ -216,10 +236,11 @@ test_one_after_the_other(void **state)
     JobSpec spec = { .kind = JOB_CHANGE, .what = "x", .run = other_run, .done = other_done };
 
     assert_true(job_submit(object_jobs(vm), &spec, NULL));
-    edit(&titles, IMPACT_CONFIG, "one");
-    edit(&titles, IMPACT_CONFIG, "two");
+    ask(&titles, IMPACT_CONFIG, "one");
+    ask(&titles, IMPACT_CONFIG, "two");
     assert_string_equal(answers->str, "");
     job_end(other, NULL);
+    wait_for_answers();
     assert_string_equal(answers->str, "one; two; ");
     assert_string_equal(define_get(vm, NULL)->title, "onetwo");
 }
