@@ -7,6 +7,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netlink/msg.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -52,10 +53,10 @@ table_of(const struct nlmsghdr *h, char ret_name[NAME_LEN])
 static void
 hear_rules(const Ear *ear, const char *message, int len)
 {
-    const struct nlmsghdr *h = (const struct nlmsghdr *)message;
+    struct nlmsghdr *h = (struct nlmsghdr *)message;
     char name[NAME_LEN];
 
-    for (; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+    for (; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
         const char *table = table_of(h, name);
         if (table) /* what ends a transaction names none */
             ear->watch->heard(ear->what, table, ear->watch->user);

@@ -26,7 +26,8 @@ extern const QmpOps vm_qmp_ops;
 /* The row "spawn qemu" and its undo (spawn.c). */
 StepResult spawn_qemu(Flow *f, gpointer obj, GError **err);
 StepResult stop_qemu(Flow *f, gpointer obj);
-/* What QEMU wrote since it was spawned, its descriptors' numbers turned back into paths. */
+/* What QEMU wrote since it was spawned, perhaps nothing, its descriptors' numbers turned back into
+ * paths. */
 char *start_last_words(Vm *vm);
 /* "VNC port 5900 is taken by domain 'web'; ..." (words.c); caller frees. */
 char *start_port_taken(const Vm *vm, int port);

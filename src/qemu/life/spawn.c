@@ -136,7 +136,7 @@ start_last_words(Vm *vm)
     g_autoptr(GString) words = NULL;
     g_autofree char *text = vmlog_read_from(vm, run->start.log_from);
 
-    words = g_string_new(text[0] ? text : "QEMU said nothing");
+    words = g_string_new(text);
     for (guint i = list_length(run->start.files); i-- > 0;) {
         const HostFd *h = run->start.files->pdata[i];
         g_autofree char *set = g_strdup_printf("/dev/fdset/%u", h->set);

@@ -133,6 +133,11 @@ start_words_fail(Vm *vm, const char *words, GError **err)
     g_autofree char *text = explain(vm, words);
     g_autofree char *last = text ? NULL : last_line(words);
 
+    if (!*words)
+        return fail(err, ERR_PLAIN,
+                    "domain '%s': QEMU closed the monitor while it started, and said nothing; its "
+                    "log has how it was started",
+                    vm->obj.name);
     if (text)
         return fail(err, ERR_PLAIN, "domain '%s': %s", vm->obj.name, text);
     return fail(err, ERR_PLAIN,
