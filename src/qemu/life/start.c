@@ -38,9 +38,12 @@ start_failed(Vm *vm, Ask *a, const GError *why)
     g_autoptr(GError) err = NULL;
 
     if (vm->run->lost) {
-        g_autofree char *words = vm->run->wrong ? g_strdup(vm->run->wrong) : start_last_words(vm);
+        g_autofree char *words = start_last_words(vm);
         Event e = vm_event(vm, DOMAIN_EVENT_CONTROL_ERROR);
-        start_words_fail(vm, words, &err);
+        if (vm->run->wrong)
+            fail(&err, ERR_PLAIN, "domain '%s': %s", vm->obj.name, vm->run->wrong);
+        else
+            start_words_fail(vm, words, &err);
         event_emit(&e);
     } else {
         err = g_error_copy(why);
