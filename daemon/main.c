@@ -287,9 +287,10 @@ serve(Daemon *d, GError **err)
 static gboolean
 boot(Daemon *d, int signals, GError **err)
 {
-    g_autoptr(GMainLoop) loop = d->loop = g_main_loop_new(NULL, FALSE);
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     gboolean ok;
 
+    d->loop = loop;
     g_unix_fd_add(signals, G_IO_IN, on_signal, d);
     if (!storage_init(&d->paths, err))
         return FALSE;
