@@ -115,7 +115,8 @@ const char *const *ledger_words(const Ledger *l, const FlowTable *table, const c
                                 const char *key);
 /* For an owner whose ledger was lost or cut off while the object is in use: the lines that it found
  * again on the host, as of a finished flow of that table. One that is there already (step and key)
- * stays as it is, and whatever else is in the ledger counts as finished too. Written in one piece.
+ * stays as it is, and whatever else is in the ledger counts as finished too. They stand in the
+ * order of the table's steps. Written in one piece.
  */
 typedef struct LedgerLine {
     const char *step; /* of the table, with an undo */

@@ -754,6 +754,23 @@ mark_of(Ledger *l, const FlowTable *table)
     return mark;
 }
 
+/* Where a row stands among those of the table; what other tables did came after it. */
+static gsize
+place_of(const LedgerRow *row, const FlowTable *table)
+{
+    return row->table == table ? (gsize)(row->step - table->steps) : G_MAXSIZE;
+}
+
+static gint
+by_place(gconstpointer a, gconstpointer b, gpointer table)
+{
+    gsize one = place_of(*(LedgerRow *const *)a, table);
+    gsize two = place_of(*(LedgerRow *const *)b, table);
+
+    return one < two ? -1 : one > two;
+}
+
+/* What was lost from the middle is undone in its turn, not first. */
 void
 ledger_restore(Ledger *l, const FlowTable *table, const LedgerLine *lines, gsize n)
 {
@@ -762,6 +779,7 @@ ledger_restore(Ledger *l, const FlowTable *table, const LedgerLine *lines, gsize
 
     for (gsize i = 0; i < n; i++)
         restore_line(l, &mark, &lines[i]);
+    g_ptr_array_sort_with_data(l->rows, by_place, (gpointer)table);
     for (guint i = 0; i < l->marks->len; i++)
         g_array_index(l->marks, Mark, i).committed = TRUE;
     if (l->path && !compact(l, &err))

@@ -520,6 +520,27 @@ what_was_found_again_is_as_if_finished(void **state)
     object_unref(t);
 }
 
+/* Whatever stood on it is undone before it, although its line was entered later. */
+static void
+what_was_lost_from_the_middle_keeps_its_place(void **state)
+{
+    char *words[] = { "vnet8 now", NULL };
+    const LedgerLine found[] = { { "make folder", NULL, NULL }, { "links", "net 2", words } };
+    Thing *t = thing_new();
+
+    ledger_restore(object_ledger(t), &up, found + 1, 1);
+    object_unref(t);
+    for (int again = 0; again < 2; again++) {
+        t = thing_new();
+        ledger_restore(object_ledger(t), &up, found, G_N_ELEMENTS(found));
+        object_unref(t);
+    }
+    t = thing_new();
+    flow_unwind(t, on_done, NULL);
+    assert_string_equal(t->undone->str, "links[net 2](vnet8 now) make folder[-] ");
+    object_unref(t);
+}
+
 static void
 a_folder_in_its_place_is_set_aside(void **state)
 {
@@ -552,6 +573,8 @@ main(void)
         cmocka_unit_test_setup_teardown(what_makes_no_sense_is_set_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(lines_out_of_place_are_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_found_again_is_as_if_finished, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_lost_from_the_middle_keeps_its_place, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_folder_in_its_place_is_set_aside, setup, teardown),
     };
 
