@@ -326,15 +326,17 @@ network_set_rules(Network *n, GError **err)
 {
     const char *bridge = n->live->bridge->name;
     g_autofree char *path = network_file(n, "rules");
+    char *now;
 
     if (!has_rules(n->live))
         return TRUE;
     if (!firewall_apply(n->live, err))
         return FALSE;
+    if (!(now = firewall_listing(bridge))) /* taken away again; what they were is still wanted */
+        return fail(err, ERR_OPERATION_FAILED, "the packet filter lost the rules");
     g_free(n->run->rules);
-    n->run->rules = firewall_listing(bridge);
-    return (n->run->rules || fail(err, ERR_OPERATION_FAILED, "the packet filter lost the rules")) &&
-           file_write_volatile(path, n->run->rules, -1, 0600, err);
+    n->run->rules = now;
+    return file_write_volatile(path, n->run->rules, -1, 0600, err);
 }
 
 static StepResult
