@@ -128,3 +128,34 @@ list_filter(guint32 flags, guint32 is, const guint32 *questions, gsize n_questio
             return FALSE;
     return TRUE;
 }
+
+GPtrArray *
+list_keep(GPtrArray *all, ListPasses passes, guint32 flags)
+{
+    guint kept = 0;
+
+    if (!flags) /* nothing is asked of them */
+        return all;
+    for (guint i = 0; i < all->len; i++) {
+        gpointer item = all->pdata[i];
+        if (!passes(item, flags))
+            continue;
+        all->pdata[i] = all->pdata[kept];
+        all->pdata[kept++] = item;
+    }
+    g_ptr_array_set_size(all, (gint)kept); /* the others are let go */
+    return all;
+}
+
+void
+call_reply_names(Call *c, const GPtrArray *objects, gint32 most)
+{
+    ConnectListNetworksRet out = {
+        .names = { .n = (guint32)CLAMP(most, 0, (gint)objects->len) },
+    };
+
+    out.names.v = arena_new(call_arena(c), const char *, out.names.n);
+    for (guint i = 0; i < out.names.n; i++)
+        out.names.v[i] = ((const Object *)objects->pdata[i])->name;
+    call_reply(c, &out);
+}

@@ -84,6 +84,12 @@ guint call_flags(const Call *c); /* ProcFlags */
 /* Whether a list with these flags has an object that is so. The flags are answers to several
  * questions, each the bits of its answers; a question without any bit lets all pass. */
 gboolean list_filter(guint32 flags, guint32 is, const guint32 *questions, gsize n_questions);
+/* Takes the list and gives it back with those alone that pass, in their order; without flags all.
+ */
+typedef gboolean (*ListPasses)(gpointer item, guint32 flags);
+GPtrArray *list_keep(GPtrArray *all, ListPasses passes, guint32 flags);
+/* Answers a call whose reply is names: those of the first objects, as many as the client takes. */
+void call_reply_names(Call *c, const GPtrArray *objects, gint32 most);
 
 /* The same of a file, which workers read and write (filestream.c). fd is taken; done is called
  * once, in any case, maybe from within: it is over, and nothing of it is under way. */

@@ -59,8 +59,9 @@ state_bit(Vm *vm)
 }
 
 gboolean
-domain_matches(Vm *vm, guint32 flags)
+domain_matches(gpointer item, guint32 flags)
 {
+    Vm *vm = item;
     static const guint32 questions[] = {
         LIST_ACTIVE | LIST_INACTIVE,
         LIST_PERSISTENT | LIST_TRANSIENT,
@@ -83,12 +84,7 @@ domain_matches(Vm *vm, guint32 flags)
 GPtrArray *
 domains_matching(guint32 flags)
 {
-    GPtrArray *all = vm_list();
-
-    for (guint i = all->len; (flags & DOMAIN_LIST_FLAGS) && i-- > 0;)
-        if (!domain_matches(all->pdata[i], flags))
-            g_ptr_array_remove_index(all, i);
-    return all;
+    return list_keep(vm_list(), domain_matches, flags);
 }
 
 static void
@@ -135,14 +131,8 @@ list_defined(Call *c)
 {
     const ConnectListDefinedDomainsArgs *in = call_in(c);
     g_autoptr(GPtrArray) vms = domains_matching(LIST_INACTIVE);
-    ConnectListDefinedDomainsRet out = {
-        .names = { .n = (guint32)CLAMP(in->maxnames, 0, (gint)vms->len) },
-    };
 
-    out.names.v = arena_new(call_arena(c), const char *, out.names.n);
-    for (guint i = 0; i < out.names.n; i++)
-        out.names.v[i] = vm_object(vms->pdata[i])->name;
-    call_reply(c, &out);
+    call_reply_names(c, vms, in->maxnames);
 }
 
 static void

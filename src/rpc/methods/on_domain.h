@@ -8,7 +8,7 @@
 gboolean call_needs_active(Call *c, Vm *vm);
 DomainRef domain_ref(Vm *vm); /* borrows the name */
 void call_reply_vm(Call *c, Vm *vm);
-gboolean domain_matches(Vm *vm, guint32 flags);
+gboolean domain_matches(gpointer vm, guint32 flags);
 /* virConnectListAllDomainsFlags; 0: all. Free with g_ptr_array_unref. */
 GPtrArray *domains_matching(guint32 flags);
 #define DOMAIN_LIST_FLAGS 0xffff

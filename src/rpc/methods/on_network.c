@@ -52,8 +52,9 @@ enum {
 };
 
 static gboolean
-passes(const Network *n, guint32 flags)
+passes(gpointer item, guint32 flags)
 {
+    const Network *n = item;
     static const guint32 questions[] = {
         LIST_ACTIVE | LIST_INACTIVE,
         LIST_PERSISTENT | LIST_TRANSIENT,
@@ -69,12 +70,7 @@ passes(const Network *n, guint32 flags)
 static GPtrArray *
 networks_matching(guint32 flags)
 {
-    GPtrArray *all = network_list();
-
-    for (guint i = all->len; i-- > 0;)
-        if (!passes(all->pdata[i], flags))
-            g_ptr_array_remove_index(all, i);
-    return all;
+    return list_keep(network_list(), passes, flags);
 }
 
 static void
@@ -107,14 +103,8 @@ name_some(Call *c, guint32 flags)
 {
     const ConnectListNetworksArgs *in = call_in(c);
     g_autoptr(GPtrArray) all = networks_matching(flags);
-    ConnectListNetworksRet out = {
-        .names = { .n = (guint32)CLAMP(in->maxnames, 0, (gint)all->len) },
-    };
 
-    out.names.v = arena_new(call_arena(c), const char *, out.names.n);
-    for (guint i = 0; i < out.names.n; i++)
-        out.names.v[i] = ((Network *)all->pdata[i])->obj.name;
-    call_reply(c, &out);
+    call_reply_names(c, all, in->maxnames);
 }
 
 static void

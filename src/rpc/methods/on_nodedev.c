@@ -31,8 +31,9 @@ enum {
 #define LIST_FLAGS  (LIST_KINDS | LIST_PERSISTENT | LIST_TRANSIENT | LIST_INACTIVE | LIST_ACTIVE)
 
 static gboolean
-passes(const NodeDevice *d, guint32 flags)
+passes(gpointer item, guint32 flags)
 {
+    const NodeDevice *d = item;
     static const guint32 questions[] = { LIST_KINDS, LIST_PERSISTENT | LIST_TRANSIENT,
                                          LIST_INACTIVE | LIST_ACTIVE };
     guint32 is = d->kinds | (is_persistent(d) ? LIST_PERSISTENT : LIST_TRANSIENT) | LIST_ACTIVE;
@@ -43,12 +44,7 @@ passes(const NodeDevice *d, guint32 flags)
 static GPtrArray *
 devices_matching(guint32 flags)
 {
-    GPtrArray *all = devices_list();
-
-    for (guint i = all->len; i-- > 0;)
-        if (!passes(all->pdata[i], flags))
-            g_ptr_array_remove_index(all, i);
-    return all;
+    return list_keep(devices_list(), passes, flags);
 }
 
 static void
@@ -94,14 +90,8 @@ list_names(Call *c)
 {
     const NodeListDevicesArgs *in = call_in(c);
     g_autoptr(GPtrArray) all = devices_with(in->cap);
-    NodeListDevicesRet out = {
-        .names = { .n = (guint32)CLAMP(in->maxnames, 0, (gint)all->len) },
-    };
 
-    out.names.v = arena_new(call_arena(c), const char *, out.names.n);
-    for (guint i = 0; i < out.names.n; i++)
-        out.names.v[i] = ((NodeDevice *)all->pdata[i])->obj.name;
-    call_reply(c, &out);
+    call_reply_names(c, all, in->maxnames);
 }
 
 /* ---- one */

@@ -53,14 +53,8 @@ list_names(Call *c)
 {
     const ConnectListNwfiltersArgs *in = call_in(c);
     g_autoptr(GPtrArray) all = nwfilter_list();
-    ConnectListNwfiltersRet out = {
-        .names = { .n = (guint32)CLAMP(in->maxnames, 0, (gint)all->len) },
-    };
 
-    out.names.v = arena_new(call_arena(c), const char *, out.names.n);
-    for (guint i = 0; i < out.names.n; i++)
-        out.names.v[i] = ((Nwfilter *)all->pdata[i])->obj.name;
-    call_reply(c, &out);
+    call_reply_names(c, all, in->maxnames);
 }
 
 /* ---- bindings: filters in force on interfaces */

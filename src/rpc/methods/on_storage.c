@@ -59,8 +59,9 @@ enum {
 };
 
 static gboolean
-passes(const Pool *pool, guint32 flags)
+passes(gpointer item, guint32 flags)
 {
+    const Pool *pool = item;
     static const guint32 questions[] = {
         LIST_ACTIVE | LIST_INACTIVE,
         LIST_PERSISTENT | LIST_TRANSIENT,
@@ -78,12 +79,7 @@ passes(const Pool *pool, guint32 flags)
 static GPtrArray *
 pools_matching(guint32 flags)
 {
-    GPtrArray *all = pool_list();
-
-    for (guint i = all->len; i-- > 0;)
-        if (!passes(all->pdata[i], flags))
-            g_ptr_array_remove_index(all, i);
-    return all;
+    return list_keep(pool_list(), passes, flags);
 }
 
 static void
@@ -117,14 +113,8 @@ name_pools(Call *c, guint32 flags)
 {
     const ConnectListStoragePoolsArgs *in = call_in(c);
     g_autoptr(GPtrArray) all = pools_matching(flags);
-    ConnectListStoragePoolsRet out = {
-        .names = { .n = (guint32)CLAMP(in->maxnames, 0, (gint)all->len) },
-    };
 
-    out.names.v = arena_new(call_arena(c), const char *, out.names.n);
-    for (guint i = 0; i < out.names.n; i++)
-        out.names.v[i] = ((Pool *)all->pdata[i])->obj.name;
-    call_reply(c, &out);
+    call_reply_names(c, all, in->maxnames);
 }
 
 static void
