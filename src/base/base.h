@@ -446,6 +446,13 @@ gboolean uuid_is_zero(const guint8 uuid[UUID_LEN]);
 
 #include "schema.h"
 
+/* ---- users and groups (account.c) ----------------------------------------------------------- */
+
+/* FALSE: this host has none of that name. The name service is asked, which may hang: for workers,
+ * several of which may ask at once, and for a daemon that is just coming. getpwnam_r(3). */
+gboolean account_user(const char *name, guint32 *ret_uid);
+gboolean account_group(const char *name, guint32 *ret_gid);
+
 /* ---- words that are nearly right (near.c) --------------------------------------------------- */
 
 /* Letters to change, add, leave out or swap with their neighbour; G_MAXUINT: too long to tell. */

@@ -4,9 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,8 +149,6 @@ read_id(const char *word, gboolean group, guint32 *ret_id)
 {
     const char *digits = word[0] == '+' ? word + 1 : word;
     guint64 id = 0;
-    const struct passwd *user;
-    const struct group *of;
 
     if (g_ascii_string_to_unsigned(digits, 10, 0, G_MAXUINT32 - 1, &id, NULL)) {
         *ret_id = (guint32)id;
@@ -160,12 +156,7 @@ read_id(const char *word, gboolean group, guint32 *ret_id)
     }
     if (word[0] == '+')
         return FALSE;
-    user = group ? NULL : getpwnam(word);
-    of = group ? getgrnam(word) : NULL;
-    if (!user && !of)
-        return FALSE;
-    *ret_id = user ? user->pw_uid : of->gr_gid;
-    return TRUE;
+    return group ? account_group(word, ret_id) : account_user(word, ret_id);
 }
 
 static gboolean
