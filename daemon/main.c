@@ -314,6 +314,17 @@ fault_set(GError **err)
     return !fault || flow_set_fault(fault, err);
 }
 
+/* A daemon below a root of its own, of which a host may have many, is no service of that host. */
+static BusKind
+bus_of(const Daemon *d)
+{
+    const char *said = d->paths.session ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS";
+
+    if (d->options->root && !g_getenv(said))
+        return BUS_NONE;
+    return d->paths.session ? BUS_USER : BUS_SYSTEM;
+}
+
 static gboolean
 run(Daemon *d, GError **err)
 {
@@ -324,10 +335,12 @@ run(Daemon *d, GError **err)
     if (!read_config(d, &d->config, err))
         return FALSE;
     d->paths.trusting = !d->config.confine_guests;
+    bus_init(bus_of(d));
     objects_init(&d->paths);
     ok = set_log(d, err) && service_sockets(&d->sockets, err) && signals_block(&signals, err) &&
          fault_set(err) && paths_make(&d->paths, err) && lock_take(d->paths.run, &lock, err) &&
          boot(d, signals, err);
+    bus_done();
     config_done(&d->config);
     return ok;
 }

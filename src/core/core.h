@@ -1,6 +1,6 @@
 /* core: the machinery that every managed object stands on. Objects and their registries, flows
  * (tables of steps with undo) and their ledgers, jobs and what clashes, definitions on disk,
- * events, typed parameters, who may, saved state, and the one place with threads.
+ * events, typed parameters, who may, saved state, the message bus, and the one place with threads.
  *
  * Everything here runs in the main-loop thread; offload() is the only way out of it.
  */
@@ -8,6 +8,7 @@
 
 #include "access.h"
 #include "base/base.h"
+#include "bus.h"
 #include "event.h"
 #include "params.h"
 
