@@ -36,6 +36,55 @@ json_make(const char *name, ...)
     return o;
 }
 
+/* As many as there are commas and beginnings outside of strings, at most. */
+static gsize
+count_members(const char *text, gsize len)
+{
+    gsize n = 0;
+    gboolean quoted = FALSE;
+
+    for (gsize i = 0; i < len; i++) {
+        if (text[i] == '"')
+            quoted = !quoted;
+        else if (quoted)
+            i += text[i] == '\\';
+        else
+            n += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    }
+    return n;
+}
+
+json_object *
+json_parse_bounded(const char *text, gsize len, const JsonBudget *budget, char **ret_wrong)
+{
+    json_tokener *tok;
+    json_object *message;
+
+    if (len > budget->bytes) {
+        *ret_wrong = g_strdup_printf("a message of more than %zu bytes", budget->bytes);
+        return NULL;
+    }
+    if (count_members(text, len) > budget->members) {
+        *ret_wrong = g_strdup_printf("a message of more than %zu members", budget->members);
+        return NULL;
+    }
+    tok = json_tokener_new_ex(budget->depth);
+    json_tokener_set_flags(tok, JSON_TOKENER_VALIDATE_UTF8);
+    message = json_tokener_parse_ex(tok, text, (int)len);
+    if (!json_object_is_type(message, json_type_object)) {
+        g_autofree char *start = g_strndup(text, MIN(len, 80));
+        g_autofree char *shown = g_strescape(g_strchomp(start), NULL);
+        enum json_tokener_error why = json_tokener_get_error(tok);
+        *ret_wrong = g_strdup_printf(
+            "what is no JSON object (%s): %s",
+            why == json_tokener_success ? "another type" : json_tokener_error_desc(why), shown);
+        json_object_put(message);
+        message = NULL;
+    }
+    json_tokener_free(tok);
+    return message;
+}
+
 json_object *
 json_at(json_object *o, const char *path)
 {

@@ -17,12 +17,8 @@
 #include "vm.h"
 
 /* Of a message that nothing large was asked for, and of the answer to what has large ones. */
-typedef struct Budget {
-    gsize bytes;
-    gsize members; /* each costs some 100 bytes once it is read */
-    int depth;     /* a chain of images is as deep as it is long */
-} Budget;
-static const Budget usual = { 1 << 20, 16 << 10, 32 }, large = { 16 << 20, 256 << 10, 512 };
+static const JsonBudget usual = { 1 << 20, 16 << 10, 32 };
+static const JsonBudget large = { 16 << 20, 256 << 10, 512 }; /* a chain of images is deep */
 
 /* Answers that grow with the number of disks or processors. */
 static const char *const large_commands[] = {
@@ -108,7 +104,7 @@ gone_error(void)
 /* ---- what QEMU says */
 
 /* A QEMU that was taken over may still owe an answer of any size. */
-static const Budget *
+static const JsonBudget *
 budget_of(const Qmp *q)
 {
     const Call *next = q->pending.head ? q->pending.head->data : NULL;
@@ -130,52 +126,6 @@ cut_line(const guint8 *data, gsize len, gpointer user)
     }
     q->scanned = end ? 0 : len;
     return end ? (gssize)size : 0;
-}
-
-/* As many as there are commas and beginnings outside of strings, at most. */
-static gsize
-count_members(const char *text, gsize len)
-{
-    gsize n = 0;
-    gboolean quoted = FALSE;
-
-    for (gsize i = 0; i < len; i++) {
-        if (text[i] == '"')
-            quoted = !quoted;
-        else if (quoted)
-            i += text[i] == '\\';
-        else
-            n += text[i] == ',' || text[i] == '[' || text[i] == '{';
-    }
-    return n;
-}
-
-/* NULL, and q->wrong says why. */
-static json_object *
-read_message(Qmp *q, const char *text, gsize len)
-{
-    json_tokener *tok;
-    json_object *message;
-
-    if (count_members(text, len) > budget_of(q)->members) {
-        q->wrong = g_strdup_printf("a message of more than %zu members", budget_of(q)->members);
-        return NULL;
-    }
-    tok = json_tokener_new_ex(budget_of(q)->depth);
-    json_tokener_set_flags(tok, JSON_TOKENER_VALIDATE_UTF8);
-    message = json_tokener_parse_ex(tok, text, (int)len);
-    if (!json_object_is_type(message, json_type_object)) {
-        g_autofree char *start = g_strndup(text, MIN(len, 80));
-        g_autofree char *shown = g_strescape(g_strchomp(start), NULL);
-        enum json_tokener_error why = json_tokener_get_error(tok);
-        q->wrong = g_strdup_printf(
-            "what is no JSON object (%s): %s",
-            why == json_tokener_success ? "another type" : json_tokener_error_desc(why), shown);
-        json_object_put(message);
-        message = NULL;
-    }
-    json_tokener_free(tok);
-    return message;
 }
 
 static void
@@ -270,7 +220,7 @@ static void
 on_frame(Lines *l, const guint8 *data, gsize len, gpointer user)
 {
     Qmp *q = user;
-    json_object *message = read_message(q, (const char *)data, len);
+    json_object *message = json_parse_bounded((const char *)data, len, budget_of(q), &q->wrong);
 
     if (!message) {
         end_wrong(q);
