@@ -83,15 +83,16 @@ install_packages() {
     return $rc
 }
 
-# build_guest DIR: DIR/vmlinuz (Debian's cloud kernel) and DIR/initrd (a busybox that ends in a
-# shell on the serial console), unless they are there. Nothing is installed into the host's own boot
-# folder. Who asks while another makes it waits.
+# build_guest DIR: DIR/vmlinuz (Debian's cloud kernel), DIR/initrd (a busybox that ends in a shell on
+# the serial console) and DIR/agent (qemu-ga and what it takes, to be put behind the initrd), unless
+# they are there. Nothing is installed into the host's own boot folder. Who asks while another makes
+# it waits.
 build_guest() {
     local dir=$1
     mkdir -p "$dir"
     (
         flock 8
-        { [ -s "$dir/vmlinuz" ] && [ -s "$dir/initrd" ]; } || fetch_guest "$dir"
+        { [ -s "$dir/vmlinuz" ] && [ -s "$dir/initrd" ] && [ -s "$dir/agent" ]; } || fetch_guest "$dir"
     ) 8>"$dir/lock"
 }
 
@@ -106,12 +107,14 @@ fetch_guest() {
     [ -n "$package" ] || { apt-get update -qq && package=$(guest_package); }
     [ -n "$package" ] || { echo "apt knows no kernel for a guest" >&2; return 1; }
     echo "== fetching a kernel for the guest ($package)"
-    rm -rf "$dir/deb" "$dir"/linux-image-*.deb
-    (cd "$dir" && apt-get download -qq -o APT::Sandbox::User=root "$package") || return
+    rm -rf "$dir/deb" "$dir"/*.deb
+    (cd "$dir" && apt-get download -qq -o APT::Sandbox::User=root "$package" qemu-guest-agent) || return
     dpkg-deb -x "$dir"/linux-image-*.deb "$dir/deb" || return
+    dpkg-deb -x "$dir"/qemu-guest-agent_*.deb "$dir/deb" || return
     build_initrd "$dir" || return
+    build_agent "$dir" || return
     mv "$dir"/deb/boot/vmlinuz-* "$dir/vmlinuz" || return
-    rm -rf "$dir/deb" "$dir"/linux-image-*.deb
+    rm -rf "$dir/deb" "$dir"/*.deb
 }
 
 # The modules a guest of ours needs, in the order they load: the power button and its events, a
@@ -139,12 +142,38 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev 2>/dev/null
 for m in $(cat /modules/order); do [ ! -e /modules/$m.ko ] || insmod /modules/$m.ko; done
 acpid # the power button ends in poweroff
+[ ! -x /etc/rc ] || /etc/rc
 echo
 echo "This is a guest of vmd: $(uname -sr), $(nproc) cpu."
 exec setsid cttyhack sh
 INIT
     chmod +x "$root/init"
-    (cd "$root" && find . | cpio -o -H newc --quiet | gzip -9) >"$dir/initrd.new"
-    mv "$dir/initrd.new" "$dir/initrd"
-    rm -rf "$root"
+    pack_tree "$root" "$dir/initrd"
+}
+
+# pack_tree ROOT FILE: what is below ROOT, which goes.
+pack_tree() {
+    (cd "$1" && find . | cpio -o -H newc --quiet | gzip -9) >"$2.new"
+    mv "$2.new" "$2"
+    rm -rf "$1"
+}
+
+# The agent, the modules that it and a file system for it to freeze need, and the libraries of this
+# host, which is of the same Debian.
+AGENT_MODULES=(virtio_console crc16 mbcache jbd2 ext4)
+
+build_agent() {
+    local dir=$1 root m file
+    root=$(mktemp -d)
+    mkdir -p "$root/agent"
+    for m in "${AGENT_MODULES[@]}"; do
+        file=$(find "$dir/deb" -name "$m.ko" -print -quit)
+        [ -z "$file" ] || cp "$file" "$root/agent/"
+    done
+    echo "${AGENT_MODULES[*]}" >"$root/agent/order"
+    install -D "$dir/deb/usr/sbin/qemu-ga" "$root/usr/sbin/qemu-ga" || return
+    ldd "$root/usr/sbin/qemu-ga" | grep -o '/[^ ]*' | while read -r file; do
+        install -D "$file" "$root$file" || return
+    done || return
+    pack_tree "$root" "$dir/agent"
 }
