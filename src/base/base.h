@@ -76,6 +76,10 @@ typedef enum Err {
     ERR_OVERFLOW,
     ERR_OPERATION_UNSUPPORTED,
     ERR_AGENT_UNRESPONSIVE,
+    ERR_AGENT_UNSYNCED, /* it does not say what it should */
+    ERR_AGENT_TIMEOUT,
+    ERR_AGENT_FAILED,
+    ERR_AGENT_CANNOT, /* the same of what it does not know, or may not do */
     ERR_BUSY,
     ERR_ACCESS_DENIED,
     ERR_CPU_INCOMPATIBLE,

@@ -161,16 +161,19 @@ typedef struct VmNetStats {
 gboolean vm_net_stats(Vm *vm, const char *device, VmNetStats *ret_stats, GError **err);
 
 /* What is known of a guest's interface: GPtrArray of VmAddresses of the running VM's interfaces
- * that have an address. The numbers are virDomainInterfaceAddressesSource's. */
+ * that have an address. The numbers are virDomainInterfaceAddressesSource's; the agent is asked by
+ * vm_guest_addresses. */
 typedef enum VmAddressSource { VM_BY_LEASE, VM_BY_AGENT, VM_BY_ARP } VmAddressSource;
+typedef struct VmAddress {
+    char *text;
+    guint prefix;
+} VmAddress;
 typedef struct VmAddresses {
-    char *name; /* of the host's end, or the MAC address where there is none */
-    char *mac;
-    GPtrArray *addresses; /* of char * */
+    char *name;        /* of the host's end, or the MAC address where there is none */
+    char *mac;         /* NULL: it has none */
+    GArray *addresses; /* of VmAddress */
 } VmAddresses;
 GPtrArray *vm_addresses(Vm *vm, guint source, GError **err);
-/* FALSE, always: there is no agent, it is not there, or vmd does not speak with it (agent.c). */
-gboolean vm_agent_check(Vm *vm, GError **err);
 /* Which disks have failed: GArray of VmDiskError, from the last refresh. */
 typedef struct VmDiskError {
     const char *disk; /* borrowed */
@@ -337,6 +340,64 @@ void vm_open_graphics(Vm *vm, guint idx, int fd, guint flags, Asker who, VmDone 
 /* A picture of screen number `screen`: a readable descriptor (caller's) and its mime type. */
 typedef void (*VmPicture)(int fd, const char *mime, const GError *err, gpointer user);
 void vm_screenshot(Vm *vm, guint screen, Asker who, VmPicture done, gpointer user);
+
+/* ---- what the agent in a guest knows and does (agent.c, guest_info.c) ---------------------- */
+
+/* As much of an answer as the question has. All of it is what the guest says, bounded and checked
+ * for its form alone. */
+typedef struct VmGuestAnswer {
+    const char *text;
+    gint64 number;
+    guint nanoseconds;
+    GPtrArray *list;
+    Params params;
+} VmGuestAnswer;
+/* answer is valid during the callback, and NULL when err is set. Called once, from within the
+ * question or later. ERR_ARG_UNSUPPORTED: the domain has no channel for an agent;
+ * ERR_AGENT_UNRESPONSIVE: nobody is there; ERR_AGENT_FAILED: as the guest says; docs/agent.md. */
+typedef void (*VmGuestDone)(const VmGuestAnswer *answer, const GError *err, gpointer user);
+
+/* How long answers are waited for from now on: seconds, or one of
+ * virDomainAgentResponseTimeoutValues (block -2, default -1, at once 0). */
+gboolean vm_guest_set_timeout(Vm *vm, int seconds, GError **err);
+void vm_guest_hostname(Vm *vm, VmGuestDone done, gpointer user); /* text */
+void vm_guest_time(Vm *vm, VmGuestDone done, gpointer user);     /* number: seconds */
+/* sync: from its own clock that runs while it sleeps. */
+void vm_guest_set_time(Vm *vm, gint64 seconds, guint nanoseconds, gboolean sync, VmGuestDone done,
+                       gpointer user);
+void vm_guest_addresses(Vm *vm, VmGuestDone done, gpointer user); /* list of VmAddresses */
+typedef struct VmGuestFs {
+    char *mountpoint, *name, *type;
+    GPtrArray *targets; /* of char *: the disks of the domain that it is on */
+} VmGuestFs;
+void vm_guest_file_systems(Vm *vm, VmGuestDone done, gpointer user); /* list of VmGuestFs */
+/* How many file systems: number. n_mountpoints 0: all. */
+void vm_guest_freeze(Vm *vm, const char *const *mountpoints, guint n_mountpoints, VmGuestDone done,
+                     gpointer user);
+void vm_guest_thaw(Vm *vm, guint n_mountpoints, VmGuestDone done, gpointer user);
+/* Pieces of that many bytes and more are given back to the disk. */
+void vm_guest_trim(Vm *vm, const char *mountpoint, guint64 minimum, VmGuestDone done,
+                   gpointer user);
+void vm_guest_set_password(Vm *vm, const char *account, const char *password, gboolean crypted,
+                           VmGuestDone done, gpointer user);
+void vm_guest_keys(Vm *vm, const char *account, VmGuestDone done, gpointer user); /* of char * */
+/* virDomainAuthorizedSSHKeysSetFlags; 0: these are all. */
+enum { VM_GUEST_KEYS_APPEND = 1 << 0, VM_GUEST_KEYS_REMOVE = 1 << 1 };
+void vm_guest_set_keys(Vm *vm, const char *account, const char *const *keys, guint n_keys,
+                       guint flags, VmGuestDone done, gpointer user);
+/* virDomainGuestInfoTypes; 0: all that the agent can tell. params. */
+enum { VM_GUEST_INFO_ALL = 0xff };
+void vm_guest_info(Vm *vm, guint types, VmGuestDone done, gpointer user);
+void vm_guest_vcpus(Vm *vm, VmGuestDone done, gpointer user); /* params */
+void vm_guest_set_vcpus(Vm *vm, const Bitmap *vcpus, gboolean on, VmGuestDone done, gpointer user);
+/* How many it uses, or could: number. */
+void vm_guest_count_vcpus(Vm *vm, gboolean maximum, VmGuestDone done, gpointer user);
+void vm_guest_use_vcpus(Vm *vm, guint count, VmGuestDone done, gpointer user);
+void vm_guest_sleep(Vm *vm, guint target, guint64 seconds, VmGuestDone done,
+                    gpointer user); /* virNodeSuspendTarget */
+/* A question in JSON; text is the whole answer (NULL: it was not waited for). seconds:
+ * virDomainQemuAgentCommandTimeoutValues. Taints the domain. */
+void vm_guest_command(Vm *vm, const char *command, int seconds, VmGuestDone done, gpointer user);
 
 /* ---- the emulators (capable.c) ---------------------------------------------------------- */
 

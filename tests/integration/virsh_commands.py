@@ -30,7 +30,6 @@ NEEDS = {
     "domthrottlegroupdel": ["DOMAIN_DEL_THROTTLE_GROUP"],
     "domxml-from-native": ["CONNECT_DOMAIN_XML_FROM_NATIVE"],
     "dump": ["DOMAIN_CORE_DUMP_WITH_FORMAT"],
-    "guest-agent-timeout": ["DOMAIN_AGENT_SET_RESPONSE_TIMEOUT"],
     "iface-(begin|commit|rollback)": ["INTERFACE_CHANGE_BEGIN"],
     "iface-(bridge|define|edit)": ["INTERFACE_DEFINE_XML"],
     "iface-(start)": ["INTERFACE_CREATE"],

@@ -76,7 +76,6 @@ SUITES_ON_PURPOSE = {
     r"persistent defined on": "what was undefined is defined anew",
     r"off (save|managed save|dump|migrate|migrate max speed|peek|signal|block (resize|pull|commit)|"
     r"snapshot|perf|dirty)": "not there yet",
-    r"(off|on) agent timeout( odd)?": "not there yet: nothing is asked of the agent",
     r"on messages": "no privilege of QEMU taints it here, as it opens nothing itself",
     r"console (the first|gone)": "who is put out of a console hears its end, not a failure",
     r"rename to '\.\.'": "it would name a file elsewhere",

@@ -87,6 +87,7 @@ on_shutdown(const Heard *h)
     gboolean by_signal = g_strcmp0(said(h, "reason"), "host-signal") == 0;
     gboolean reset = g_strcmp0(said(h, "reason"), "guest-reset") == 0;
 
+    guest_heard(vm, GUEST_ENDS_SHUTDOWN);
     if (!by_signal && !reset &&
         (run->rebooting || (run->live->on_poweroff == ACTION_RESTART && !run->ending))) {
         run->rebooting = run->restarting = TRUE;
@@ -106,6 +107,7 @@ on_reset(const Heard *h)
 
     h->vm->run->rebooting = h->vm->run->restarting = FALSE;
     vm_save_soon(h->vm);
+    guest_heard(h->vm, GUEST_ENDS_RESET);
     event_emit(&e);
 }
 
@@ -114,6 +116,7 @@ on_suspend(const Heard *h)
 {
     Event e = vm_event(h->vm, DOMAIN_EVENT_PMSUSPEND);
 
+    guest_heard(h->vm, GUEST_ENDS_SUSPEND);
     vm_enter(h->vm, VM_PMSUSPENDED, 0);
     vm_tell(h->vm, LIFECYCLE_PMSUSPENDED, 0);
     event_emit(&e);
@@ -124,6 +127,7 @@ on_suspend_disk(const Heard *h)
 {
     Event e = vm_event(h->vm, DOMAIN_EVENT_PMSUSPEND_DISK);
 
+    guest_heard(h->vm, GUEST_ENDS_SUSPEND);
     event_emit(&e);
 }
 
@@ -407,8 +411,11 @@ on_port(const Heard *h)
         c->state = open ? CHANNEL_CONNECTED : CHANNEL_DISCONNECTED;
         e.n[0] = c->state;
         e.n[1] = 2; /* channel */
-        if (g_strcmp0(c->name, "org.qemu.guest_agent.0") == 0)
-            event_emit(&e);
+        if (g_strcmp0(c->name, GUEST_CHANNEL) != 0)
+            continue;
+        if (!open)
+            guest_left(h->vm);
+        event_emit(&e);
     }
 }
 

@@ -55,10 +55,8 @@ vm_resume(Vm *vm, Asker who, VmDone done, gpointer user)
 enum { BY_ACPI = 1 << 0, BY_AGENT = 1 << 1 };
 
 static gboolean
-press_power(Ask *a, gboolean then_reboot, GError **err)
+press_power(Ask *a, gboolean then_reboot)
 {
-    if (a->flags == BY_AGENT)
-        return vm_agent_check(a->vm, err);
     a->vm->run->rebooting = then_reboot;
     vm_save_soon(a->vm);
     ask_call(a, "system_powerdown", NULL, NULL);
@@ -71,7 +69,58 @@ shutdown_run(Ask *a, GError **err)
 {
     if (a->vm->state != VM_RUNNING)
         return fail(err, ERR_OPERATION_INVALID, "domain is not running");
-    return press_power(a, FALSE, err);
+    return press_power(a, FALSE);
+}
+
+static gboolean
+reboot_run(Ask *a, GError **err)
+{
+    return press_power(a, TRUE);
+}
+
+/* The power button, as its guest takes it: by its agent, by ACPI, or by ACPI where there is no
+ * agent, or it fails. No job of the domain: an agent may take long, and others need not wait. */
+typedef struct Button {
+    const AskKind *kind;
+    const char *mode;
+    guint flags;
+    char *who;
+    VmDone done;
+    gpointer user;
+} Button;
+
+static void
+press_by_acpi(Vm *vm, Button *b)
+{
+    vm_ask(vm, b->kind, 0, NULL, NULL, b->who, b->done, b->user);
+    g_free(b->who);
+    g_free(b);
+}
+
+static void
+on_agent_pressed(Vm *vm, json_object *ret, const GError *err, gpointer user)
+{
+    Button *b = user;
+
+    if (err && b->flags != BY_AGENT) {
+        press_by_acpi(vm, b);
+        return;
+    }
+    b->done(vm, err, b->user);
+    g_free(b->who);
+    g_free(b);
+}
+
+static void
+press(Vm *vm, const Button *how, Asker who)
+{
+    Button *b = g_memdup2(how, sizeof *how);
+
+    b->who = g_strdup(who);
+    if (b->flags == BY_ACPI || (b->flags != BY_AGENT && !guest_check(vm, NULL)))
+        press_by_acpi(vm, b);
+    else
+        guest_shutdown(vm, b->mode, on_agent_pressed, b);
 }
 
 void
@@ -79,13 +128,7 @@ vm_shutdown(Vm *vm, guint flags, Asker who, VmDone done, gpointer user)
 {
     static const AskKind kind = { .what = "shutdown", .job = JOB_CHANGE, .run = shutdown_run };
 
-    vm_ask(vm, &kind, flags, NULL, NULL, who, done, user);
-}
-
-static gboolean
-reboot_run(Ask *a, GError **err)
-{
-    return press_power(a, TRUE, err);
+    press(vm, &(Button){ &kind, "powerdown", flags, NULL, done, user }, who);
 }
 
 void
@@ -93,7 +136,7 @@ vm_reboot(Vm *vm, guint flags, Asker who, VmDone done, gpointer user)
 {
     static const AskKind kind = { .what = "reboot", .job = JOB_CHANGE, .run = reboot_run };
 
-    vm_ask(vm, &kind, flags, NULL, NULL, who, done, user);
+    press(vm, &(Button){ &kind, "reboot", flags, NULL, done, user }, who);
 }
 
 static void
@@ -199,8 +242,6 @@ vm_send_key(Vm *vm, guint codeset, guint hold_ms, const guint *keys, guint n_key
 }
 
 /* ---- QEMU's monitor, from a client of the qemu program */
-
-#define TAINT_CUSTOM_MONITOR (1u << 6)
 
 typedef struct MonitorWords {
     char *command;

@@ -18,7 +18,7 @@ vm_vcpu_count(Vm *vm, guint flags, guint *ret_count, GError **err)
         return fail(err, ERR_INVALID_ARG,
                     "the guest's own count of processors is there only while the domain runs");
     if (flags & VM_VCPU_GUEST)
-        return fail(err, ERR_ARG_UNSUPPORTED, "QEMU guest agent is not configured");
+        return fail(err, ERR_INVALID_ARG, "the guest counts the processors that it has now");
     if (!vm_resolve_impact(vm, &impact, err))
         return FALSE;
     if (!(def = impact & IMPACT_LIVE ? vm->run->live : define_get(vm, err)))
@@ -135,8 +135,7 @@ may_set_vcpus(const Edit *e, GError **err)
     if (c->flags & VM_VCPU_GUEST && c->flags & VM_VCPU_CONFIG)
         return fail(err, ERR_INVALID_ARG, "the guest's processors are no part of the definition");
     if (c->flags & VM_VCPU_GUEST)
-        return vm_need_running(e->vm, err) &&
-               fail(err, ERR_ARG_UNSUPPORTED, "QEMU guest agent is not configured");
+        return fail(err, ERR_INVALID_ARG, "the guest's processors are not those it could have");
     return !(e->impact & IMPACT_LIVE) || keeps_vcpus(e->vm, c->count, err);
 }
 

@@ -288,7 +288,13 @@ has_custom_words(const Vm *vm)
 static gboolean
 was_commanded(const Vm *vm)
 {
-    return vm->run->taint != 0;
+    return vm->run->taint & TAINT_CUSTOM_MONITOR;
+}
+
+static gboolean
+was_guest_commanded(const Vm *vm)
+{
+    return vm->run->taint & TAINT_CUSTOM_GUEST_COMMAND;
 }
 
 /* Not of a user's daemon, which has none to give. */
@@ -316,6 +322,7 @@ static const struct {
     { was_commanded, "custom monitor control commands issued" },
     { is_privileged, "running with undesirable elevated privileges" },
     { passes_cpu_through, "use of host cpu passthrough" },
+    { was_guest_commanded, "custom guest agent control commands issued" },
     { is_old, "use of deprecated configuration settings" },
 };
 

@@ -82,6 +82,8 @@ static const Field status_fields[] = {
     ROW(Vm, "persistent", F_FLAG, persistent, F_WRITE, NULL, "There is a definition of it."),
     ROW(Vm, "state", F_I32, state, F_REQUIRED, RANGE(VM_NOSTATE + 1, N_VM_STATES - 1), "State,"),
     ROW(Vm, "reason", F_I32, reason, 0, NULL, "and why it is in it."),
+    ROW(Vm, "guest_seconds", F_I32, guest_seconds, F_WRITE, RANGE(-3, G_MAXINT32),
+        "How long its agent is waited for."),
     ROW(Vm, "run", F_PTR, run, F_REQUIRED, &run_schema, "All else."),
     ROW_END,
 };

@@ -31,6 +31,7 @@ vm_add(const char *name, const guint8 uuid[UUID_LEN], GError **err)
 
     object_init(&vm->obj, &vm_kind, name, uuid, vm_free);
     vm->state = VM_SHUTOFF;
+    vm->guest_seconds = GUEST_SECONDS_UNSET;
     vm->state_since = g_get_monotonic_time();
     if (!registry_add(qemu_vms, &vm->obj)) {
         object_unref(vm);
@@ -91,6 +92,7 @@ run_free(Run *run)
     run_part_free(&run->consoles);
     run_part_free(&run->counters);
     run_part_free(&run->leaving);
+    run_part_free(&run->guest);
     g_clear_pointer(&run->start.files, g_ptr_array_unref);
     g_clear_pointer(&run->start.nets, g_ptr_array_unref);
     fd_close(&run->start.monitor_fd);

@@ -64,6 +64,9 @@ typedef struct StopWhy {
     int detail; /* virDomainEventStoppedDetailType */
 } StopWhy;
 
+/* virDomainTaintFlags that a client earns it: it commanded QEMU, the agent in the guest. */
+enum { TAINT_CUSTOM_MONITOR = 1 << 6, TAINT_CUSTOM_GUEST_COMMAND = 1 << 10 };
+
 /* virDomainRunningReason and so on, as far as we use them. */
 enum {
     RUNNING_UNKNOWN = 0,
@@ -196,6 +199,7 @@ typedef struct Run {
     RunPart counters; /* ops/stats.c */
     RunPart consoles; /* ops/console.c */
     RunPart leaving;  /* life/leave.c */
+    RunPart guest;    /* guest.c */
 } Run;
 
 struct Vm {
@@ -212,6 +216,7 @@ struct Vm {
     FileStamp shown; /* of the file that says what dumpxml --inactive shows; zero: not known */
     gboolean shown_secret; /* it shows what only --security-info may */
     GPtrArray *unknown;    /* what its last document said that nobody knows: sentences; or NULL */
+    gint32 guest_seconds;  /* guest_call's, as a client has set it; GUEST_SECONDS_UNSET */
     Run *run;              /* NULL: off */
 };
 
@@ -448,6 +453,43 @@ DomainDef *live_read(const char *dir, gboolean *ret_changed, GError **err);
 /* Into vm and its Run, and the claims. FALSE: it makes no sense, and vm is as it was but for some
  * of its claims. */
 gboolean status_apply(Vm *vm, json_object *status, GError **err);
+
+/* ---- the agent in the guest (guest.c) ------------------------------------------------------- */
+
+#define GUEST_CHANNEL "org.qemu.guest_agent.0"
+/* FALSE: no agent can be asked: the domain is off or stands still, has no channel for one, or
+ * nobody in the guest listens. From memory. */
+gboolean guest_check(const Vm *vm, GError **err);
+
+enum {
+    GUEST_ENDS_SHUTDOWN = 1 << 0, /* the guest's end answers too, */
+    GUEST_ENDS_RESET = 1 << 1,    /* or its reset, */
+    GUEST_ENDS_SUSPEND = 1 << 2,  /* or its sleep */
+    GUEST_ENDS = GUEST_ENDS_SHUTDOWN | GUEST_ENDS_RESET | GUEST_ENDS_SUSPEND,
+    GUEST_RAW = 1 << 3,         /* args is the whole question, and ret the whole answer */
+    GUEST_SECRET = 1 << 4,      /* of question and answer no copy stays in memory */
+    GUEST_OWN_SECONDS = 1 << 5, /* a client's setting does not count */
+};
+enum { GUEST_SECONDS_BLOCK = -2, GUEST_SECONDS_UNSET = -3 };
+typedef struct GuestCall {
+    const char *command;
+    json_object *args; /* taken; NULL: none */
+    /* How long the answer is waited for, once the agent is known to listen, which takes 5 s at
+     * most; negative: as long as the domain runs and the agent is there; 0: not at all, which ends
+     * well without an answer. */
+    int seconds;
+    guint flags;
+} GuestCall;
+/* Called once, from the loop or from within guest_call. ret is borrowed and outside input; NULL
+ * when err is set, or when what was asked for has happened without an answer. */
+typedef void (*GuestAnswer)(Vm *vm, json_object *ret, const GError *err, gpointer user);
+/* One question after the other, each waiting 30 s at most for those before it. Errors:
+ * ERR_AGENT_UNRESPONSIVE (nobody answers), ERR_AGENT_TIMEOUT (it listens, and takes too long),
+ * ERR_AGENT_UNSYNCED (it talks nonsense), ERR_AGENT_CANNOT (it does not know that command),
+ * ERR_AGENT_FAILED (as it says), ERR_BUSY and ERR_TIMEOUT (others ask). */
+void guest_call(Vm *vm, const GuestCall *call, GuestAnswer answer, gpointer user);
+void guest_heard(Vm *vm, guint what); /* one of GUEST_ENDS has happened */
+void guest_left(Vm *vm);              /* the agent has closed its end */
 
 /* ---- what QEMU tells (learn.c) -------------------------------------------------------------- */
 

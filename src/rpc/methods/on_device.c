@@ -70,10 +70,20 @@ set_vcpus(Call *c, Vm *vm)
 }
 
 static void
+on_guest_set(const VmGuestAnswer *answer, const GError *err, gpointer user)
+{
+    call_done(user, err);
+}
+
+static void
 set_vcpus_flags(Call *c, Vm *vm)
 {
     const DomainSetVcpusFlagsArgs *in = call_in(c);
 
+    if (in->nvcpus > 0 && (in->flags & ~VM_VCPU_LIVE) == VM_VCPU_GUEST) {
+        vm_guest_use_vcpus(vm, in->nvcpus, on_guest_set, c);
+        return;
+    }
     vm_set_vcpus(vm, in->nvcpus, in->flags, call_asker(c), on_done, c);
 }
 
@@ -92,10 +102,27 @@ reply_vcpus(Call *c, Vm *vm, guint flags)
 }
 
 static void
+on_guest_count(const VmGuestAnswer *answer, const GError *err, gpointer user)
+{
+    DomainGetVcpusFlagsRet out = { 0 };
+
+    if (err) {
+        call_fail(user, g_error_copy(err));
+        return;
+    }
+    out.num = (gint32)answer->number;
+    call_reply(user, &out);
+}
+
+static void
 get_vcpus_flags(Call *c, Vm *vm)
 {
     const DomainGetVcpusFlagsArgs *in = call_in(c);
 
+    if (in->flags & VM_VCPU_GUEST && !(in->flags & VM_VCPU_CONFIG) && vm_is_active(vm)) {
+        vm_guest_count_vcpus(vm, in->flags & VM_VCPU_MAXIMUM, on_guest_count, c);
+        return;
+    }
     reply_vcpus(c, vm, in->flags);
 }
 

@@ -423,6 +423,27 @@ run_command(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
+static const Option timeout_options[] = {
+    DOMAIN_OPTION(complete_active),
+    { "timeout", OPTION_NUMBER, OPTION_NAMED, NULL, "timeout seconds." },
+    OPTION_END,
+};
+
+static gboolean
+run_timeout(Shell *s, const Args *a, GError **err)
+{
+    enum { BLOCK = -2 };
+    DomainAgentSetResponseTimeoutArgs args = { 0 };
+    DomainAgentSetResponseTimeoutRet ret = { 0 };
+    gint64 timeout = BLOCK;
+
+    if (!args_number(a, "timeout", G_MININT32, G_MAXINT32, &timeout, err) ||
+        !domain_get(s, a, &args.dom, err))
+        return FALSE;
+    args.timeout = (gint32)timeout;
+    return call(s, PROC_DOMAIN_AGENT_SET_RESPONSE_TIMEOUT, &args, &ret, err);
+}
+
 const Command agent_commands[] = {
     { "domfsfreeze", "Freeze domain's mounted filesystems.", "Freeze domain's mounted filesystems.",
       freeze_options, run_fsfreeze },
@@ -442,6 +463,9 @@ const Command agent_commands[] = {
     { "get-user-sshkeys", "list authorized SSH keys for given user (via agent)",
       "Use the guest agent to query authorized SSH keys for given user", get_keys_options,
       run_get_keys },
+    { "guest-agent-timeout", "Set the guest agent timeout",
+      "Set the number of seconds to wait for a response from the guest agent.", timeout_options,
+      run_timeout },
     { "guestinfo", "query information about the guest (via agent)",
       "Use the guest agent to query various information from guest's point of view", info_options,
       run_guestinfo, COMMAND_JSON },
