@@ -506,6 +506,8 @@ list_free(const Schema *s, GPtrArray *list)
         g_ptr_array_unref(list);
 }
 
+const char told_below[] = "";
+
 static void
 field_clear(const Field *f, gpointer at)
 {

@@ -61,6 +61,10 @@ typedef enum FieldKind {
     F_WHEN,    /* see WHEN */
 } FieldKind;
 
+/* The doc of a row whose path another one tells of, under another WHEN. */
+extern const char told_below[];
+#define TOLD_BELOW told_below
+
 typedef enum FieldFlags {
     F_REQUIRED = 1 << 0, /* its absence is an error that names element and line */
     F_ALWAYS = 1 << 1,   /* written also when it is 0 or empty */
@@ -82,6 +86,7 @@ typedef enum FieldFlags {
     F_HELD = 1 << 14,   /* of an attribute with F_REQUIRED: where its element is there */
     F_TEXT = 1 << 15,   /* an element that is there has a text: an empty one is a wrong value */
     F_HOT = 1 << 16,    /* may change while what it defines runs; of F_PTR and lists: come and go */
+    F_SAVED = 1 << 17,  /* read and written only with XML_SAVED; to clients it is not there */
 } FieldFlags;
 
 /* Said beside the flags of a row: the error code of a wrong value (else ERR_XML), and of a missing
@@ -97,7 +102,7 @@ struct Field {
     guint8 wrong;    /* F_ERR: an Err + 1, or 0 */
     guint8 missing;  /* F_MISSING, likewise */
     const void *arg; /* as the kind says */
-    const char *doc; /* one sentence for the reference page */
+    const char *doc; /* one sentence for the reference page, or TOLD_BELOW */
     guint has;       /* offset of guint8 has_MEMBER; 0: the value itself tells */
     guint64 mask;    /* WHEN */
 };
@@ -272,6 +277,7 @@ typedef enum XmlFlags {
     XML_SECURE = 1 << 0,   /* write secrets */
     XML_LIVE = 1 << 1,     /* read and write what only a running object has */
     XML_VALIDATE = 1 << 2, /* refuse what no row knows, rather than warn */
+    XML_SAVED = 1 << 3,    /* read and write what the daemon has for itself, in files of its own */
 } XmlFlags;
 
 #define XML_DOCUMENT_MAX (8 << 20) /* bytes of the largest document that is read */

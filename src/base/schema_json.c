@@ -39,6 +39,8 @@ takes_part(const Json *j, const Field *f)
         return FALSE;
     if (f->flags & F_LIVE && !(j->flags & XML_LIVE))
         return FALSE;
+    if (f->flags & F_SAVED && !(j->flags & XML_SAVED))
+        return FALSE;
     return !(f->flags & F_SECRET) || j->flags & XML_SECURE;
 }
 

@@ -134,11 +134,13 @@ note_row(Shape *root, const Field *f, gboolean sure)
         g_ptr_array_add(shape->values, (gpointer)f);
 }
 
-/* Of a row that tells all there is to know: only its turn differs. */
+/* Of a row that tells all there is to know: only its turn differs. Nor counts what no document has.
+ */
 static gboolean
 is_early_look(const Field *f)
 {
-    return !f->doc && (f->flags & F_READ) && !(f->flags & F_LIVE);
+    return (!f->doc && (f->flags & F_READ) && !(f->flags & F_LIVE)) || f->flags & F_SAVED ||
+           f->doc == told_below;
 }
 
 static void

@@ -692,6 +692,8 @@ read_field(Finder *finder, const Field *f, gpointer def, guint *found, GError **
 
     if ((f->kind == F_STRUCT || f->kind == F_PTR) && !*f->path)
         return read_spliced(finder, f, at, found, err);
+    if ((f->flags & F_SAVED) && !(r->flags & XML_SAVED))
+        return TRUE;
     if (f->kind == F_LIST || f->kind == F_STRINGS)
         return !may_be_there(finder, f->path) || read_list(finder, f, at, found, err);
     if (!may_be_there(finder, f->path) ||

@@ -295,7 +295,8 @@ static gboolean
 is_written(Writer *w, const Field *f, gconstpointer def)
 {
     if (f->kind == F_REFUSED || f->kind == F_IGNORED || (f->flags & F_READ) ||
-        (f->path[0] == '#' && !f->path[1]) || ((f->flags & F_LIVE) && !(w->flags & XML_LIVE)))
+        (f->path[0] == '#' && !f->path[1]) || ((f->flags & F_LIVE) && !(w->flags & XML_LIVE)) ||
+        ((f->flags & F_SAVED) && !(w->flags & XML_SAVED)))
         return FALSE;
     if (!is_needed(f) && !field_present(f, def))
         return FALSE;

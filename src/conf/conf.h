@@ -94,8 +94,9 @@ typedef enum DefFlags {
     DEF_SECURE = 1 << 1,   /* format: with secrets */
     DEF_VALIDATE = 1 << 2, /* parse: refuse what is not known */
     DEF_MIGRATABLE =
-        1 << 3,        /* format: for another host: with secrets, without what it makes itself */
-    DEF_BARE = 1 << 4, /* parse: neither fill nor check (files we wrote ourselves) */
+        1 << 3,         /* format: for another host: with secrets, without what it makes itself */
+    DEF_BARE = 1 << 4,  /* parse: neither fill nor check (files we wrote ourselves) */
+    DEF_SAVED = 1 << 5, /* with what the daemon has for itself, in files of its own */
 } DefFlags;
 
 /* Reads, fills and checks. */
@@ -221,6 +222,8 @@ gboolean notes_set(const NotesAt *w, int type, const char *value, const char *ke
 
 /* Where the disk's bytes come from, for messages: path, network name or target. Borrowed. */
 const char *disk_source_name(const DiskDef *disk);
+/* SourceType of what QEMU opens: of a volume that has been found, what that is. */
+int disk_source_kind(const DiskSource *s);
 int disk_name_index(const char *target);     /* "vdc" is 2; -1: no name of a disk */
 gboolean disk_is_empty(const DiskDef *disk); /* no source at all: an open tray */
 gboolean net_is_usb_host(const NetDef *net); /* a USB device of the host */

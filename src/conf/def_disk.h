@@ -148,6 +148,7 @@ typedef struct VolumeSource {
     char *pool;
     char *volume;
     int mode; /* host 1, direct 2 */
+    int kind; /* live: SourceType of what it is, whose path the source has */
 } VolumeSource;
 
 typedef struct DataStore DataStore;
@@ -156,7 +157,7 @@ typedef struct DataStore DataStore;
  */
 typedef struct DiskSource {
     int type;   /* SourceType */
-    char *path; /* but of network, volume and nvme */
+    char *path; /* but of network and nvme; of a volume: live */
     NetworkSource *net;
     VolumeSource *volume;
     NvmeSource *nvme;

@@ -74,11 +74,13 @@ both_texts(const char *a, const char *b)
     return a && b ? g_strdup_printf("%s; %s", a, b) : g_strdup(a ? a : b);
 }
 
-/* Of a row that tells all there is to know: only its turn differs. */
+/* Of a row that tells all there is to know: only its turn differs. Nor is shown what no document
+ * has. */
 static gboolean
 is_early_look(const Field *f)
 {
-    return !f->doc && (f->flags & F_READ) && !(f->flags & F_LIVE);
+    return (!f->doc && (f->flags & F_READ) && !(f->flags & F_LIVE)) || f->flags & F_SAVED ||
+           f->doc == told_below;
 }
 
 static void

@@ -60,7 +60,9 @@ domain_parse_noting(const char *xml, gssize len, guint flags, const ConfContext 
                     GPtrArray *unknown, GError **err)
 {
     g_autoptr(DomainDef) def = NULL;
-    guint xml_flags = (flags & DEF_LIVE ? XML_LIVE : 0) | (flags & DEF_VALIDATE ? XML_VALIDATE : 0);
+    guint xml_flags = (flags & DEF_LIVE ? XML_LIVE : 0) |
+                      (flags & DEF_VALIDATE ? XML_VALIDATE : 0) |
+                      (flags & DEF_SAVED ? XML_SAVED : 0);
     guint before = unknown ? unknown->len : 0;
 
     def = xml_parse_noting(&domain_schema, domain_namespaces, xml, len, xml_flags, unknown, err);
@@ -100,7 +102,7 @@ domain_format(const DomainDef *def, guint flags)
 char *
 domain_format_noting(const DomainDef *def, guint flags, gboolean *ret_secret)
 {
-    guint xml_flags = (flags & DEF_LIVE ? XML_LIVE : 0) |
+    guint xml_flags = (flags & DEF_LIVE ? XML_LIVE : 0) | (flags & DEF_SAVED ? XML_SAVED : 0) |
                       (flags & (DEF_SECURE | DEF_MIGRATABLE) ? XML_SECURE : 0);
     g_autoptr(DomainDef) migratable = flags & DEF_MIGRATABLE ? domain_migratable(def) : NULL;
     g_autoptr(GPtrArray) consoles = NULL;

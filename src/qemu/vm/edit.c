@@ -214,7 +214,7 @@ edit_write_live(Flow *f, gpointer obj, GError **err)
         return STEP_DONE;
     if (e->waited && !e->kind->apply && !try_live(e, err))
         return STEP_FAILED;
-    before = domain_format(e->vm->run->live, DEF_LIVE | DEF_SECURE);
+    before = domain_format(e->vm->run->live, DEF_LIVE | DEF_SECURE | DEF_SAVED);
     return step_of(
         flow_note(f, "live", WORDS(before), err) &&
         (e->kind->apply ? edit_save_live(e, err) : live_write(e->vm->run->dir, e->new_live, err)));
@@ -231,7 +231,7 @@ edit_write_live_back(Flow *f, gpointer obj)
     if (!vm->run || !text)
         return STEP_DONE;
     if (!vm->edit) { /* of an earlier daemon, and what was read is the new one */
-        before = domain_parse(text, -1, DEF_BARE | DEF_LIVE, emulator_context(), &err);
+        before = domain_parse(text, -1, DEF_BARE | DEF_LIVE | DEF_SAVED, emulator_context(), &err);
         if (before) {
             domain_free(vm->run->live);
             vm->run->live = before;

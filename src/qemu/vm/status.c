@@ -162,7 +162,7 @@ gboolean
 live_write(const char *dir, const DomainDef *live, GError **err)
 {
     g_autofree char *path = g_build_filename(dir, "live.xml", NULL);
-    g_autofree char *xml = domain_format(live, DEF_LIVE | DEF_SECURE);
+    g_autofree char *xml = domain_format(live, DEF_LIVE | DEF_SECURE | DEF_SAVED);
     g_autofree char *end = sum_line(xml, strlen(xml)), *all = g_strconcat(xml, end, NULL);
 
     return says_already(path, all) || file_write_volatile(path, all, -1, 0600, err);
@@ -193,5 +193,6 @@ live_read(const char *dir, gboolean *ret_changed, GError **err)
     if ((access(path, F_OK) < 0 && errno == ENOENT) || !file_read(path, LIVE_MAX, &text, &len, err))
         return NULL;
     *ret_changed = !sum_is_right(text, len);
-    return domain_parse(text, (gssize)len, DEF_BARE | DEF_LIVE, emulator_context(), err);
+    return domain_parse(text, (gssize)len, DEF_BARE | DEF_LIVE | DEF_SAVED, emulator_context(),
+                        err);
 }

@@ -231,7 +231,7 @@ static const Field volume_fields[] = {
     ROW(VolumeSource, "@volume", F_STRING, volume, 0, NULL, "Name of the volume in that pool."),
     ROW(VolumeSource, "@mode", F_ENUM, mode, 0, volume_modes,
         "Whether a volume of iSCSI is reached through the host's device or by QEMU."),
-    ROW_END
+    ROW(VolumeSource, "@kind", F_ENUM, kind, F_SAVED, source_types, "What the volume is."), ROW_END
 };
 
 static gboolean
@@ -309,7 +309,13 @@ static const Schema network_source_schema = { "source", sizeof(NetworkSource),
 
 static const char *const vhost_user_types[] = { NULL, "unix", NULL };
 
+/* Types whose own rows have elements: attributes come before those. */
+#define WITH_ELEMENTS (BIT(SOURCE_NETWORK) | BIT(SOURCE_NVME) | BIT(SOURCE_VHOST_USER))
+
 static const Field disk_source_fields[] = {
+    WHEN(DiskSource, type, WITH_ELEMENTS),
+    ROW(DiskSource, "@startupPolicy", F_ENUM, startup_policy, 0, startup_policies, TOLD_BELOW),
+    ROW(DiskSource, "@index", F_U32, index, F_LIVE, NULL, TOLD_BELOW),
     WHEN(DiskSource, type, BIT(SOURCE_NONE) | BIT(SOURCE_FILE)),
     ROW(DiskSource, "@file", F_STRING, path, F_NONEMPTY, NULL, "Path of the image."),
     ROW(DiskSource, "@fdgroup", F_STRING, fdgroup, 0, NULL, "Descriptors handed in by the client."),
@@ -323,6 +329,7 @@ static const Field disk_source_fields[] = {
     ROW(DiskSource, "", F_PTR, net, 0, &network_source_schema, "An image on a server."),
     WHEN(DiskSource, type, BIT(SOURCE_VOLUME)),
     ROW(DiskSource, "", F_PTR, volume, 0, &volume_schema, "A volume of a pool."),
+    ROW(DiskSource, "@path", F_STRING, path, F_SAVED, NULL, "Where the volume is."),
     WHEN(DiskSource, type, BIT(SOURCE_NVME)),
     ROW(DiskSource, "", F_PTR, nvme, 0, &nvme_schema, "NVMe device of the host."),
     WHEN(DiskSource, type, BIT(SOURCE_VHOST_USER)),
@@ -331,10 +338,11 @@ static const Field disk_source_fields[] = {
     ROW(DiskSource, "@path", F_STRING, path, F_REQUIRED, NULL, "Path of the server's socket."),
     ROW(DiskSource, "reconnect", F_PTR, reconnect, 0, &reconnect_schema,
         "Whether QEMU connects again when the server has gone away."),
-    WHEN_END,
+    WHEN(DiskSource, type, ~WITH_ELEMENTS),
     ROW(DiskSource, "@startupPolicy", F_ENUM, startup_policy, 0, startup_policies,
         "What a missing source does to a start."),
     ROW(DiskSource, "@index", F_U32, index, F_LIVE, NULL, "Number of the image in the chain."),
+    WHEN_END,
     ROW(DiskSource, "slices/slice", F_LIST, slices, F_NEAR, &slice_schema,
         "The part of the file that the guest sees."),
     ROW(DiskSource, "auth", F_PTR, auth, 0, &auth_schema, "How QEMU logs in at the server."),
@@ -625,6 +633,12 @@ disk_source_name(const DiskDef *disk)
     if (s->type != SOURCE_NETWORK && s->type != SOURCE_VOLUME && s->path)
         return s->path;
     return disk->target ? disk->target : "";
+}
+
+int
+disk_source_kind(const DiskSource *s)
+{
+    return s->type == SOURCE_VOLUME && s->volume && s->path ? s->volume->kind : s->type;
 }
 
 gboolean
