@@ -108,7 +108,7 @@ def what_cannot_be_a_volume(d):
     assert (folder / "found").read_bytes() == b"mine"
     for name in ("b/c", "..", ".", ".vmd-x"):
         d.virsh("vol-create-as", "x", name, "1M", status=1)
-    assert "encrypted" in create(d, "<name>s</name><capacity>1</capacity><target><encryption format='luks'>"
+    assert "no secret" in create(d, "<name>s</name><capacity>1</capacity><target><encryption format='luks'>"
                                   "<secret type='passphrase' uuid='e78d4b51-a2af-485f-b0f5-afca709a80f4'/>"
                                   "</encryption></target>", status=1)
     assert "power of two" in create(d, "<name>s</name><capacity>1</capacity><target><format type='qcow2'/>"
@@ -242,17 +242,70 @@ def a_disk_is_a_volume(d):
       </devices></domain>"""
     d.virsh("define", d.write("g.xml", body.format("disk")))
     d.virsh("start", "guest")
-    assert f"file='{folder}/disk'" in d.virsh("dumpxml", "guest")
+
+    def is_shown_as_volume():
+        xml = d.virsh("dumpxml", "guest", "--security-info")
+        return "<disk type='volume'" in xml and "<source pool='x' volume='disk' index='1'/>" in xml \
+            and str(folder) not in xml
+    assert is_shown_as_volume()
     assert "pool='x' volume='disk'" in d.virsh("dumpxml", "--inactive", "guest")
-    assert "in use by domain 'guest'" in d.virsh("vol-delete", "disk", "x", status=1)
-    d.end()
-    d.start()
-    assert "in use by domain 'guest'" in d.virsh("vol-delete", "disk", "x", status=1)
+    assert "4194304" in d.virsh("domblkinfo", "guest", "vda") and "rd_req" in d.virsh("domblkstat", "guest", "vda")
+    d.virsh("define", d.write("o.xml", body.format("disk").replace("guest", "other")))
+    for _ in range(2):  # and once more for a daemon that finds it
+        for command in (("vol-delete", "disk", "x"), ("vol-wipe", "disk", "x"),
+                        ("vol-resize", "disk", "1M", "--pool", "x", "--shrink")):
+            assert "in use by domain 'guest'" in d.virsh(*command, status=1)
+        assert "domain 'guest'" in d.virsh("start", "other", status=1)
+        d.kill()
+        d.start()
+        assert is_shown_as_volume()
     d.virsh("destroy", "guest")
     d.virsh("vol-delete", "disk", "x")
     assert "no storage vol" in d.virsh("start", "guest", status=1)
     d.virsh("pool-destroy", "x")
     assert "no storage pool" in d.virsh("start", "guest", status=1)
+
+
+@test
+def a_pool_starts_when_a_disk_needs_it(d):
+    need("qemu-system-x86_64")
+    folder = d.root / "p"
+    folder.mkdir()
+    d.virsh("pool-define-as", "p", "dir", "--target", folder)
+    d.virsh("pool-start", "p")
+    for name in ("one", "two", "cd"):
+        d.virsh("vol-create-as", "p", name, "1M")
+    d.virsh("pool-destroy", "p")
+    disk = ("<disk type='volume' device='{}'><driver name='qemu' type='raw'/><source pool='p' volume='{}'/>"
+            "<target dev='{}' bus='{}'/></disk>")
+    d.virsh("define", d.write("g.xml", "<domain type='qemu'><name>guest</name><memory unit='MiB'>32</memory><os>"
+                              "<type arch='x86_64' machine='q35'>hvm</type></os><devices>" +
+                              "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>" +
+                              disk.format("disk", "one", "vda", "virtio") + "</devices></domain>"))
+    assert "not active" in d.virsh("start", "guest", status=1)
+    d.virsh("pool-autostart", "p")
+    d.virsh("start", "guest")
+    assert "running" in d.virsh("pool-info", "p")
+    d.virsh("pool-destroy", "p")
+    plugged = d.write("d.xml", disk.format("disk", "two", "vdb", "virtio"))
+    d.virsh("attach-device", "guest", plugged)
+    assert "running" in d.virsh("pool-info", "p") and "volume='two'" in d.virsh("dumpxml", "guest")
+    assert "in use by domain 'guest'" in d.virsh("vol-delete", "two", "p", status=1)
+    medium = d.write("m.xml", disk.format("cdrom", "cd", "sda", "sata").replace("/></disk>", "/><readonly/></disk>"))
+    d.virsh("update-device", "guest", medium)
+    d.virsh("update-device", "guest", medium)  # the same medium: nothing to do
+    assert "<source pool='p' volume='cd' index=" in d.virsh("dumpxml", "guest")
+    d.kill()
+    d.start()
+    d.virsh("change-media", "guest", "sda", "--eject")
+    assert "volume='cd'" not in d.virsh("dumpxml", "guest")
+    d.virsh("vol-delete", "cd", "p")
+    d.virsh("destroy", "guest")
+    d.virsh("vol-delete", "two", "p")
+    folder.joinpath("one").unlink()
+    folder.rmdir()
+    d.virsh("pool-destroy", "p")
+    assert str(folder) in d.virsh("start", "guest", status=1)
 
 
 @test

@@ -284,8 +284,9 @@ source_file(Args *a, json_object *o, const DiskSource *s, const Look *look, GErr
         name = open_image(a, HOST_WRITE, s->path, look->what);
     if (!args_is_native(a))
         args_format(a, s->path, look->format, s->data_store != NULL);
-    props_add(o, "s:driver", s->type == SOURCE_BLOCK ? "host_device" : "file", "s:filename", name,
-              "s:aio", io > 0 && io < (int)G_N_ELEMENTS(aio) ? aio[io] : NULL, NULL);
+    props_add(o, "s:driver", disk_source_kind(s) == SOURCE_BLOCK ? "host_device" : "file",
+              "s:filename", name, "s:aio", io > 0 && io < (int)G_N_ELEMENTS(aio) ? aio[io] : NULL,
+              NULL);
     return TRUE;
 }
 
@@ -342,6 +343,8 @@ cache_json(const DiskDriver *driver)
         [CACHE_WRITETHROUGH] = { TRUE, FALSE, FALSE }, [CACHE_WRITEBACK] = { TRUE, FALSE, FALSE },
         [CACHE_DIRECTSYNC] = { TRUE, TRUE, FALSE },    [CACHE_UNSAFE] = { TRUE, FALSE, TRUE },
     };
+    if (s->path != NULL)
+        return source_file(a, o, s, look, err);
     int mode = driver != NULL ? driver->cache : CACHE_DEFAULT;
     json_object *o;
 

@@ -170,7 +170,9 @@ backing_new(int type, const char *path, int format)
 static gboolean
 is_here(const DiskSource *source)
 {
-    return (source->type == SOURCE_FILE || source->type == SOURCE_BLOCK) && source->path;
+    int kind = disk_source_kind(source);
+
+    return (kind == SOURCE_FILE || kind == SOURCE_BLOCK) && source->path;
 }
 
 /* What the image says is below it, or the end of the chain, goes into *at. */

@@ -87,6 +87,8 @@ gboolean links_each_port(NetworkPortEach each, gpointer user);
 typedef struct Calls Calls;
 Calls *calls_new(Vm *vm, gboolean undoing);
 void calls_add(Calls *c, const char *command, json_object *args, int fd); /* fd -1: none */
+/* arguments: as JSON, which the caller wipes. */
+void calls_add_secret(Calls *c, const char *command, const char *arguments);
 StepResult calls_wait(Calls *c, Flow *f);
 void calls_drop(Calls *c); /* takes it: nobody waits */
 
@@ -283,7 +285,16 @@ gboolean nodes_check(const DomainDef *def, GError **err);
  * (missing.c); looks at files. Then tells clients which disks that were, and empty drives. */
 gboolean missing_settle(DomainDef *live, GError **err);
 void missing_tell(Vm *vm, const DomainDef *before, const DomainDef *live);
-/* Makes of disks that are volumes of active pools the files that those are (volumes.c). */
+/* Values of secrets (keys.c): files in memory for those that are asked for; gone when QEMU has read
+ * them. keys_send says the object of a part by the monitor; FALSE: it has no secret. */
+gboolean keys_take(const GPtrArray *files, GError **err);
+void keys_wipe(const GPtrArray *files);
+StepResult keys_forget(Flow *f, gpointer obj, GError **err);
+gboolean keys_send(const GPtrArray *files, const Part *part, Calls *calls);
+/* Rows (volumes.c): pools that are marked for autostart start when a disk is a volume of theirs. */
+StepResult volumes_wake_pools(Flow *f, gpointer obj, GError **err);
+StepResult device_wake_pool(Flow *f, gpointer obj, GError **err);
+/* Finds what the disks are that are volumes of active pools. */
 gboolean volumes_settle(DomainDef *live, GError **err);
 gboolean volume_settle_disk(DiskDef *disk, GError **err);
 /* Finds the images below the disks' own and writes them into the live definition (chain.c). */

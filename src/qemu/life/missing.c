@@ -15,9 +15,10 @@
 static gboolean
 file_is_there(const DiskSource *s, GError **err)
 {
+    int kind = disk_source_kind(s);
     struct stat st;
 
-    if (s->type != SOURCE_FILE && s->type != SOURCE_BLOCK && s->type != SOURCE_DIR)
+    if (kind != SOURCE_FILE && kind != SOURCE_BLOCK && kind != SOURCE_DIR)
         return TRUE;
     return !s->path || stat(s->path, &st) == 0 ||
            fail_errno(err, errno, "Cannot access storage file '%s'", s->path);
@@ -38,7 +39,14 @@ disk_is_there(DiskDef *disk, GError **err)
 static void
 disk_empty(DiskDef *disk)
 {
+    VolumeSource *volume = disk->source.volume;
+
     g_clear_pointer(&disk->source.path, g_free);
+    if (volume) {
+        g_free(volume->pool);
+        g_free(volume->volume);
+        g_clear_pointer(&disk->source.volume, g_free);
+    }
     schema_free(&backing_store_schema, disk->backing);
     disk->backing = NULL;
 }

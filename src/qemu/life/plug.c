@@ -613,6 +613,7 @@ static const Step plug_steps[] = {
     { "look at images", device_look, NULL },
     { "make link", make_link, links_delete, STEP_KEYED },
     { "filter link", filter_link, links_unfilter, STEP_KEYED },
+    { "start pool", device_wake_pool, NULL },
     { "ask for sets", device_ask_for_sets, NULL },
     { "list files", device_list_files, NULL },
     { "open files", device_open_files, files_close, STEP_KEYED },

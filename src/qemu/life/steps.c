@@ -437,6 +437,7 @@ static const Step start_steps[] = {
     { "find emulator", find_emulator, NULL },
     { "check cpu", check_cpu, NULL },
     { "check nodes", check_nodes, NULL },
+    { "start pools", volumes_wake_pools, NULL },
     { "look at images", images_look, NULL },
     { "choose user", confine_choose, NULL },
     { "name devices", name_devices, NULL },

@@ -71,10 +71,14 @@ settle_net(const NetDef *old, NetDef *new, GError **err)
 static gboolean
 same_medium(const DiskDef *old, const DiskDef *new)
 {
-    return (disk_is_empty(old) && disk_is_empty(new)) ||
-           (old->source.type == new->source.type &&g_strcmp0(old->source.path, new->source.path) ==
-                0 &&
-            old->source.path);
+    const DiskSource *a = &old->source, *b = &new->source;
+
+    if (disk_is_empty(old) || disk_is_empty(new) || a->type != b->type)
+        return disk_is_empty(old) && disk_is_empty(new);
+    if (a->type == SOURCE_VOLUME)
+        return g_strcmp0(a->volume->pool, b->volume->pool) == 0 &&
+               g_strcmp0(a->volume->volume, b->volume->volume) == 0;
+    return a->path && g_strcmp0(a->path, b->path) == 0;
 }
 
 /* Clients know this one by its code. */
@@ -102,6 +106,11 @@ settle_disk(DeviceChange *c, const DiskDef *old, DiskDef *new, GError **err)
         new->driver.format = FORMAT_NONE;
     if (!c->medium) { /* the document need not say what the run has found */
         new->source.index = old->source.index;
+        if (new->source.type == SOURCE_VOLUME &&new->source.volume && old->source.volume) {
+            g_free(new->source.path);
+            new->source.path = g_strdup(old->source.path);
+            new->source.volume->kind = old->source.volume->kind;
+        }
         schema_free(&backing_store_schema, new->backing);
         new->backing = old->backing ? schema_copy(&backing_store_schema, old->backing) : NULL;
     }
@@ -535,6 +544,7 @@ update_recover(Vm *vm)
 static const Step update_steps[] = {
     { "try change", edit_try, NULL },
     { "find emulator", device_find_emulator, NULL },
+    { "start pool", device_wake_pool, NULL },
     { "look at images", device_look, NULL },
     { "ask for sets", device_ask_for_sets, NULL },
     { "list files", device_list_files, NULL },

@@ -16,8 +16,11 @@ check_volume(const Device *device, GError **err)
 
     if (!v || !v->pool)
         return TRUE;
-    return (pool = pool_get_name(v->pool, err)) && pool_needs_active(pool, err) &&
-           volume_get_name(pool, v->volume, err);
+    if (!(pool = pool_get_name(v->pool, err)))
+        return FALSE;
+    if (!pool->live && pool->autostart) /* the plug starts it */
+        return TRUE;
+    return pool_needs_active(pool, err) && volume_get_name(pool, v->volume, err);
 }
 
 /* ---- what can come to a guest that runs */
