@@ -11,7 +11,7 @@
 typedef struct ImageHead {
     int format;           /* DiskFormat */
     guint64 capacity;     /* bytes that the guest sees; the size of the file where no head tells */
-    gboolean encrypted;   /* so that it takes a secret */
+    int encryption;       /* ENCRYPTION_LUKS, or _QCOW of old: it takes a secret; 0: none */
     char *backing;        /* as written, the image below; NULL: none */
     char *backing_format; /* as written; NULL: the head does not say */
     gboolean has_data;    /* the guest's bytes lie in another file */

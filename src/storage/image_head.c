@@ -26,6 +26,12 @@ be32(const ImageSource *s, gsize at)
     return (guint32)number(s->head + at, 4, TRUE);
 }
 
+static guint
+be16(const ImageSource *s, gsize at)
+{
+    return (guint)number(s->head + at, 2, TRUE);
+}
+
 static guint64
 be64(const ImageSource *s, gsize at)
 {
@@ -69,6 +75,13 @@ set_capacity(const ImageSource *s, ImageHead *head, guint64 count, guint64 unit,
         return broken(s, "it says to be larger than a disk can be", err);
     head->capacity = count * unit;
     return TRUE;
+}
+
+/* As qcow and qcow2 number them. */
+static int
+crypt_method(guint32 method)
+{
+    return method == 0 ? 0 : method == 2 ? ENCRYPTION_LUKS : ENCRYPTION_QCOW;
 }
 
 /* Names end in documents, in logs and on screens: no byte that cannot be shown there. */
@@ -191,7 +204,7 @@ qcow2_read(const ImageSource *s, ImageHead *head, GError **err)
     end = name ? name : (guint64)1 << be32(s, 20);
     if (name && !name_read(s, name, be32(s, 16), &head->backing, err))
         return FALSE;
-    head->encrypted = be32(s, 32) != 0;
+    head->encryption = crypt_method(be32(s, 32));
     head->has_data = version == 3 && be64(s, 72) & QCOW2_DATA_FILE;
     head->cluster_size = (guint64)1 << be32(s, 20);
     head->is_v3 = version == 3;
@@ -213,7 +226,7 @@ qcow_read(const ImageSource *s, ImageHead *head, GError **err)
 {
     if (!has_bytes(s, 48, err) || !set_capacity(s, head, be64(s, 24), 1, err))
         return FALSE;
-    head->encrypted = be32(s, 36) != 0;
+    head->encryption = crypt_method(be32(s, 36));
     return be64(s, 8) == 0 || be32(s, 16) == 0 ||
            name_read(s, be64(s, 8), be32(s, 16), &head->backing, err);
 }
@@ -392,6 +405,10 @@ ploop_read(const ImageSource *s, ImageHead *head, GError **err)
     return has_bytes(s, 64, err) && set_capacity(s, head, le64(s, 36), SECTOR, err);
 }
 
+/* cryptsetup's on-disk format, version 1: after the hash name and before the digest stands where
+ * the guest's bytes begin. */
+#define LUKS1_HEAD 592
+
 gboolean
 luks_is(const ImageSource *s)
 {
@@ -401,6 +418,10 @@ luks_is(const ImageSource *s)
 gboolean
 luks_read(const ImageSource *s, ImageHead *head, GError **err)
 {
-    head->encrypted = TRUE;
+    guint64 offset = (guint64)be32(s, 104) * 512;
+
+    head->encryption = ENCRYPTION_LUKS;
+    if (be16(s, 6) == 1 && s->len >= LUKS1_HEAD && offset <= s->size)
+        head->capacity = s->size - offset;
     return TRUE;
 }

@@ -93,6 +93,18 @@ backing_read(VolumeDef *v, const ImageHead *head)
     backing_measure(v->backing, path);
 }
 
+/* What was said of it, its secret above all, stays as long as it is encrypted so. */
+static void
+encryption_read(VolumeDef *v, int format)
+{
+    if (v->encryption && v->encryption->format == format)
+        return;
+    schema_free(&encryption_schema, v->encryption);
+    v->encryption = format ? schema_new(&encryption_schema) : NULL;
+    if (format)
+        v->encryption->format = format;
+}
+
 /* What a head says of qcow2 itself. */
 static void
 options_read(VolumeDef *v, const ImageHead *head)
@@ -139,6 +151,7 @@ head_measure(VolumeDef *v, gboolean anew)
         head = (ImageHead){ .capacity = v->physical };
     }
     v->capacity = head.capacity;
+    encryption_read(v, head.encryption);
     backing_read(v, &head);
     if (anew)
         options_read(v, &head);

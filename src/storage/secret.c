@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -349,6 +350,74 @@ secret_value(const Secret *s, gsize *ret_len, GError **err)
     }
     *ret_len = s->value->len;
     return s->value->bytes;
+}
+
+Secret *
+secret_get_ref(const SecretRef *ref, GError **err)
+{
+    static const struct {
+        const char *type;
+        int usage;
+    } rows[] = {
+        { "passphrase", SECRET_FOR_VOLUME }, { "volume", SECRET_FOR_VOLUME },
+        { "ceph", SECRET_FOR_CEPH },         { "iscsi", SECRET_FOR_ISCSI },
+        { "tls", SECRET_FOR_TLS },           { "vtpm", SECRET_FOR_VTPM },
+    };
+
+    if (!ref->usage)
+        return secret_get_uuid(ref->uuid, err);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (g_strcmp0(ref->type, rows[i].type) == 0)
+            return secret_get_usage(rows[i].usage, ref->usage, err);
+    fail(err, ERR_NO_SECRET, "no secret is of type '%s'", ref->type ? ref->type : "");
+    return NULL;
+}
+
+static gboolean
+write_all(int fd, const guint8 *bytes, gsize len)
+{
+    while (len > 0) {
+        gssize n = TEMP_FAILURE_RETRY(write(fd, bytes, len));
+        if (n < 0)
+            return FALSE;
+        bytes += n;
+        len -= (gsize)n;
+    }
+    return TRUE;
+}
+
+int
+secret_file(const SecretRef *ref, GError **err)
+{
+    Secret *s = secret_get_ref(ref, err);
+    gsize len = 0;
+    const guint8 *bytes = s ? secret_value(s, &len, err) : NULL;
+    int fd;
+
+    if (!bytes)
+        return -1;
+    fd = memfd_create("secret", MFD_CLOEXEC);
+    if (fd < 0 || fchmod(fd, 0444) < 0 || !write_all(fd, bytes, len)) {
+        fail_errno(err, errno, "cannot hand secret '%s' over", s->obj.name);
+        secret_file_wipe(&fd);
+    }
+    return fd;
+}
+
+void
+secret_file_wipe(int *fd)
+{
+    static const guint8 zeros[4096];
+    struct stat st;
+
+    if (*fd >= 0 && fstat(*fd, &st) == 0) {
+        for (off_t at = 0; at < st.st_size; at += (off_t)sizeof(zeros))
+            if (pwrite(*fd, zeros, MIN(sizeof(zeros), (gsize)(st.st_size - at)), at) < 0)
+                break;
+        if (ftruncate(*fd, 0) < 0)
+            log_debug("a secret's file in memory keeps its length: %s", g_strerror(errno));
+    }
+    fd_close(fd);
 }
 
 gboolean

@@ -161,5 +161,12 @@ gboolean secret_set_value(Secret *s, const guint8 *value, gsize len, GError **er
 /* What guests are given, private or not. Borrowed until the next change: whoever copies it wipes
  * the copy. NULL: it has none. */
 const guint8 *secret_value(const Secret *s, gsize *ret_len, GError **err);
+/* The one that a definition names; of a passphrase the usage is a volume's. Borrowed. */
+Secret *secret_get_ref(const SecretRef *ref, GError **err);
+/* Its value in a file in memory that has no name, for a program that opens the descriptor once more
+ * as /proc/self/fd/N, whoever it is. -1 with an error. What is in it is wiped, in all copies of the
+ * descriptor, by secret_file_wipe, which closes it too; -1 is fine. */
+int secret_file(const SecretRef *ref, GError **err);
+void secret_file_wipe(int *fd);
 /* What clients may see: FALSE for a private one. */
 gboolean secret_may_show(const Secret *s, GError **err);

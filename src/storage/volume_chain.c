@@ -54,7 +54,7 @@ enter(VolumeWork *w, const char *path, const struct stat *st, GError **err)
 static gboolean
 head_check(const char *path, const ImageHead *head, GError **err)
 {
-    if (head->encrypted)
+    if (head->encryption)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "image '%s' is encrypted: it is not read yet",
                     path);
     if (head->extent || head->has_data)

@@ -158,6 +158,10 @@ resize_check(Flow *f, gpointer obj, GError **err)
 {
     VolumeChange *c = flow_user(f);
 
+    if (c->def->encryption)
+        return step_of(fail(err, ERR_OPERATION_UNSUPPORTED,
+                            "volume '%s' is encrypted: such an image cannot be resized yet",
+                            c->def->path));
     return step_of(wanted_size(c, err) && size_check(obj, c, err));
 }
 

@@ -8,7 +8,7 @@ volume_change_new(VolumeDef *def, guint32 flags, VolumeDone done, gpointer user)
 {
     VolumeChange *c = g_new0(VolumeChange, 1);
 
-    *c = (VolumeChange){ .def = def, .flags = flags, .done = done, .user = user };
+    *c = (VolumeChange){ .def = def, .flags = flags, .key = -1, .done = done, .user = user };
     c->stop = g_atomic_rc_box_new0(gint);
     return c;
 }
@@ -21,6 +21,7 @@ volume_change_free(VolumeChange *c)
     object_unref(c->source_pool);
     volume_work_free(c->found);
     g_atomic_rc_box_release(c->stop);
+    secret_file_wipe(&c->key);
     g_free(c->folder);
     g_free(c->image);
     g_free(c);

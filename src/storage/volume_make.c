@@ -32,11 +32,25 @@ is_raw(const VolumeDef *def)
     return g_strcmp0(def->format, "raw") == 0 || g_strcmp0(def->format, "iso") == 0;
 }
 
+/* What is raw to the guest and encrypted is a container of LUKS to qemu-img. */
+static gboolean
+is_container(const VolumeDef *def)
+{
+    return def->encryption && strcmp(def->format, "raw") == 0;
+}
+
+static const char *
+driver_asked(const VolumeDef *def)
+{
+    return is_container(def) ? "luks" : driver_of(def->format);
+}
+
 /* A worker copies raw images itself: that is how they can share blocks. */
 static gboolean
 is_copied(const VolumeChange *c)
 {
-    return c->source && is_raw(c->source) && strcmp(c->def->format, "raw") == 0;
+    return c->source && is_raw(c->source) && strcmp(c->def->format, "raw") == 0 &&
+           !c->def->encryption;
 }
 
 /* ---- what can be made */
@@ -58,14 +72,27 @@ encryption_check(const VolumeDef *def, GError **err)
 
     if (!e)
         return TRUE;
-    if (driver_of(def->format) && strcmp(def->format, "qcow2") != 0)
+    if (strcmp(def->format, "raw") != 0 && strcmp(def->format, "qcow2") != 0)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "creation of %s encrypted image is not supported",
                     def->format);
     if (list_length(e->secrets) != 1)
         return fail(err, ERR_INVALID_ARG,
                     "volume '%s': 'encryption' needs one 'secret' of type 'passphrase'", def->name);
-    return fail(err, ERR_CONFIG_UNSUPPORTED, "volume '%s': encrypted images are not made yet",
-                def->name);
+    if (e->format != ENCRYPTION_LUKS)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "volume '%s': no image is made with encryption '%s', 'luks' can be", def->name,
+                    word_of(encryption_formats, e->format));
+    return secret_get_ref(list_item(e->secrets, 0), err) != NULL;
+}
+
+/* As it lies there it can be copied; reading what is in it would take its key. */
+static gboolean
+source_is_open(const VolumeChange *c, GError **err)
+{
+    return !c->source || !c->source->encryption || is_copied(c) ||
+           fail(err, ERR_CONFIG_UNSUPPORTED,
+                "volume '%s' is encrypted: it is not read yet, a copy must be raw as it is",
+                c->source->path);
 }
 
 static gboolean
@@ -155,8 +182,8 @@ create_check(Flow *f, gpointer obj, GError **err)
 
     pool->changing = c;
     if (!pool_needs_active(pool, err) || !name_is_free(pool, c, err) ||
-        !format_check(c->def, err) || !encryption_check(c->def, err) || !backing_may(c->def, err) ||
-        !options_check(c, err) || !size_is_possible(c->def, err))
+        !format_check(c->def, err) || !encryption_check(c->def, err) || !source_is_open(c, err) ||
+        !backing_may(c->def, err) || !options_check(c, err) || !size_is_possible(c->def, err))
         return STEP_FAILED;
     drop_remarks(c->def);
     set_paths(pool, c);
@@ -219,12 +246,42 @@ create_unmake_folder(Flow *f, gpointer obj)
     return volume_undo_errand(f, obj, work_unmake_folder, volume_undo_work(path, flow_key(f)));
 }
 
+#define KEY "key" /* qemu-img's object with the passphrase */
+
+static void
+add_word(GString *o, const char *prefix, const char *name, const char *word)
+{
+    if (word)
+        g_string_append_printf(o, ",%s%s=%s", prefix, name, word);
+}
+
+/* QEMU's names of what documents say of a cipher. */
+static void
+add_cipher(GString *o, const EncryptionDef *e, const char *prefix)
+{
+    g_autofree char *cipher = e->cipher_size
+                                  ? g_strdup_printf("%s-%u", e->cipher_name, e->cipher_size)
+                                  : g_strdup(e->cipher_name);
+
+    add_word(o, prefix, "key-secret", KEY);
+    if (e->cipher_name)
+        add_word(o, prefix, "cipher-alg", cipher);
+    add_word(o, prefix, "cipher-mode", e->cipher_mode);
+    add_word(o, prefix, "hash-alg", e->cipher_hash);
+    add_word(o, prefix, "ivgen-alg", e->ivgen_name);
+    add_word(o, prefix, "ivgen-hash-alg", e->ivgen_hash);
+}
+
 static char *
 options_of(const VolumeChange *c)
 {
     const VolumeDef *def = c->def;
     g_autoptr(GString) o = g_string_new(NULL);
 
+    if (is_container(def)) {
+        add_cipher(o, def->encryption, "");
+        return g_strdup(o->str + 1);
+    }
     if (strcmp(def->format, "qcow2") != 0)
         return NULL;
     g_string_append_printf(o, "compat=%s", def->compat ? def->compat : "1.1");
@@ -234,6 +291,10 @@ options_of(const VolumeChange *c)
         g_string_append(o, ",lazy_refcounts=on");
     if (def->features && def->features->extended_l2)
         g_string_append(o, ",extended_l2=on");
+    if (def->encryption) {
+        g_string_append(o, ",encrypt.format=luks");
+        add_cipher(o, def->encryption, "encrypt.");
+    }
     if (c->flags & VOLUME_PREALLOCATE)
         g_string_append_printf(o, ",preallocation=%s",
                                def->allocation < def->capacity ? "metadata" : "falloc");
@@ -241,10 +302,22 @@ options_of(const VolumeChange *c)
 }
 
 static void
+add_key(GPtrArray *argv, const VolumeChange *c)
+{
+    g_autofree char *key = g_strdup_printf("secret,id=" KEY ",format=raw,file=/proc/self/fd/%d",
+                                           c->key);
+
+    tool_add(argv, "--object");
+    tool_add(argv, key);
+}
+
+static void
 add_options(GPtrArray *argv, const VolumeChange *c)
 {
     g_autofree char *options = options_of(c);
 
+    if (c->def->encryption)
+        add_key(argv, c);
     if (!options)
         return;
     tool_add(argv, "-o");
@@ -258,7 +331,7 @@ create_words(const VolumeChange *c, const char *path)
     const VolumeBacking *b = c->def->backing;
     guint64 size = (c->def->capacity + ROUNDED - 1) / ROUNDED;
     g_autofree char *kib = g_strdup_printf("%" G_GUINT64_FORMAT "K", size);
-    GPtrArray *argv = tool_words("qemu-img", "create", "-q", "-f", driver_of(c->def->format), NULL);
+    GPtrArray *argv = tool_words("qemu-img", "create", "-q", "-f", driver_asked(c->def), NULL);
 
     add_options(argv, c);
     if (b && b->path) {
@@ -274,7 +347,7 @@ create_words(const VolumeChange *c, const char *path)
 static const char *
 driver_or_raw(const VolumeDef *def)
 {
-    return driver_of(def->format) ? driver_of(def->format) : "raw";
+    return driver_asked(def) ? driver_asked(def) : "raw";
 }
 
 static GPtrArray *
@@ -294,6 +367,16 @@ convert_words(const VolumeChange *c, const char *path)
     return argv;
 }
 
+/* Of what is written encrypted: a file that the tool reads and that is wiped when it has ended. */
+static gboolean
+take_key(VolumeChange *c, GError **err)
+{
+    if (!c->def->encryption)
+        return TRUE;
+    c->key = secret_file(list_item(c->def->encryption->secrets, 0), err);
+    return c->key >= 0;
+}
+
 static StepResult
 create_write(Flow *f, gpointer obj, GError **err)
 {
@@ -302,16 +385,54 @@ create_write(Flow *f, gpointer obj, GError **err)
 
     if (is_copied(c))
         return volume_errand(f, obj, work_copy);
+    if (!take_key(c, err))
+        return STEP_FAILED;
     if (c->source)
         return tool_run(f, c, convert_words(c, path), err);
     if (strcmp(c->def->format, "dir") == 0)
         return STEP_DONE;
-    if (!driver_of(c->def->format))
+    if (!driver_asked(c->def))
         return volume_errand(f, obj, work_fill);
     return tool_run(f, c, create_words(c, path), err);
 }
 
 /* A copy is as large as what it is of; one that is to be larger is made so. */
+/* What the key opens, as QEMU's block layer is told. Caller frees. */
+static char *
+opened_text(const VolumeDef *def, const char *path)
+{
+    json_object *o = json_make("file", 'o',
+                               json_make("driver", 's', "file", "filename", 's', path, NULL), NULL);
+    char *text;
+
+    json_object_object_add(o, "driver", json_object_new_string(driver_asked(def)));
+    if (is_container(def))
+        json_object_object_add(o, "key-secret", json_object_new_string(KEY));
+    else
+        json_object_object_add(o, "encrypt",
+                               json_make("format", 's', "luks", "key-secret", 's', KEY, NULL));
+    text = g_strdup_printf("json:%s", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+    json_object_put(o);
+    return text;
+}
+
+static GPtrArray *
+grow_words(const VolumeChange *c, const char *path, const char *size)
+{
+    GPtrArray *argv = tool_words("qemu-img", "resize", "-q", NULL);
+    g_autofree char *opened = c->def->encryption ? opened_text(c->def, path) : NULL;
+
+    if (opened) {
+        add_key(argv, c);
+    } else {
+        tool_add(argv, "-f");
+        tool_add(argv, driver_or_raw(c->def));
+    }
+    tool_add(argv, opened ? opened : path);
+    tool_add(argv, size);
+    return argv;
+}
+
 static StepResult
 create_grow(Flow *f, gpointer obj, GError **err)
 {
@@ -322,9 +443,7 @@ create_grow(Flow *f, gpointer obj, GError **err)
 
     if (!c->source || is_copied(c) || c->def->capacity <= c->image_size)
         return STEP_DONE;
-    return tool_run(
-        f, c, tool_words("qemu-img", "resize", "-q", "-f", driver_or_raw(c->def), path, size, NULL),
-        err);
+    return take_key(c, err) ? tool_run(f, c, grow_words(c, path, size), err) : STEP_FAILED;
 }
 
 static StepResult

@@ -18,6 +18,7 @@ typedef struct VolumeChange {
     FileMark mark;     /* of its file */
     char *image;       /* the source, and what it is as a guest sees it */
     guint64 image_size;
+    int key; /* a secret's file that the tool reads, -1: none */
     Process *tool;
     const char *tool_name;
     FlowToken tool_wait;

@@ -51,6 +51,7 @@ on_ended(Process *p, const ProcessEnd *end, gpointer user)
         fail(&err, ERR_INTERNAL, "volume '%s': %s %s: %s", c->def->name, c->tool_name, why, errors);
     process_free(p);
     c->tool = NULL;
+    secret_file_wipe(&c->key);
     flow_wake(token, err);
 }
 
@@ -58,15 +59,20 @@ StepResult
 tool_run(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err)
 {
     ProcessSpec spec = PROCESS_SPEC_INIT;
+    const ProcessFd key = { c->key, -1 };
 
     g_ptr_array_add(argv, NULL);
     spec.argv = (const char *const *)argv->pdata;
     spec.limits = &limits;
+    spec.fds = &key;
+    spec.n_fds = c->key >= 0 ? 1 : 0;
     c->tool_name = strcmp(argv->pdata[0], "scrub") == 0 ? "scrub" : "qemu-img";
     c->tool = process_spawn(&spec, on_ended, c, err);
     g_ptr_array_unref(argv);
-    if (!c->tool)
+    if (!c->tool) {
+        secret_file_wipe(&c->key);
         return STEP_FAILED;
+    }
     c->tool_wait = flow_wait(f);
     return STEP_WAIT;
 }
