@@ -64,21 +64,13 @@ def label(kind, model, inside="", attributes=""):
 
 
 LUKS = f"<encryption format='luks'><secret type='passphrase' uuid='{UUID}'/></encryption>"
-AUTH = f"<auth username='u'><secret type='ceph' uuid='{UUID}'/></auth>"
-ISCSI_AUTH = f"<auth username='u'><secret type='iscsi' uuid='{UUID}'/></auth>"
 ETHERNET = {"kind": "ethernet", "source": ""}
 
 # Each: keywords of document() that make one that is refused, and one beside it that is not, where the
 # row looks at more than whether the thing is there.
 SAMPLES = {
-    ("source/encryption", 0): ({"devices": disk(image(LUKS))}, {"devices": disk(image())}),
-    ("disk/encryption", 0): ({"devices": disk(image(), LUKS)},),
-    ("source/auth", 0): ({"devices": remote("rbd", AUTH)}, {"devices": remote("rbd")}),
-    ("disk/auth", 0): ({"devices": disk("<source protocol='rbd' name='pool/x'><host name='h'/></source>", AUTH,
-                                        kind="network")},),
-    ("source/auth", 1): ({"devices": hostdev(
-        f"<host name='h'/>{ISCSI_AUTH}", "scsi").replace(
-            "<source>", "<source protocol='iscsi' name='iqn.2013-07.com.example:iscsi/1'>")},),
+    ("encryption/@engine", 0): (
+        {"devices": remote("rbd", LUKS.replace("'luks'", "'luks' engine='librbd'"))}, {"devices": disk(image(LUKS))}),
     ("source/@fdgroup", 0): ({"devices": disk(image(attributes="fdgroup='g'"))},),
     ("source/@namespace", 0): ({"devices": nvme("managed='yes'")}, {"devices": nvme("managed='no'")}),
     ("source/@tls", 0): ({"devices": remote("nbd", attributes="tls='yes'")},

@@ -28,6 +28,7 @@ typedef enum HostKind {
     HOST_OVERLAY, /* what is written above an image, whose path it has, and forgotten at the end */
     HOST_MEMORY,  /* a file without a name for the guest's memory, in the folder of the path */
     HOST_PLACE,   /* a unix socket that QEMU makes: whether it can; nothing to open */
+    HOST_SECRET,  /* the value of a secret, in memory; the path is the name of QEMU's object */
 } HostKind;
 
 /* One thing of the host that the command line uses. QEMU opens nothing by path: a row of start
@@ -46,6 +47,7 @@ typedef struct HostFd {
     gboolean by_name;        /* QEMU opens the descriptor once more, as a file in /proc */
     guint32 owner;           /* as whom it does; 0: the daemon's user */
     guint64 dev, ino;        /* of an open image; a block device has no dev */
+    SecretRef *secret;       /* of HOST_SECRET: which */
 } HostFd;
 HostFd *host_fd_new(HostKind kind, const char *path, const char *what);
 HostFd *host_fd_copy(const HostFd *h); /* not open */

@@ -15,6 +15,7 @@ typedef struct Look {
     const DiskDriver *driver;
     const char *what;
     const char *reservations; /* id of the helper; NULL: none */
+    const AuthDef *auth;      /* in the older place, beside the source */
 } Look;
 
 static char *
@@ -204,19 +205,51 @@ static const struct {
     guint hosts_min, hosts_max;
     gboolean unix_socket; /* a host may be one */
     gboolean (*put)(Args *a, json_object *o, const NetworkSource *n, GError **err);
+    const char *user, *secret; /* members of a login; NULL: QEMU takes none with a password */
 } net_rows[] = {
-    { PROTOCOL_NBD, 1, 1, TRUE, net_nbd },
-    { PROTOCOL_RBD, 0, ANY_NUMBER, FALSE, net_rbd },
-    { PROTOCOL_GLUSTER, 1, ANY_NUMBER, TRUE, net_gluster },
-    { PROTOCOL_ISCSI, 1, 1, FALSE, net_iscsi },
-    { PROTOCOL_HTTP, 1, 1, FALSE, net_curl },
-    { PROTOCOL_HTTPS, 1, 1, FALSE, net_curl },
-    { PROTOCOL_FTP, 1, 1, FALSE, net_curl },
-    { PROTOCOL_FTPS, 1, 1, FALSE, net_curl },
-    { PROTOCOL_TFTP, 1, 1, FALSE, net_curl },
-    { PROTOCOL_SSH, 1, 1, FALSE, net_ssh },
-    { PROTOCOL_NFS, 1, 1, FALSE, net_nfs },
+    { PROTOCOL_NBD, 1, 1, TRUE, net_nbd, NULL, NULL },
+    { PROTOCOL_RBD, 0, ANY_NUMBER, FALSE, net_rbd, "s:user", "s:key-secret" },
+    { PROTOCOL_GLUSTER, 1, ANY_NUMBER, TRUE, net_gluster, NULL, NULL },
+    { PROTOCOL_ISCSI, 1, 1, FALSE, net_iscsi, "s:user", "s:password-secret" },
+    { PROTOCOL_HTTP, 1, 1, FALSE, net_curl, "s:username", "s:password-secret" },
+    { PROTOCOL_HTTPS, 1, 1, FALSE, net_curl, "s:username", "s:password-secret" },
+    { PROTOCOL_FTP, 1, 1, FALSE, net_curl, "s:username", "s:password-secret" },
+    { PROTOCOL_FTPS, 1, 1, FALSE, net_curl, "s:username", "s:password-secret" },
+    { PROTOCOL_TFTP, 1, 1, FALSE, net_curl, NULL, NULL },
+    { PROTOCOL_SSH, 1, 1, FALSE, net_ssh, NULL, NULL },
+    { PROTOCOL_NFS, 1, 1, FALSE, net_nfs, NULL, NULL },
 };
+
+/* rbd asks for a key where it has one: cephx, or else nothing. */
+static void
+add_rbd_methods(json_object *o)
+{
+    json_object *methods = json_object_new_array();
+
+    json_object_array_add(methods, json_object_new_string("cephx"));
+    json_object_array_add(methods, json_object_new_string("none"));
+    props_add(o, "o:auth-client-required", methods, NULL);
+}
+
+static gboolean
+add_login(Args *a, json_object *o, guint row, const AuthDef *auth, const DiskSource *s,
+          const char *what, GError **err)
+{
+    g_autofree char *id = g_strdup_printf("libvirt-%u-storage-auth-secret0", s->index);
+    int protocol = net_rows[row].protocol;
+
+    if (auth == NULL)
+        return TRUE;
+    if (net_rows[row].user == NULL && !args_is_native(a))
+        return fail(err, ERR_CONFIG_UNSUPPORTED, "%s: QEMU logs in nowhere by protocol '%s'", what,
+                    word_of(source_protocols, protocol));
+    if (!args_secret(a, auth->secret, id, what, err))
+        return FALSE;
+    props_add(o, net_rows[row].user, auth->username, net_rows[row].secret, id, NULL);
+    if (protocol == PROTOCOL_RBD)
+        add_rbd_methods(o);
+    return TRUE;
+}
 
 static gboolean
 hosts_fit(guint row, const NetworkSource *n, const char *what, GError **err)
@@ -242,17 +275,15 @@ static gboolean
 source_network(Args *a, json_object *o, const DiskSource *s, const Look *look, GError **err)
 {
     const NetworkSource *n = s->net;
+    const AuthDef *auth = s->auth != NULL ? s->auth : look->auth;
 
-    if (s->auth != NULL && s->auth->secret != NULL)
-        return fail(err, ERR_NO_SECRET, "no secret with matching usage '%s'",
-                    s->auth->secret->usage != NULL ? s->auth->secret->usage : "");
     for (guint i = 0; i < G_N_ELEMENTS(net_rows); i++) {
         if (net_rows[i].protocol != n->protocol)
             continue;
         if (!hosts_fit(i, n, look->what, err))
             return FALSE;
         props_add(o, "s:driver", protocol_driver(n->protocol), NULL);
-        return net_rows[i].put(a, o, n, err);
+        return net_rows[i].put(a, o, n, err) && add_login(a, o, i, auth, s, look->what, err);
     }
     return fail(err, ERR_CONFIG_UNSUPPORTED,
                 "'%s' protocol is no longer supported by any hypervisor driver",
@@ -312,6 +343,8 @@ source_nvme(Args *a, json_object *o, const DiskSource *s, const Look *look, GErr
 static gboolean
 source_volume(Args *a, json_object *o, const DiskSource *s, const Look *look, GError **err)
 {
+    if (s->path != NULL)
+        return source_file(a, o, s, look, err);
     return fail(err, ERR_NO_POOL, "no storage pool with matching name '%s'", s->volume->pool);
 }
 
@@ -343,8 +376,6 @@ cache_json(const DiskDriver *driver)
         [CACHE_WRITETHROUGH] = { TRUE, FALSE, FALSE }, [CACHE_WRITEBACK] = { TRUE, FALSE, FALSE },
         [CACHE_DIRECTSYNC] = { TRUE, TRUE, FALSE },    [CACHE_UNSAFE] = { TRUE, FALSE, TRUE },
     };
-    if (s->path != NULL)
-        return source_file(a, o, s, look, err);
     int mode = driver != NULL ? driver->cache : CACHE_DEFAULT;
     json_object *o;
 
@@ -438,8 +469,15 @@ typedef struct BlockImage {
     int format;
     guint64 metadata_cache;
     const BackingStore *backing;
+    const EncryptionDef *encryption;
     gboolean top;
 } BlockImage;
+
+static gboolean
+has_format_node(const BlockImage *image)
+{
+    return image->encryption != NULL || !is_raw(image->format);
+}
 
 static gboolean put_image(Args *a, const BlockImage *image, const Look *look, char **ret_node,
                           GError **err);
@@ -484,7 +522,8 @@ put_backing(Args *a, const BlockImage *image, const Look *look, char **ret_node,
     below = (BlockImage){ .source = &b->source,
                           .format = b->format,
                           .metadata_cache = b->metadata_cache,
-                          .backing = b->backing };
+                          .backing = b->backing,
+                          .encryption = b->source.encryption };
     return put_image(a, &below, &under, ret_node, err);
 }
 
@@ -506,24 +545,56 @@ put_data_store(Args *a, const BlockImage *image, const Look *look, char **ret_no
     return TRUE;
 }
 
+/* A raw image that is encrypted is a container of LUKS to QEMU; one of qcow2 has the guest's bytes
+ * encrypted in it. */
+static gboolean
+add_encryption(Args *a, json_object *o, const BlockImage *image, const char *what, GError **err)
+{
+    const EncryptionDef *e = image->encryption;
+    g_autofree char *id = g_strdup_printf("libvirt-%u-format-encryption-secret0",
+                                          image->source->index);
+    json_object *encrypt;
+
+    if (e == NULL)
+        return TRUE;
+    if (list_length(e->secrets) != 1)
+        return fail(err, ERR_NO_SECRET, "%s: no secret for its encryption", what);
+    if (!args_secret(a, LIST_AT(SecretRef, e->secrets, 0), id, what, err))
+        return FALSE;
+    if (image->format != FORMAT_QCOW2) {
+        props_add(o, "s:key-secret", id, NULL);
+        return TRUE;
+    }
+    encrypt = json_object_new_object();
+    props_add(encrypt, "s:format", "luks", "s:key-secret", id, NULL);
+    props_add(o, "o:encrypt", encrypt, NULL);
+    return TRUE;
+}
+
 static gboolean
 put_format(Args *a, const BlockImage *image, const Look *look, const char *storage,
            const char *data, const char *backing, char **ret_node, GError **err)
 {
-    const char *driver = format_driver(image->format);
+    const char *driver = image->encryption != NULL && is_raw(image->format)
+                             ? "luks"
+                             : format_driver(image->format);
     g_autofree char *name = node_name(image->source->index, "format");
     json_object *o;
 
     if (driver == NULL)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "'%s' storage format is not supported",
                     word_of(disk_formats, image->format));
-    if (image->source->encryption != NULL || image->format == FORMAT_LUKS)
+    if (image->format == FORMAT_LUKS)
         return fail(err, ERR_NO_SECRET, "%s: no secret for its encryption", look->what);
     o = json_object_new_object();
     props_add(o, "s:node-name", name, NULL);
     guest_props(o, look);
     props_add(o, "o:cache", cache_json(look->driver), "s:driver", driver, "u:cache-size",
               image->metadata_cache, NULL);
+    if (!add_encryption(a, o, image, look->what, err)) {
+        json_object_put(o);
+        return FALSE;
+    }
     if (image->top && look->driver != NULL && image->format == FORMAT_QCOW2)
         props_add(o, "B:discard-no-unref", look->driver->discard_no_unref, NULL);
     props_add(o, "s:data-file", data, "s:file", storage, "s:backing", backing, NULL);
@@ -543,12 +614,12 @@ put_image(Args *a, const BlockImage *image, const Look *look, char **ret_node, G
     Look own = *look;
 
     own.format = image->format;
-    own.layered = !is_raw(image->format) || list_length(image->source->slices) > 0;
+    own.layered = has_format_node(image) || list_length(image->source->slices) > 0;
     if (!put_backing(a, image, look, &backing, err) ||
         !put_data_store(a, image, look, &data, err) ||
         !put_storage(a, image->source, storage, &own, err) || !put_slice(a, image, &storage))
         return FALSE;
-    if (is_raw(image->format)) {
+    if (!has_format_node(image)) {
         *ret_node = g_steal_pointer(&storage);
         return TRUE;
     }
@@ -630,6 +701,12 @@ put_overlay(Args *a, const DiskDef *disk, const Look *look, char **node, GError 
     json_object *o = props_new("file"), *cache;
     Look top = *look;
 
+    if (disk->source.encryption != NULL || disk->encryption != NULL) {
+        json_object_put(o);
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "%s: what is written to a transient disk is not encrypted, and its image is",
+                    look->what);
+    }
     if (!is_raw(disk->driver.format) && disk->driver.format != FORMAT_QCOW2) {
         json_object_put(o);
         return fail(err, ERR_CONFIG_UNSUPPORTED,
@@ -661,11 +738,14 @@ block_put_disk(Args *a, const DiskDef *disk, char **ret_node, GError **err)
                   .floppy = disk->device == DISK_FLOPPY,
                   .upgraded = disk->driver.copy_on_read == ON,
                   .driver = &disk->driver,
-                  .what = what };
+                  .what = what,
+                  .auth = disk->auth };
     BlockImage image = { .source = &disk->source,
                          .format = disk->driver.format,
                          .metadata_cache = disk->driver.metadata_cache,
                          .backing = disk->backing,
+                         .encryption = disk->source.encryption != NULL ? disk->source.encryption
+                                                                       : disk->encryption,
                          .top = TRUE };
 
     gboolean forgets = disk->transient && !args_is_native(a);

@@ -273,6 +273,9 @@ put_sd(Args *a, const DiskDef *disk, GError **err)
     if (alone && disk->backing != NULL && disk->backing->source.type != SOURCE_NONE)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
                     "disk '%s': the image of an SD card cannot have one below it", disk->target);
+    if (disk->source.encryption != NULL || disk->encryption != NULL)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "disk '%s': the image of an SD card cannot be encrypted", disk->target);
     if (name == NULL)
         return TRUE;
     if (!args_is_native(a))

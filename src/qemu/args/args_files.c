@@ -149,6 +149,25 @@ args_fd(Args *a, HostKind kind, const char *path, const char *what)
     return h != NULL ? h->fd : -1;
 }
 
+/* QEMU reads it when it makes the object, and what it holds is wiped then. */
+gboolean
+args_secret(Args *a, const SecretRef *ref, const char *id, const char *what, GError **err)
+{
+    HostFd *h = args_is_native(a) ? NULL : file_need(a, HOST_SECRET, id, what, BY_NUMBER);
+    g_autofree char *file = g_strdup_printf("/proc/self/fd/%d", h != NULL ? h->fd : -1);
+    json_object *o;
+
+    if (args_is_native(a))
+        return fail(err, ERR_NO_SECRET, "no secret with matching usage '%s'",
+                    ref->usage != NULL ? ref->usage : "");
+    if (h != NULL && h->secret == NULL)
+        h->secret = schema_copy(&secret_ref_schema, ref);
+    o = json_object_new_object();
+    props_add(o, "s:qom-type", "secret", "s:id", id, "s:format", "raw", "s:file", file, NULL);
+    args_part(a, ADD_OBJECT, o);
+    return TRUE;
+}
+
 void
 args_fd_later(Args *a, HostKind kind, const char *path, const char *what)
 {
@@ -209,6 +228,7 @@ host_fd_copy(const HostFd *h)
     copy->by_monitor = h->by_monitor;
     copy->by_name = h->by_name;
     copy->owner = h->owner;
+    copy->secret = h->secret ? schema_copy(&secret_ref_schema, h->secret) : NULL;
     return copy;
 }
 
@@ -220,5 +240,6 @@ host_fd_free(HostFd *h)
     fd_close(&h->fd);
     g_free(h->path);
     g_free(h->what);
+    schema_free(&secret_ref_schema, h->secret);
     g_free(h);
 }

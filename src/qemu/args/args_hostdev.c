@@ -107,7 +107,7 @@ put_scsi_node(Args *a, const HostdevDef *h, const char *node, GError **err)
 {
     const HostdevScsi *s = h->source.scsi;
     json_object *o;
-    g_autofree char *path = NULL;
+    g_autofree char *path = NULL, *key = g_strconcat(h->info.alias, "-secret0", NULL);
 
     if (list_length(s->hosts) > 0) {
         const SourceHost *host = LIST_AT(SourceHost, s->hosts, 0);
@@ -115,13 +115,14 @@ put_scsi_node(Args *a, const HostdevDef *h, const char *node, GError **err)
         g_autofree char *portal = g_strdup_printf("%s:%s", host->name,
                                                   host->port != NULL ? host->port : "3260");
 
-        if (s->auth != NULL && s->auth->secret != NULL)
-            return fail(err, ERR_NO_SECRET, "no secret with matching usage '%s'",
-                        s->auth->secret->usage != NULL ? s->auth->secret->usage : "");
+        if (s->auth != NULL && !args_secret(a, s->auth->secret, key, "SCSI host device", err))
+            return FALSE;
         o = props_new("iscsi");
         props_add(o, "s:portal", portal, "s:target", parts[0], "i:lun",
                   parts[1] != NULL ? atoi(parts[1]) : 0, "s:transport", "tcp", "s:initiator-name",
                   s->initiator, NULL);
+        if (s->auth != NULL)
+            props_add(o, "s:user", s->auth->username, "s:password-secret", key, NULL);
     } else {
         path = scsi_generic(s, err);
         if (path == NULL)

@@ -77,6 +77,9 @@ char *args_memory_path(Args *a, const char *folder, const char *id);
 const char *args_own_path(const Args *a, const char *path);
 /* A descriptor by number; -1 in native form. */
 int args_fd(Args *a, HostKind kind, const char *path, const char *what);
+/* The part that is QEMU's object of that id with the value of a secret; what is for errors. In
+ * native form there is none. */
+gboolean args_secret(Args *a, const SecretRef *ref, const char *id, const char *what, GError **err);
 /* One that QEMU gets by its monitor. */
 void args_fd_later(Args *a, HostKind kind, const char *path, const char *what);
 gboolean args_is_native(const Args *a);

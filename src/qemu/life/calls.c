@@ -58,6 +58,13 @@ calls_add(Calls *c, const char *command, json_object *args, int fd)
 }
 
 void
+calls_add_secret(Calls *c, const char *command, const char *arguments)
+{
+    c->waiting++;
+    qmp_call_secret(c->vm->run->qmp, command, arguments, on_answer, c);
+}
+
+void
 calls_drop(Calls *c)
 {
     settle(c);

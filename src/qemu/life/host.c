@@ -171,9 +171,10 @@ open_memory(HostFd *h, GError **err)
 gboolean
 host_open(HostFd *h, GError **err)
 {
+    if (h->kind == HOST_SECRET) /* which no worker has */
+        return TRUE;
     if (h->kind == HOST_MEMORY)
         return open_memory(h, err);
-
     if (h->kind == HOST_PLACE)
         return socket_place(h->path, h->what, err);
     if (h->kind == HOST_LISTEN || h->kind == HOST_CONNECT)

@@ -193,6 +193,8 @@ files_open(Flow *f, gpointer obj, GError **err)
 {
     Vm *vm = obj;
 
+    if (!keys_take(vm->run->start.files, err))
+        return STEP_FAILED;
     return open_these(f, vm, vm->run->start.files, vm->run->live, err);
 }
 
@@ -208,6 +210,8 @@ files_close(Flow *f, gpointer obj)
     Vm *vm = obj;
     GPtrArray *files = vm->run->start.files;
 
+    if (files)
+        keys_wipe(files);
     /* The names are kept: QEMU's last words are told with them. */
     for (guint i = 0; files && i < files->len; i++)
         fd_close(&((HostFd *)files->pdata[i])->fd);

@@ -388,7 +388,7 @@ hands_over(const Part *part, const char *member)
 
 /* Every word says what takes it back: the command and its argument. calls NULL: nothing is sent. */
 static void
-add_part_backend(const Part *part, Calls *calls, GPtrArray *words)
+add_part_backend(const GPtrArray *files, const Part *part, Calls *calls, GPtrArray *words)
 {
     json_object *args = NULL;
     const char *command;
@@ -401,7 +401,7 @@ add_part_backend(const Part *part, Calls *calls, GPtrArray *words)
     command = part_remove(part, &args);
     json_object_put(args);
     g_ptr_array_add(words, g_strdup_printf("%s %s", command, part_id(part)));
-    if (!calls)
+    if (!calls || keys_send(files, part, calls))
         return;
     command = part_add(part, &args);
     calls_add(calls, command, args, -1);
@@ -427,7 +427,7 @@ add_all(const DeviceChange *c, Calls *calls)
     for (guint i = 0; i < c->files->len; i++)
         add_set(c->files->pdata[i], calls, words);
     for (guint i = 0; i < c->parts->len; i++)
-        add_part_backend(c->parts->pdata[i], calls, words);
+        add_part_backend(c->files, c->parts->pdata[i], calls, words);
     return words;
 }
 
@@ -464,8 +464,11 @@ device_add_backends(Flow *f, gpointer obj, GError **err)
     g_ptr_array_add(words, NULL);
     if (!flow_note(f, c->alias, (const char *const *)words->pdata, err))
         return STEP_FAILED;
+    if (!keys_take(c->files, err))
+        return STEP_FAILED;
     calls = calls_new(obj, FALSE);
     done = add_all(c, calls);
+    keys_wipe(c->files);
     return calls_wait(calls, f);
 }
 
@@ -610,10 +613,10 @@ tell_device(Flow *f, gpointer obj, GError **err)
 static const Step plug_steps[] = {
     { "try change", edit_try, NULL },
     { "find emulator", device_find_emulator, NULL },
+    { "start pool", device_wake_pool, NULL },
     { "look at images", device_look, NULL },
     { "make link", make_link, links_delete, STEP_KEYED },
     { "filter link", filter_link, links_unfilter, STEP_KEYED },
-    { "start pool", device_wake_pool, NULL },
     { "ask for sets", device_ask_for_sets, NULL },
     { "list files", device_list_files, NULL },
     { "open files", device_open_files, files_close, STEP_KEYED },

@@ -40,6 +40,12 @@ is_tls(const DomainDef *def, gconstpointer at)
 }
 
 static gboolean
+is_librbd(const DomainDef *def, gconstpointer at)
+{
+    return ((const EncryptionDef *)at)->engine == ENGINE_LIBRBD;
+}
+
+static gboolean
 is_detached(const DomainDef *def, gconstpointer at)
 {
     return ((const NvmeSource *)at)->managed != NO;
@@ -184,8 +190,6 @@ IS_LIMIT(iothread_quota)
 #define NO_LABELS "vmd gives QEMU no label of SELinux or AppArmor yet; 'none' asks for none"
 #define NO_NETWORK                                                                                 \
     "such an interface cannot be started yet, 'network', 'bridge', 'ethernet' and 'user' can"
-#define NO_DECRYPT   "vmd does not decrypt images yet, and the guest would write over the container"
-#define NO_SECRETS   "vmd hands no secrets to QEMU yet, so it cannot log in"
 #define NO_SWTPM     "vmd does not tell the TPM's emulator yet"
 #define NO_VIRTIOFSD "vmd starts no virtiofsd; what it is to do is said to the one that you start"
 #define NO_SCRIPT                                                                                  \
@@ -196,11 +200,8 @@ IS_LIMIT(iothread_quota)
 #define NO_UNBIND    "vmd takes no device from its driver yet; bind it to vfio-pci, say managed='no'"
 
 static const Refusal refusals[] = {
-    REFUSED(DiskSource, encryption, "source/encryption", NULL, NO_DECRYPT),
-    REFUSED(DiskDef, encryption, "disk/encryption", NULL, NO_DECRYPT),
-    REFUSED(DiskSource, auth, "source/auth", NULL, NO_SECRETS),
-    REFUSED(DiskDef, auth, "disk/auth", NULL, NO_SECRETS),
-    REFUSED(HostdevScsi, auth, "source/auth", NULL, NO_SECRETS),
+    REFUSED(EncryptionDef, engine, "encryption/@engine", is_librbd,
+            "vmd has QEMU decrypt images, not librbd"),
     REFUSED(DiskSource, fdgroup, "source/@fdgroup", NULL, "vmd takes no descriptors of images"),
     REFUSED(NvmeSource, ns, "source/@namespace", is_detached, NO_UNBIND),
     REFUSED(NetworkSource, tls, "source/@tls", is_tls,

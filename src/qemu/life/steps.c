@@ -453,6 +453,7 @@ static const Step start_steps[] = {
     { "claim images", images_claim, NULL },
     { "spawn qemu", spawn_qemu, stop_qemu },
     { "greet monitor", greet_monitor, NULL },
+    { "wipe secrets", keys_forget, NULL },
     { "read back", read_back, NULL },
     { "pin threads", pin_threads, NULL },
     { "set passwords", set_passwords, NULL },

@@ -324,6 +324,24 @@ send_call(Qmp *q, Call *call, json_object *args, int fd)
 }
 
 void
+qmp_call_secret(Qmp *q, const char *command, const char *arguments, QmpAnswer answer, gpointer user)
+{
+    Call *call = call_new(command, answer, user);
+    char *text;
+
+    if (!q->lines) {
+        g_autoptr(GError) gone = gone_error();
+        answer_call(call, NULL, gone);
+        return;
+    }
+    text = g_strdup_printf("{\"execute\":\"%s\",\"arguments\":%s}\n", call->command, arguments);
+    g_queue_push_tail(&q->pending, call);
+    lines_send_secret(q->lines, text, strlen(text));
+    explicit_bzero(text, strlen(text));
+    g_free(text);
+}
+
+void
 qmp_call_with_fd(Qmp *q, const char *command, json_object *args, int fd, QmpAnswer answer,
                  gpointer user)
 {

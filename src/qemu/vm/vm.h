@@ -38,6 +38,9 @@ void qmp_call(Qmp *q, const char *command, json_object *args, QmpAnswer answer, 
 /* The same with one descriptor for getfd and add-fd. */
 void qmp_call_with_fd(Qmp *q, const char *command, json_object *args, int fd, QmpAnswer answer,
                       gpointer user);
+/* arguments: JSON that no copy stays of; the caller wipes its own. */
+void qmp_call_secret(Qmp *q, const char *command, const char *arguments, QmpAnswer answer,
+                     gpointer user);
 /* For who passes QEMU's words on: ret is the whole reply, also when it is an error. */
 void qmp_call_raw(Qmp *q, const char *command, json_object *args, QmpAnswer answer, gpointer user);
 /* One call of a batch: what it asks and what becomes of the answer. */
