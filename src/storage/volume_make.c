@@ -45,12 +45,16 @@ driver_asked(const VolumeDef *def)
     return is_container(def) ? "luks" : driver_of(def->format);
 }
 
-/* A worker copies raw images itself: that is how they can share blocks. */
+/* A worker copies raw images itself: that is how they can share blocks. A container whose copy has
+ * the same key is copied as it lies there. */
 static gboolean
 is_copied(const VolumeChange *c)
 {
+    const EncryptionDef *e = c->def->encryption;
+
     return c->source && is_raw(c->source) && strcmp(c->def->format, "raw") == 0 &&
-           !c->def->encryption;
+           (!e ||
+            (c->source->encryption && schema_equal(&encryption_schema, e, c->source->encryption)));
 }
 
 /* ---- what can be made */
