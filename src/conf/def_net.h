@@ -46,7 +46,7 @@ typedef struct VlanDef {
 extern const Schema vlan_schema;
 
 typedef struct BandwidthRate {
-    guint64 average, peak, floor, burst; /* KiB/s, burst KiB */
+    guint64 average, peak, floor, burst; /* kilobytes (1000) a second; burst: KiB */
     guint8 has_average, has_floor;
 } BandwidthRate;
 

@@ -53,6 +53,19 @@ gboolean link_stats(const char *name, LinkStats *ret_stats, GError **err);
  * GPtrArray of char *; free with g_ptr_array_unref. */
 GPtrArray *neighbours_of(const guint8 mac[6], GError **err);
 
+/* ---- how fast a link sends (tc.c) ------------------------------------------------------ */
+
+typedef struct LinkRate {
+    guint64 rate;  /* bytes a second in the long run; not 0 */
+    guint64 peak;  /* bytes a second of a burst; 0 or less than rate: as fast as the link is */
+    guint64 burst; /* bytes; 0: a hundredth of a second. At least a packet */
+} LinkRate;
+/* Holds what the link sends to that rate from now on, by a token bucket (tc-tbf(8)), or lifts such
+ * a limit: rate NULL. For a tap that is what its guest receives. A queueing discipline at the
+ * link's root that somebody else has set is left alone: ERR_OPERATION_FAILED where a limit is asked
+ * for. A link that is not there has no limit to lift. */
+gboolean link_limit_rate(const char *name, const LinkRate *rate, GError **err);
+
 /* ---- links as interfaces (interfaces.c) -------------------------------------------------- */
 
 typedef struct HostInterface {

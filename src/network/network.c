@@ -727,10 +727,11 @@ network_plug(const char *name, const char *portgroup, NetworkPlug *ret_plug, GEr
     if (!n || !needs_active(n, err))
         return FALSE;
     group = portgroup_of(n->live, portgroup);
-    if (group && (group->vlan || group->bandwidth || group->vport))
+    if (group && (group->vlan || group->vport))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "portgroup '%s' of network '%s' cannot be had yet",
                     group->name, name);
-    *ret_plug = (NetworkPlug){ n->live->bridge->name, n->live->mtu };
+    *ret_plug = (NetworkPlug){ n->live->bridge->name, n->live->mtu,
+                               group ? group->bandwidth : NULL };
     return TRUE;
 }
 

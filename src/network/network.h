@@ -134,12 +134,22 @@ const char *filter_binding_link(const FilterBinding *b);
 const char *filter_binding_filter(const FilterBinding *b);
 char *filter_binding_xml(const FilterBinding *b); /* caller frees */
 
+/* ---- how fast a link is (speed.c) ----------------------------------------------------------- */
+
+/* Holds a tap or a bridge to these limits from now on, in place of those that it had; b NULL, or
+ * without one of the directions: lifts them. 'inbound' is what the link sends (to the guest, or
+ * into the network), 'outbound' what comes from it; what is above a limit waits a while on its way
+ * in, and is dropped on its way out. 'floor' promises nothing here. On an error part of it may be
+ * in force. Of a link that is not there limits can be lifted. */
+gboolean link_limit(const char *link, const BandwidthDef *b, GError **err);
+
 /* ---- for interfaces of guests ------------------------------------------------------------ */
 
 /* Where an interface of type 'network' goes. */
 typedef struct NetworkPlug {
     const char *bridge; /* borrowed from the network */
     guint mtu;
+    const BandwidthDef *bandwidth; /* of its portgroup, borrowed; NULL: none */
 } NetworkPlug;
 /* An interface of a guest that runs, in a network or in a bridge. */
 typedef struct NetworkPort {

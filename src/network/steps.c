@@ -68,6 +68,13 @@ settle_names(Flow *f, gpointer obj, GError **err)
 
 /* ---- modes that cannot be had yet */
 
+/* A floor is a share of what all have, which nobody divides here. */
+static gboolean
+promises(const BandwidthDef *b)
+{
+    return b && ((b->inbound && b->inbound->floor) || (b->outbound && b->outbound->floor));
+}
+
 static StepResult
 check_mode(Flow *f, gpointer obj, GError **err)
 {
@@ -85,7 +92,9 @@ check_mode(Flow *f, gpointer obj, GError **err)
           mode == FORWARD_BRIDGE && !(def->bridge && def->bridge->name) },
         { "'virtualport'", def->vport != NULL },
         { "'vlan'", def->vlan != NULL },
-        { "'bandwidth'", def->bandwidth != NULL },
+        { "'bandwidth' of a bridge of the host's own",
+          def->bandwidth != NULL && !network_owns_bridge(def) },
+        { "'floor' of 'bandwidth'", promises(def->bandwidth) },
         { "'port' with isolated='yes'", def->port_isolated == YES },
         { "'zone' of 'bridge'", def->bridge && def->bridge->zone },
         { "macTableManager='libvirt'", def->bridge && def->bridge->mac_table == 2 },
@@ -170,6 +179,29 @@ delete_bridge(Flow *f, gpointer obj)
     guint8 mac[6];
 
     if (parse_mac(flow_word(f, 0), mac) && !bridge_delete(flow_key(f), mac, &err))
+        log_warning("network '%s': %s", ((Object *)obj)->name, err->message);
+    return STEP_DONE;
+}
+
+/* ---- how fast it is, with all its guests */
+
+static StepResult
+limit_speed(Flow *f, gpointer obj, GError **err)
+{
+    const NetworkDef *def = ((Network *)obj)->live;
+
+    if (!def->bandwidth)
+        return STEP_DONE;
+    return step_of(flow_note(f, def->bridge->name, WORDS("speed"), err) &&
+                   link_limit(def->bridge->name, def->bandwidth, err));
+}
+
+static StepResult
+lift_limits(Flow *f, gpointer obj)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!link_limit(flow_key(f), NULL, &err))
         log_warning("network '%s': %s", ((Object *)obj)->name, err->message);
     return STEP_DONE;
 }
@@ -308,8 +340,9 @@ network_set_addresses(const NetworkDef *def, GError **err)
 gboolean
 network_set_bridge_up(const NetworkDef *def, GError **err)
 {
-    return name_is_free(def, err) && create_bridge(def, err) && network_set_switches(def, err) &&
-           network_set_addresses(def, err);
+    return name_is_free(def, err) && create_bridge(def, err) &&
+           (!def->bandwidth || link_limit(def->bridge->name, def->bandwidth, err)) &&
+           network_set_switches(def, err) && network_set_addresses(def, err);
 }
 
 /* ---- rules */
@@ -421,6 +454,7 @@ static const Step start_steps[] = {
     { "find bridge", find_bridge, NULL },
     { "save live", save_live, drop_live },
     { "make bridge", make_bridge, delete_bridge, STEP_KEYED },
+    { "limit speed", limit_speed, lift_limits, STEP_KEYED },
     { "set switches", set_switches, NULL },
     { "add filter", add_filter, remove_filter, STEP_KEYED },
     { "open others' chains", open_others, close_others, STEP_KEYED },

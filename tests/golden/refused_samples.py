@@ -96,7 +96,13 @@ SAMPLES = {
                              {"devices": net(**ETHERNET)}),
     ("interface/vlan", 0): ({"devices": net("<vlan><tag id='42'/></vlan>")},),
     ("interface/virtualport", 0): ({"devices": net("<virtualport type='openvswitch'/>")},),
-    ("interface/bandwidth", 0): ({"devices": net("<bandwidth><inbound average='1000'/></bandwidth>")},),
+    ("interface/bandwidth", 0): (
+        {"devices": net("<bandwidth><inbound average='1000'/></bandwidth>", kind="user", source="")},
+        {"devices": net("<bandwidth><inbound average='1000'/></bandwidth>")}),
+    ("bandwidth/inbound/@floor", 0): (
+        {"devices": net("<bandwidth><inbound floor='1000'/></bandwidth>", kind="network",
+                        source="<source network='n'/>")},
+        {"devices": net("<bandwidth><inbound average='1000'/></bandwidth>")}),
     ("interface/script/@path", 0): ({"devices": net("<script path='/bin/true'/>", **ETHERNET)},),
     ("interface/downscript/@path", 0): ({"devices": net("<downscript path='/bin/true'/>", **ETHERNET)},),
     ("source/ip", 0): ({"devices": net(

@@ -37,13 +37,7 @@ ELSEWHERE = "libvirt's QEMU driver does nothing with it either"
 GOES_WITH = "says nothing without what it stands beside, which is refused"
 HOST_CARDS = "of modes private, vepa, passthrough and hostdev, which the start of a network refuses"
 NOTHING_TO_DO = {
-    "BandwidthDef.idle": GOES_WITH,
-    "BandwidthDef.inbound": GOES_WITH,
-    "BandwidthDef.outbound": GOES_WITH,
-    "BandwidthRate.average": GOES_WITH,
-    "BandwidthRate.burst": GOES_WITH,
-    "BandwidthRate.floor": GOES_WITH,
-    "BandwidthRate.peak": GOES_WITH,
+    "BandwidthDef.idle": WHILE_READ,
     "VirtualPort.instanceid": GOES_WITH,
     "VirtualPort.interfaceid": GOES_WITH,
     "VirtualPort.managerid": GOES_WITH,

@@ -398,6 +398,49 @@ def domain(name, devices="", memory=64, machine="q35", extra="", kernel=None):
             f"<devices>{emulator}{devices}</devices></domain>")
 
 
+PORTS = "".join(f"<controller type='pci' index='{n}' model='pcie-root-port'/>" for n in range(1, 7))
+ROOT = "<controller type='pci' index='0' model='pcie-root'/>"
+
+
+def unattended(text):
+    """A q35 with PORTS whose guest, which does not listen, has no say in what leaves it."""
+    native = ("<qemu:commandline><qemu:arg value='-global'/>"
+              "<qemu:arg value='ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'/></qemu:commandline>")
+    return text.replace("<domain", "<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'") \
+        .replace("</domain>", native + "</domain>")
+
+
+class Console:
+    """The shell of a guest on its serial console."""
+
+    def __init__(self, d, name="g"):
+        path = re.search(r"<serial.*?<source path='([^']+)'", d.vmsh("dumpxml", name), re.S)[1]
+        self.fd = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        self.seen = ""
+        self.expect("/ # ", 180)
+
+    def expect(self, what, seconds=60):
+        end = time.monotonic() + seconds
+        while what not in self.seen:
+            left = end - time.monotonic()
+            assert left > 0 and select.select([self.fd], [], [], left)[0], \
+                f"no {what!r} in {self.seen[-800:]!r}"
+            self.seen += os.read(self.fd, 4096).decode(errors="replace")
+        before, self.seen = self.seen.split(what, 1)
+        return before
+
+    def run(self, command, seconds=60):
+        """What it prints."""
+        os.write(self.fd, f"{command}; echo do''ne\r".encode())
+        return self.expect("done", seconds).split("\n", 1)[1].replace("\r", "")
+
+    def until(self, command, what, seconds=60):
+        end = time.monotonic() + seconds
+        while what not in (said := self.run(command)):
+            assert time.monotonic() < end, said
+            time.sleep(0.2)
+
+
 TESTS = []
 
 

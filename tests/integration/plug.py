@@ -12,16 +12,13 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 
-from harness import domain, guest, main, need, need_own_network, same, skip, test, wait_for
+from harness import (Console, PORTS, ROOT, domain, guest, main, need, need_own_network, same, skip, test,
+                     unattended, wait_for)
 
 try:
     import libvirt
 except ImportError:
     libvirt = None
-
-PORTS = "".join(f"<controller type='pci' index='{n}' model='pcie-root-port'/>" for n in range(1, 7))
-ROOT = "<controller type='pci' index='0' model='pcie-root'/>"
-
 
 def image(d, name="disk.img", kind="raw", backing=None):
     path = d.root / name
@@ -38,17 +35,12 @@ def disk(path, target="vdb", bus="virtio", kind="raw", inner=""):
 
 # A port whose power nobody has switched on lets go of its card at once: no guest is asked. The
 # firmware, which is all that runs here, leaves it as it is.
-NATIVE = ("<qemu:commandline><qemu:arg value='-global'/>"
-          "<qemu:arg value='ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'/></qemu:commandline>")
-SCHEMA = " xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'"
-
-
 def begin(d, devices="", name="g", paused=False, **how):
     """A defined domain that runs. Without a kernel it has no say in what leaves it."""
     seats = ROOT + PORTS if how.get("machine", "q35") == "q35" else ""
     text = domain(name, seats + devices, **how)
     if seats and not how.get("kernel"):
-        text = text.replace("<domain", "<domain" + SCHEMA).replace("</domain>", NATIVE + "</domain>")
+        text = unattended(text)
     d.vmsh("define", d.write(f"{name}.xml", text))
     d.vmsh("start", name, *(["--paused"] if paused else []))
 
@@ -572,38 +564,6 @@ def what_no_running_guest_takes(d):
         change(d, "attach-device", xml, "--live", status=1)
         same(before, in_qemu(d))
         assert d.vmsh("dumpxml", "g") == shown
-
-
-class Console:
-    """The shell of a guest on its serial console."""
-
-    def __init__(self, d, name="g"):
-        path = dump(d, name=name).find("devices/serial/source").get("path")
-        self.fd = os.open(path, os.O_RDWR | os.O_NOCTTY)
-        self.seen = ""
-        self.expect("/ # ", 180)
-
-    def expect(self, what, seconds=60):
-        import select
-        end = time.monotonic() + seconds
-        while what not in self.seen:
-            left = end - time.monotonic()
-            assert left > 0 and select.select([self.fd], [], [], left)[0], \
-                f"no {what!r} in {self.seen[-800:]!r}"
-            self.seen += os.read(self.fd, 4096).decode(errors="replace")
-        before, self.seen = self.seen.split(what, 1)
-        return before
-
-    def run(self, command, seconds=60):
-        """What it prints."""
-        os.write(self.fd, f"{command}; echo do''ne\r".encode())
-        return self.expect("done", seconds).split("\n", 1)[1].replace("\r", "")
-
-    def until(self, command, what, seconds=60):
-        end = time.monotonic() + seconds
-        while what not in (said := self.run(command)):
-            assert time.monotonic() < end, said
-            time.sleep(0.2)
 
 
 def boot(d, devices=""):

@@ -39,7 +39,6 @@ WALK_ON_PURPOSE = {
     r"(on|ro) scheduler type": "the definition of a running one has parameters as well",
     r"on (set )?(scheduler|quota).*": "their count is known, then the flags are looked at",
     r"ro scheduler.*": "the same",
-    r"on set interface [01]": "nothing shapes the traffic of a running one",
     r"ro addresses by 5": "an unknown source may be one that changes something",
     r"ro (stats of block|block stats with backing)": "not there yet: the threshold",
     r".* addresses by 2": "libvirtd cannot read its own kernel's answer",

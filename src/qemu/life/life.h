@@ -70,6 +70,11 @@ StepResult links_make(Flow *f, gpointer obj, GError **err);
 StepResult links_delete(Flow *f, gpointer obj);
 gboolean link_make(Flow *f, Vm *vm, NetDef *net, HostNet **ret_host, GError **err);
 void host_net_free(HostNet *n);
+gboolean link_is_tap(const NetDef *net);
+/* The <bandwidth> of interfaces is in force, and lifted. */
+StepResult links_slow(Flow *f, gpointer obj, GError **err);
+StepResult links_hasten(Flow *f, gpointer obj);
+gboolean link_slow(Flow *f, const NetDef *net, GError **err);
 /* The filter of an interface, and its link is brought up. */
 StepResult links_filter(Flow *f, gpointer obj, GError **err);
 StepResult links_unfilter(Flow *f, gpointer obj);

@@ -76,6 +76,8 @@ link_join(NetDef *net, GError **err)
     net->source.bridge = g_strdup(plug.bridge);
     if (!net->mtu)
         net->mtu = plug.mtu;
+    if (!net->bandwidth && plug.bandwidth)
+        net->bandwidth = schema_copy(&bandwidth_schema, plug.bandwidth);
     return TRUE;
 }
 
@@ -138,13 +140,18 @@ make_link(Flow *f, Vm *vm, NetDef *net, HostNet *host, GError **err)
 }
 
 gboolean
-link_make(Flow *f, Vm *vm, NetDef *net, HostNet **ret_host, GError **err)
+link_is_tap(const NetDef *net)
 {
     static const guint64 taps = BIT(NET_BRIDGE) | BIT(NET_ETHERNET) | BIT(NET_NETWORK);
 
+    return (taps & BIT(net->source.net_type)) != 0;
+}
+
+gboolean
+link_make(Flow *f, Vm *vm, NetDef *net, HostNet **ret_host, GError **err)
+{
     *ret_host = host_net_new();
-    return !(taps & BIT(net->source.net_type)) ||
-           (link_join(net, err) && make_link(f, vm, net, *ret_host, err));
+    return !link_is_tap(net) || (link_join(net, err) && make_link(f, vm, net, *ret_host, err));
 }
 
 StepResult
@@ -181,6 +188,50 @@ links_delete(Flow *f, gpointer obj)
         log_warning("domain '%s': %s", vm->obj.name, err->message);
     if (flow_word(f, 1))
         claim_drop(CLAIM_LINK, flow_word(f, 1), OWNER(vm));
+    return STEP_DONE;
+}
+
+/* ---- how fast they are */
+
+/* Limits can come later, and have a line for when they go. */
+gboolean
+link_slow(Flow *f, const NetDef *net, GError **err)
+{
+    if (!link_is_tap(net))
+        return TRUE;
+    if (!flow_note(f, net->info.alias, WORDS(net->ifname), err))
+        return FALSE;
+    return !net->bandwidth || link_limit(net->ifname, net->bandwidth, err) ||
+           fail_prefix(err, "interface '%s': ", net->info.alias);
+}
+
+StepResult
+links_slow(Flow *f, gpointer obj, GError **err)
+{
+    EACH (const NetDef, net, ((Vm *)obj)->run->live->devices.nets)
+        if (!link_slow(f, net, err))
+            return STEP_FAILED;
+    return STEP_DONE;
+}
+
+/* The kernel need not be asked about a tap that has no limits. */
+static gboolean
+may_be_slow(const Vm *vm, const char *alias)
+{
+    Device device;
+
+    return !domain_find_alias(vm->run->live, alias, &device) || device.schema != &net_schema ||
+           ((const NetDef *)device.def)->bandwidth || is_there_before(device.def);
+}
+
+StepResult
+links_hasten(Flow *f, gpointer obj)
+{
+    const Vm *vm = obj;
+    g_autoptr(GError) err = NULL;
+
+    if (may_be_slow(vm, flow_key(f)) && !link_limit(flow_word(f, 0), NULL, &err))
+        log_warning("domain '%s': %s", vm->obj.name, err->message);
     return STEP_DONE;
 }
 

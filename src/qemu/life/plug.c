@@ -274,6 +274,15 @@ make_link(Flow *f, gpointer obj, GError **err)
 }
 
 static StepResult
+limit_link(Flow *f, gpointer obj, GError **err)
+{
+    const DeviceChange *c = device_live_change(f);
+    const Device *own = c ? device_own(c) : NULL;
+
+    return own && own->schema == &net_schema ? step_of(link_slow(f, own->def, err)) : STEP_DONE;
+}
+
+static StepResult
 filter_link(Flow *f, gpointer obj, GError **err)
 {
     const DeviceChange *c = device_live_change(f);
@@ -616,6 +625,7 @@ static const Step plug_steps[] = {
     { "start pool", device_wake_pool, NULL },
     { "look at images", device_look, NULL },
     { "make link", make_link, links_delete, STEP_KEYED },
+    { "limit link", limit_link, links_hasten, STEP_KEYED },
     { "filter link", filter_link, links_unfilter, STEP_KEYED },
     { "ask for sets", device_ask_for_sets, NULL },
     { "list files", device_list_files, NULL },

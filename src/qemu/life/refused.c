@@ -80,6 +80,18 @@ is_no_link(const DomainDef *def, gconstpointer at)
 }
 
 static gboolean
+is_no_tap(const DomainDef *def, gconstpointer at)
+{
+    return !link_is_tap(at);
+}
+
+static gboolean
+is_promised(const DomainDef *def, gconstpointer at)
+{
+    return ((const BandwidthRate *)at)->floor > 0;
+}
+
+static gboolean
 is_other_tun(const DomainDef *def, gconstpointer at)
 {
     return strcmp(((const NetBackend *)at)->tap, "/dev/net/tun") != 0;
@@ -225,7 +237,10 @@ static const Refusal refusals[] = {
             "vmd sets no VLAN yet, so the guest would be in the untagged network"),
     REFUSED(NetDef, vport, "interface/virtualport", NULL,
             "vmd sets no ports of switches up yet; a plain bridge of Linux needs none"),
-    REFUSED(NetDef, bandwidth, "interface/bandwidth", NULL, "vmd shapes no traffic yet"),
+    REFUSED(NetDef, bandwidth, "interface/bandwidth", is_no_tap,
+            "only what goes through a tap is limited: 'network', 'bridge' and 'ethernet'"),
+    REFUSED(BandwidthRate, floor, "bandwidth/inbound/@floor", is_promised,
+            "no interface is promised a share of its network's speed yet"),
     REFUSED(NetDef, script, "interface/script/@path", NULL, NO_SCRIPT),
     REFUSED(NetDef, downscript, "interface/downscript/@path", NULL, NO_SCRIPT),
     REFUSED(NetSource, ips, "source/ip", NULL, NO_ADDRESSES),

@@ -444,6 +444,7 @@ static const Step start_steps[] = {
     { "make folder", make_folder, remove_folder },
     { "lease ports", lease_ports, NULL },
     { "make links", links_make, links_delete, STEP_KEYED },
+    { "limit links", links_slow, links_hasten, STEP_KEYED },
     { "filter links", links_filter, links_unfilter, STEP_KEYED },
     { "make variables", nvram_make, NULL },
     { "set up tpm", tpm_set_up, tpm_take_back, STEP_KEYED },

@@ -51,7 +51,7 @@ static gboolean
 settle_net(const NetDef *old, NetDef *new, GError **err)
 {
     static const guint64 bridged = BIT(NET_BRIDGE) | BIT(NET_NETWORK);
-    static const char *const may[] = { "@type", "source", "link", NULL };
+    static const char *const may[] = { "@type", "source", "link", "bandwidth", NULL };
     Device a = { &net_schema, (gpointer)old }, b = { &net_schema, new };
 
     if (!new->ifname)
@@ -186,6 +186,37 @@ move_link_back(Flow *f, gpointer obj)
 
     if (bridge && !link_set_bridge(name, *bridge ? bridge : NULL, &err))
         log_warning("domain '%s': %s", ((Vm *)obj)->obj.name, err->message);
+    return STEP_DONE;
+}
+
+static StepResult
+limit_link(Flow *f, gpointer obj, GError **err)
+{
+    const DeviceChange *c = device_live_change(f);
+    const NetDef *was, *is;
+    Device old, new;
+
+    if (!find_both(f, obj, &old, &new) || old.schema != &net_schema)
+        return STEP_DONE;
+    was = old.def;
+    is = new.def;
+    if (!link_is_tap(is) || (!was->bandwidth && !is->bandwidth))
+        return STEP_DONE;
+    return step_of(flow_note(f, c->alias, WORDS(is->ifname), err) &&
+                   link_limit(is->ifname, is->bandwidth, err));
+}
+
+static StepResult
+limit_link_back(Flow *f, gpointer obj)
+{
+    const Vm *vm = obj;
+    g_autoptr(GError) err = NULL;
+    Device old;
+
+    if (vm->run && domain_find_alias(vm->run->live, flow_key(f), &old) &&
+        old.schema == &net_schema &&
+        !link_limit(flow_word(f, 0), ((const NetDef *)old.def)->bandwidth, &err))
+        log_warning("domain '%s': %s", vm->obj.name, err->message);
     return STEP_DONE;
 }
 
@@ -553,6 +584,7 @@ static const Step update_steps[] = {
     { "claim images", device_claim_images, device_drop_claims, STEP_KEYED | STEP_FOR_GOOD },
     { "add backends", device_add_backends, device_remove_backends, STEP_KEYED | STEP_FOR_GOOD },
     { "move link", move_link, move_link_back, STEP_KEYED | STEP_FOR_GOOD },
+    { "limit link", limit_link, limit_link_back, STEP_KEYED | STEP_FOR_GOOD },
     { "change medium", change_medium, change_medium_back, STEP_KEYED | STEP_FOR_GOOD },
     { "tell link", tell_link, tell_link_back, STEP_KEYED | STEP_FOR_GOOD },
     { "write live definition", edit_write_live, edit_write_live_back, STEP_KEYED | STEP_FOR_GOOD },

@@ -1,10 +1,11 @@
 /* How much of the host a domain may use, as typed parameters: processor time, memory, the speed of
  * disks and links. A row says where in the definition a parameter is, a kind how its rows are
- * reached. What of a running domain would take a cgroup is refused, not pretended; a disk's limits
- * change while it runs.
+ * reached. What of a running domain would take a cgroup is refused, not pretended; limits of disks
+ * and of links change while it runs.
  */
 #include <string.h>
 
+#include "network/network.h"
 #include "ops.h"
 
 #define UNLIMITED_KIB 9007199254740991ULL /* what clients take for "no limit" */
@@ -313,7 +314,12 @@ static void
 rate_put(BandwidthRate **at, const BandwidthRate *rate)
 {
     g_free(*at);
-    *at = rate->average || rate->floor ? g_memdup2(rate, sizeof(*rate)) : NULL;
+    *at = NULL;
+    if (!rate->average && !rate->floor)
+        return;
+    *at = g_memdup2(rate, sizeof(*rate));
+    (*at)->has_average = rate->average > 0;
+    (*at)->has_floor = rate->floor > 0;
 }
 
 static gboolean
@@ -326,18 +332,6 @@ interface_get(const DomainDef *def, const char *device, Params *params, GError *
         return FALSE;
     rates = rates_of(net);
     rows_get(interface_rows, &rates, params);
-    return TRUE;
-}
-
-/* Nothing shapes what a running one sends, whatever was written before it started. */
-static gboolean
-interface_get_live(const DomainDef *def, const char *device, Params *params, GError **err)
-{
-    static const Rates none;
-
-    if (!net_find(def, device, err))
-        return FALSE;
-    rows_get(interface_rows, &none, params);
     return TRUE;
 }
 
@@ -359,6 +353,10 @@ interface_set(DomainDef *def, const char *device, const Params *params, GError *
         net->bandwidth = schema_new(&bandwidth_schema);
     rate_put(&net->bandwidth->inbound, &rates.in);
     rate_put(&net->bandwidth->outbound, &rates.out);
+    if (!net->bandwidth->inbound && !net->bandwidth->outbound) {
+        schema_free(&bandwidth_schema, net->bandwidth);
+        net->bandwidth = NULL;
+    }
     return TRUE;
 }
 
@@ -532,20 +530,17 @@ blkio_set(DomainDef *def, const char *device, const Params *params, GError **err
 
 static const struct {
     gboolean (*get)(const DomainDef *def, const char *device, Params *params, GError **err);
-    /* Of a running one: what is in force. NULL: what its definition says. */
-    gboolean (*get_live)(const DomainDef *def, const char *device, Params *params, GError **err);
     gboolean (*set)(DomainDef *def, const char *device, const Params *params, GError **err);
     const char *no_live_get, *no_live_set; /* what a running one would need; NULL: nothing */
 } kinds[] = {
-    [VM_LIMITS_SCHEDULER] = { scheduler_get, NULL, scheduler_set, "cgroup CPU controller",
+    [VM_LIMITS_SCHEDULER] = { scheduler_get, scheduler_set, "cgroup CPU controller",
                               "cgroup CPU controller" },
-    [VM_LIMITS_BLKIO] = { blkio_get, NULL, blkio_set, "blkio cgroup", "blkio cgroup" },
-    [VM_LIMITS_MEMORY] = { memory_get, NULL, memory_set, "cgroup memory controller",
+    [VM_LIMITS_BLKIO] = { blkio_get, blkio_set, "blkio cgroup", "blkio cgroup" },
+    [VM_LIMITS_MEMORY] = { memory_get, memory_set, "cgroup memory controller",
                            "cgroup memory controller" },
-    [VM_LIMITS_NUMA] = { numa_get, NULL, numa_set, NULL, "cgroup cpuset controller" },
-    [VM_LIMITS_INTERFACE] = { interface_get, interface_get_live, interface_set, NULL,
-                              "traffic shaper" },
-    [VM_LIMITS_BLOCK] = { block_get, NULL, block_set, NULL, NULL },
+    [VM_LIMITS_NUMA] = { numa_get, numa_set, NULL, "cgroup cpuset controller" },
+    [VM_LIMITS_INTERFACE] = { interface_get, interface_set, NULL, NULL },
+    [VM_LIMITS_BLOCK] = { block_get, block_set, NULL, NULL },
 };
 
 static gboolean
@@ -569,7 +564,7 @@ vm_limits(Vm *vm, VmLimits kind, const char *device, guint impact, Params *param
     if (impact & IMPACT_LIVE && kinds[kind].no_live_get)
         return no_live(kinds[kind].no_live_get, vm, err);
     if (impact & IMPACT_LIVE)
-        return (kinds[kind].get_live ?: kinds[kind].get)(vm->run->live, device, params, err);
+        return kinds[kind].get(vm->run->live, device, params, err);
     def = define_get(vm, err);
     return def && kinds[kind].get(def, device, params, err);
 }
@@ -609,7 +604,7 @@ put_limits(DomainDef *def, const Edit *e, GError **err)
 }
 
 static char *
-limited_disk(const Edit *e)
+limited_device(const Edit *e)
 {
     return g_strdup(((Change *)e->data)->device);
 }
@@ -624,6 +619,28 @@ tell_disk_limits(EditTell *t, GError **err)
         return FALSE;
     edit_call(t, "block_set_io_throttle", tell_limits(disk));
     return TRUE;
+}
+
+/* The kernel is told at once. */
+static gboolean
+tell_link_limits(EditTell *t, GError **err)
+{
+    const NetDef *net = net_find(t->def, t->thing, err);
+    const BandwidthDef *b = net ? net->bandwidth : NULL;
+
+    if (!net)
+        return FALSE;
+    if (!link_is_tap(net))
+        return fail(
+            err, ERR_CONFIG_UNSUPPORTED,
+            "the speed of interface '%s' cannot be limited: only what goes through a tap is",
+            net->info.alias);
+    if (b && b->inbound && b->inbound->floor && !t->back)
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "'floor' of interface '%s': no interface is promised a share of its network's "
+                    "speed yet",
+                    net->info.alias);
+    return link_limit(net->ifname, b, err);
 }
 
 static void
@@ -658,12 +675,19 @@ static const EditKind limit_disk_kind = { .what = "limit a disk",
                                           .check = may_limit,
                                           .change = put_limits,
                                           .tell = tell_disk_limits,
-                                          .thing = limited_disk,
+                                          .thing = limited_device,
                                           .done = tell_tuned };
+
+static const EditKind limit_link_kind = { .what = "limit an interface",
+                                          .flags = EDIT_ARGUMENTS,
+                                          .change = put_limits,
+                                          .tell = tell_link_limits,
+                                          .thing = limited_device };
 
 void
 limits_register(void)
 {
+    edit_register(&limit_link_kind);
     edit_register(&limit_disk_kind);
 }
 
@@ -671,7 +695,9 @@ void
 vm_set_limits(Vm *vm, VmLimits kind, const char *device, Params *params, guint impact, Asker who,
               VmDone done, gpointer user)
 {
-    const EditKind *edit = kind == VM_LIMITS_BLOCK ? &limit_disk_kind : &limit_kind;
+    const EditKind *edit = kind == VM_LIMITS_BLOCK       ? &limit_disk_kind
+                           : kind == VM_LIMITS_INTERFACE ? &limit_link_kind
+                                                         : &limit_kind;
     Change *c = g_new(Change, 1);
 
     *c = (Change){ kind, g_strdup(device), *params };

@@ -6,7 +6,8 @@ from harness import need, need_own_network
 from . import Driver, driver
 
 XML = """<network><name>f</name><uuid>8a3b5a0e-5d2c-4a3e-9d51-0b6a2f1c0b01</uuid><forward mode='nat'/>
-  <bridge name='br-f'/><ip address='10.78.1.1' netmask='255.255.255.0'><dhcp>
+  <bridge name='br-f'/>
+  <bandwidth><inbound average='900'/><outbound average='900'/></bandwidth><ip address='10.78.1.1' netmask='255.255.255.0'><dhcp>
   <range start='10.78.1.100' end='10.78.1.199'/></dhcp></ip></network>"""
 
 

@@ -95,11 +95,12 @@ class Plugged(Driver):
 
 
 CARD = ("<interface type='bridge'><mac address='52:54:00:12:00:01'/><source bridge='br-plug'/>"
-        "<model type='virtio'/><filterref filter='fault'/></interface>")
+        "<model type='virtio'/><bandwidth><outbound average='900'/></bandwidth>"
+        "<filterref filter='fault'/></interface>")
 CHANNEL = ("<channel type='unix'><source mode='bind' path='{}/plug.sock'/>"
            "<target type='virtio' name='plug'/></channel>")
 # What a document of it has, what QEMU calls it, and the rows that only it makes do something.
-OTHERS = {"card": ("br-plug", "net0", ("plug/make link:", "plug/filter link:")),
+OTHERS = {"card": ("br-plug", "net0", ("plug/make link:", "plug/limit link:", "plug/filter link:")),
           "channel": ("plug.sock", "channel0", ("plug/open files:",))}
 
 

@@ -11,6 +11,7 @@ DEVICES = """
     <disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
       <source file='{root}/disk.qcow2'/><target dev='vda' bus='virtio'/></disk>
     <interface type='bridge'><source bridge='br-fault'/><model type='virtio'/>
+      <bandwidth><inbound average='900'/><outbound average='900'/></bandwidth>
       <filterref filter='fault'/></interface>
     <interface type='ethernet'><target dev='eth-fault'/></interface>
     <interface type='user'><model type='virtio'/></interface>
@@ -36,7 +37,8 @@ def filters():
     """Chains of links with a filter."""
     listed = subprocess.run(["nft", "list", "tables", "bridge"], check=True, capture_output=True, text=True)
     chains = subprocess.run(["nft", "list", "chains", "bridge"], check=True, capture_output=True, text=True)
-    return {"filters": (listed.stdout + chains.stdout).splitlines()}
+    speeds = subprocess.run(["nft", "list", "tables", "netdev"], check=True, capture_output=True, text=True)
+    return {"filters": (listed.stdout + chains.stdout + speeds.stdout).splitlines()}
 
 
 @driver("start")

@@ -10,7 +10,8 @@ from . import Driver, driver
 
 MAC = "52:54:00:12:00:01"
 CARD = ("<interface type='bridge'><mac address='" + MAC + "'/><source bridge='br-{}'/>"
-        "<model type='virtio'/><link state='{}'/></interface>")
+        "<model type='virtio'/><link state='{}'/>"
+        "<bandwidth><inbound average='{}'/><outbound average='900'/></bandwidth></interface>")
 DRIVE = ("<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='{}'/>"
          "<target dev='sda' bus='sata'/><readonly/></disk>")
 
@@ -29,9 +30,9 @@ class Update(Driver):
             path = self.d.root / f"{word}.iso"
             path.write_bytes(bytes(1 << 20))
             self.files[word] = (self.d.write(f"{word}-drive.xml", DRIVE.format(path)), self.d.write(
-                f"{word}-card.xml", CARD.format(word, "down" if word == "new" else "up")))
+                f"{word}-card.xml", CARD.format(word, *(("down", 500) if word == "new" else ("up", 900)))))
         self.d.vmsh("define", self.d.write("u.xml", domain(
-            "u", DRIVE.format(self.d.root / "old.iso") + CARD.format("old", "up"))))
+            "u", DRIVE.format(self.d.root / "old.iso") + CARD.format("old", "up", 900))))
 
     def runs(self):
         return self.d.vmsh("domstate", "u").strip() == "running"
@@ -40,7 +41,7 @@ class Update(Driver):
         """How many of the two have failed."""
         failed, both = 0, list(self.files[word])
         with open(f"/proc/{self.d.pid}/environ") as environ:
-            if re.search("update/(move|tell) link:", environ.read()):  # of the card alone
+            if re.search("update/(move|limit|tell) link:", environ.read()):  # of the card alone
                 both.reverse()
         for path in both:
             try:
@@ -82,7 +83,11 @@ class Update(Driver):
         tap = re.search(r"<target dev='(vnet\d+)'", shown)[1]
         bridge = os.path.basename(os.readlink(f"/sys/class/net/{tap}/master"))[3:]
         up = self.d.vmsh("qemu-monitor-command", "u", "--hmp", "info qtree")
+        queue = subprocess.run(["tc", "qdisc", "show", "dev", tap], check=True, capture_output=True,
+                               text=True).stdout
         return {bridge, re.search(r"<source bridge='br-(\w+)'", shown)[1],
+                "new" if "rate 4Mbit" in queue else "old" if "rate 7200Kbit" in queue else queue,
+                "new" if "average='500'" in shown else "old",
                 "new" if "link state='down'" in shown else "old"} | (set() if up else {"dead"})
 
     def stands(self):

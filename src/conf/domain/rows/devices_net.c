@@ -115,18 +115,20 @@ vlan_settle(gpointer def, GError **err)
 const Schema vlan_schema = { "vlan", sizeof(VlanDef), vlan_fields, vlan_settle };
 
 static const Field rate_fields[] = {
-    ROW_HAS(BandwidthRate, "@average", F_U64, average, 0, NULL, "KiB a second; 0: no limit."),
-    ROW(BandwidthRate, "@peak", F_U64, peak, 0, NULL, "KiB a second in a burst."),
-    ROW_HAS(BandwidthRate, "@floor", F_U64, floor, F_READ, NULL, NULL),
-    ROW(BandwidthRate, "@floor", F_U64, floor, F_WRITE, NULL, "KiB a second that are promised."),
-    ROW(BandwidthRate, "@burst", F_U64, burst, 0, NULL, "KiB of a burst."),
+    ROW_HAS(BandwidthRate, "@average", F_U64, average, F_HOT, NULL,
+            "Kilobytes (1000 bytes) a second; 0: no limit."),
+    ROW(BandwidthRate, "@peak", F_U64, peak, F_HOT, NULL, "Kilobytes a second in a burst."),
+    ROW_HAS(BandwidthRate, "@floor", F_U64, floor, F_READ | F_HOT, NULL, NULL),
+    ROW(BandwidthRate, "@floor", F_U64, floor, F_WRITE | F_HOT, NULL,
+        "Kilobytes a second that are promised."),
+    ROW(BandwidthRate, "@burst", F_U64, burst, F_HOT, NULL, "KiB of a burst."),
     ROW_END
 };
 static const Schema rate_schema = { "inbound", sizeof(BandwidthRate), rate_fields };
 
-static const Field bandwidth_fields[] = { ROW(BandwidthDef, "inbound", F_PTR, inbound, 0,
+static const Field bandwidth_fields[] = { ROW(BandwidthDef, "inbound", F_PTR, inbound, F_HOT,
                                               &rate_schema, "Limits of what the guest receives."),
-                                          ROW(BandwidthDef, "outbound", F_PTR, outbound, 0,
+                                          ROW(BandwidthDef, "outbound", F_PTR, outbound, F_HOT,
                                               &rate_schema, "Limits of what the guest sends."),
                                           ROW_END };
 
@@ -632,7 +634,7 @@ static const Field net_fields[] = {
     ROW(NetDef, "vlan", F_PTR, vlan, 0, &vlan_schema, "VLANs that the interface is in."),
     ROW(NetDef, "virtualport", F_PTR, vport, 0, &virtual_port_schema,
         "What the switch is told of the interface."),
-    ROW(NetDef, "bandwidth", F_PTR, bandwidth, 0, &bandwidth_schema,
+    ROW(NetDef, "bandwidth", F_PTR, bandwidth, F_HOT, &bandwidth_schema,
         "Limits of what the guest sends and receives."),
     ROW(NetDef, "ip", F_LIST, ips, 0, &ip_schema, "Addresses of the guest's end."),
     ROW(NetDef, "route", F_LIST, routes, 0, &route_schema, "Routes of the guest."),
