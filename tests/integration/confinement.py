@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 
 from harness import *
 
@@ -254,10 +255,98 @@ def what_cannot_be_handed_over(d):
     assert "running with undesirable elevated privileges" in d.virsh("dominfo", "g")
 
 
+@test
+def a_hostile_helper_gets_nowhere(d):
+    need_root("to give QEMU a user of its own")
+    swtpm = need("swtpm")
+    need_own_network()  # and mounts
+    subprocess.run(["mount", "--bind", FAKE, swtpm], check=True)
+    os.chmod(d.root, 0o755)
+    victim, folder = start(d, "victim"), own_folder(d, "victim")
+    listener = socket.create_server(("127.0.0.1", 0))
+    image = d.root / "image"
+    image.write_text("not for a TPM")
+    nowhere = [("read", "/etc/shadow"), ("read", image), ("write", d.root / "new"), ("read", folder),
+               ("read", folder.parent / "live.xml"), ("read", d.root / "var/log/vmd/qemu/victim.log"),
+               ("read", f"/proc/{d.pid}/status"), ("write", "/tmp/x"), ("write", "/dev/shm/x"),
+               ("read", "/dev/ptmx"), ("talk", d.socket), ("tcp", listener.getsockname()[1]),
+               ("signal", victim), ("signal", d.pid), ("trace", d.pid), ("run", "/bin/true"),
+               ("mount", "/tmp"), ("user", 0)]
+    d.vmsh("define", d.write("t.xml", domain("t", TPM.format(""))))
+    state = d.root / "var/lib/vmd/qemu/swtpm" / d.vmsh("domuuid", "t").strip()
+    state.mkdir(parents=True)
+    (state / "tpm2-00.permall").write_text("a state")
+    (state / "attacks").write_text(";".join(f"{word} {what}" for word, what in [*nowhere, ("write", "mine")]))
+    starting = threading.Thread(target=lambda: d.vmsh("start", "t", status=None), daemon=True)
+    starting.start()  # and does not end: QEMU waits for its TPM
+    wait_for(lambda: d.log.read_text().count("attack: over") == 1, 60)
+    d.vmsh("destroy", "t")
+    starting.join(60)
+    subprocess.run(["umount", swtpm], check=True)
+    listener.close()
+    got = dict(re.findall(r"^attack (\S+ \S+): (\S+)$", d.log.read_text(), re.M))
+    assert got["write mine"] == "done", got
+    if landlock() == 0:
+        nowhere = [row for row in nowhere if row[0] in ("talk", "signal", "trace", "tcp", "user")]
+    for word, what in nowhere:
+        assert got[f"{word} {what}"] != "done", (word, what, got)
+    assert d.vmsh("domstate", "victim").split() == ["running"]
+
+
 def install_the_hostile():
     """Where the distribution's QEMU is: of that alone it can see what QEMU would."""
     need_own_network()  # and mounts
     subprocess.run(["mount", "--bind", FAKE, QEMU], check=True)
+
+
+TPM = "<tpm model='tpm-crb'><backend type='emulator' version='2.0'>{}</backend></tpm>"
+
+
+def swtpm_of(d):
+    pids = [pid for pid in d.qemus() if b"swtpm" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(pids) == 1, pids
+    return pids[0]
+
+
+@test
+def its_tpm_is_nobody_too(d):
+    need_root("to give QEMU a user of its own")
+    need("swtpm_setup")
+    pid = start(d, "t", TPM.format(""))
+    helper, user = swtpm_of(d), status_of(pid)["Uid"][0]
+    state = d.root / "var/lib/vmd/qemu/swtpm" / d.vmsh("domuuid", "t").strip()
+    status = status_of(helper)
+    assert set(status["Uid"]) == set(status["Gid"]) == {user} and status["Groups"] == [], status
+    for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[kind][0], 16) == 0, (kind, status[kind])
+    assert status["NoNewPrivs"] == ["1"], status
+    ours = namespaces(d.pid)
+    assert not set(namespaces(helper).values()) & set(ours.values())
+    assert {str(os.lstat(p).st_uid) for p in [state, *state.iterdir()]} == {user}
+    for _ in range(2):
+        is_so, exceptions = told_of(d, "t")
+        assert is_so["swtpm"].startswith(f"user {user}:{user}, capabilities: none, new privileges: never"), is_so
+        assert is_so["swtpm"].endswith("network: its own") and exceptions == [], is_so
+        d.kill()
+        d.start()
+    d.vmsh("destroy", "t")
+    # The state is the next one's, whoever that is.
+    label = "<seclabel type='static' model='dac'><label>+4321:+4322</label></seclabel>"
+    text = d.vmsh("dumpxml", "t", "--inactive")
+    d.vmsh("define", d.write("t.xml", text.replace("</domain>", label + "</domain>")))
+    d.vmsh("start", "t")
+    assert status_of(swtpm_of(d))["Uid"] == ["4321"] * 4
+    assert {os.lstat(p).st_gid for p in state.iterdir()} == {4322}
+    d.vmsh("destroy", "t")
+    d.vmsh("undefine", "t", "--tpm")
+    # What the definition names keeps its owner.
+    home = d.root / "mine"
+    home.mkdir(mode=0o700)
+    os.chown(home, 1234, 1234)
+    start(d, "t", TPM.format(f"<source type='dir' path='{home}'/>"))
+    status = status_of(swtpm_of(d))
+    assert status["Uid"] == ["0"] * 4 and int(status["CapPrm"][0], 16) == 1 << 1, status
+    assert "dac_override" in told_of(d, "t")[0]["swtpm"] and os.lstat(home).st_uid == 1234
 
 
 def attacker(d, name, attacks=()):

@@ -463,6 +463,7 @@ namespaces_of(guint needs)
 static const struct {
     const char *path;
     Sight sight;
+    gboolean machines; /* helpers have no use for it */
 } sights[] = {
     { "/usr", SIGHT_READ },
     { "/usr/lib", SIGHT_RUN },
@@ -492,12 +493,12 @@ static const struct {
     { "/proc/stat", SIGHT_READ },
     { "/proc/sys", SIGHT_READ },
     { "/proc/version", SIGHT_READ },
-    { "/sys", SIGHT_READ },
+    { "/sys", SIGHT_READ, TRUE },
     { "/dev/full", SIGHT_USE },
-    { "/dev/kvm", SIGHT_USE },
+    { "/dev/kvm", SIGHT_USE, TRUE },
     { "/dev/null", SIGHT_USE },
-    { "/dev/ptmx", SIGHT_USE },
-    { "/dev/pts", SIGHT_USE },
+    { "/dev/ptmx", SIGHT_USE, TRUE },
+    { "/dev/pts", SIGHT_USE, TRUE },
     { "/dev/random", SIGHT_USE },
     { "/dev/urandom", SIGHT_USE },
     { "/dev/zero", SIGHT_USE },
@@ -563,6 +564,45 @@ confine_spec(Run *run, Confine *ret_spec, GError **err)
                            .namespaces = qemu_paths->session ? 0 : namespaces_of(needs) };
     if (c->landlock > 0)
         ret_spec->landlock = make_ruleset(run, err);
+    return ret_spec->landlock >= 0;
+}
+
+/* ---- a helper */
+
+#define HELPER_FILES 1024
+
+static int
+helper_ruleset(const char *program, const char *own, GError **err)
+{
+    fd_auto ruleset = landlock_new(TRUE);
+    gboolean ok = ruleset >= 0 && landlock_allow(ruleset, program, SIGHT_RUN) &&
+                  landlock_allow(ruleset, own, SIGHT_OWN);
+
+    for (gsize i = 0; ok && i < G_N_ELEMENTS(sights); i++)
+        ok = sights[i].machines || landlock_allow(ruleset, sights[i].path, sights[i].sight);
+    if (ok)
+        return fd_steal(&ruleset);
+    fail_errno(err, errno, "cannot tell the kernel what '%s' may see", program);
+    return -1;
+}
+
+gboolean
+confine_helper(const Run *run, const char *program, const char *own, gboolean others,
+               Confine *ret_spec, GError **err)
+{
+    const Confined *c = &run->confined;
+
+    *ret_spec = (Confine){
+        .become = geteuid() == 0,
+        .uid = others ? 0 : c->uid,
+        .gid = others ? 0 : c->gid,
+        .caps = others ? CAP(DAC_OVERRIDE) : 0,
+        .files = HELPER_FILES,
+        .tasks = c->how == CONFINE_OWN && !others ? TASKS_MAX : 0,
+        .namespaces = qemu_paths->session ? 0 : CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET,
+    };
+    if (landlock_abi() > 0)
+        ret_spec->landlock = helper_ruleset(program, own, err);
     return ret_spec->landlock >= 0;
 }
 

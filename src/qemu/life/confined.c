@@ -75,8 +75,8 @@ static const char *const capability_names[] = {
     [27] = "mknod",
 };
 
-static void
-add_capabilities(GArray *rows, const char *status)
+static char *
+capabilities_of(const char *status)
 {
     g_autofree char *text = first_of(status, "CapPrm");
     guint64 caps = g_ascii_strtoull(text, NULL, 16);
@@ -90,7 +90,7 @@ add_capabilities(GArray *rows, const char *status)
         else
             g_string_append_printf(names, "%s%u", names->len ? " " : "", i);
     }
-    add(rows, "capabilities", g_string_free(names, FALSE), NULL);
+    return g_string_free(names, FALSE);
 }
 
 static void
@@ -122,6 +122,59 @@ add_namespaces(GArray *rows, const Run *run)
             g_strdup(confine_is_shared(run->pid, names[i][1]) ? "the host's" : "its own"), NULL);
 }
 
+/* ---- its helpers, a row each */
+
+static gboolean
+read_status(pid_t pid, char **ret_status, GError **err)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid);
+
+    return file_read(path, 1 << 16, ret_status, NULL, err);
+}
+
+static void
+add_helper(GArray *rows, const char *name, pid_t pid, const char *files, const char *why)
+{
+    g_autofree char *status = NULL, *uid = NULL, *gid = NULL, *caps = NULL, *no_new = NULL;
+
+    if (pid == 0 || !read_status(pid, &status, NULL)) {
+        add(rows, name, g_strdup("does not run"), NULL);
+        return;
+    }
+    uid = first_of(status, "Uid");
+    gid = first_of(status, "Gid");
+    caps = capabilities_of(status);
+    no_new = first_of(status, "NoNewPrivs");
+    add(rows, name,
+        g_strdup_printf("user %s:%s, capabilities: %s, new privileges: %s, files: %s, network: %s",
+                        uid, gid, *caps ? caps : "none", no_new[0] == '1' ? "never" : "possible",
+                        files, confine_is_shared(pid, "net") ? "the host's" : "its own"),
+        why);
+}
+
+static void
+add_tpm(GArray *rows, const Vm *vm)
+{
+    gboolean wanted = confine_is_wanted(vm->run), others;
+    g_autofree char *place = NULL;
+
+    if (!tpm_emulated(vm->run))
+        return;
+    place = tpm_state_place(vm, &others);
+    add_helper(rows, "swtpm", helpers_tpm_pid(vm),
+               wanted && landlock_abi() > 0 ? "its own (Landlock)" : "all that its user may",
+               wanted && others ? "its state is where the definition says" : NULL);
+}
+
+static void
+add_passts(GArray *rows, const Run *run)
+{
+    EACH (const NetDef, net, run->live->devices.nets)
+        if (net->source.net_type == NET_USER && net_has_passt(net))
+            add_helper(rows, "passt", passt_pid(run, net->info.alias), "none (it shuts itself in)",
+                       "it is the daemon's user in a namespace of users of its own");
+}
+
 static void
 add_reasons(GArray *rows, const Run *run)
 {
@@ -135,20 +188,19 @@ add_reasons(GArray *rows, const Run *run)
 GArray *
 vm_confinement(Vm *vm, GError **err)
 {
-    g_autofree char *path = NULL, *status = NULL;
+    g_autofree char *status = NULL;
     GArray *rows;
 
-    if (!vm_need_running(vm, err))
-        return NULL;
-    path = g_strdup_printf("/proc/%d/status", (int)vm->run->pid);
-    if (!file_read(path, 1 << 16, &status, NULL, err))
+    if (!vm_need_running(vm, err) || !read_status(vm->run->pid, &status, err))
         return NULL;
     rows = g_array_new(FALSE, TRUE, sizeof(VmConfinement));
     g_array_set_clear_func(rows, row_done);
     add_identity(rows, vm->run, status);
-    add_capabilities(rows, status);
+    add(rows, "capabilities", capabilities_of(status), NULL);
     add_gates(rows, vm->run, status);
     add_namespaces(rows, vm->run);
+    add_tpm(rows, vm);
+    add_passts(rows, vm->run);
     add_reasons(rows, vm->run);
     return rows;
 }

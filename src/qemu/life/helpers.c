@@ -1,4 +1,5 @@
 /* What a VM needs beside QEMU: swtpm. */
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -22,37 +23,88 @@ on_tpm_exit(Process *p, const ProcessEnd *end, gpointer user)
     flow_wake(token, NULL);
 }
 
+static int
+open_log(const char *path, GError **err)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        fail_errno(err, errno, "cannot open '%s'", path);
+    return fd;
+}
+
+/* A NULL spec: it is the daemon's user, with all that that may. */
+static gboolean
+confine_tpm(const Vm *vm, const char *program, const char *place, gboolean others,
+            Confine *ret_spec, GError **err)
+{
+    return !confine_is_wanted(vm->run) ||
+           (tpm_hand_over(vm, err) &&
+            confine_helper(vm->run, program, place, others, ret_spec, err));
+}
+
+static gboolean
+spawn_tpm(Vm *vm, const char *const *argv, int sock, int log, GError **err)
+{
+    Run *run = vm->run;
+    gboolean others;
+    g_auto(GStrv) env = g_environ_setenv(process_env(), RUN_MARK, run->dir, TRUE);
+    g_autofree char *program = g_find_program_in_path(argv[0]),
+                    *place = tpm_state_place(vm, &others);
+    ProcessFd fds[] = { { sock, -1 }, { log, -1 } };
+    Confine confine = { 0 };
+    ProcessSpec spec = { .argv = argv,
+                         .env = (const char *const *)env,
+                         .fds = fds,
+                         .n_fds = G_N_ELEMENTS(fds),
+                         .cwd = others ? NULL : place,
+                         .stdout_fd = STDERR_FILENO,
+                         .stderr_fd = STDERR_FILENO,
+                         .detach = TRUE };
+
+    if (!confine_tpm(vm, program ? program : argv[0], place, others, &confine, err))
+        return FALSE;
+    if (confine_is_wanted(run))
+        spec.confine = &confine;
+    run->tpm = process_spawn(&spec, on_tpm_exit, vm, err);
+    if (confine.landlock > 0)
+        close(confine.landlock);
+    return run->tpm != NULL;
+}
+
 /* It listens on a socket that is there before it runs, so nobody has to wait for it. */
 static gboolean
 run_tpm(Vm *vm, const TpmDef *tpm, GError **err)
 {
-    Run *run = vm->run;
-    g_autofree char *path = helpers_tpm_socket(run->dir), *where = tpm_state_option(vm);
-    g_autofree char *log_path = tpm_log_path(vm), *log = NULL;
+    g_autofree char *path = helpers_tpm_socket(vm->run->dir), *where = tpm_state_option(vm);
+    g_autofree char *log_path = tpm_log_path(vm), *log = NULL, *ctrl = NULL;
     g_autoptr(HostFd) sock = host_fd_new(HOST_LISTEN, path, "TPM");
-    g_autofree char *ctrl = NULL;
-    g_auto(GStrv) env = g_environ_setenv(process_env(), RUN_MARK, run->dir, TRUE);
+    fd_auto log_fd = open_log(log_path, err);
 
-    if (!host_open(sock, err))
-        return FALSE;
+    if (log_fd < 0 || !host_open(sock, err))
+        return fail_prefix(err, "TPM emulator: ");
     ctrl = g_strdup_printf("type=unixio,fd=%d", sock->fd);
-    log = tpm->debug ? g_strdup_printf("file=%s,level=%u", log_path, tpm->debug)
-                     : g_strconcat("file=", log_path, NULL);
+    log = tpm->debug ? g_strdup_printf("fd=%d,level=%u", log_fd, tpm->debug)
+                     : g_strdup_printf("fd=%d", log_fd);
     const char *argv[] = {
         "swtpm", "socket", "--ctrl", ctrl,          "--tpmstate",
         where,   "--log",  log,      "--terminate", tpm->version == TPM_1_2 ? NULL : "--tpm2",
         NULL
     };
-    ProcessFd fds[] = { { sock->fd, -1 } };
-    ProcessSpec spec = { .argv = argv,
-                         .env = (const char *const *)env,
-                         .fds = fds,
-                         .n_fds = G_N_ELEMENTS(fds),
-                         .stdout_fd = STDERR_FILENO,
-                         .stderr_fd = STDERR_FILENO,
-                         .detach = TRUE };
-    run->tpm = process_spawn(&spec, on_tpm_exit, vm, err);
-    return run->tpm || fail_prefix(err, "TPM emulator: ");
+    return spawn_tpm(vm, argv, sock->fd, log_fd, err) || fail_prefix(err, "TPM emulator: ");
+}
+
+pid_t
+helpers_tpm_pid(const Vm *vm)
+{
+    guint64 start_time;
+    pid_t pid;
+
+    if (!tpm_emulated(vm->run))
+        return 0;
+    if (vm->run->tpm)
+        return process_pid(vm->run->tpm);
+    return mark_find(vm->run->dir, "swtpm", &pid, &start_time) ? pid : 0;
 }
 
 StepResult

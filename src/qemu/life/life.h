@@ -203,6 +203,11 @@ guint32 confine_owner(const Run *run); /* whose files it makes; 0: the daemon's 
 gboolean confine_is_wanted(const Run *run);
 /* The ruleset in it is the caller's to close. */
 gboolean confine_spec(Run *run, Confine *ret_spec, GError **err);
+/* The same for a helper, which sees `own` and what the distribution has installed, and has no
+ * network. It is QEMU's user; others: what it opens is somebody else's, and it is the daemon's,
+ * which may open that. */
+gboolean confine_helper(const Run *run, const char *program, const char *own, gboolean others,
+                        Confine *ret_spec, GError **err);
 gboolean confine_is_shared(pid_t pid, const char *namespace); /* with the daemon: "net" */
 void confine_verify(Vm *vm); /* what the kernel did not do is one thing more that it has */
 void confine_plugged(Vm *vm, const NetDef *net);
@@ -274,6 +279,10 @@ StepResult helpers_stop(Flow *f, gpointer obj);
 const TpmDef *tpm_emulated(const Run *run);
 char *tpm_log_path(const Vm *vm);
 char *tpm_state_option(const Vm *vm); /* what swtpm is told of its state; caller frees */
+/* The folder of the state, or the file; *ret_others: the definition names it. Caller frees. */
+char *tpm_state_place(const Vm *vm, gboolean *ret_others);
+/* The files of a folder of ours are from now on those of the user that swtpm is. */
+gboolean tpm_hand_over(const Vm *vm, GError **err);
 StepResult tpm_set_up(Flow *f, gpointer obj, GError **err);
 StepResult tpm_take_back(Flow *f, gpointer obj);
 /* One passt for each interface that has it (passt.c), started again when it ends before QEMU does.
@@ -281,8 +290,10 @@ StepResult tpm_take_back(Flow *f, gpointer obj);
  * interface's only tap. */
 StepResult passt_start(Flow *f, gpointer obj, GError **err);
 StepResult passt_stop(Flow *f, gpointer obj);
-void passt_watch(Vm *vm); /* those that an earlier daemon has started */
+pid_t passt_pid(const Run *run, const char *alias); /* 0: none serves that interface */
+void passt_watch(Vm *vm);                           /* those that an earlier daemon has started */
 char *passt_pid_path(const char *run_dir, const NetDef *net); /* NULL: it has none */
+pid_t helpers_tpm_pid(const Vm *vm);                          /* 0: there is none */
 char *helpers_tpm_socket(const char *run_dir);                /* where swtpm listens */
 /* FALSE: the definition binds memory to a NUMA node that this host has not (nodes.c). */
 gboolean nodes_check(const DomainDef *def, GError **err);

@@ -490,6 +490,14 @@ passt_watch(Vm *vm)
     }
 }
 
+pid_t
+passt_pid(const Run *run, const char *alias)
+{
+    const Passt *p = passt_find(run, alias);
+
+    return p && p->process ? process_pid(p->process) : 0;
+}
+
 /* ---- stop */
 
 /* One that was not ready when the daemon died has died with it, or ends with the daemon's end of

@@ -2,7 +2,9 @@
  * it and of the platform, and PCR banks. It works in a folder beside the state, which comes to its
  * place when the work is done: a state is there as a whole or not at all.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,14 +75,61 @@ file_in(const char *folder, const TpmDef *tpm)
     return g_build_filename(folder, own ? own : usual, NULL);
 }
 
+/* A folder of ours is the one that swtpm is started in: its user could not come by those above. */
 char *
 tpm_state_option(const Vm *vm)
 {
     const TpmDef *tpm = tpm_emulated(vm->run);
-    g_autofree char *folder = folder_of(vm, tpm);
 
-    return is_one_file(tpm) ? g_strconcat("backend-uri=file://", tpm->state->path, NULL)
-                            : g_strdup_printf("dir=%s,mode=0600", folder);
+    if (is_one_file(tpm))
+        return g_strconcat("backend-uri=file://", tpm->state->path, NULL);
+    return g_strdup_printf("dir=%s,mode=0600", tpm->state ? tpm->state->path : ".");
+}
+
+char *
+tpm_state_place(const Vm *vm, gboolean *ret_others)
+{
+    const TpmDef *tpm = tpm_emulated(vm->run);
+
+    *ret_others = tpm->state != NULL;
+    return is_one_file(tpm) ? g_strdup(tpm->state->path) : folder_of(vm, tpm);
+}
+
+/* ---- whose it is: that of the last run had another user */
+
+/* What else a swtpm of before may have left there is nobody's business. */
+static gboolean
+give_file(int folder, const char *name, guint32 uid, guint32 gid)
+{
+    fd_auto fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    return fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
+           fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0;
+}
+
+gboolean
+tpm_hand_over(const Vm *vm, GError **err)
+{
+    const Confined *c = &vm->run->confined;
+    gboolean others, ok;
+    g_autofree char *path = tpm_state_place(vm, &others);
+    const struct dirent *entry;
+    DIR *dir;
+    int fd;
+
+    if (others || geteuid() != 0)
+        return TRUE;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || !(dir = fdopendir(fd)))
+        return fail_errno(err, errno, "TPM: cannot open '%s'", path);
+    ok = fchown(fd, c->uid, c->gid) == 0;
+    while (ok && (entry = readdir(dir)))
+        ok = give_file(fd, entry->d_name, c->uid, c->gid);
+    if (!ok)
+        fail_errno(err, errno, "TPM: cannot give '%s' to swtpm's user", path);
+    closedir(dir);
+    return ok;
 }
 
 /* ---- whose certificates */
