@@ -309,10 +309,39 @@ def a_pool_starts_when_a_disk_needs_it(d):
 
 
 @test
+def an_image_is_imported(d):
+    folder = pool(d)
+    image = d.root / "cloud.img"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "64M"], check=True)
+    subprocess.run(["qemu-io", "-c", "write -P 5 1M 2M", image], check=True, capture_output=True)
+    assert "of format qcow2" in d.vmsh("vol-import", "x", image)
+    assert (folder / "cloud.img").read_bytes() == image.read_bytes()
+    wait_for(lambda: "type='qcow2'" in d.vmsh("vol-dumpxml", "cloud.img", "--pool", "x"))
+    assert "64.00 MiB" in d.vmsh("vol-info", "cloud.img", "--pool", "x")
+    assert "cloud.img" in d.vmsh("vol-import", "x", image, status=1)  # it is there already
+    raw = d.root / "raw"
+    raw.write_bytes(b"\5" * 70000)
+    d.vmsh("vol-import", "x", raw, "--name", "other")
+    assert (folder / "other").read_bytes() == raw.read_bytes()
+    top = d.root / "top.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", image, "-F", "qcow2", top], check=True)
+    assert f"lies on '{image}'" in d.vmsh("vol-import", "x", top, status=1)
+    bad = bytearray(image.read_bytes())
+    bad[0x20000 + 8:0x20000 + 16] = bytes(8)  # a refcount block that is not there
+    bad[0x10000:0x10008] = bytes(8)
+    d.root.joinpath("bad").write_bytes(bad)
+    assert "damaged" in d.vmsh("vol-import", "x", d.root / "bad", status=1)
+    assert "is of format 'raw'" not in d.vmsh("vol-import", "x", image, "--format", "raw", "--name", "asraw")
+    assert "no image" in d.vmsh("vol-import", "x", raw, "--format", "qcow2", status=1)
+    assert "cannot read" in d.vmsh("vol-import", "x", d.root / "none", status=1)
+    assert sorted(os.listdir(folder)) == ["asraw", "cloud.img", "other"] and left(folder) == []
+
+
+@test
 def kinds_of_pools_are_told(d):
     caps = d.virsh("pool-capabilities")
     assert "<pool type='dir' supported='yes'>" in caps and "<value>qcow2</value>" in caps
-    assert "<pool type='logical' supported='no'>" in caps
+    assert "<pool type='fs' supported='yes'>" in caps and "<pool type='logical' supported='no'>" in caps
     assert "does not support source discovery" in d.virsh("find-storage-pool-sources", "dir", status=1)
 
 

@@ -24,7 +24,7 @@ const CommandGroup command_groups[] = {
     { "Network Filters", "filter", { nwfilter_commands } },
     { "Secrets", "secret", { secret_commands, secret_event_commands } },
     { "Storage Pools", "pool", { pool_commands, pool_source_commands, pool_event_commands } },
-    { "Storage Volumes", "volume", { volume_commands } },
+    { "Storage Volumes", "volume", { volume_commands, volume_import_commands } },
     { "vmsh itself", "vmsh", { self_commands } },
     { 0 },
 };

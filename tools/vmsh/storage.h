@@ -11,5 +11,7 @@
 char **complete_pools(Shell *s);
 /* It lives in the command's arena. */
 gboolean pool_lookup(Shell *s, const char *text, PoolRef *ret_pool, GError **err);
+/* What an upload has begun gets the file, from where it is read; length 0: to its end. */
+gboolean volume_send_file(Shell *s, int fd, guint64 length, GError **err);
 /* plain: in bytes. */
 void sheet_add_size(Sheet *sheet, const char *title, guint64 bytes, gboolean plain);

@@ -109,6 +109,7 @@ extern const Command nodedev_event_commands[]; /* the same */
 extern const Command secret_commands[];        /* commands/secret.c */
 extern const Command pool_commands[];          /* commands/pool.c */
 extern const Command volume_commands[];        /* commands/volume.c */
+extern const Command volume_import_commands[];
 extern const Command undefine_commands[];
 extern const Command metadata_commands[];
 extern const Command network_metadata_commands[]; /* commands/metadata.c */

@@ -421,8 +421,8 @@ range_get(const Args *a, guint64 *ret_offset, guint64 *ret_length, GError **err)
     return TRUE;
 }
 
-static gboolean
-send_file(Shell *s, int fd, guint64 length, GError **err)
+gboolean
+volume_send_file(Shell *s, int fd, guint64 length, GError **err)
 {
     g_autofree guint8 *bytes = g_malloc(CHUNK);
     guint64 left = length ? length : G_MAXUINT64;
@@ -455,7 +455,8 @@ run_upload(Shell *s, const Args *a, GError **err)
     if (fd < 0)
         return fail_errno(err, errno, "cannot read %s", path);
     doing(s, "cannot upload to volume %s", args_string(a, "vol"));
-    return call(s, PROC_STORAGE_VOL_UPLOAD, &args, NULL, err) && send_file(s, fd, args.length, err);
+    return call(s, PROC_STORAGE_VOL_UPLOAD, &args, NULL, err) &&
+           volume_send_file(s, fd, args.length, err);
 }
 
 static gboolean
