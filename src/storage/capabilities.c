@@ -2,7 +2,7 @@
  * discovered. */
 #include <string.h>
 
-#include "pool.h"
+#include "backend.h"
 
 static void
 words_add(XmlOut *x, const char *name, const char *first, const char *const *words)
@@ -49,7 +49,7 @@ storage_capabilities(void)
     for (int type = POOL_DIR; type < N_POOL_TYPES; type++) {
         const PoolShape *shape = pool_shape(type);
 
-        xml_open(&x, "pool", "type", pool_types[type], "supported", type == POOL_DIR ? "yes" : "no",
+        xml_open(&x, "pool", "type", pool_types[type], "supported", backend_of(type) ? "yes" : "no",
                  NULL);
         pool_options(&x, shape);
         volume_options(&x, type, shape);
@@ -70,5 +70,7 @@ storage_find_sources(const char *type_word, GError **err)
     if (type == POOL_DIR || type == POOL_FS)
         return fail(err, ERR_NO_SUPPORT, "pool type '%s' does not support source discovery",
                     type_word);
+    if (type == POOL_NETFS)
+        return fail(err, ERR_NO_SUPPORT, "servers are not asked for their file systems yet");
     return fail(err, ERR_INTERNAL, "missing backend for pool type %d (%s)", type - 1, type_word);
 }

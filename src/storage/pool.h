@@ -104,6 +104,9 @@ typedef struct Change {
     GPtrArray *levels; /* of Level: what a build finds of the path to the folder */
     gboolean is_new;   /* the pool was made for this, and goes when it fails */
     gboolean on;       /* of autostart */
+    guint32 flags;     /* of a build */
+    gboolean attached; /* the source was in place already */
+    char *who;         /* of a start that comes after a build */
     gboolean quiet;    /* the daemon is just coming: nobody is told */
     gboolean was_live;
     PoolDone done;

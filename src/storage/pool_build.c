@@ -2,9 +2,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "pool.h"
+#include "backend.h"
 
 /* ---- build */
 
@@ -63,15 +64,42 @@ on_levels(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer
         g_clear_pointer((GPtrArray **)&out, g_ptr_array_unref);
 }
 
+/* Of a pool that is created, it is not the pool's yet. */
+static const PoolDef *
+built_def(const Flow *f, const Pool *pool)
+{
+    const Change *c = flow_user(f);
+
+    return c->def ? c->def : pool->def;
+}
+
+static gboolean
+format_may(const PoolDef *def, const Change *c, GError **err)
+{
+    const Backend *b = backend_of(def->type);
+
+    if (!c->flags)
+        return TRUE;
+    if (c->flags == (BUILD_OVERWRITE | BUILD_NO_OVERWRITE))
+        return fail(err, ERR_INVALID_ARG,
+                    "storage pool '%s': to overwrite and not to overwrite exclude each other",
+                    def->name);
+    if (!b->format)
+        return fail(err, ERR_INVALID_ARG,
+                    "storage pool '%s': there is nothing to overwrite in a pool of type '%s'",
+                    def->name, pool_types[def->type]);
+    return b->format_check(def, err);
+}
+
 static StepResult
 build_look(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    const PoolDef *def = pool->def;
+    const PoolDef *def = built_def(f, pool);
     ErrandSpec spec = { .work = find_levels, .back = on_levels, .user = flow_user(f) };
 
-    if (!pool_needs_inactive(pool, "already", err) || !pool_needs_def(pool, err) ||
-        !pool_can(def, "built", err))
+    if (!pool_needs_inactive(pool, "already", err) || (!def && !pool_needs_def(pool, err)) ||
+        !pool_can(def, "built", err) || !format_may(def, flow_user(f), err))
         return STEP_FAILED;
     spec.in = g_strdup(def->path);
     spec.token = flow_wait(f);
@@ -163,7 +191,7 @@ build_make(Flow *f, gpointer obj, GError **err)
     for (guint i = 0; i < c->levels->len; i++)
         if (!note_level(f, c->levels->pdata[i], err))
             return STEP_FAILED;
-    spec.in = make_new(pool->def, c->levels);
+    spec.in = make_new(built_def(f, pool), c->levels);
     spec.token = flow_wait(f);
     errand_send(pool, &spec);
     return STEP_WAIT;
@@ -208,9 +236,49 @@ build_unmake(Flow *f, gpointer obj)
     return STEP_WAIT;
 }
 
+/* blkid: 2, nothing was found (blkid(8)). */
+static gboolean
+has_nothing(const ProcessEnd *end, const char *pool, GError **err)
+{
+    enum { FOUND = 0, NOTHING = 2 };
+    int status = WIFEXITED(end->status) ? WEXITSTATUS(end->status) : -1;
+
+    if (status == FOUND)
+        return fail(err, ERR_OPERATION_FAILED,
+                    "the device of storage pool '%s' has something on it; 'overwrite' destroys it",
+                    pool);
+    return status == NOTHING ||
+           fail(err, ERR_OPERATION_FAILED, "the device of storage pool '%s' cannot be read: %s",
+                pool, end->errors);
+}
+
+static StepResult
+build_probe(Flow *f, gpointer obj, GError **err)
+{
+    const PoolDef *def = built_def(f, obj);
+    const Change *c = flow_user(f);
+
+    return c->flags & BUILD_NO_OVERWRITE
+               ? program_run(f, obj, backend_of(def->type)->probe(def), has_nothing, err)
+               : STEP_DONE;
+}
+
+/* The last row: nothing brings back what was there. */
+static StepResult
+build_format(Flow *f, gpointer obj, GError **err)
+{
+    const PoolDef *def = built_def(f, obj);
+    const Change *c = flow_user(f);
+
+    return c->flags ? program_run(f, obj, backend_of(def->type)->format(def), NULL, err)
+                    : STEP_DONE;
+}
+
 static const Step build_steps[] = {
     { "look at path", build_look, NULL },
     { "make folder", build_make, build_unmake, STEP_KEYED },
+    { "look at device", build_probe, attach_stop },
+    { "format device", build_format, attach_stop },
     { 0 },
 };
 const FlowTable pool_build_table = { "pool-build", build_steps, .for_good = TRUE };
@@ -224,10 +292,12 @@ on_built(gpointer o, const GError *err, gpointer user)
 }
 
 void
-pool_build(Pool *pool, const char *who, PoolDone done, gpointer user)
+pool_build(Pool *pool, guint32 flags, const char *who, PoolDone done, gpointer user)
 {
-    change_submit(pool, JOB_CHANGE, "build", who, &pool_build_table, on_built,
-                  change_new(done, user));
+    Change *c = change_new(done, user);
+
+    c->flags = flags;
+    change_submit(pool, JOB_CHANGE, "build", who, &pool_build_table, on_built, c);
 }
 
 /* ---- delete */

@@ -1,6 +1,7 @@
 /* Changes of pools: each is a job of its pool and a table of rows. What touches the folder is the
  * errand of a worker, and the row waits for it.
  */
+#include "backend.h"
 #include "volume_priv.h"
 
 Change *
@@ -19,6 +20,7 @@ change_free(Change *c)
     pool_def_free(c->def);
     scan_free(c->scan);
     g_clear_pointer(&c->levels, g_ptr_array_unref);
+    g_free(c->who);
     g_free(c);
 }
 
@@ -48,7 +50,7 @@ pool_log_failure(Pool *pool, const GError *err, gpointer user)
 
 /* ---- what may be done */
 
-/* Types whose definitions are kept; of them only folders can be started so far. */
+/* Types whose definitions are kept; those with a backend can be started. */
 #define KEPT                                                                                       \
     (BIT(POOL_DIR) | BIT(POOL_FS) | BIT(POOL_NETFS) | BIT(POOL_LOGICAL) | BIT(POOL_DISK) |         \
      BIT(POOL_ISCSI) | BIT(POOL_SCSI) | BIT(POOL_MPATH))
@@ -70,8 +72,9 @@ read_new(const char *xml, gboolean validate, GError **err)
 gboolean
 pool_can(const PoolDef *def, const char *what, GError **err)
 {
-    if (def->type != POOL_DIR)
-        return fail(err, ERR_NO_SUPPORT, "storage pool '%s': type '%s' cannot be %s yet, 'dir' can",
+    if (!backend_of(def->type))
+        return fail(err, ERR_NO_SUPPORT,
+                    "storage pool '%s': type '%s' cannot be %s yet, 'dir', 'fs' and 'netfs' can",
                     def->name, pool_types[def->type], what);
     if (def->cow)
         return fail(err, ERR_NO_SUPPORT, "storage pool '%s': 'cow' cannot be set yet", def->name);
@@ -316,10 +319,14 @@ start_check(Flow *f, gpointer obj, GError **err)
     Pool *pool = obj;
     const Change *c = flow_user(f);
     const PoolDef *def = c->def ? c->def : pool->def;
+    const Backend *b;
 
     if (!c->quiet && !pool_needs_inactive(pool, "already", err))
         return STEP_FAILED;
     if ((!def && !pool_needs_def(pool, err)) || !pool_can(def, "started", err))
+        return STEP_FAILED;
+    b = backend_of(def->type);
+    if (b->check && !b->check(def, err))
         return STEP_FAILED;
     pool_def_free(pool->next);
     pool->next = pool_copy(def);
@@ -340,7 +347,7 @@ start_look(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
     const ErrandSpec spec = {
-        .work = scan_folder,
+        .work = backend_of(pool->next->type)->scan,
         .in = pool_copy(pool->next),
         .back = on_start_looked,
         .token = flow_wait(f),
@@ -381,6 +388,9 @@ start_leave(Flow *f, gpointer obj)
 
 static const Step start_steps[] = {
     { "may be started", start_check, NULL },
+    { "look at source", attach_look, NULL },
+    { "plan source", attach_plan, attach_undo, STEP_KEYED },
+    { "attach source", attach_run, attach_stop },
     { "look at folder", start_look, NULL },
     { "enter", start_enter, start_leave },
     { 0 },
@@ -401,18 +411,57 @@ on_started(gpointer o, const GError *err, gpointer user)
     change_over(c, err && c->is_new ? NULL : pool, err);
 }
 
-void
-pool_start(Pool *pool, const char *who, PoolDone done, gpointer user)
+static void
+start(Pool *pool, const char *what, const char *who, Change *c)
 {
-    change_submit(pool, JOB_START, "start", who, &pool_start_table, on_started,
-                  change_new(done, user));
+    change_submit(pool, JOB_START, what, who, &pool_start_table, on_started, c);
+}
+
+/* The change goes on as a start. */
+static void
+on_built_first(gpointer o, const GError *err, gpointer user)
+{
+    Pool *pool = o;
+    Change *c = user;
+
+    if (err) {
+        on_started(pool, err, c);
+        return;
+    }
+    pool_tell(pool, TOLD_CREATED);
+    start(pool, "start", c->who, c);
+}
+
+static void
+start_or_build(Pool *pool, const char *what, guint32 flags, const char *who, Change *c)
+{
+    if (!(flags & CREATE_BUILDS)) {
+        start(pool, what, who, c);
+        return;
+    }
+    c->flags = (flags & CREATE_OVERWRITE ? BUILD_OVERWRITE : 0) |
+               (flags & CREATE_NO_OVERWRITE ? BUILD_NO_OVERWRITE : 0);
+    c->who = g_strdup(who);
+    change_submit(pool, JOB_CHANGE, "build", who, &pool_build_table, on_built_first, c);
 }
 
 void
-pool_create(const char *xml, gboolean validate, const char *who, PoolDone done, gpointer user)
+pool_start_with(Pool *pool, guint32 flags, const char *who, PoolDone done, gpointer user)
+{
+    start_or_build(pool, "start", flags, who, change_new(done, user));
+}
+
+void
+pool_start(Pool *pool, const char *who, PoolDone done, gpointer user)
+{
+    start(pool, "start", who, change_new(done, user));
+}
+
+void
+pool_create(const char *xml, guint32 flags, const char *who, PoolDone done, gpointer user)
 {
     g_autoptr(GError) err = NULL;
-    g_autoptr(PoolDef) def = read_new(xml, validate, &err);
+    g_autoptr(PoolDef) def = read_new(xml, (flags & CREATE_VALIDATE) != 0, &err);
     Pool *named = def ? pool_get_name(def->name, NULL) : NULL, *pool = NULL;
     gboolean is_new;
     Change *c;
@@ -427,7 +476,7 @@ pool_create(const char *xml, gboolean validate, const char *who, PoolDone done, 
     c = change_new(done, user);
     c->is_new = is_new;
     c->def = g_steal_pointer(&def);
-    change_submit(pool, JOB_START, "create", who, &pool_start_table, on_started, c);
+    start_or_build(pool, "create", flags, who, c);
 }
 
 /* ---- stop: the whole ledger upwards */
@@ -468,7 +517,7 @@ pool_stop(Pool *pool, const char *who, PoolDone done, gpointer user)
 {
     g_autoptr(GError) err = NULL;
 
-    if (!is_starting(pool) && !pool_needs_active(pool, &err))
+    if ((!is_starting(pool) && !pool_needs_active(pool, &err)) || !attach_may_end(pool, &err))
         done(pool, err, user);
     else
         stop(pool, "stop", who, change_new(done, user));
@@ -500,7 +549,7 @@ refresh_look(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
     const ErrandSpec spec = {
-        .work = scan_folder,
+        .work = backend_of(pool->live->type)->scan,
         .in = pool_copy(pool->live),
         .back = on_refresh_looked,
         .token = flow_wait(f),

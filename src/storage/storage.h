@@ -1,4 +1,5 @@
-/* storage: pools, their volumes, and secrets. Pools are folders of this host so far.
+/* storage: pools, their volumes, and secrets. Pools are folders of this host and file systems so
+ * far.
  *
  * A folder may lie on a server that does not answer. So nothing here looks at one while a caller
  * waits: all that is read comes from memory, as of the last look, and looking is the errand of a
@@ -37,6 +38,7 @@ typedef struct Pool {
     guint slow_looks;              /* at single volumes, which were told of without */
     guint run;                     /* counts its starts */
     struct VolumeChange *changing; /* of one of its volumes, while its flow is under way */
+    struct PoolProgram *program;   /* that a row of its flow waits for */
 } Pool;
 
 /* Borrowed; NULL and ERR_NO_POOL when there is none. */
@@ -71,15 +73,28 @@ typedef void (*PoolDone)(Pool *pool, const GError *err, gpointer user);
 
 /* Reads a definition and keeps it. */
 void pool_define(const char *xml, gboolean validate, const char *who, PoolDone done, gpointer user);
+/* The numbers are the protocol's. */
+enum { BUILD_NO_OVERWRITE = 1 << 2, BUILD_OVERWRITE = 1 << 3 };
+enum {
+    CREATE_BUILD = 1 << 0,
+    CREATE_OVERWRITE = 1 << 1,
+    CREATE_NO_OVERWRITE = 1 << 2,
+    CREATE_VALIDATE = 1 << 3, /* of a document */
+    CREATE_BUILDS = CREATE_BUILD | CREATE_OVERWRITE | CREATE_NO_OVERWRITE,
+};
 /* Starts a pool without keeping its definition, or with an inactive pool's new one. */
-void pool_create(const char *xml, gboolean validate, const char *who, PoolDone done, gpointer user);
+void pool_create(const char *xml, guint32 flags, const char *who, PoolDone done, gpointer user);
 void pool_undefine(Pool *pool, const char *who, PoolDone done, gpointer user);
 void pool_set_autostart(Pool *pool, gboolean on, const char *who, PoolDone done, gpointer user);
-/* Makes the folder, with the definition's owner and mode; one that is there gets them too. */
-void pool_build(Pool *pool, const char *who, PoolDone done, gpointer user);
+/* Makes the folder, with the definition's owner and mode; one that is there gets them too. With a
+ * flag, makes the file system too: on a device that has something on it, with BUILD_OVERWRITE
+ * alone. */
+void pool_build(Pool *pool, guint32 flags, const char *who, PoolDone done, gpointer user);
 /* Removes the folder, which must be empty. */
 void pool_delete(Pool *pool, const char *who, PoolDone done, gpointer user);
 void pool_start(Pool *pool, const char *who, PoolDone done, gpointer user);
+/* The same, built before where a flag of CREATE_BUILDS says so. */
+void pool_start_with(Pool *pool, guint32 flags, const char *who, PoolDone done, gpointer user);
 /* Ends a start that is under way, too. A transient pool is gone after it. */
 void pool_stop(Pool *pool, const char *who, PoolDone done, gpointer user);
 void pool_refresh(Pool *pool, const char *who, PoolDone done, gpointer user);

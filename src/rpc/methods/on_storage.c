@@ -144,7 +144,6 @@ list_defined(Call *c)
 /* ---- the life of a pool: calls are answered when the change is done */
 
 enum { DEFINE_VALIDATE = 1 << 0 };
-enum { CREATE_VALIDATE = 1 << 3 };
 
 static void
 on_pool(Pool *pool, const GError *err, gpointer user)
@@ -174,7 +173,7 @@ create_xml(Call *c)
 {
     const StoragePoolCreateXmlArgs *in = call_in(c);
 
-    pool_create(in->xml, (in->flags & CREATE_VALIDATE) != 0, call_asker(c), on_pool, c);
+    pool_create(in->xml, in->flags, call_asker(c), on_pool, c);
 }
 
 #define CHANGE_METHOD(method, change)                                                              \
@@ -182,12 +181,26 @@ create_xml(Call *c)
     {                                                                                              \
         change(pool, call_asker(c), on_done, c);                                                   \
     }
-CHANGE_METHOD(build, pool_build)
 CHANGE_METHOD(delete, pool_delete)
-CHANGE_METHOD(start, pool_start)
 CHANGE_METHOD(destroy, pool_stop)
 CHANGE_METHOD(undefine, pool_undefine)
 CHANGE_METHOD(refresh, pool_refresh)
+
+static void
+build(Call *c, Pool *pool)
+{
+    const StoragePoolBuildArgs *in = call_in(c);
+
+    pool_build(pool, in->flags, call_asker(c), on_done, c);
+}
+
+static void
+start(Call *c, Pool *pool)
+{
+    const StoragePoolCreateArgs *in = call_in(c);
+
+    pool_start_with(pool, in->flags, call_asker(c), on_done, c);
+}
 
 static void
 set_autostart(Call *c, Pool *pool)
@@ -547,11 +560,12 @@ const Method storage_methods[] = {
       MAY(CONNECT_SEARCH_STORAGE_POOLS) },
     { ON_NONE(STORAGE_POOL_DEFINE_XML, define), FLAGS(DEFINE_VALIDATE),
       MAY_BOTH(POOL_WRITE, POOL_SAVE) },
-    { ON_NONE(STORAGE_POOL_CREATE_XML, create_xml), FLAGS(CREATE_VALIDATE),
+    { ON_NONE(STORAGE_POOL_CREATE_XML, create_xml), FLAGS(CREATE_BUILDS | CREATE_VALIDATE),
       MAY_BOTH(POOL_START, POOL_WRITE) },
-    { ON_POOL(STORAGE_POOL_BUILD, build), MAY(POOL_FORMAT) },
+    { ON_POOL(STORAGE_POOL_BUILD, build), FLAGS(BUILD_NO_OVERWRITE | BUILD_OVERWRITE),
+      MAY(POOL_FORMAT) },
     { ON_POOL(STORAGE_POOL_DELETE, delete), MAY(POOL_FORMAT) },
-    { ON_POOL(STORAGE_POOL_CREATE, start), MAY(POOL_START) },
+    { ON_POOL(STORAGE_POOL_CREATE, start), FLAGS(CREATE_BUILDS), MAY(POOL_START) },
     { ON_POOL(STORAGE_POOL_DESTROY, destroy), MAY(POOL_STOP) },
     { ON_POOL(STORAGE_POOL_UNDEFINE, undefine), MAY(POOL_DELETE) },
     { ON_POOL(STORAGE_POOL_REFRESH, refresh), MAY(POOL_REFRESH) },

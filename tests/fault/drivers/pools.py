@@ -1,8 +1,10 @@
 """Changes of storage pools: one driver a table. The pool's folder lies where the inventory sees it."""
+import atexit
 import contextlib
 import os
+import subprocess
 
-from harness import need
+from harness import need, need_root, skip
 
 from . import Driver, driver
 
@@ -94,8 +96,32 @@ class Autostart(Pool):
         return self.is_listed("--all", "--autostart")
 
 
+FILE_SYSTEM = XML.replace("type='dir'", "type='fs'").replace(
+    "<target>", "<source><device path='{device}'/><format type='ext2'/></source><target>")
+
+
+class Mounted(Pool):
+    """A pool on a file system of its own, so that a start has something to mount."""
+
+    def prepare(self):
+        need_root("to mount a file system")
+        need("mkfs.ext2")
+        image = self.d.root / "device.img"
+        with open(image, "wb") as f:
+            f.truncate(4 << 20)
+        done = subprocess.run(["losetup", "-f", "--show", image], capture_output=True, text=True)
+        if done.returncode:
+            skip(f"no loop device: {done.stderr.strip()}")
+        self.device = done.stdout.strip()
+        atexit.register(subprocess.run, ["losetup", "-d", self.device], check=False)
+        subprocess.run(["mkfs.ext2", "-q", self.device], check=True)
+        super().prepare()
+        self.xml = self.d.write("f.xml", FILE_SYSTEM.format(path=self.folder, device=self.device))
+        self.define()
+
+
 @driver("pool-start")
-class Start(Pool):
+class Start(Mounted):
     def change(self, status=0):
         self.d.virsh("pool-start", "f", status=status)
 

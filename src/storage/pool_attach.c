@@ -1,0 +1,190 @@
+/* How the source of a pool comes to this host and leaves it: rows of the start, whose undo is a
+ * part of the stop, and the programs that they run. Where a source is its folder, there is nothing
+ * to do.
+ */
+#include "backend.h"
+
+#include <signal.h>
+#include <string.h>
+
+static const Backend *const backends[] = { &backend_dir, &backend_fs, &backend_netfs };
+
+const Backend backend_dir = { .type = POOL_DIR, .scan = scan_folder };
+
+const Backend *
+backend_of(int type)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(backends); i++)
+        if (backends[i]->type == type)
+            return backends[i];
+    return NULL;
+}
+
+/* ---- programs */
+
+struct PoolProgram {
+    Pool *pool;
+    Process *process;
+    char *name;
+    ProgramFine fine;
+    FlowToken token;
+};
+
+static gboolean
+ended_well(const ProcessEnd *end, const char *pool, GError **err)
+{
+    g_autofree char *why = process_status_text(end->status);
+
+    return !why ||
+           fail(err, ERR_INTERNAL, "storage pool '%s': the program %s: %s", pool, why, end->errors);
+}
+
+static void
+on_ended(Process *process, const ProcessEnd *end, gpointer user)
+{
+    PoolProgram *p = user;
+    Pool *pool = p->pool;
+    g_autoptr(GError) err = NULL;
+
+    if (!p->fine(end, pool->obj.name, &err))
+        g_prefix_error(&err, "%s: ", p->name);
+    pool->program = NULL;
+    process_free(process);
+    flow_wake(p->token, err);
+    g_free(p->name);
+    g_free(p);
+    object_unref(pool);
+}
+
+StepResult
+program_run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, GError **err)
+{
+    ProcessSpec spec = PROCESS_SPEC_INIT;
+    PoolProgram *p = g_new0(PoolProgram, 1);
+
+    g_ptr_array_add(argv, NULL);
+    spec.argv = (const char *const *)argv->pdata;
+    *p = (PoolProgram){ .pool = object_ref(pool),
+                        .name = g_strdup(argv->pdata[0]),
+                        .fine = fine ? fine : ended_well };
+    p->process = process_spawn(&spec, on_ended, p, err);
+    g_ptr_array_unref(argv);
+    if (!p->process) {
+        object_unref(pool);
+        g_free(p->name);
+        g_free(p);
+        return STEP_FAILED;
+    }
+    pool->program = p;
+    p->token = flow_wait(f);
+    return STEP_WAIT;
+}
+
+/* One of an earlier daemon has ended with it. */
+StepResult
+attach_stop(Flow *f, gpointer obj)
+{
+    PoolProgram *p = ((Pool *)obj)->program;
+
+    if (!p)
+        return STEP_DONE;
+    process_signal(p->process, SIGKILL, NULL);
+    p->token = flow_wait(f);
+    return STEP_WAIT;
+}
+
+/* ---- rows of the start */
+
+static void
+on_seen(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
+{
+    if (wanted && out)
+        ((Change *)user)->attached = TRUE;
+    pool_def_free(out);
+}
+
+StepResult
+attach_look(Flow *f, gpointer obj, GError **err)
+{
+    Pool *pool = obj;
+    const Backend *b = backend_of(pool->next->type);
+    ErrandSpec spec = { .work = b->look, .back = on_seen, .user = flow_user(f) };
+
+    if (!b->look)
+        return STEP_DONE;
+    spec.in = pool_copy(pool->next);
+    spec.token = flow_wait(f);
+    errand_send(pool, &spec);
+    return STEP_WAIT;
+}
+
+/* What is there already is not ours, and stays when the pool stops. The definition stands in the
+ * ledger, for that of the pool may be another one by then. */
+StepResult
+attach_plan(Flow *f, gpointer obj, GError **err)
+{
+    const Pool *pool = obj;
+    const Change *c = flow_user(f);
+    g_autofree char *xml = NULL;
+
+    if (!backend_of(pool->next->type)->attach || c->attached)
+        return STEP_DONE;
+    xml = pool_format(pool->next, FALSE);
+    return step_of(flow_note(f, "source", WORDS(xml), err));
+}
+
+static void
+on_detached(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
+{
+    pool_def_free(out);
+}
+
+StepResult
+attach_undo(Flow *f, gpointer obj)
+{
+    const char *xml = flow_word(f, 0);
+    PoolDef *def = xml ? pool_parse(xml, -1, FALSE, FALSE, NULL) : NULL;
+    const Backend *b = def ? backend_of(def->type) : NULL;
+    ErrandSpec spec = { .back = on_detached };
+
+    if (!b || !b->detach) {
+        pool_def_free(def);
+        return STEP_DONE;
+    }
+    spec.work = b->detach;
+    spec.in = def;
+    spec.token = flow_wait(f);
+    errand_send(obj, &spec);
+    return STEP_WAIT;
+}
+
+StepResult
+attach_run(Flow *f, gpointer obj, GError **err)
+{
+    Pool *pool = obj;
+    const Change *c = flow_user(f);
+    const Backend *b = backend_of(pool->next->type);
+
+    return b->attach && !c->attached ? program_run(f, pool, b->attach(pool->next), NULL, err)
+                                     : STEP_DONE;
+}
+
+gboolean
+attach_may_end(const Pool *pool, GError **err)
+{
+    const Backend *b = pool->live ? backend_of(pool->live->type) : NULL;
+    g_autofree char *folder = b && b->detach ? g_strconcat(pool->live->path, "/", NULL) : NULL;
+    g_autoptr(GPtrArray) claims = folder ? claims_list((Owner){ 0 }) : NULL;
+
+    EACH (const Claim, claim, claims) {
+        g_autofree char *holder = NULL;
+
+        if (claim->kind != CLAIM_IMAGE || !claim->label || !g_str_has_prefix(claim->label, folder))
+            continue;
+        holder = owner_text(claim->owner);
+        return fail(err, ERR_OPERATION_INVALID,
+                    "storage pool '%s' cannot be stopped: '%s' is in use by %s", pool->obj.name,
+                    claim->label, holder);
+    }
+    return TRUE;
+}
