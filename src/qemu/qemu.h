@@ -89,6 +89,8 @@ typedef struct VmConfinement {
 } VmConfinement;
 /* Free with g_array_unref. */
 GArray *vm_confinement(Vm *vm, GError **err);
+/* The users that QEMUs are, and groups: one each (docs/confinement.md). */
+enum { VM_USERS_FIRST = 0x7f000000, VM_USERS = 0x00010000 };
 /* Whether that is a user that only QEMUs of this daemon's kind run as. */
 gboolean vm_owns_user(uid_t uid);
 

@@ -1,5 +1,6 @@
 """What a QEMU is on its host: a user of its own without any right, which is claimed, shown and found
 again, while every file keeps its owner."""
+import contextlib
 import ctypes
 import json
 import os
@@ -297,6 +298,71 @@ def install_the_hostile():
     """Where the distribution's QEMU is: of that alone it can see what QEMU would."""
     need_own_network()  # and mounts
     subprocess.run(["mount", "--bind", FAKE, QEMU], check=True)
+
+
+def what_it_gets(user, attempts):
+    """Names of those of the attempts that succeed for a process of that user, without any capability."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+        for name, attempt in attempts:
+            with contextlib.suppress(OSError):
+                attempt()
+                os.write(writing, f"{name}\n".encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        got = said.read().split("\n")[:-1]
+    os.waitpid(child, 0)
+    return got
+
+
+def trace(pid):
+    attach, libc = 16, ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(attach, pid, 0, 0) < 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+
+
+def connect(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(path))
+
+
+def attempts_on(d, pid, folder):
+    return [("signal", lambda: os.kill(pid, 0)), ("trace", lambda: trace(pid)),
+            ("memory", lambda: os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR))),
+            ("folder", lambda: os.listdir(folder)), ("monitor", lambda: connect(folder.parent / "monitor")),
+            ("live", lambda: os.close(os.open(folder.parent / "live.xml", os.O_RDONLY)))]
+
+
+@test
+def many_are_as_many_users(d):
+    """VMD_MANY=200 for a long one."""
+    need_root("to give QEMU a user of its own")
+    os.chmod(d.root, 0o755)  # it is not the folders above that keep it out
+    names = [f"v{n}" for n in range(int(os.environ.get("VMD_MANY", "8")))]
+    for name in names:
+        d.vmsh("define", d.write(f"{name}.xml", domain(name, "<memballoon model='none'/>", 16, machine="pc")))
+        d.vmsh("start", name, "--paused")
+    of_name = {re.search("guest=(v[0-9]+),", pathlib.Path(f"/proc/{pid}/cmdline").read_text())[1]: pid
+               for pid in d.qemus(helpers=False)}
+    assert sorted(of_name) == sorted(names)
+    pids = [of_name[name] for name in names]
+    users = [int(status_of(pid)["Uid"][0]) for pid in pids]
+    assert len(set(users)) == len(names) and all(FIRST <= user <= LAST for user in users), users
+    folders = [own_folder(d, name) for name in names]
+    for n, user in enumerate(users):
+        assert "signal" in what_it_gets(user, attempts_on(d, pids[n], folders[n])), "of its own it is"
+        other = (n + 1) % len(names)
+        assert what_it_gets(user, attempts_on(d, pids[other], folders[other])) == [], (names[n], names[other])
+        assert what_it_gets(user, [("daemon", lambda: os.kill(d.pid, 0)),
+                                   ("socket", lambda: trace(d.pid))]) == []
+    for name in names:
+        d.vmsh("destroy", name)
+    assert f"<baselabel type='qemu'>+{FIRST}:+{FIRST}</baselabel>" in d.vmsh("capabilities")
 
 
 TPM = "<tpm model='tpm-crb'><backend type='emulator' version='2.0'>{}</backend></tpm>"

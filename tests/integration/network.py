@@ -261,7 +261,7 @@ def what_cannot_be(d):
     d.virsh("net-destroy", "nat")
     assert d.virsh("net-list", "--all", "--name").split() == []
     for part, xml in (("forward mode 'vepa'", "<forward mode='vepa'><interface dev='x'/></forward>"),
-                      ("'bandwidth'", "<bandwidth><inbound average='10'/></bandwidth>"),
+                      ("'floor'", "<bandwidth><inbound average='10' floor='5'/></bandwidth>"),
                       ("bridge 'none' does not exist", "<forward mode='bridge'/><bridge name='none'/>")):
         d.virsh("net-define", d.write("x.xml", f"<network><name>x</name>{xml}</network>"))
         why = d.virsh("net-start", "x", status=1)

@@ -73,7 +73,7 @@ def an_autostart_that_is_refused_is_logged_by_name(d):
     d.kill()
     (d.root / "run/vmd/qemu/autostarted").unlink()
     d.start()
-    wait_for(lambda: "limited" in d.log.read_text())
+    wait_for(lambda: "element 'memtune'" in d.log.read_text())
     log = d.log.read_text()
     assert "limited" in log and "element 'memtune' in 'domain'" in log and "(line " in log, log
     assert d.vmsh("list", "--name").strip() == ""

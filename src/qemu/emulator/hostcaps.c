@@ -424,10 +424,14 @@ put_migration(XmlOut *x)
     xml_close(x, "migration_features");
 }
 
+/* The first of those that domains get one each of, where the daemon gives them away. */
 static void
 put_secmodels(XmlOut *x)
 {
-    g_autofree char *label = g_strdup_printf("+%u:+%u", (unsigned)geteuid(), (unsigned)getegid());
+    gboolean own = geteuid() == 0 && !qemu_paths->session && !qemu_paths->trusting;
+    g_autofree char *label = g_strdup_printf("+%u:+%u",
+                                             own ? (unsigned)VM_USERS_FIRST : (unsigned)geteuid(),
+                                             own ? (unsigned)VM_USERS_FIRST : (unsigned)getegid());
 
     xml_open(x, "secmodel", NULL);
     xml_text(x, "model", "none", NULL);

@@ -18,8 +18,8 @@
 
 /* Above what containers, subordinate ids and directories take by themselves, and below what the
  * sign bit makes of larger ones: docs/security.md. */
-#define FIRST_ID 0x7f000000u
-#define N_IDS    0x00010000u
+#define FIRST_ID ((guint32)VM_USERS_FIRST)
+#define N_IDS    ((guint32)VM_USERS)
 
 #define FILES_MAX 65536
 #define TASKS_MAX 8192
