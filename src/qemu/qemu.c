@@ -12,6 +12,7 @@ qemu_register(void)
     flow_register(&plug_table);
     flow_register(&unplug_table);
     flow_register(&gone_table);
+    flow_register(&vcpus_table);
     flow_register(&update_table);
     limits_register();
     pin_register();

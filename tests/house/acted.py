@@ -146,7 +146,6 @@ NOTHING_TO_DO = {
     "NumaCache.size_unit": "how it is written",
     "OsDef.firmware": IN_CONF,
     "OsDef.firmware_features": IN_CONF,
-    "VcpuSlot.order": "all of them are there from the beginning",
     "CputuneDef.period": "bounds nothing without a quota, which is refused",
     "CputuneDef.global_period": "bounds nothing without a quota, which is refused",
     "CputuneDef.emulator_period": "bounds nothing without a quota, which is refused",

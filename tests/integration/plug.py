@@ -636,4 +636,61 @@ def a_guest_that_does_not_listen(d):
     until_as_before(d, before)
 
 
+def counts(d):
+    """Of the live definition, the persistent one, QEMU, and the threads that are known."""
+    live, config = (int(d.vmsh("vcpucount", "g", "--active", how)) for how in ("--live", "--config"))
+    return live, config, len(qmp(d, "query-cpus-fast")), d.vmsh("vcpuinfo", "g").count("VCPU:")
+
+
+def begin_with_processors(d, kernel=None, devices=""):
+    text = domain("g", devices, memory=256 if kernel else 64, kernel=kernel)
+    d.vmsh("define", d.write("g.xml", text.replace("<vcpu>1", "<vcpu current='1'>4")))
+    d.vmsh("start", "g")
+
+
+@test
+def processors_come_to_a_guest_that_runs(d):
+    begin_with_processors(d)
+    assert counts(d) == (1, 1, 1, 1)
+    d.vmsh("setvcpus", "g", "2", "--live", "--config")
+    assert counts(d) == (2, 2, 2, 2)
+    slots = dump(d).findall("vcpus/vcpu")
+    assert [s.get("enabled") for s in slots] == ["yes", "yes", "no", "no"], slots
+    assert [s.get("hotpluggable") for s in slots] == ["no", "yes", "yes", "yes"], slots
+    d.vmsh("setvcpu", "g", "3", "--enable", "--live")
+    assert counts(d) == (3, 2, 3, 3)
+    assert dump(d).find("vcpu").get("current") == "3"
+    for words, why in ((("setvcpus", "g", "5", "--live"), "greater than max allowable"),
+                       (("setvcpus", "g", "3", "--maximum"), "config"),
+                       (("setvcpu", "g", "0", "--disable", "--live"), "can't be modified"),
+                       (("setvcpu", "g", "3", "--enable", "--live"), "already in requested state"),
+                       (("setvcpu", "g", "9", "--enable", "--live"), "not present")):
+        said = d.vmsh(*words, status=1)
+        assert why in said, said
+    d.kill()
+    d.start()
+    assert counts(d) == (3, 2, 3, 3)
+    # No system runs in the guest that could let one go.
+    said = d.vmsh("setvcpu", "g", "3", "--disable", "--live", status=1)
+    assert "device_del" in said, said
+    assert counts(d) == (3, 2, 3, 3)
+    d.vmsh("destroy", "g")
+    d.vmsh("start", "g")
+    assert counts(d) == (2, 2, 2, 2)
+    d.vmsh("setvcpus", "g", "1", "--config")
+    assert "hotpluggable" in d.vmsh("setvcpus", "g", "1", "--live", status=1)
+
+
+@test
+def what_qemu_has_is_what_is_shown(d):
+    """One that QEMU was given behind the daemon's back, and while it was away."""
+    begin_with_processors(d)
+    free = [seat for seat in qmp(d, "query-hotpluggable-cpus") if "qom-path" not in seat]
+    for number, seat in enumerate(reversed(free[1:]), 1):
+        qmp(d, "device_add", driver=seat["type"], id=f"vcpu{number}", **seat["props"])
+    d.kill()
+    d.start()
+    wait_for(lambda: counts(d) == (3, 1, 3, 3))
+
+
 main()

@@ -4,6 +4,7 @@ RO-URI prints a line for each, the shape of its answer or the number and the ori
 is asked while it is off, while it runs, when nobody knows it, and over a read-only connection.
 twin.py compares the lines of vmd with those of libvirtd."""
 import os
+import re
 import sys
 import tempfile
 import time
@@ -319,6 +320,24 @@ def tuning(tag, d):
     say_it("lifecycle action of nothing", lambda: d.setLifecycleAction(9, 1, CONFIG))
 
 
+def processors(d):
+    """Of a guest in which nothing runs that could let one go."""
+    def say_it(name, *rest):
+        say(f"processors {name}", *rest)
+    say_it("one more", lambda: d.setVcpusFlags(2, LIVE))
+    for flags in (LIVE, CONFIG):
+        say_it(f"counted {flags}", lambda: d.vcpusFlags(flags))
+    say_it("written", lambda: "".join(re.findall("<vcpu.*?>", d.XMLDesc())), plain)
+    say_it("there already", lambda: d.setVcpu("1", 1, LIVE))
+    say_it("the first off", lambda: d.setVcpu("0", 0, LIVE))
+    say_it("beyond", lambda: d.setVcpu("9", 1, LIVE))
+    say_it("too many", lambda: d.setVcpusFlags(9, LIVE))
+    say_it("more at most", lambda: d.setVcpusFlags(2, LIVE | 4))
+    say_it("as many", lambda: d.setVcpusFlags(2, LIVE))
+    say_it("one less", lambda: d.setVcpusFlags(1, LIVE))
+    say_it("seen", lambda: len(d.vcpus()[0]))
+
+
 def changes(tag, d):
     def say_it(name, *rest):
         say(f"{tag} {name}", *rest)
@@ -410,6 +429,7 @@ def walk(c, ro):
     say("agent fs info", d.fsInfo)
     say("agent guest info", d.guestInfo)
     say("agent addresses", lambda: d.interfaceAddresses(1))
+    processors(d)
     d.destroy()
     d.undefine()
     reads("gone", c, gone)

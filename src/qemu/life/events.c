@@ -368,18 +368,37 @@ on_tray(const Heard *h)
     event_emit(&e);
 }
 
+/* Of a device without a name of its own QEMU tells the path; of a processor that it emulates only
+ * that the interrupt controller in it is gone. */
+static char *
+name_of_device(const Heard *h)
+{
+    static const char *const named = "/machine/peripheral/";
+    const char *path = said(h, "path");
+    g_autofree char *of = NULL;
+
+    if (said(h, "device") || !path)
+        return g_strdup(said(h, "device"));
+    of = g_str_has_suffix(path, "/lapic") ? g_path_get_dirname(path) : g_strdup(path);
+    return g_strdup(g_str_has_prefix(of, named) ? of + strlen(named) : of);
+}
+
 static void
 on_removed(const Heard *h)
 {
-    if (said(h, "device"))
-        leave_heard(h->vm, said(h, "device"), TRUE);
+    g_autofree char *name = name_of_device(h);
+
+    if (name)
+        leave_heard(h->vm, name, TRUE);
 }
 
 static void
 on_not_removed(const Heard *h)
 {
-    if (said(h, "device"))
-        leave_heard(h->vm, said(h, "device"), FALSE);
+    g_autofree char *name = name_of_device(h);
+
+    if (name)
+        leave_heard(h->vm, name, FALSE);
 }
 
 static void

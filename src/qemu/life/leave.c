@@ -155,6 +155,50 @@ leave_all(Flow *f, Vm *vm, const GPtrArray *aliases)
     return all ? STEP_DONE : STEP_WAIT;
 }
 
+static gboolean
+leave_end_of(const Vm *vm, const Leave *l, GError **err)
+{
+    if (l->gone)
+        return TRUE;
+    if (l->err) {
+        g_propagate_error(err, g_error_copy(l->err));
+        return FALSE;
+    }
+    if (l->refused)
+        return fail(err, ERR_OPERATION_FAILED,
+                    "unplug of '%s' was rejected by the guest of domain '%s'", l->alias,
+                    vm->obj.name);
+    return fail(
+        err, ERR_TIMEOUT,
+        "the guest of domain '%s' has not let '%s' go within %d s; what it does later is shown",
+        vm->obj.name, l->alias, LEAVE_WAIT_MS / 1000);
+}
+
+StepResult
+leave_each(Flow *f, Vm *vm, const GPtrArray *aliases, GError **err)
+{
+    gboolean all = TRUE, ok = TRUE;
+    FlowToken token;
+
+    for (guint i = 0; i < aliases->len; i++) {
+        Leave *l = leave_find(vm, aliases->pdata[i]);
+
+        l = l ? l : leave_ask(vm, aliases->pdata[i]);
+        all &= is_settled(l) || l->err;
+    }
+    token = all ? 0 : flow_wait_again(f);
+    for (guint i = 0; i < aliases->len; i++) {
+        Leave *l = leave_find(vm, aliases->pdata[i]);
+
+        l->token = token;
+        if (!all)
+            continue;
+        ok = ok && leave_end_of(vm, l, err);
+        leave_forget(vm, aliases->pdata[i]);
+    }
+    return all ? step_of(ok) : STEP_WAIT;
+}
+
 /* ---- rows of both tables */
 
 static DeviceChange *
@@ -623,6 +667,8 @@ leave_heard(Vm *vm, const char *alias, gboolean gone)
         flow_wake(l->token, NULL);
     } else if (gone && domain_find_alias(vm->run->live, alias, NULL)) {
         take_leave(vm, alias);
+    } else if (gone) {
+        vcpus_look(vm);
     }
 }
 

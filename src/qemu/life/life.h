@@ -162,6 +162,8 @@ void unplug_apply(DomainDef *live, const Edit *e);
 void leave_heard(Vm *vm, const char *alias, gboolean gone);
 /* Rows of an undo wait until those have left, or the guest is not heard of. */
 StepResult leave_all(Flow *f, Vm *vm, const GPtrArray *aliases);
+/* The same in a row: fails where one has not left within five seconds. */
+StepResult leave_each(Flow *f, Vm *vm, const GPtrArray *aliases, GError **err);
 void leave_forget(Vm *vm, const char *alias); /* nobody waits for it any more */
 void leave_tell(Vm *vm, const char *alias, gboolean gone);
 /* The device has left: what a stop would undo of it is undone, then done (may be NULL) is called.
@@ -173,6 +175,28 @@ void leave_resumed(Vm *vm); /* the guest runs again */
 /* Whether QEMU still has all devices that are shown: what has left unheard is told now. */
 void leave_reconcile(Vm *vm);
 void leave_reconcile_later(Vm *vm);
+
+/* ---- processors that come and go (vcpus.c) ---- */
+
+/* What an Edit of processors is about: its data. */
+typedef struct VcpuChange {
+    guint count, flags; /* of setvcpus */
+    Bitmap *wanted;     /* single ones; NULL: the count is meant */
+    gboolean on;
+    /* of the live definition */
+    Bitmap *come, *go;
+    json_object *seats; /* as QEMU has them */
+} VcpuChange;
+void vcpu_change_free(gpointer data);
+extern const FlowTable vcpus_table;
+void vcpus_apply(DomainDef *live, const Edit *e);
+void vcpus_change(DomainDef *def, const Bitmap *come, const Bitmap *go);
+gboolean vcpu_is_on(const DomainDef *def, guint id);
+gboolean vcpu_may_go(const DomainDef *def, guint id); /* while it runs */
+/* The answer of query-cpus-fast: threads, and which are there; the live definition says the same
+ * from now on, unless a change is under way. */
+void vcpus_learn(Vm *vm, json_object *ret);
+void vcpus_look(Vm *vm); /* asks QEMU for it */
 
 /* ---- the rest ---------------------------------------------------------------------------- */
 

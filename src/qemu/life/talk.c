@@ -56,7 +56,7 @@ on_vcpus_now(json_object *ret, const GError *err, gpointer user)
     Vm *vm = user;
 
     if (!err && vm->run)
-        take_vcpus(vm, ret, NULL);
+        vcpus_learn(vm, ret);
     object_unref(vm);
 }
 

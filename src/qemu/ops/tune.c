@@ -85,45 +85,6 @@ set_current(DomainDef *def, guint count, GError **err)
 }
 
 static gboolean
-no_hotplug(const Vm *vm, GError **err)
-{
-    return fail(err, ERR_OPERATION_UNSUPPORTED,
-                "domain '%s' runs, and hot-plug of processors is not there yet: change its "
-                "persistent definition (--config)",
-                vm->obj.name);
-}
-
-/* What runs keeps its processors; who asks for as many as there are asks for nothing. */
-static gboolean
-keeps_vcpus(const Vm *vm, guint count, GError **err)
-{
-    const DomainDef *live = vm->run->live;
-
-    if (count > live->vcpus)
-        return fail(err, ERR_INVALID_ARG,
-                    "requested vcpus is greater than max allowable vcpus for the live domain: "
-                    "%u > %u",
-                    count, live->vcpus);
-    return count == (live->vcpus_current ? live->vcpus_current : live->vcpus) ||
-           no_hotplug(vm, err);
-}
-
-typedef struct VcpuChange {
-    guint count, flags;
-    Bitmap *vcpus; /* single ones */
-    gboolean on;
-} VcpuChange;
-
-static void
-vcpu_change_free(gpointer data)
-{
-    VcpuChange *c = data;
-
-    bitmap_free(c->vcpus);
-    g_free(c);
-}
-
-static gboolean
 may_set_vcpus(const Edit *e, GError **err)
 {
     const VcpuChange *c = e->data;
@@ -132,21 +93,112 @@ may_set_vcpus(const Edit *e, GError **err)
         return fail(err, ERR_INVALID_ARG, "a domain has one processor at least");
     if (c->flags & VM_VCPU_MAXIMUM && !(c->flags & VM_VCPU_CONFIG))
         return fail(err, ERR_INVALID_ARG, "the maximum of processors is changed with config alone");
+    if (c->flags & VM_VCPU_MAXIMUM && e->impact & IMPACT_LIVE)
+        return fail(err, ERR_OPERATION_UNSUPPORTED,
+                    "the most processors that domain '%s' can have are changed with config alone",
+                    e->vm->obj.name);
     if (c->flags & VM_VCPU_GUEST && c->flags & VM_VCPU_CONFIG)
         return fail(err, ERR_INVALID_ARG, "the guest's processors are no part of the definition");
     if (c->flags & VM_VCPU_GUEST)
         return fail(err, ERR_INVALID_ARG, "the guest's processors are not those it could have");
-    return !(e->impact & IMPACT_LIVE) || keeps_vcpus(e->vm, c->count, err);
+    return !(e->impact & IMPACT_LIVE) || vm_need_running(e->vm, err);
+}
+
+/* The lowest ones come first, the highest ones go first. */
+static gboolean
+choose_count(VcpuChange *c, const DomainDef *live, GError **err)
+{
+    guint now = live->vcpus_current ? live->vcpus_current : live->vcpus;
+
+    if (c->count > live->vcpus)
+        return fail(err, ERR_INVALID_ARG,
+                    "requested vcpus is greater than max allowable vcpus for the live domain: "
+                    "%u > %u",
+                    c->count, live->vcpus);
+    for (guint id = 0; id < live->vcpus && now < c->count; id++)
+        if (!vcpu_is_on(live, id)) {
+            bitmap_set(c->come, id);
+            now++;
+        }
+    for (guint id = live->vcpus; id-- > 1 && now > c->count;)
+        if (vcpu_may_go(live, id)) {
+            bitmap_set(c->go, id);
+            now--;
+        }
+    return now == c->count ||
+           fail(err, ERR_CONFIG_UNSUPPORTED,
+                "failed to find appropriate hotpluggable vcpus to reach the desired target vcpu "
+                "count: %u of domain '%s' were there at its start to stay",
+                now, live->name);
+}
+
+static gboolean
+choose_single(VcpuChange *c, const DomainDef *live, GError **err)
+{
+    for (int id = bitmap_next(c->wanted, -1); id >= 0; id = bitmap_next(c->wanted, id)) {
+        if ((guint)id >= live->vcpus)
+            return fail(err, ERR_INVALID_ARG, "vcpu %d is not present in live config", id);
+        if (id == 0)
+            return fail(err, ERR_OPERATION_UNSUPPORTED, "vCPU '%d' can't be modified", id);
+        if (vcpu_is_on(live, (guint)id) == c->on)
+            return fail(err, ERR_INVALID_ARG, "vCPU '%d' is already in requested state", id);
+        if (!c->on && !vcpu_may_go(live, (guint)id))
+            return fail(err, ERR_INVALID_ARG,
+                        "vcpu '%d' can't be hotunplugged: it was there at the start to stay", id);
+        bitmap_set(c->on ? c->come : c->go, (guint)id);
+    }
+    return TRUE;
+}
+
+/* Asked again after a wait: of what there is then. */
+static gboolean
+put_live(DomainDef *live, VcpuChange *c, GError **err)
+{
+    g_clear_pointer(&c->come, bitmap_free);
+    g_clear_pointer(&c->go, bitmap_free);
+    c->come = bitmap_new();
+    c->go = bitmap_new();
+    if (!(c->wanted ? choose_single : choose_count)(c, live, err))
+        return FALSE;
+    vcpus_change(live, c->come, c->go);
+    return TRUE;
 }
 
 static gboolean
 put_vcpus(DomainDef *def, const Edit *e, GError **err)
 {
-    const VcpuChange *c = e->data;
+    VcpuChange *c = e->data;
 
     if (e->live)
-        return TRUE;
+        return put_live(def, c, err);
     return (c->flags & VM_VCPU_MAXIMUM ? set_maximum : set_current)(def, c->count, err);
+}
+
+/* Whatever became of it, what QEMU has is what is shown. */
+typedef struct VcpuDone {
+    VmDone done;
+    gpointer user;
+} VcpuDone;
+
+static void
+on_vcpus_changed(Vm *vm, const GError *err, gpointer user)
+{
+    g_autofree VcpuDone *d = user;
+
+    if (err)
+        vcpus_look(vm);
+    d->done(vm, err, d->user);
+}
+
+static void
+run_vcpus(Vm *vm, const EditKind *kind, const VcpuChange *how, guint impact, Asker who, VmDone done,
+          gpointer user)
+{
+    VcpuChange *c = g_memdup2(how, sizeof *how);
+    VcpuDone *d = g_new(VcpuDone, 1);
+
+    *d = (VcpuDone){ done, user };
+    edit_run(edit_new(vm, kind, impact, c, vcpu_change_free), who, on_vcpus_changed, d);
 }
 
 void
@@ -154,11 +206,11 @@ vm_set_vcpus(Vm *vm, guint count, guint flags, Asker who, VmDone done, gpointer 
 {
     static const EditKind kind = { .what = "set the number of processors",
                                    .check = may_set_vcpus,
-                                   .change = put_vcpus };
-    VcpuChange *c = g_new0(VcpuChange, 1);
+                                   .change = put_vcpus,
+                                   .apply = vcpus_apply,
+                                   .table = &vcpus_table };
 
-    *c = (VcpuChange){ count, flags };
-    edit_run(edit_new(vm, &kind, flags, c, vcpu_change_free), who, done, user);
+    run_vcpus(vm, &kind, &(VcpuChange){ .count = count, .flags = flags }, flags, who, done, user);
 }
 
 /* Without slots the first ones are on; the definition is given one a processor. */
@@ -204,16 +256,18 @@ count_plugged(const DomainDef *def)
 static gboolean
 may_plug(const Edit *e, GError **err)
 {
-    return !(e->impact & IMPACT_LIVE) || no_hotplug(e->vm, err);
+    return !(e->impact & IMPACT_LIVE) || vm_need_running(e->vm, err);
 }
 
 static gboolean
 put_plugged(DomainDef *def, const Edit *e, GError **err)
 {
-    const VcpuChange *c = e->data;
+    VcpuChange *c = e->data;
     guint n;
 
-    for (int id = bitmap_next(c->vcpus, -1); id >= 0; id = bitmap_next(c->vcpus, id))
+    if (e->live)
+        return put_live(def, c, err);
+    for (int id = bitmap_next(c->wanted, -1); id >= 0; id = bitmap_next(c->wanted, id))
         if (!plug(def, (guint)id, c->on, err))
             return FALSE;
     n = count_plugged(def);
@@ -228,11 +282,12 @@ vm_set_vcpu(Vm *vm, const Bitmap *vcpus, gboolean on, guint impact, Asker who, V
 {
     static const EditKind kind = { .what = "plug a processor",
                                    .check = may_plug,
-                                   .change = put_plugged };
-    VcpuChange *c = g_new0(VcpuChange, 1);
+                                   .change = put_plugged,
+                                   .apply = vcpus_apply,
+                                   .table = &vcpus_table };
 
-    *c = (VcpuChange){ .vcpus = bitmap_copy(vcpus), .on = on };
-    edit_run(edit_new(vm, &kind, impact, c, vcpu_change_free), who, done, user);
+    run_vcpus(vm, &kind, &(VcpuChange){ .wanted = bitmap_copy(vcpus), .on = on }, impact, who, done,
+              user);
 }
 
 /* ---- memory: what the balloon leaves to the guest, and the most it can have */
