@@ -226,6 +226,11 @@ void vm_set_autostart(Vm *vm, AutostartKind kind, gboolean on, Asker who, VmDone
 void vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char *uri,
                      guint impact, Asker who, VmDone done, gpointer user);
 
+/* An event tells when the file of a disk ("vda"), or of an image below it ("vda[3]"), has been
+ * written beyond so many bytes, once. 0: none does. */
+void vm_set_block_threshold(Vm *vm, const char *disk, guint64 bytes, Asker who, VmDone done,
+                            gpointer user);
+
 /* What becomes of it: type and action are virDomainLifecycle's and virDomainLifecycleAction's. */
 void vm_set_lifecycle(Vm *vm, guint type, guint action, guint impact, Asker who, VmDone done,
                       gpointer user);

@@ -12,8 +12,8 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 
-from harness import (Console, PORTS, ROOT, domain, guest, main, need, need_own_network, same, skip, test,
-                     unattended, wait_for)
+from harness import (Console, PORTS, ROOT, VMSH, domain, guest, main, need, need_own_network, same, skip,
+                     test, unattended, until_heard, wait_for)
 
 try:
     import libvirt
@@ -691,6 +691,32 @@ def what_qemu_has_is_what_is_shown(d):
     d.kill()
     d.start()
     wait_for(lambda: counts(d) == (3, 1, 3, 3))
+
+
+@test
+def a_threshold_is_told_when_it_is_passed(d):
+    below = image(d, "below.qcow2", "qcow2")
+    top = image(d, "top.qcow2", "qcow2", below)
+    begin(d, disk(top, "vda", kind="qcow2") + disk(image(d), "vdb"))
+    heard = subprocess.Popen([VMSH, "-c", d.uri, "event", "g", "--event", "block-threshold", "--loop"],
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        for number, target in enumerate(("vda", "vdb")):
+            def passes(of=target, alias=f"virtio-disk{number}"):
+                d.vmsh("domblkthreshold", "g", of, "1M")
+                d.vmsh("qemu-monitor-command", "g", "--hmp",
+                       f"qemu-io -d /machine/peripheral/{alias}/virtio-backend \"write 0 4M\"")
+            said = until_heard(heard, passes)
+            assert f"dev: {target}" in said and "1048576" in said, said
+    finally:
+        heard.kill()
+        heard.wait()
+    number = dump(d).find("devices/disk/backingStore/source").get("index")
+    d.vmsh("domblkthreshold", "g", f"vda[{number}]", "4096")
+    nodes = qmp(d, "query-named-block-nodes")
+    assert [n["write_threshold"] for n in nodes if n["node-name"] == f"libvirt-{number}-storage"] == [4096]
+    for wrong in ("vdz", "vda[99]", "vda[x]"):
+        assert "vd" in d.vmsh("domblkthreshold", "g", wrong, "4096", status=1)
 
 
 main()

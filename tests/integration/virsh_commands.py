@@ -22,7 +22,6 @@ NEEDS = {
     "checkpoint-parent": ["DOMAIN_CHECKPOINT_GET_PARENT"],
     "(create|start) --pass-fds": ["DOMAIN_CREATE_WITH_FILES"],
     "dom-fd-associate": ["DOMAIN_FD_ASSOCIATE"],
-    "domblkthreshold": ["DOMAIN_SET_BLOCK_THRESHOLD"],
     "domdirtyrate-calc": ["DOMAIN_START_DIRTY_RATE_CALC"],
     "domdisplay-reload": ["DOMAIN_GRAPHICS_RELOAD"],
     "domsetlaunchsecstate": ["DOMAIN_SET_LAUNCH_SECURITY_STATE"],

@@ -49,7 +49,7 @@ WALK_ON_PURPOSE = {
     r".* (max (downtime|speed)|compression cache|backup)": "not there yet: migration, backup",
     r".* managed save (xml|remove)": "not there yet",
     r".* (block|memory) peek.*": "not there yet",
-    r".* block (resize of none|threshold)": "not there yet",
+    r".* block resize of none": "not there yet",
     r"off (stats of block|block stats with backing)": "not there yet: sizes of a domain that is off",
 }
 

@@ -1,4 +1,5 @@
 /* What QEMU tells by itself, as rows: what it means for the domain's state, what clients hear. */
+#include <stdio.h>
 #include <string.h>
 
 #include "life.h"
@@ -330,6 +331,48 @@ on_io_error(const Heard *h)
     }
 }
 
+/* Which disk has the image of that number, and the image's source. */
+static const DiskDef *
+find_image(const Heard *h, guint32 index, const DiskSource **ret_source)
+{
+    GPtrArray *disks = h->vm->run->live->devices.disks;
+
+    for (guint i = 0; index > 0 && disks && i < disks->len; i++) {
+        const DiskDef *disk = disks->pdata[i];
+
+        *ret_source = &disk->source;
+        if (disk->source.index == index)
+            return disk;
+        for (const BackingStore *s = disk->backing; s; s = s->backing) {
+            *ret_source = &s->source;
+            if (s->source.index == index)
+                return disk;
+        }
+    }
+    return NULL;
+}
+
+static void
+on_threshold(const Heard *h)
+{
+    const char *node = said(h, "node-name");
+    const DiskSource *source = NULL;
+    const DiskDef *disk;
+    g_autofree char *below = NULL;
+    Event e = vm_event(h->vm, DOMAIN_EVENT_BLOCK_THRESHOLD);
+    guint32 index;
+
+    if (!node || sscanf(node, "libvirt-%9u-storage", &index) != 1 ||
+        !(disk = find_image(h, index, &source)))
+        return;
+    below = g_strdup_printf("%s[%u]", disk->target, index);
+    e.s[0] = source == &disk->source ? disk->target : below;
+    e.s[1] = source->path;
+    e.offset = number(h, "write-threshold");
+    e.excess = (guint64)MAX(number(h, "amount-exceeded"), 0);
+    event_emit(&e);
+}
+
 static void
 on_rtc(const Heard *h)
 {
@@ -515,6 +558,7 @@ static const struct {
     { "GUEST_PANICKED", on_panic },
     { "WATCHDOG", on_watchdog },
     { "BLOCK_IO_ERROR", on_io_error },
+    { "BLOCK_WRITE_THRESHOLD", on_threshold },
     { "RTC_CHANGE", on_rtc },
     { "BALLOON_CHANGE", on_balloon },
     { "DEVICE_TRAY_MOVED", on_tray },

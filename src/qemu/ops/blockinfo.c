@@ -1,5 +1,7 @@
-/* How large an image is: its file and its head are looked at by a worker. */
+/* How large an image is: its file and its head are looked at by a worker. And how far its file may
+ * be written before clients are told. */
 #include <fcntl.h>
+#include <string.h>
 
 #include "ops.h"
 #include "storage/storage.h"
@@ -78,4 +80,87 @@ vm_block_info(Vm *vm, const char *name, VmBlockInfoDone done, gpointer user)
     image = g_new(Image, 1);
     *image = (Image){ g_strdup(disk->source.path), disk->driver.format };
     offload_for(vm_object(vm), look, image, image_free, on_looked, q);
+}
+
+/* ---- how far it may be written */
+
+typedef struct Threshold {
+    char *disk;
+    guint64 bytes;
+} Threshold;
+
+static void
+threshold_free(gpointer data)
+{
+    Threshold *t = data;
+
+    g_free(t->disk);
+    g_free(t);
+}
+
+static gboolean
+has_index(const DiskDef *disk, guint64 index)
+{
+    if (disk->source.index == index)
+        return TRUE;
+    for (const BackingStore *s = disk->backing; s; s = s->backing)
+        if (s->source.index == index)
+            return TRUE;
+    return FALSE;
+}
+
+/* "vda" is the image of a disk, "vda[3]" the one below it that has that number. 0: an error. */
+static guint32
+image_of(const DomainDef *live, const char *name, GError **err)
+{
+    const char *bracket = strchr(name, '[');
+    g_autofree char *target = bracket ? g_strndup(name, bracket - name) : g_strdup(name);
+    const DiskDef *disk = disk_find(live, target, err);
+    guint64 index;
+
+    if (!disk)
+        return 0;
+    index = bracket ? g_ascii_strtoull(bracket + 1, NULL, 10) : disk->source.index;
+    if (index == 0 || index > G_MAXUINT32 || !has_index(disk, index)) {
+        fail(err, ERR_INVALID_ARG, "disk '%s' has no image%s%s in domain '%s'", target,
+             bracket ? " " : "", bracket ? bracket : "", live->name);
+        return 0;
+    }
+    if (disk->transient) {
+        fail(err, ERR_OPERATION_UNSUPPORTED,
+             "disk '%s' is transient: what is written to it goes elsewhere", target);
+        return 0;
+    }
+    return (guint32)index;
+}
+
+static gboolean
+threshold_run(Ask *a, GError **err)
+{
+    const Threshold *t = a->data;
+    guint32 index = image_of(a->vm->run->live, t->disk, err);
+    g_autofree char *node = g_strdup_printf("libvirt-%u-storage", index);
+
+    if (index == 0)
+        return FALSE;
+    if (t->bytes > G_MAXINT64)
+        return fail(err, ERR_INVALID_ARG, "no image is %" G_GUINT64_FORMAT " bytes large",
+                    t->bytes);
+    ask_call(a, "block-set-write-threshold",
+             json_make("node-name", 's', node, "write-threshold", 'i', (gint64)t->bytes, NULL),
+             NULL);
+    return TRUE;
+}
+
+void
+vm_set_block_threshold(Vm *vm, const char *disk, guint64 bytes, Asker who, VmDone done,
+                       gpointer user)
+{
+    static const AskKind kind = { .what = "set a threshold of a disk of",
+                                  .job = JOB_CHANGE,
+                                  .run = threshold_run };
+    Threshold *t = g_new(Threshold, 1);
+
+    *t = (Threshold){ g_strdup(disk), bytes };
+    vm_ask(vm, &kind, 0, t, threshold_free, who, done, user);
 }

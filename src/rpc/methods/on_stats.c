@@ -418,6 +418,20 @@ get_launch_security(Call *c, Vm *vm)
     call_reply(c, &out);
 }
 
+static void
+on_threshold_set(Vm *vm, const GError *err, gpointer user)
+{
+    call_done(user, err);
+}
+
+static void
+set_block_threshold(Call *c, Vm *vm)
+{
+    const DomainSetBlockThresholdArgs *in = call_in(c);
+
+    vm_set_block_threshold(vm, in->dev, in->threshold, call_asker(c), on_threshold_set, c);
+}
+
 enum { JOB_BYTES = 1, JOB_ABORT_FLAGS = 3 };
 
 const Method stats_methods[] = {
@@ -428,6 +442,7 @@ const Method stats_methods[] = {
     { ON_DOMAIN(DOMAIN_BLOCK_STATS_FLAGS, get_block_stats_flags), FLAGS(TYPED_STRINGS),
       MAY(DOMAIN_READ) },
     { ON_DOMAIN(DOMAIN_GET_BLOCK_INFO, get_block_info), MAY(DOMAIN_READ), SENDS_ERRAND },
+    { ON_DOMAIN(DOMAIN_SET_BLOCK_THRESHOLD, set_block_threshold), MAY(DOMAIN_WRITE) },
     { ON_DOMAIN(DOMAIN_INTERFACE_STATS, get_interface_stats), MAY(DOMAIN_READ) },
     { ON_DOMAIN(DOMAIN_MEMORY_STATS, get_memory_stats), MAY(DOMAIN_READ) },
     { ON_DOMAIN(DOMAIN_GET_VCPUS, get_vcpus), MAY(DOMAIN_READ) },

@@ -153,6 +153,26 @@ run_domblkstat(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
+static const Option threshold_options[] = {
+    DOMAIN_OPTION(complete_active),
+    { "dev", OPTION_STRING, OPTION_REQUIRED, NULL, "device to set threshold for" },
+    { "threshold", OPTION_NUMBER, OPTION_REQUIRED, NULL,
+      "threshold as a scaled number (by default bytes)" },
+    OPTION_END,
+};
+
+static gboolean
+run_threshold(Shell *s, const Args *a, GError **err)
+{
+    DomainSetBlockThresholdArgs args = { .dev = args_string(a, "dev") };
+    guint64 bytes = 0;
+
+    if (!args_size(a, "threshold", 1, &bytes, err) || !domain_get(s, a, &args.dom, err))
+        return FALSE;
+    args.threshold = bytes;
+    return call(s, PROC_DOMAIN_SET_BLOCK_THRESHOLD, &args, NULL, err);
+}
+
 static const Option domblkinfo_options[] = {
     DOMAIN_OPTION(complete_domains),
     { "device", OPTION_STRING, 0, NULL, "block device" },
@@ -443,6 +463,11 @@ const Command disk_commands[] = {
       "Get device block stats for a running domain. See man page or use --human for explanation of "
       "fields",
       domblkstat_options, run_domblkstat, COMMAND_JSON },
+    { "domblkthreshold",
+      "set the threshold for block-threshold event for a given block device or it's "
+      "backing chain element",
+      "An event tells once when more than that is written into its file.", threshold_options,
+      run_threshold },
     { "domifaddr", "Get network interfaces' addresses for a running domain",
       "Get network interfaces' addresses for a running domain", domifaddr_options, run_domifaddr,
       COMMAND_JSON },
