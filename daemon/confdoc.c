@@ -40,31 +40,38 @@ print_sample(const ConfigDoc *doc, gpointer user)
            *doc->fallback ? "" : "\"");
 }
 
-/* A dash is a minus, and a line may not begin with a dot. */
+/* A dash is a minus. Lines are broken as those of comments are; no word of a row begins with a dot.
+ */
 static void
 print_roff(const char *text)
 {
-    for (const char *p = text; *p; p++) {
-        if (*p == '-')
-            putchar('\\');
-        putchar(*p);
+    g_auto(GStrv) words = g_strsplit(text, " ", -1);
+    gsize column = 0;
+
+    for (guint i = 0; words[i]; i++) {
+        g_auto(GStrv) parts = g_strsplit(words[i], "-", -1);
+        g_autofree char *word = g_strjoinv("\\-", parts);
+        if (column && column + 1 + strlen(word) > WIDTH) {
+            putchar('\n');
+            column = 0;
+        }
+        column += (gsize)printf("%s%s", column ? " " : "", word);
     }
 }
 
 static void
 print_man(const ConfigDoc *doc, gpointer user)
 {
+    g_autofree char *value = g_strdup_printf(
+        "Value: %s%s%s.", doc->range, *doc->fallback ? "; without the row: " : "", doc->fallback);
+
     printf(".TP\n.BR ");
     print_roff(doc->key);
     printf("\n");
     print_roff(doc->says);
-    printf("\nValue: ");
-    print_roff(doc->range);
-    if (*doc->fallback) {
-        printf("; without the row: ");
-        print_roff(doc->fallback);
-    }
-    printf(".\n%s%s", doc->system ? "The system's daemon alone has it.\n" : "",
+    printf("\n");
+    print_roff(value);
+    printf("\n%s%s", doc->system ? "The system's daemon alone has it.\n" : "",
            doc->at_start ? "Read when the daemon starts, not on SIGHUP.\n" : "");
 }
 

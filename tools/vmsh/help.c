@@ -224,20 +224,25 @@ static void
 man_command(GString *s, const Command *c)
 {
     g_autofree char *usage = synopsis(c);
+    gboolean indented = FALSE;
     const Option *o;
 
     append_item(s, usage, c->text ? c->text : c->summary);
-    g_string_append(s, ".RS\n");
     for (guint i = 0; (o = command_option(c, i)); i++) {
         g_autofree char *name = option_usage(o);
-        if (strcmp(o->name, "domain") != 0 && strcmp(o->name, "json") != 0)
-            append_item(s, name, o->doc);
+        if (strcmp(o->name, "domain") == 0 || strcmp(o->name, "json") == 0)
+            continue;
+        if (!indented)
+            g_string_append(s, ".RS\n");
+        indented = TRUE;
+        append_item(s, name, o->doc);
     }
-    g_string_append(s, ".RE\n");
+    if (indented)
+        g_string_append(s, ".RE\n");
 }
 
 static const char man_head[] =
-    ".TH VMSH 1 \"\" \"vmd " VMD_VERSION "\"\n"
+    ".TH VMSH 1 " VMD_DATE " \"vmd " VMD_VERSION "\"\n"
     ".SH NAME\nvmsh \\- manage virtual machines under vmd\n"
     ".SH SYNOPSIS\n.B vmsh\n[\\fIoptions\\fR] [\\fIcommand\\fR [\\fIargs\\fR...]]\n"
     ".SH DESCRIPTION\n"
@@ -263,6 +268,30 @@ static const char man_tail[] =
     ".TP\n.B LIBVIRT_AUTOSTART\n0: never start a session's daemon\n"
     ".SH EXIT STATUS\n0, or 1 when the last command failed.\n";
 
+/* mandoc(1) wants lines of text that an editor shows whole. A blank that something follows which
+ * roff would take for a request is not where a line may end. */
+static void
+wrap_roff(GString *s)
+{
+    enum { WIDTH = 80 };
+    gsize line = 0, blank = 0;
+
+    for (gsize i = 0; i < s->len; i++) {
+        const char *after = &s->str[i + 1];
+        if (s->str[i] == '\n') {
+            line = i + 1;
+            blank = 0;
+        } else if (s->str[i] == ' ' && *after != '.' && *after != '\'' && *after != ' ') {
+            blank = i;
+        }
+        if (i - line < WIDTH || !blank || s->str[line] == '.')
+            continue;
+        s->str[blank] = '\n';
+        line = blank + 1;
+        blank = 0;
+    }
+}
+
 char *
 help_man_page(void)
 {
@@ -280,5 +309,6 @@ help_man_page(void)
             man_command(s, commands->pdata[i]);
     }
     g_string_append(s, man_tail);
+    wrap_roff(s);
     return g_string_free(s, FALSE);
 }
