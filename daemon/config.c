@@ -127,6 +127,62 @@ seconds_range(const Row *row)
 
 static const Kind kind_seconds = { sizeof(guint), seconds_parse, seconds_format, seconds_range };
 
+static gboolean
+delay_parse(const Row *row, const char *text, gpointer at, GError **err)
+{
+    guint64 n;
+
+    if (!g_ascii_string_to_unsigned(text, 10, 0, HOST_SECONDS_MAX, &n, NULL))
+        return fail(err, ERR_INVALID_ARG, "'%s' is no number of seconds up to %d", text,
+                    HOST_SECONDS_MAX);
+    *(guint *)at = (guint)n;
+    return TRUE;
+}
+
+static char *
+delay_range(const Row *row)
+{
+    return g_strdup_printf("a number of seconds, up to %d", HOST_SECONDS_MAX);
+}
+
+static const Kind kind_delay = { sizeof(guint), delay_parse, seconds_format, delay_range };
+
+static gboolean
+timeout_parse(const Row *row, const char *text, gpointer at, GError **err)
+{
+    return strcmp(text, "0") == 0 ? fail(err, ERR_INVALID_ARG, "0 seconds are no time at all")
+                                  : delay_parse(row, text, at, err);
+}
+
+static char *
+timeout_range(const Row *row)
+{
+    return g_strdup_printf("a number of seconds from 1 to %d", HOST_SECONDS_MAX);
+}
+
+static const Kind kind_timeout = { sizeof(guint), timeout_parse, seconds_format, timeout_range };
+
+static gboolean
+policy_parse(const Row *row, const char *text, gpointer at, GError **err)
+{
+    return down_policy_parse(text, at) ||
+           fail(err, ERR_INVALID_ARG, "'%s' is not shutdown, destroy or none", text);
+}
+
+static char *
+policy_format(const Row *row, gconstpointer at)
+{
+    return g_strdup(down_policy_word(*(const DownPolicy *)at));
+}
+
+static char *
+policy_range(const Row *row)
+{
+    return g_strdup("shutdown, destroy or none");
+}
+
+static const Kind kind_policy = { sizeof(DownPolicy), policy_parse, policy_format, policy_range };
+
 /* One that the admin names must be there, and what holds without a word need not. */
 static gboolean
 group_parse(const Row *row, const char *text, gpointer at, GError **err)
@@ -350,6 +406,14 @@ static const Row rows[] = {
     { "idle_exit", &kind_seconds, AT(idle_exit), "0", 0,
       "Where systemd made the sockets: end after at least so long without a client and a running "
       "domain. The next client starts the daemon again." },
+    { "guest_down", &kind_policy, AT(guests.policy), "shutdown", 0,
+      "What becomes of guests when the host goes down: their power button is pressed, their plug is "
+      "pulled, or nothing. The metadata of a domain may say otherwise." },
+    { "guest_down_timeout", &kind_timeout, AT(guests.timeout), "120", 0,
+      "How long a guest may take to go down; then its plug is pulled." },
+    { "guest_up_delay", &kind_delay, AT(guests.delay), "0", 0,
+      "When guests start with the host: how long those of a higher order wait after a guest has "
+      "started." },
     { "budget_connections", BUDGET(CONNECTIONS), .says = "Connections that are open." },
     { "budget_descriptors", BUDGET(DESCRIPTORS),
       .says = "Descriptors: connections, what came with calls, ends of streams." },
@@ -372,6 +436,7 @@ void
 config_init(Config *c)
 {
     memset(c, 0, sizeof(*c));
+    c->guests.order = HOST_ORDER_DEFAULT;
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         const Row *row = &rows[i];
         g_autoptr(GError) err = NULL;

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "conf/conf.h"
 #include "rpc/rpc.h"
 
 typedef struct Config {
@@ -14,6 +15,7 @@ typedef struct Config {
     LogFilters log_filters;
     gboolean confine_guests;
     guint idle_exit; /* seconds; 0: never */
+    HostPlan guests; /* what their metadata does not say */
     ServerSettings server;
 } Config;
 

@@ -232,6 +232,7 @@ take_settings(Daemon *d)
     config_replace(&d->config, &again);
     set_log(d, NULL);
     set_idle_timer(d);
+    qemu_set_host_plan(&d->config.guests);
     server_settings_changed(d->server);
 }
 
@@ -336,6 +337,7 @@ run(Daemon *d, GError **err)
         return FALSE;
     d->paths.trusting = !d->config.confine_guests;
     bus_init(bus_of(d));
+    qemu_set_host_plan(&d->config.guests);
     objects_init(&d->paths);
     ok = set_log(d, err) && service_sockets(&d->sockets, err) && signals_block(&signals, err) &&
          fault_set(err) && paths_make(&d->paths, err) && lock_take(d->paths.run, &lock, err) &&

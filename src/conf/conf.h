@@ -218,6 +218,28 @@ char *notes_get(const Notes *w, int type, const char *uri);
 gboolean notes_set(const NotesAt *w, int type, const char *value, const char *key, const char *uri,
                    GError **err);
 
+/* ---- with the host, up and down (host_plan.c) --------------------------------------------- */
+
+/* What becomes of a guest when its host goes down: its power button is pressed, its plug is pulled,
+ * or nothing. */
+typedef enum DownPolicy { DOWN_SHUTDOWN, DOWN_DESTROY, DOWN_NONE, N_DOWN_POLICIES } DownPolicy;
+const char *down_policy_word(DownPolicy policy);
+gboolean down_policy_parse(const char *text, DownPolicy *ret_policy);
+
+enum { HOST_ORDER_DEFAULT = 500, HOST_ORDER_MAX = 9999, HOST_SECONDS_MAX = 86400 };
+
+typedef struct HostPlan {
+    guint order;   /* guests of a lower one come up before, and go down after */
+    guint delay;   /* seconds from its start until those of a higher order are started */
+    guint timeout; /* seconds that it has to go down; then its plug is pulled */
+    DownPolicy policy;
+} HostPlan;
+
+#define HOST_PLAN_URI "urn:vmd:host:1"
+/* Over what plan has: what <host order= delay= timeout= policy=/> says, in that namespace. FALSE
+ * and ERR_XML: it has what it may not have, and plan is as it was. */
+gboolean host_plan_read(const Notes *notes, HostPlan *plan, GError **err);
+
 /* ---- smaller questions -------------------------------------------------------------------- */
 
 /* Where the disk's bytes come from, for messages: path, network name or target. Borrowed. */

@@ -27,6 +27,22 @@ void qemu_autostart(void);
 /* Drops everything in memory and leaves every QEMU running. */
 void qemu_done(void);
 
+/* ---- with the host, up and down (host_plans.c) ------------------------------------------- */
+
+/* What holds for a domain whose metadata says nothing of it: copied. */
+void qemu_set_host_plan(const HostPlan *plan);
+
+typedef struct HostDown {
+    guint off;    /* guests that went down by themselves */
+    guint forced; /* whose plug was pulled */
+    guint left;   /* that run on: as their policy says, or as nothing has helped */
+} HostDown;
+typedef void (*HostDownDone)(const HostDown *down, gpointer user);
+/* Ends all guests as their plans say: those of one order at once, the highest order first. done is
+ * called when that is over, from within the call or later; who asks meanwhile is answered then,
+ * too. */
+void qemu_host_down(const char *who, HostDownDone done, gpointer user);
+
 /* ---- finding ---------------------------------------------------------------------------- */
 
 Object *vm_object(Vm *vm);

@@ -194,8 +194,10 @@ static gboolean
 remark_put(DomainDef *def, const Edit *e, GError **err)
 {
     const Remark *r = e->data;
+    HostPlan plan = { 0 };
 
-    return notes_set(&NOTES_AT(def), r->type, r->value, r->key, r->uri, err);
+    return notes_set(&NOTES_AT(def), r->type, r->value, r->key, r->uri, err) &&
+           host_plan_read(&NOTES_IN(def), &plan, err);
 }
 
 static void

@@ -1,4 +1,6 @@
-/* The daemon itself: how far its budgets are used. Totals only, which tell nobody of others. */
+/* The daemon itself: how far its budgets are used, in totals, which tell nobody of others; and the
+ * end of all guests. */
+#include "qemu/qemu.h"
 #include "rpc/rpc_priv.h"
 
 static void
@@ -25,7 +27,22 @@ daemon_status(Call *c)
     call_reply(c, &out);
 }
 
+static void
+on_down(const HostDown *down, gpointer user)
+{
+    VmdHostDownRet out = { .off = down->off, .forced = down->forced, .left = down->left };
+
+    call_reply(user, &out);
+}
+
+static void
+host_down(Call *c)
+{
+    qemu_host_down(call_asker(c), on_down, c);
+}
+
 const Method daemon_methods[] = {
+    { ON_NONE(VMD_HOST_DOWN, host_down), MAY(CONNECT_WRITE) },
     { ON_NONE(VMD_DAEMON_STATUS, daemon_status), MAY(CONNECT_READ) },
     { 0 },
 };

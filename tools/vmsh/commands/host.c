@@ -444,6 +444,19 @@ run_daemon_status(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
+/* What vmd-guests.service does as the host goes down. */
+static gboolean
+run_host_down(Shell *s, const Args *a, GError **err)
+{
+    VmdHostDownRet r;
+
+    doing(s, "failed to end the guests");
+    if (!call_vmd(s, PROC_VMD_HOST_DOWN, NULL, &r, err))
+        return FALSE;
+    put(s, "%u guests went down, the plug of %u was pulled, %u run on\n", r.off, r.forced, r.left);
+    return TRUE;
+}
+
 const Command host_commands[] = {
     { "capabilities", "capabilities", "Returns capabilities of hypervisor/driver.",
       capabilities_options, run_capabilities },
@@ -456,6 +469,10 @@ const Command host_commands[] = {
       run_domcapabilities },
     { "freecell", "NUMA free memory", "display available free memory for the NUMA cell.",
       freecell_options, run_freecell, COMMAND_JSON },
+    { "host-down", "end all guests, as when the host goes down",
+      "Ends every running domain as its metadata and vmd.conf say, order by order, and returns when "
+      "that is over. What the host does when it goes down.",
+      NULL, run_host_down },
     { "hostname", "print the hypervisor hostname", NULL, NULL, run_hostname },
     { "maxvcpus", "connection vcpu maximum",
       "Show maximum number of virtual CPUs for guests on this connection.", maxvcpus_options,

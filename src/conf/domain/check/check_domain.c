@@ -593,6 +593,15 @@ check_qemu(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     return check_environment(def->qemu, err);
 }
 
+static gboolean
+check_host_plan(const DomainDef *def, const EmulatorCaps *caps, GError **err)
+{
+    const Notes notes = NOTES_IN(def);
+    HostPlan plan = { 0 };
+
+    return host_plan_read(&notes, &plan, err);
+}
+
 const Rule domain_rules[] = {
     { "domain/@type", check_virt_type },
     { "os/type", check_os_type },
@@ -614,5 +623,6 @@ const Rule domain_rules[] = {
     { "keywrap", check_keywrap },
     { "launchSecurity", check_launch_security },
     { "qemu:commandline, qemu:override", check_qemu },
+    { "metadata of our own", check_host_plan },
     { NULL },
 };

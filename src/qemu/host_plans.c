@@ -1,0 +1,389 @@
+/* Guests come up and go down with their host, in the order that their plans say: lower orders come
+ * up first and go down last. */
+#include "qemu/host_plans.h"
+
+#include <unistd.h>
+
+#include "qemu/ops/ops.h"
+
+static HostPlan defaults = { .order = HOST_ORDER_DEFAULT, .timeout = 120, .policy = DOWN_SHUTDOWN };
+
+void
+qemu_set_host_plan(const HostPlan *plan)
+{
+    defaults = *plan;
+}
+
+/* ---- a guest and its plan */
+
+typedef struct Guest {
+    Vm *vm; /* referenced */
+    HostPlan plan;
+    guint timer; /* until its plug is pulled */
+    gboolean forced;
+} Guest;
+
+/* Of a definition that cannot be read, or was written by hand, what is wrong has been said before.
+ */
+static Guest *
+guest_new(Vm *vm)
+{
+    Guest *g = g_new0(Guest, 1);
+    const DomainDef *def = vm_def(vm, NULL);
+    g_autoptr(GError) err = NULL;
+
+    g->vm = object_ref(vm);
+    g->plan = defaults;
+    if (def) {
+        const Notes notes = NOTES_IN(def);
+        if (!host_plan_read(&notes, &g->plan, &err))
+            log_warning("domain '%s': %s", vm->obj.name, err->message);
+    }
+    return g;
+}
+
+static void
+guest_free(Guest *g)
+{
+    g_clear_handle_id(&g->timer, g_source_remove);
+    object_unref(g->vm);
+    g_free(g);
+}
+
+static int
+by_order(gconstpointer a, gconstpointer b, gpointer unused)
+{
+    guint left = ((const Guest *)a)->plan.order, right = ((const Guest *)b)->plan.order;
+
+    return left < right ? -1 : left > right;
+}
+
+/* ---- up */
+
+/* A host that boots has more to do than to start all its guests in one breath. */
+#define AUTOSTART_AT_ONCE 4
+
+static struct {
+    GQueue waiting; /* of Guest, by order */
+    guint starting; /* guests of that order whose start is not over */
+    guint order;
+    gint64 not_before; /* no guest of a higher order; monotonic, in microseconds */
+    guint timer;
+} up = { .waiting = G_QUEUE_INIT };
+
+static void start_more(void);
+
+static void on_autostarted(Vm *vm, const GError *err, gpointer user);
+
+static gboolean
+on_delay_over(gpointer unused)
+{
+    up.timer = 0;
+    start_more();
+    return G_SOURCE_REMOVE;
+}
+
+static void
+on_known(gpointer data)
+{
+    Guest *g = data;
+
+    vm_start(g->vm, 0, "autostart", on_autostarted, g);
+}
+
+static void
+on_autostarted(Vm *vm, const GError *err, gpointer user)
+{
+    Guest *g = user;
+
+    if (error_awaited(err)) {
+        qemu_await(error_awaited(err), on_known, g);
+        return;
+    }
+    if (err)
+        log_error("autostart of domain '%s': %s", g->vm->obj.name, err->message);
+    else
+        up.not_before = MAX(up.not_before,
+                            g_get_monotonic_time() + (gint64)g->plan.delay * G_USEC_PER_SEC);
+    up.starting--;
+    guest_free(g);
+    start_more();
+}
+
+/* Whether that guest's turn has come. */
+static gboolean
+may_start(const Guest *g)
+{
+    gint64 left = up.not_before - g_get_monotonic_time();
+
+    if (g->plan.order == up.order)
+        return up.starting < AUTOSTART_AT_ONCE;
+    if (up.starting > 0)
+        return FALSE;
+    if (left <= 0)
+        return TRUE;
+    if (!up.timer)
+        up.timer = g_timeout_add((guint)(left / 1000 + 1), on_delay_over, NULL);
+    return FALSE;
+}
+
+static void
+start_more(void)
+{
+    Guest *g;
+
+    while ((g = g_queue_peek_head(&up.waiting)) && may_start(g)) {
+        g_queue_pop_head(&up.waiting);
+        up.order = g->plan.order;
+        if (g->vm->run || !g->vm->persistent) {
+            guest_free(g);
+            continue;
+        }
+        log_info("domain '%s': starts with the host, order %u", g->vm->obj.name, g->plan.order);
+        up.starting++;
+        vm_start(g->vm, 0, "autostart", on_autostarted, g);
+    }
+}
+
+static void
+on_mark_used(Vm *vm, const GError *err, gpointer user)
+{
+    if (err)
+        log_warning("domain '%s': %s", vm->obj.name, err->message);
+}
+
+/* Whether it starts with this boot of the host; "once" is used up by it. */
+static gboolean
+is_wanted(Vm *vm)
+{
+    gboolean wanted = vm->autostart[AUTOSTART_ALWAYS] || vm->autostart[AUTOSTART_ONCE];
+    g_autoptr(GError) err = NULL;
+
+    if (wanted && !define_get(vm, &err)) {
+        log_error("autostart of domain '%s': %s", vm->obj.name, err->message);
+        return FALSE;
+    }
+    if (vm->autostart[AUTOSTART_ONCE])
+        vm_set_autostart(vm, AUTOSTART_ONCE, FALSE, "autostart", on_mark_used, NULL);
+    return wanted;
+}
+
+/* The folder is gone after a boot of the host, and this mark with it. */
+void
+qemu_autostart(void)
+{
+    g_autofree char *mark = g_strconcat(qemu_paths->run, "/qemu/autostarted", NULL);
+    g_autoptr(GPtrArray) vms = NULL;
+
+    if (access(mark, F_OK) == 0 || !file_write_volatile(mark, "", 0, 0600, NULL))
+        return;
+    vms = vm_list();
+    for (guint i = 0; i < vms->len; i++)
+        if (is_wanted(vms->pdata[i]))
+            g_queue_insert_sorted(&up.waiting, guest_new(vms->pdata[i]), by_order, NULL);
+    start_more();
+}
+
+/* ---- down */
+
+typedef struct Waiter {
+    HostDownDone done;
+    gpointer user;
+} Waiter;
+
+static struct {
+    GArray *waiters; /* of Waiter; NULL: the host does not go down */
+    char *who;
+    GQueue waiting; /* of Guest, by order */
+    GQueue asked;   /* of Guest: of the highest order, until they are off */
+    guint events, look;
+    HostDown told;
+} down = { .waiting = G_QUEUE_INIT, .asked = G_QUEUE_INIT };
+
+static void look_later(void);
+
+static void
+leave(Guest *g)
+{
+    down.told.left++;
+    guest_free(g);
+    look_later();
+}
+
+/* It may be off by now, and its entry gone with it: then nobody is left to be told. */
+static void
+on_pulled(Vm *vm, const GError *err, gpointer user)
+{
+    GList *l = g_queue_find(&down.asked, user);
+
+    if (!err || !l)
+        return;
+    log_error("domain '%s' runs on: %s", vm->obj.name, err->message);
+    g_queue_delete_link(&down.asked, l);
+    leave(user);
+}
+
+static void
+pull(Guest *g)
+{
+    g_clear_handle_id(&g->timer, g_source_remove);
+    g->forced = TRUE;
+    vm_destroy(g->vm, 0, down.who, on_pulled, g);
+}
+
+static gboolean
+on_late(gpointer user)
+{
+    Guest *g = user;
+
+    g->timer = 0;
+    log_warning("domain '%s' is not down after %u seconds: its plug is pulled", g->vm->obj.name,
+                g->plan.timeout);
+    pull(g);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+on_pressed(Vm *vm, const GError *err, gpointer user)
+{
+    Guest *g = user;
+
+    if (!err || !g_queue_find(&down.asked, g) || g->forced || !vm_is_active(vm))
+        return;
+    log_warning("domain '%s': %s: its plug is pulled", vm->obj.name, err->message);
+    pull(g);
+}
+
+static void
+ask_guest(Guest *g)
+{
+    log_info("domain '%s': goes down with the host, order %u: %s", g->vm->obj.name, g->plan.order,
+             down_policy_word(g->plan.policy));
+    switch (g->plan.policy) {
+    case DOWN_SHUTDOWN:
+        g_queue_push_tail(&down.asked, g);
+        g->timer = g_timeout_add_seconds(g->plan.timeout, on_late, g);
+        vm_shutdown(g->vm, 0, down.who, on_pressed, g);
+        break;
+    case DOWN_DESTROY:
+        g_queue_push_tail(&down.asked, g);
+        pull(g);
+        break;
+    case DOWN_NONE:
+    case N_DOWN_POLICIES:
+        leave(g);
+        break;
+    }
+}
+
+static void
+down_over(void)
+{
+    g_autoptr(GArray) waiters = g_steal_pointer(&down.waiters);
+    HostDown told = down.told;
+
+    event_unsubscribe(down.events);
+    g_clear_pointer(&down.who, g_free);
+    log_info("guests are down: %u off, %u by force, %u left", told.off, told.forced, told.left);
+    for (guint i = 0; i < waiters->len; i++) {
+        const Waiter *w = &g_array_index(waiters, Waiter, i);
+        w->done(&told, w->user);
+    }
+}
+
+static void
+forget_those_off(void)
+{
+    for (GList *l = down.asked.head, *next; l; l = next) {
+        Guest *g = l->data;
+        next = l->next;
+        if (vm_is_active(g->vm))
+            continue;
+        down.told.off += !g->forced;
+        down.told.forced += g->forced;
+        g_queue_delete_link(&down.asked, l);
+        guest_free(g);
+    }
+}
+
+/* Those of one order are asked when all of the one before are off. */
+static gboolean
+on_look(gpointer unused)
+{
+    Guest *g;
+    guint order;
+
+    down.look = 0;
+    forget_those_off();
+    if (!g_queue_is_empty(&down.asked))
+        return G_SOURCE_REMOVE;
+    if (g_queue_is_empty(&down.waiting)) {
+        down_over();
+        return G_SOURCE_REMOVE;
+    }
+    order = ((const Guest *)g_queue_peek_tail(&down.waiting))->plan.order;
+    while ((g = g_queue_peek_tail(&down.waiting)) && g->plan.order == order)
+        ask_guest(g_queue_pop_tail(&down.waiting));
+    look_later(); /* some may have been off already */
+    return G_SOURCE_REMOVE;
+}
+
+/* Not amid an event or an answer. */
+static void
+look_later(void)
+{
+    if (!down.look)
+        down.look = g_idle_add(on_look, NULL);
+}
+
+static void
+on_event(const Event *event, gpointer unused)
+{
+    if (event->family == EVENT_DOMAIN && event->id == DOMAIN_EVENT_LIFECYCLE &&
+        event->n[0] == LIFECYCLE_STOPPED)
+        look_later();
+}
+
+static void
+stop_coming_up(void)
+{
+    g_queue_clear_full(&up.waiting, (GDestroyNotify)guest_free);
+    g_clear_handle_id(&up.timer, g_source_remove);
+}
+
+void
+qemu_host_down(const char *who, HostDownDone done, gpointer user)
+{
+    const Waiter waiter = { done, user };
+    g_autoptr(GPtrArray) vms = NULL;
+
+    if (down.waiters) {
+        g_array_append_val(down.waiters, waiter);
+        return;
+    }
+    stop_coming_up();
+    down.waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    g_array_append_val(down.waiters, waiter);
+    down.who = g_strdup(who);
+    down.told = (HostDown){ 0 };
+    down.events = event_subscribe(on_event, NULL);
+    vms = vm_list();
+    for (guint i = 0; i < vms->len; i++)
+        if (vm_is_active(vms->pdata[i]))
+            g_queue_insert_sorted(&down.waiting, guest_new(vms->pdata[i]), by_order, NULL);
+    look_later();
+}
+
+void
+host_plans_done(void)
+{
+    stop_coming_up();
+    if (!down.waiters)
+        return;
+    event_unsubscribe(down.events);
+    g_clear_handle_id(&down.look, g_source_remove);
+    g_queue_clear_full(&down.waiting, (GDestroyNotify)guest_free);
+    g_queue_clear_full(&down.asked, (GDestroyNotify)guest_free);
+    g_clear_pointer(&down.waiters, g_array_unref);
+    g_clear_pointer(&down.who, g_free);
+}
