@@ -11,6 +11,9 @@ BUILD_PACKAGES=(
 )
 RUN_PACKAGES=(qemu-system-x86 qemu-utils iproute2 dnsmasq-base nftables)
 
+# What Debian's packages of vmd are built and looked at with.
+PACKAGE_PACKAGES=(debhelper dpkg-dev lintian)
+
 # A guest to try it with.
 GUEST_PACKAGES=(busybox-static cpio)
 
@@ -21,7 +24,7 @@ TEST_PACKAGES=(
     tini util-linux procps libvirt-clients python3-libvirt virtinst swtpm swtpm-tools
     passt ovmf socat dnsmasq-base nftables libvirt-dev
     libxml2-utils mmdebstrap arch-test e2fsprogs ca-certificates gpg python3-fusepy
-    qemu-system-arm qemu-system-misc qemu-system-ppc
+    qemu-system-arm qemu-system-misc qemu-system-ppc mandoc zsh
 )
 
 # What the second Debian of the tests has (tests/peer/enter), and of which sources it takes the

@@ -6,8 +6,12 @@ set -u
 export TERM=dumb HOME=/root
 state=/var/lib/vmd-test
 guest=/var/lib/vmd-test-guest # /mnt comes late, and guests start with the host
-vmsh=/usr/local/bin/vmsh
+vmsh=/usr/bin/vmsh
 uri='qemu+unix:///system?socket=/run/vmd/vmd.sock'
+# shellcheck source=tests/host/packages.sh
+. /mnt/packages.sh
+# shellcheck source=tests/host/updown.sh
+. /mnt/updown.sh
 
 check() { # check NAME COMMAND...
     local name=$1 log
@@ -31,7 +35,7 @@ wait_for() { # wait_for SECONDS COMMAND...
     done
 }
 
-domain() { # domain NAME TYPE
+domain() { # domain NAME TYPE [ORDER]
     cat <<XML
 <domain type='$2'>
   <name>$1</name>
@@ -45,7 +49,8 @@ domain() { # domain NAME TYPE
   </os>
   <features><acpi/><apic/></features>
   <cpu mode='host-passthrough'/>
-  <devices><serial type='pty'/><console type='pty'/></devices>
+  <metadata><vmd:host xmlns:vmd='urn:vmd:host:1' order='${3:-500}'/></metadata>
+  <devices><serial type='pty'><log file='/var/log/vmd-test-$1' append='on'/></serial><console type='pty'/></devices>
 </domain>
 XML
 }
@@ -89,7 +94,7 @@ nothing_is_left() {
 
 as_a_user() { # a daemon of an ordinary user's, in a login session of its own
     id tester >/dev/null 2>&1 || useradd -m tester
-    domain mine qemu | sed '/<cpu/d' >/home/tester/mine.xml
+    domain mine qemu | sed '/<cpu/d; s/<log[^>]*>//' >/home/tester/mine.xml
     cat >/home/tester/run <<'SH'
 set -e
 export XDG_RUNTIME_DIR=$HOME/run-time
@@ -100,7 +105,7 @@ vmsh -c vmd:///session list --name | grep -qx mine
 vmsh -c vmd:///session destroy mine
 vmsh -c vmd:///session undefine mine
 SH
-    runuser -l tester -c 'PATH=/usr/local/sbin:$PATH bash ~/run'
+    runuser -l tester -c 'bash ~/run'
 }
 
 as() { # as USER COMMAND...: on the system's daemon
@@ -109,13 +114,9 @@ as() { # as USER COMMAND...: on the system's daemon
     runuser -u "$user" -- "$vmsh" -c vmd:///system "$@"
 }
 
-group_and_folder() {
-    systemd-sysusers && systemd-tmpfiles --create && getent group vmd &&
-        useradd -m -G vmd member && useradd -m stranger
-}
-
 sockets_are_there() {
-    systemctl enable --now vmd.socket vmd-ro.socket && ! systemctl is-active vmd &&
+    useradd -m -G vmd member && useradd -m stranger && systemctl stop vmd &&
+        ! systemctl is-active vmd &&
         [ "$(stat -c '%a %G' /run/vmd/vmd.sock)" = '660 vmd' ] &&
         [ "$(stat -c '%a %G' /run/vmd/vmd-ro.sock)" = '666 root' ]
 }
@@ -130,22 +131,21 @@ a_stranger_looks() {
 }
 
 reload() {
-    echo 'log_level = debug' >/etc/vmd/vmd.conf
+    cp /etc/vmd/vmd.conf /tmp/vmd.conf && echo 'log_level = debug' >>/etc/vmd/vmd.conf
     systemctl reload vmd &&
         wait_for 20 eval "journalctl -u vmd -o cat | grep -q \"log_level was 'info' and is 'debug'\""
 }
 
 bad_reload() {
-    echo 'log_leve = debug' >/etc/vmd/vmd.conf
-    ! systemctl reload vmd && journalctl -u vmd -o cat | grep 'vmd.conf:1: there is no key' &&
-        systemctl is-active vmd && rm /etc/vmd/vmd.conf && systemctl reload vmd
+    { cat /tmp/vmd.conf && echo 'log_leve = debug'; } >/etc/vmd/vmd.conf
+    ! systemctl reload vmd && journalctl -u vmd -o cat | grep "vmd.conf:[0-9]*: there is no key" &&
+        systemctl is-active vmd && cp /tmp/vmd.conf /etc/vmd && systemctl reload vmd
 }
 
 first_boot() {
-    cp -a /mnt/installed/. /
     mkdir -p "$guest" && cp /mnt/guest/vmlinuz /mnt/guest/initrd "$guest"
-    check "the unit is known" systemctl daemon-reload
-    check "the group and the folder are made" group_and_folder
+    check "the packages are installed, and the service runs" packages_are_installed
+    check "clients of libvirt find it without a URI" libvirts_clients_find_it
     check "the units are good" systemd-analyze verify --man=no vmd.service vmd.socket vmd-ro.socket
     check "the sockets are there before the daemon" sockets_are_there
     check "a member of the group manages, and starts the daemon" a_member_manages
@@ -158,6 +158,7 @@ first_boot() {
     check "KVM runs it" is_accelerated guest
     check "the guest outlives a restart of the service" outlives systemctl restart vmd
     check "the guest outlives a stop of the service" outlives stop_and_knock
+    check "the guest outlives an upgrade" outlives upgraded
     check "a reload takes the file" reload
     check "a reload of a file with a mistake fails, and nothing changes" bad_reload
     check "the guest outlives the daemon's death" outlives killed
@@ -166,18 +167,22 @@ first_boot() {
     check "it will start with the host" "$vmsh" autostart guest
     check "an ordinary user has a daemon too" as_a_user
     check "vmd had nothing to warn of" eval '! journalctl _COMM=vmd -p warning --no-pager -q | grep .'
+    check "guests run as the host goes down" guests_run
     mkdir -p "$state"
 }
 
 second_boot() {
     check "the service starts with the host" wait_for 180 answers
     check "so does the guest" wait_for 180 is_running guest
+    check "both guests had gone down, in order" went_down_in_order
+    check "both came up, in order" came_up_in_order
     check "it is pulled off" "$vmsh" destroy guest
     check "it does not start again with the daemon" systemctl restart vmd
     check "but stays off" is_off guest
     check "undefined, nothing is left" "$vmsh" undefine guest
     check "no file of it" eval '[ -z "$(find /etc/vmd /run/vmd -name "guest*")" ]'
-    "$vmsh" list --all
+    check "the packages are removed: guests go down, and definitions stay" removed
+    check "they are purged, and nothing stays" purged
     journalctl -b -u vmd --no-pager -o cat | tail -n 30 | sed 's/^/# /' # for who has to find out why
 }
 

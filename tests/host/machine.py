@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The service as users run it: a whole Debian host in QEMU, with systemd as PID 1 and KVM (AMD's,
-which TCG emulates). vmd is installed into it by meson; inside.sh, in there, is the test and prints
+which TCG emulates). Debian's packages of vmd are installed into it; inside.sh, in there, is the test and prints
 TAP on the second serial port. Skips where the machine cannot be made.
 
-    machine.py BUILD_DIR         the build to install
+    machine.py BUILD_DIR         of which the packages are made, if it has none yet
 
 VMD_TEST_HOST names the folder that keeps the machine's base image (/var/tmp/vmd-test-host).
 """
@@ -22,8 +22,8 @@ HERE = SOURCE / "tests/host"
 CACHE = pathlib.Path(os.environ.get("VMD_TEST_HOST", "/var/tmp/vmd-test-host"))
 PACKAGES = """systemd systemd-sysv udev dbus linux-image-amd64 qemu-system-x86 qemu-utils
     libvirt-clients libglib2.0-0 libxml2 libjson-c5 libnl-3-200 libnl-route-3-200 libnftables1 libsystemd0
-    libreadline8 python3 procps iproute2 kmod""".split()
-BOOT_SECONDS = 420
+    libreadline8 python3 procps iproute2 kmod openssh-server polkitd""".split()
+BOOT_SECONDS = 540
 # What the base system is made to do at every boot: run what the second disk says, and go down.
 UNIT = """[Unit]
 Description=The test on the second disk
@@ -83,16 +83,35 @@ def make_image(image):
         part.rename(image)
 
 
+def packages(build, tree):
+    """tree/debs: what tools/package makes; tree/next: the same as a later version."""
+    made = pathlib.Path(build, "packages")
+    run(SOURCE / "tools/package", made, stdout=subprocess.DEVNULL)
+    now, later = tree / "debs", tree / "next"
+    now.mkdir()
+    later.mkdir()
+    for deb in sorted(made.glob("*.deb")):
+        if "-dbgsym" in deb.name:
+            continue
+        shutil.copy(deb, now)
+        version, unpacked = deb.name.split("_")[1], tree / "unpacked"
+        run("dpkg-deb", "-R", deb, unpacked)
+        control = unpacked / "DEBIAN/control"
+        control.write_text(control.read_text().replace(version, f"{version}+next"))
+        run("dpkg-deb", "-b", unpacked, later, stdout=subprocess.DEVNULL)
+        shutil.rmtree(unpacked)
+        (later / "version").write_text(f"{version}+next")
+
+
 def payload(build, work):
-    """The second disk: vmd as meson installs it, a guest's kernel, the test."""
+    """The second disk: vmd's packages, a guest's kernel, the test."""
     tree = work / "payload"
     tree.mkdir()
-    run("meson", "install", "-C", build, "--no-rebuild", "--quiet",
-        env={**os.environ, "DESTDIR": str(tree / "installed")}, stdout=subprocess.DEVNULL)
+    packages(build, tree)
     guest = tree / "guest"
     run("bash", "-c", '. tools/deps.sh && build_guest "$1"', "-", guest, cwd=SOURCE,
         stdout=subprocess.DEVNULL)
-    for name in (HERE / "inside.sh", SOURCE / "tools/console-talk",
+    for name in (*HERE.glob("*.sh"), SOURCE / "tools/console-talk",
                  pathlib.Path(build, "tools/kvm-probe")):
         shutil.copy(name, tree)
     run("mke2fs", "-q", "-t", "ext4", "-d", tree, work / "payload.img", "256M",
