@@ -1,6 +1,8 @@
 /* Writes the rows of vmd.conf as documents:
  *     confdoc sample            the file with everything commented out
- *     confdoc man TEMPLATE      vmd.conf(5): TEMPLATE with the rows where its line @KEYS@ stands */
+ *     confdoc man TEMPLATE      vmd.conf(5): TEMPLATE with the rows where its line @KEYS@ stands
+ *     confdoc policy            the rights as actions of polkit, which grants none of them by
+ * itself */
 #include "config.h"
 
 #include <stdio.h>
@@ -93,9 +95,32 @@ man(const char *path)
     return 0;
 }
 
+static void
+policy(void)
+{
+    puts(
+        "<?xml version='1.0' encoding='UTF-8'?>\n"
+        "<!DOCTYPE policyconfig PUBLIC '-//freedesktop//DTD PolicyKit Policy Configuration 1.0//EN'\n"
+        "  'http://www.freedesktop.org/software/polkit/policyconfig-1.dtd'>\n<policyconfig>");
+    for (Right r = RIGHT_NONE + 1; r < N_RIGHTS; r++) {
+        g_autofree char *action = permit_action(r);
+        printf("  <action id='%s'>\n    <description>%s of vmd</description>\n"
+               "    <message>vmd's settings and polkit's rules do not allow %s</message>\n"
+               "    <defaults>\n      <allow_any>no</allow_any>\n"
+               "      <allow_inactive>no</allow_inactive>\n      <allow_active>no</allow_active>\n"
+               "    </defaults>\n  </action>\n",
+               action, right_word(r), right_word(r));
+    }
+    puts("</policyconfig>");
+}
+
 int
 main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "policy") == 0) {
+        policy();
+        return 0;
+    }
     if (argc == 3 && strcmp(argv[1], "man") == 0)
         return man(argv[2]);
     if (argc != 2 || strcmp(argv[1], "sample") != 0)

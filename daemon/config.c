@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,7 +15,8 @@ typedef struct Kind {
     gboolean (*parse)(const Row *row, const char *text, gpointer at, GError **err);
     char *(*format)(const Row *row, gconstpointer at);
     char *(*range)(const Row *row);
-    gboolean owned; /* the value is a pointer to free */
+    void (*clear)(gpointer at);              /* NULL: the value owns nothing */
+    void (*stands)(gpointer at, guint line); /* there may be many rows: where the last one is */
 } Kind;
 
 enum { AT_START = 1, SYSTEM = 2 };
@@ -187,17 +187,21 @@ static const Kind kind_policy = { sizeof(DownPolicy), policy_parse, policy_forma
 static gboolean
 group_parse(const Row *row, const char *text, gpointer at, GError **err)
 {
-    if (*text && strcmp(text, row->fallback) != 0 && !getgrnam(text))
+    ServerGroup group = { .name = (char *)text };
+
+    group.is_there = *text && account_group(text, &group.gid);
+    if (*text && strcmp(text, row->fallback) != 0 && !group.is_there)
         return fail(err, ERR_INVALID_ARG, "this host has no group '%s'", text);
-    g_free(*(char **)at);
-    *(char **)at = g_strdup(text);
+    g_free(((ServerGroup *)at)->name);
+    group.name = g_strdup(text);
+    *(ServerGroup *)at = group;
     return TRUE;
 }
 
 static char *
 group_format(const Row *row, gconstpointer at)
 {
-    return g_strdup(*(char *const *)at);
+    return g_strdup(((const ServerGroup *)at)->name);
 }
 
 static char *
@@ -206,7 +210,71 @@ group_range(const Row *row)
     return g_strdup("a group of this host, or \"\" for none");
 }
 
-static const Kind kind_group = { sizeof(char *), group_parse, group_format, group_range, TRUE };
+static void
+group_clear(gpointer at)
+{
+    g_clear_pointer(&((ServerGroup *)at)->name, g_free);
+}
+
+static const Kind kind_group = { sizeof(ServerGroup), group_parse, group_format, group_range,
+                                 group_clear };
+
+/* ---- rules: rows of one key are one list */
+
+static gboolean
+rule_parse(const Row *row, const char *text, gpointer at, GError **err)
+{
+    GPtrArray **rules = at;
+    AccessRule *rule = *text ? access_rule_parse(text, err) : NULL;
+
+    if (!*text)
+        return TRUE;
+    if (!rule)
+        return FALSE;
+    if (!*rules)
+        *rules = g_ptr_array_new_with_free_func((GDestroyNotify)access_rule_free);
+    g_ptr_array_add(*rules, rule);
+    return TRUE;
+}
+
+static char *
+rule_format(const Row *row, gconstpointer at)
+{
+    const GPtrArray *rules = *(GPtrArray *const *)at;
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; rules && i < rules->len; i++)
+        g_string_append_printf(text, "%s%s", i ? "; " : "",
+                               ((const AccessRule *)rules->pdata[i])->text);
+    return g_string_free(text, FALSE);
+}
+
+static char *
+rule_range(const Row *row)
+{
+    return g_strdup(
+        "allow or deny; a user, @GROUP or all; rights with commas between them, as \"vmd "
+        "--list-methods\" names them, * and ? stand for anything; names of objects, "
+        "likewise (without: all)");
+}
+
+static void
+rule_clear(gpointer at)
+{
+    g_clear_pointer((GPtrArray **)at, g_ptr_array_unref);
+}
+
+static void
+rule_stands(gpointer at, guint line)
+{
+    GPtrArray *rules = *(GPtrArray **)at;
+
+    if (rules && rules->len)
+        ((AccessRule *)rules->pdata[rules->len - 1])->line = line;
+}
+
+static const Kind kind_rule = { sizeof(GPtrArray *), rule_parse, rule_format,
+                                rule_range,          rule_clear, rule_stands };
 
 /* The daemon's own user can always open its sockets. */
 static gboolean
@@ -403,6 +471,17 @@ static const Row rows[] = {
     { "audit", &kind_switch, AT(server.audit), "yes", 0,
       "Whether each call that changes something is logged, with who asked and what became of it; "
       "as messages of level info of the room rpc." },
+    { "access_rule", &kind_rule, AT(server.rules), "", SYSTEM,
+      "Who may do what, where membership in a group is too coarse; there may be many such rows, and "
+      "the first that fits decides. Root may everything. Where no rule fits, members of "
+      "unix_sock_group may everything, and all others what others_read says. Without any rule, and "
+      "without polkit, whoever may open vmd.sock may everything. For what is to be changed, a client "
+      "must be able to open vmd.sock: unix_sock_rw_perms, or SocketMode= of vmd.socket." },
+    { "access_polkit", &kind_switch, AT(server.polkit), "no", SYSTEM,
+      "Whether polkit is asked of what no rule and no membership has decided; actions are called as "
+      "libvirt's are, org.libvirt.api.domain.start." },
+    { "others_read", &kind_switch, AT(server.others_read), "yes", SYSTEM,
+      "Whether those who may nothing else may look. With no, they may do nothing at all." },
     { "idle_exit", &kind_seconds, AT(idle_exit), "0", 0,
       "Where systemd made the sockets: end after at least so long without a client and a running "
       "domain. The next client starts the daemon again." },
@@ -449,9 +528,8 @@ void
 config_done(Config *c)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        gpointer *value = value_of(c, &rows[i]);
-        if (rows[i].kind->owned)
-            g_clear_pointer(value, g_free);
+        if (rows[i].kind->clear)
+            rows[i].kind->clear(value_of(c, &rows[i]));
     }
 }
 
@@ -551,12 +629,14 @@ take_value(Reader *r, const Row *row, const char *value)
     g_autoptr(GError) err = NULL;
     guint *seen = &r->seen[row - rows];
 
-    if (*seen)
+    if (*seen && !row->kind->stands)
         wrong(r, "%s is in line %u already", row->key, *seen);
     else if (row->flags & SYSTEM && r->session)
         wrong(r, "%s is for the system's daemon alone", row->key);
     else if (!row->kind->parse(row, value, value_of(r->config, row), &err))
         wrong(r, "%s: %s", row->key, err->message);
+    else if (row->kind->stands)
+        row->kind->stands(value_of(r->config, row), r->line);
     *seen = r->line;
 }
 
@@ -656,8 +736,10 @@ config_replace(Config *c, Config *again)
         const Row *row = &rows[i];
         g_autofree char *is = row->kind->format(row, value_of(c, row));
         g_autofree char *will = row->kind->format(row, value_of(again, row));
-        if (strcmp(is, will) == 0)
+        if (strcmp(is, will) == 0) {
+            swap_value(row, c, again); /* what it means to this host may have changed */
             continue;
+        }
         if (row->flags & AT_START) {
             log_warning("%s is '%s' in the file and stays '%s' until the daemon starts again",
                         row->key, will, is);

@@ -36,6 +36,7 @@ typedef struct Daemon {
     Server *server;
     GMainLoop *loop;
     guint idle_timer;
+    gboolean reading, read_again; /* the settings */
 } Daemon;
 
 /* ---- one daemon a root */
@@ -219,17 +220,37 @@ set_idle_timer(Daemon *d)
         d->idle_timer = g_timeout_add_seconds(d->config.idle_exit, on_idle_timer, d);
 }
 
-static void
-take_settings(Daemon *d)
-{
-    g_autoptr(GError) err = NULL;
-    Config again;
+/* Files and the name service are a worker's: it gets copies. */
+typedef struct Reading {
+    char *path;
+    gboolean session, must_be;
+} Reading;
 
-    if (!read_config(d, &again, &err)) {
-        log_mistakes(err);
-        return;
-    }
-    config_replace(&d->config, &again);
+static void
+reading_free(gpointer data)
+{
+    Reading *r = data;
+
+    g_free(r->path);
+    g_free(r);
+}
+
+static gpointer
+read_in_worker(gpointer in, GError **err)
+{
+    const Reading *r = in;
+    Config *again = g_new0(Config, 1);
+
+    if (config_read(r->path, r->session, r->must_be, again, err))
+        return again;
+    g_free(again);
+    return NULL;
+}
+
+static void
+take_settings(Daemon *d, Config *again)
+{
+    config_replace(&d->config, again);
     set_log(d, NULL);
     set_idle_timer(d);
     qemu_set_host_plan(&d->config.guests);
@@ -237,11 +258,36 @@ take_settings(Daemon *d)
 }
 
 static void
+on_read(gpointer out, const GError *err, gpointer user)
+{
+    Daemon *d = user;
+    g_autofree Config *again = out;
+
+    d->reading = FALSE;
+    if (err)
+        log_mistakes(err);
+    else
+        take_settings(d, again);
+    if (d->read_again)
+        reload(d);
+    else
+        service_ready();
+}
+
+/* What is asked for while the file is read may be about a later one. */
+static void
 reload(Daemon *d)
 {
+    Reading *r;
+
     service_reloading();
-    take_settings(d);
-    service_ready();
+    d->read_again = d->reading;
+    if (d->reading)
+        return;
+    d->reading = TRUE;
+    r = g_new0(Reading, 1);
+    *r = (Reading){ g_strdup(d->config_path), d->paths.session, d->options->config != NULL };
+    offload(read_in_worker, r, reading_free, on_read, d);
 }
 
 static int

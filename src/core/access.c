@@ -114,10 +114,10 @@ access_case_done(AccessCase *c)
 /* ---- asking */
 
 static AccessAnswer
-ask_authority(AccessCase *c, const AccessQuestion *q)
+ask_authority(AccessCase *c, const AccessQuestion *q, GError **why)
 {
     AccessToken token = case_ask(c, q);
-    AccessAnswer answer = authority(q, token, authority_user);
+    AccessAnswer answer = authority(q, token, authority_user, why);
 
     if (answer == ACCESS_ASK)
         return ACCESS_ASK;
@@ -131,13 +131,15 @@ access_check(AccessCase *c, const AccessQuestion *q, GError **err)
 {
     const Told *t = told_find(c, q);
     AccessAnswer answer = ACCESS_YES;
+    g_autoptr(GError) why = NULL;
 
     if (t)
         answer = t->yes ? ACCESS_YES : ACCESS_NO;
     else if (authority && q->right != RIGHT_NONE)
-        answer = ask_authority(c, q);
+        answer = ask_authority(c, q, &why);
     if (answer == ACCESS_NO)
-        fail(err, ERR_ACCESS_DENIED, "uid %u may not %s%s%s", (guint)q->creds->uid,
-             right_word(q->right), q->object ? " of " : "", q->object ? q->object->name : "");
+        fail(err, ERR_ACCESS_DENIED, "uid %u may not %s%s%s%s%s", (guint)q->creds->uid,
+             right_word(q->right), q->object ? " of " : "", q->object ? q->object->name : "",
+             why ? ": " : "", why ? why->message : "");
     return answer;
 }

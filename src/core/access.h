@@ -117,13 +117,16 @@ typedef enum AccessAnswer { ACCESS_NO, ACCESS_YES, ACCESS_ASK } AccessAnswer;
 
 typedef struct AccessQuestion {
     const Creds *creds;
+    const GArray *groups; /* of gid_t: those beside creds->gid; NULL: none */
     Right right;
     const Object *object; /* NULL: the connection, or an object that is only being made */
 } AccessQuestion;
 
-/* ACCESS_ASK: it will call access_answer with this token, once, now or later. */
+/* ACCESS_ASK: it will call access_answer with this token, once, now or later. ACCESS_NO: *err may
+ * say why. */
 typedef guint64 AccessToken;
-typedef AccessAnswer (*AccessAuthority)(const AccessQuestion *q, AccessToken token, gpointer user);
+typedef AccessAnswer (*AccessAuthority)(const AccessQuestion *q, AccessToken token, gpointer user,
+                                        GError **err);
 
 /* There is one, or (NULL, as at first) none: then the socket alone decides. */
 void access_set_authority(AccessAuthority authority, gpointer user);

@@ -24,6 +24,7 @@ struct Call {
     const Slot *slot;
     Found found;
     AccessCase access;
+    GArray *groups;  /* of gid_t, of who asks; NULL: none */
     guint64 awaited; /* ticket of what it waits for before it is asked again; 0: nothing */
     guint again;     /* source: it is asked again */
     WireHeader header;
@@ -82,6 +83,7 @@ call_free(Call *c)
     account_unref(c->account);
     object_unref(c->found.object);
     access_case_done(&c->access);
+    g_clear_pointer(&c->groups, g_array_unref);
     if (c->slot->method->wiped) {
         arena_wipe(&c->arena);
         explicit_bzero(c + 1, CALL_SIZE - sizeof(*c));
@@ -616,7 +618,7 @@ ask_rights(Call *c, GError **err)
 
     for (gsize i = 0; i < NEEDS_MAX && answer == ACCESS_YES; i++) {
         const Need *need = &c->slot->method->needs[i];
-        AccessQuestion q = { &c->creds, need->right, c->found.object };
+        AccessQuestion q = { &c->creds, c->groups, need->right, c->found.object };
         if (need->right != RIGHT_NONE && is_needed(c, need))
             answer = access_check(&c->access, &q, err);
     }
@@ -715,6 +717,7 @@ call_new(Client *client, const WireHeader *h, const Procedure *p)
         .header = *h,
         .client_id = client->state.id,
         .creds = client->state.creds,
+        .groups = client->groups ? g_array_ref(client->groups) : NULL,
     };
     arena_init(&c->arena, c + 1, CALL_SIZE - sizeof(*c));
     c->link.data = c;

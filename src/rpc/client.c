@@ -1,6 +1,7 @@
 /* One peer: its frames go to calls and streams, its flow is held within bounds, its pings are
  * answered. Nothing here waits. */
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "rpc_priv.h"
@@ -65,6 +66,7 @@ client_free(Client *c)
     lines_free(c->lines);
     account_unref(c->account);
     client_destroy_owned(&c->state);
+    g_clear_pointer(&c->groups, g_array_unref);
     g_array_unref(c->state.registrations);
     g_array_unref(c->state.owned);
     g_free(c);
@@ -505,6 +507,24 @@ static const LinesOps client_lines = {
     .may_go_on = may_go_on,
 };
 
+/* The kernel knows them as they were at connect: see SO_PEERGROUPS in socket(7). */
+static GArray *
+peer_groups(int fd)
+{
+    GArray *groups = g_array_new(FALSE, FALSE, sizeof(gid_t));
+    socklen_t size = 0;
+
+    while (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups->data, &size) < 0) {
+        if (errno != ERANGE || size <= groups->len * sizeof(gid_t)) {
+            g_array_unref(groups);
+            return NULL;
+        }
+        g_array_set_size(groups, size / sizeof(gid_t));
+    }
+    g_array_set_size(groups, size / sizeof(gid_t));
+    return groups;
+}
+
 void
 client_new(Server *s, int fd, const Creds *creds, Account *account)
 {
@@ -516,6 +536,7 @@ client_new(Server *s, int fd, const Creds *creds, Account *account)
     account_charge(account, BUDGET_DESCRIPTORS, 1);
     c->state.id = ++s->last_client;
     c->state.creds = *creds;
+    c->groups = peer_groups(fd);
     c->state.authenticated = TRUE; /* the socket's mode has let it in */
     c->state.registrations = g_array_new(FALSE, FALSE, sizeof(Registration));
     g_array_set_clear_func(c->state.registrations, registration_clear);

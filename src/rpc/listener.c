@@ -2,7 +2,6 @@
  * look. */
 #include <errno.h>
 #include <glib-unix.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,16 +27,15 @@ listener_permit(const Listener *l, GError **err)
 {
     const ServerSettings *settings = l->server->settings;
     mode_t mode = l->readonly ? settings->ro_perms : settings->rw_perms;
-    const struct group *group = NULL;
+    const ServerGroup *group = &settings->group;
 
     if (l->server->paths->session) {
         mode = 0600;
     } else {
-        group = settings->group && *settings->group ? getgrnam(settings->group) : NULL;
-        if (group ? chown(l->path, (uid_t)-1, group->gr_gid) < 0 : chown(l->path, (uid_t)-1, 0) < 0)
+        if (chown(l->path, (uid_t)-1, group->is_there ? group->gid : 0) < 0)
             return fail_errno(err, errno, "cannot give %s to group %s", l->path,
-                              group ? settings->group : "root");
-        if (!group && !l->readonly)
+                              group->is_there ? group->name : "root");
+        if (!group->is_there && !l->readonly)
             mode &= ~(mode_t)070;
     }
     return chmod(l->path, mode) == 0 ||

@@ -9,13 +9,46 @@
 
 typedef struct Server Server;
 
+/* ---- who may do what (permit.c) */
+
+typedef enum AccessWho { ACCESS_ALL, ACCESS_USER, ACCESS_GROUP } AccessWho;
+
+/* "allow @web domain:start,domain:stop web-*" */
+typedef struct AccessRule {
+    gboolean allows;
+    AccessWho who;
+    guint32 id;    /* of the user or group */
+    char **rights; /* globs of words of core/access.h, "domain:*" */
+    char *objects; /* glob of names */
+    char *text;    /* all of it */
+    guint line;    /* of vmd.conf */
+} AccessRule;
+
+/* Asks the name service. Free with access_rule_free. NULL and ERR_INVALID_ARG: it makes no sense.
+ */
+AccessRule *access_rule_parse(const char *text, GError **err);
+void access_rule_free(AccessRule *rule);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AccessRule, access_rule_free)
+/* How policies of polkit name a right, "org.libvirt.api.domain.start"; caller frees. */
+char *permit_action(Right right);
+
+/* Looked up when the settings were read. */
+typedef struct ServerGroup {
+    char *name; /* NULL or "": none is meant */
+    guint32 gid;
+    gboolean is_there; /* this host has it */
+} ServerGroup;
+
 /* What the admin may set. */
 typedef struct ServerSettings {
-    char *group; /* who may change things beside root; one that this host has not: nobody */
+    ServerGroup group;        /* who may change things beside root */
     guint rw_perms, ro_perms; /* of the sockets */
     gboolean readonly;        /* there is a socket for all others */
     gboolean compat;          /* sockets where clients of libvirt look for them */
     gboolean audit;           /* what clients change is logged */
+    GPtrArray *rules;         /* of AccessRule: the first that fits decides; NULL: none */
+    gboolean polkit;          /* asked where no rule fits */
+    gboolean others_read;     /* whoever may nothing else may look */
     BudgetRow budgets[N_BUDGETS];
 } ServerSettings;
 

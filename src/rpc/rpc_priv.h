@@ -140,6 +140,7 @@ typedef enum HeldKind { HELD_CALLS, HELD_STREAMS, N_HELD } HeldKind;
 
 struct Client {
     ClientState state;
+    GArray *groups; /* of gid_t: its user's when it came, beside creds.gid; NULL: none */
     Server *server;
     Lines *lines;
     GList link; /* in server->clients */
@@ -177,6 +178,11 @@ void client_send_secret(Client *c, WireBuf *message); /* and wipes it */
 void client_update_flow(Client *c);
 void client_start_keepalive(Client *c);
 void client_destroy_owned(const ClientState *state); /* on_lifecycle.c */
+
+/* ---- who may do what (permit.c) ----------------------------------------------------------- */
+
+/* The settings, or who manages, have changed. */
+void permit_set(Server *s);
 
 /* ---- the host (host.c) -------------------------------------------------------------------- */
 
@@ -252,7 +258,9 @@ struct Server {
     const Paths *paths;
     const ServerSettings *settings;
     Budgets *budgets;
-    char *who_may; /* change things: for those who may not */
+    char *managers;    /* "root and members of the group vmd may"; NULL: root alone */
+    char *who_may;     /* change things: for those who may not */
+    gid_t manager_gid; /* whose members may change everything; 0: nobody but root */
     Listener listeners[N_LISTENERS];
     gboolean made_folder; /* of the names of libvirt's */
     GQueue clients;

@@ -1,7 +1,6 @@
 /* The server: accept within limits, know every client. */
 #include <errno.h>
 #include <glib-unix.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -194,24 +193,29 @@ server_is_idle(Server *s)
 
 /* ---- who may */
 
-/* The file itself is asked, for it may be systemd's. */
+/* The file itself is asked, for it may be systemd's; the name service is not. */
 static void
 find_who_may(Server *s)
 {
+    const ServerGroup *group = &s->settings->group;
     const char *path = s->listeners[0].path;
-    const struct group *group;
+    g_autofree char *name = NULL;
     struct stat st;
     gboolean known = stat(path, &st) == 0;
 
     g_free(s->who_may);
-    if (known && st.st_mode & S_IWOTH) {
+    g_clear_pointer(&s->managers, g_free);
+    s->manager_gid = known && st.st_mode & S_IWGRP ? st.st_gid : 0;
+    name = group->is_there && group->gid == s->manager_gid
+               ? g_strdup(group->name)
+               : g_strdup_printf("%u", (guint)s->manager_gid);
+    if (s->manager_gid)
+        s->managers = g_strdup_printf("root and members of the group %s may", name);
+    if (known && st.st_mode & S_IWOTH)
         s->who_may = g_strdup_printf("connect to %s for that", path);
-        return;
-    }
-    group = known && st.st_mode & S_IWGRP ? getgrgid(st.st_gid) : NULL;
-    s->who_may = group ? g_strdup_printf("root and members of the group %s may, at %s",
-                                         group->gr_name, path)
-                       : g_strdup_printf("only root may, at %s", path);
+    else
+        s->who_may = g_strdup_printf("%s, at %s", s->managers ? s->managers : "only root may",
+                                     path);
 }
 
 /* ---- the server */
@@ -229,7 +233,7 @@ static const ServerSettings *
 settings_without_file(void)
 {
     static ServerSettings settings = {
-        .rw_perms = 0600, .ro_perms = 0666, .readonly = TRUE, .audit = TRUE
+        .rw_perms = 0600, .ro_perms = 0666, .readonly = TRUE, .audit = TRUE, .others_read = TRUE
     };
 
     memcpy(settings.budgets, budget_defaults, sizeof(settings.budgets));
@@ -253,6 +257,7 @@ server_new(const Paths *paths, const ServerSettings *settings, const ServerSocke
     if (!listeners_open(s, given ? given : &none, err))
         return NULL;
     find_who_may(s);
+    permit_set(s);
     s->subscription = event_subscribe(on_event, s);
     server_accept(s);
     return g_steal_pointer(&s);
@@ -264,6 +269,7 @@ server_settings_changed(Server *s)
     budgets_set(s->budgets, s->settings->budgets);
     listeners_permit(s);
     find_who_may(s);
+    permit_set(s);
     server_accept(s);
 }
 
@@ -272,6 +278,7 @@ server_free(Server *s)
 {
     if (!s)
         return;
+    access_set_authority(NULL, NULL);
     if (s->subscription)
         event_unsubscribe(s->subscription);
     listeners_close(s);
@@ -284,6 +291,7 @@ server_free(Server *s)
     budgets_unref(s->budgets);
     wire_buf_done(&s->out);
     g_free(s->who_may);
+    g_free(s->managers);
     g_free(s->remote);
     g_free(s->qemu);
     g_free(s->own);

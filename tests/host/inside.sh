@@ -10,6 +10,8 @@ vmsh=/usr/bin/vmsh
 uri='qemu+unix:///system?socket=/run/vmd/vmd.sock'
 # shellcheck source=tests/host/packages.sh
 . /mnt/packages.sh
+# shellcheck source=tests/host/access.sh
+. /mnt/access.sh
 # shellcheck source=tests/host/updown.sh
 . /mnt/updown.sh
 
@@ -154,6 +156,9 @@ first_boot() {
     check "it says that it is ready" systemctl is-active vmd
     check "KVM is there" kvm_is_there
     check "KVM runs a program" /mnt/kvm-probe
+    check "the socket is opened to all, with rules" open_to_all
+    check "rules of vmd.conf and of polkit grant a user what they say" finer_rights
+    check "the socket is closed again" closed_again
     check "a KVM guest boots to its shell" define_and_boot
     check "KVM runs it" is_accelerated guest
     check "the guest outlives a restart of the service" outlives systemctl restart vmd

@@ -14,7 +14,7 @@ static guint n_asked;
 static guint n_again;
 
 static AccessAnswer
-say(const AccessQuestion *q, AccessToken token, gpointer user)
+say(const AccessQuestion *q, AccessToken token, gpointer user, GError **err)
 {
     assert_int_equal(q->creds->uid, 7);
     asked[n_asked++] = token;
@@ -55,7 +55,7 @@ object_named(const char *name, guint8 last)
 static AccessAnswer
 check(AccessCase *c, Right right, const Object *o)
 {
-    AccessQuestion q = { &creds, right, o };
+    AccessQuestion q = { &creds, NULL, right, o };
     g_autoptr(GError) err = NULL;
     AccessAnswer got = access_check(c, &q, &err);
 

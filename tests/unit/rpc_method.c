@@ -80,7 +80,7 @@ static AccessToken last_asked;
 static guint n_asked;
 
 static AccessAnswer
-say(const AccessQuestion *q, AccessToken token, gpointer user)
+say(const AccessQuestion *q, AccessToken token, gpointer user, GError **err)
 {
     n_asked++;
     last_asked = token;
