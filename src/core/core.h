@@ -43,6 +43,7 @@ typedef struct FlowTable FlowTable;
 typedef struct ObjectKind {
     const char *name;   /* as errors say it: "domain", "pool" */
     const char *folder; /* of the ledgers, below the daemon's run folder: "qemu" */
+    const char *field;  /* that has its name in the journal: "VMD_DOMAIN" */
 } ObjectKind;
 
 /* What clients name an object by, and how it changes; the first member of every managed object's

@@ -265,6 +265,27 @@ flow_waits(FlowToken token)
 
 /* ---- the driver */
 
+/* A debug log tells a flow row by row: what took so long, what was undone. */
+static void
+tell_row(const Flow *f, const Step *step, const char *became, const GError *err)
+{
+    const char *job = f->job ? job_what(f->job) : f->table ? f->table->name : "undo";
+    char uuid[UUID_TEXT_LEN];
+    const LogField fields[] = {
+        { f->obj->kind->field, f->obj->name },
+        { "VMD_UUID", uuid },
+        { "VMD_JOB", job },
+        { "VMD_STEP", step->name },
+        { "VMD_OWNER", f->job ? job_owner(f->job) : NULL },
+        { NULL, NULL },
+    };
+
+    uuid_format(f->obj->uuid, uuid);
+    log_event(__FILE__, LOG_LEVEL_DEBUG, NULL, fields, "%s '%s': %s: %s: %s%s%s",
+              f->obj->kind->name, f->obj->name, job, step->name, became, err ? ": " : "",
+              err ? err->message : "");
+}
+
 static void
 start_undo(Flow *f, GError *why)
 {
@@ -282,7 +303,9 @@ settle_undo(Flow *f)
     if (outcome)
         log_warning("undo of %s '%s': %s", f->obj->kind->name, f->obj->name, outcome->message);
     if (!f->again) {
-        die_if_faulty(ledger_at(f->ledger, f->undo_no)->step, FAULT_UNDO_KILL);
+        const Step *step = ledger_at(f->ledger, f->undo_no)->step;
+        tell_row(f, step, "undone", NULL);
+        die_if_faulty(step, FAULT_UNDO_KILL);
         ledger_undone(f->ledger, f->undo_no);
         f->undo_no = 0;
     }
@@ -305,6 +328,7 @@ settle_row(Flow *f)
         if (faulty(step, FAULT_AFTER))
             fail(&outcome, ERR_INTERNAL, "fault after '%s'", step->name);
     }
+    tell_row(f, step_at(f), outcome ? "failed" : "done", outcome);
     if (outcome) {
         start_undo(f, outcome);
         return;

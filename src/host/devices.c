@@ -38,7 +38,7 @@ static struct Devices {
     gint64 rested;     /* monotonic: when the next one may begin */
 } devices;
 
-static const ObjectKind device_kind = { "node device", "device" };
+static const ObjectKind device_kind = { "node device", "device", "VMD_DEVICE" };
 
 /* ---- finding */
 

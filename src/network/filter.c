@@ -8,7 +8,7 @@
 static Registry *filters;
 static Store *store;
 
-static const ObjectKind filter_kind = { "filter", "nwfilter" };
+static const ObjectKind filter_kind = { "filter", "nwfilter", "VMD_NWFILTER" };
 
 /* ---- finding */
 

@@ -18,7 +18,7 @@ const Paths *network_paths;
 static Registry *networks;
 static Store *store;
 
-static const ObjectKind network_kind = { "network", "network" };
+static const ObjectKind network_kind = { "network", "network", "VMD_NETWORK" };
 
 /* ---- files */
 

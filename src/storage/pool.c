@@ -142,7 +142,7 @@ pool_free(Object *o)
     g_free(pool);
 }
 
-static const ObjectKind pool_kind = { "storage pool", "storage" };
+static const ObjectKind pool_kind = { "storage pool", "storage", "VMD_POOL" };
 
 Pool *
 pool_add(const char *name, const guint8 uuid[UUID_LEN])

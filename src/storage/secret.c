@@ -25,7 +25,7 @@ static Registry *secrets;
 static Store *store;
 static char *folder;
 
-static const ObjectKind secret_kind = { "secret", "secret" };
+static const ObjectKind secret_kind = { "secret", "secret", "VMD_SECRET" };
 
 /* ---- values */
 

@@ -21,7 +21,7 @@ went_down_in_order() {
 }
 
 came_up_in_order() {
-    wait_for 180 is_running late &&
+    wait_for 180 eval '[ "$(says late "guest of vmd")" = 2 ]' && is_running late &&
         [ "$(story 0 'starts with the host|started' | tr '\n' ' ')" = \
             "domain__guest_:_starts_with_the_host domain__guest_:_started domain__late_:_starts_with_the_host domain__late_:_started " ]
 }

@@ -177,4 +177,25 @@ def the_journal_gets_fields(d):
     assert not any("VMD_ERROR" in fields for fields in (done,))
 
 
+@test
+def a_debug_log_tells_a_change_row_by_row(d):
+    d.end()
+    (d.root / "etc/vmd").mkdir(parents=True, exist_ok=True)
+    (d.root / "etc/vmd/vmd.conf").write_text("log_filters = core:debug\n")
+    d.start()
+    d.vmsh("define", d.write("a.xml", xml()))
+    d.vmsh("start", "a", "--paused")
+    d.vmsh("destroy", "a")
+
+    def rows(what):
+        return re.findall(rf"debug: domain 'a': {what}: ([^:]*): (\w+)", d.log.read_text())
+    steps = [line.split("\t") for line in subprocess.run(
+        [VMD, "--list-steps"], check=True, capture_output=True, text=True).stdout.splitlines()]
+    table = [name.split("/")[1] for name, _ in steps if name.startswith("start/")]
+    assert [row for row, _ in rows("start")] == table, rows("start")
+    assert {became for _, became in rows("start")} == {"done"}
+    undone = rows("undo")
+    assert undone and {became for _, became in undone} == {"undone"}, d.log.read_text()
+
+
 main()

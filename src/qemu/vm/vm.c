@@ -6,7 +6,7 @@
 #include "vm.h"
 
 Registry *qemu_vms;
-const ObjectKind vm_kind = { "domain", "qemu" };
+const ObjectKind vm_kind = { "domain", "qemu", "VMD_DOMAIN" };
 
 static int last_id;
 
