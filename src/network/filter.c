@@ -140,62 +140,106 @@ check_text(const char *text, gsize len, char **ret_name, guint8 ret_uuid[UUID_LE
 
 static const StoreKind store_kind = { "filter", "filter", check_text };
 
+/* A definition on its way to the disk. */
+typedef struct Saving {
+    NwfilterDef *def;    /* NULL: the filter has it */
+    NwfilterDef *before; /* what the filter had, while it is not certain */
+    Nwfilter *f;         /* referenced; NULL: not yet */
+    NwfilterDone done;
+    gpointer user;
+} Saving;
+
+/* What is in force follows before the file does: it is what can fail. Others may have come and gone
+ * since the definition was read. */
 static gboolean
-save(const NwfilterDef *def, GError **err)
+may_save(gpointer saving, GError **err)
 {
-    g_autofree char *xml = nwfilter_format(def);
-
-    return store_put(store, def->name, xml, err);
-}
-
-/* What is in force follows before the file does: it is what can fail. */
-static gboolean
-replace(Nwfilter *f, NwfilterDef *def, GError **err)
-{
-    NwfilterDef *before = f->def;
-    gboolean in_force = filter_in_force(f->obj.name);
-
-    f->def = def;
-    if ((!in_force || filter_rebind(f->obj.name, err)) && save(def, err)) {
-        nwfilter_def_free(before);
-        return TRUE;
-    }
-    f->def = before;
-    if (in_force)
-        filter_rebind(f->obj.name, NULL);
-    return FALSE;
-}
-
-Nwfilter *
-nwfilter_define(const char *xml, gboolean validate, GError **err)
-{
-    g_autoptr(NwfilterDef) def = nwfilter_parse(xml, -1, validate ? XML_VALIDATE : 0, err);
+    Saving *s = saving;
     Nwfilter *f;
 
-    if (!def || !store_name_check(&store_kind, def->name, err) || !may_have(def, &f, err) ||
-        !is_no_loop(def, err) || !(f ? replace(f, def, err) : save(def, err)))
-        return NULL;
-    if (f) {
-        g_steal_pointer(&def); /* it has it */
-        g_clear_pointer(&f->broken, g_free);
-        return f;
-    }
-    if ((f = registry_find_name(filters, def->name))) /* broken, under a made-up UUID */
-        registry_remove(filters, &f->obj);
-    f = filter_add(def->name, def->uuid);
-    f->def = g_steal_pointer(&def);
-    return f;
+    if (!may_have(s->def, &f, err) || !is_no_loop(s->def, err))
+        return FALSE;
+    if (!f)
+        return TRUE;
+    s->f = object_ref(f);
+    s->before = f->def;
+    f->def = g_steal_pointer(&s->def);
+    return !filter_in_force(f->obj.name) || filter_rebind(f->obj.name, err);
 }
 
-gboolean
-nwfilter_undefine(Nwfilter *f, GError **err)
+static void
+on_taken(gpointer saving)
 {
+    Saving *s = saving;
+    Nwfilter *f;
+
+    if (s->f) {
+        g_clear_pointer(&s->before, nwfilter_def_free);
+        g_clear_pointer(&s->f->broken, g_free);
+        return;
+    }
+    if ((f = registry_find_name(filters, s->def->name))) /* broken, under a made-up UUID */
+        registry_remove(filters, &f->obj);
+    f = s->f = object_ref(filter_add(s->def->name, s->def->uuid));
+    f->def = g_steal_pointer(&s->def);
+}
+
+static void
+on_saved(const GError *err, gpointer saving)
+{
+    g_autofree Saving *s = saving;
+
+    if (s->before) { /* it was not taken */
+        nwfilter_def_free(s->f->def);
+        s->f->def = s->before;
+        if (filter_in_force(s->f->obj.name))
+            filter_rebind(s->f->obj.name, NULL);
+    }
+    s->done(err ? NULL : s->f, err, s->user);
+    nwfilter_def_free(s->def);
+    object_unref(s->f);
+}
+
+void
+nwfilter_define(const char *xml, gboolean validate, NwfilterDone done, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+    NwfilterDef *def = nwfilter_parse(xml, -1, validate ? XML_VALIDATE : 0, &err);
+    g_autofree char *text = NULL;
+    StoreWrite how = { may_save, on_taken, on_saved, NULL };
+    Saving *s;
+    Nwfilter *f;
+
+    if (!def || !store_name_check(&store_kind, def->name, &err) || !may_have(def, &f, &err) ||
+        !is_no_loop(def, &err)) {
+        nwfilter_def_free(def);
+        done(NULL, err, user);
+        return;
+    }
+    how.user = s = g_new(Saving, 1);
+    *s = (Saving){ .def = def, .done = done, .user = user };
+    text = nwfilter_format(def);
+    store_write(store, def->name, text, &how);
+}
+
+void
+nwfilter_undefine(Nwfilter *f, NwfilterDone done, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+    Saving *s;
+
     if (filter_in_force(f->obj.name))
-        return fail(err, ERR_OPERATION_INVALID, "nwfilter is in use");
-    if (!store_remove(store, f->obj.name, err))
-        return FALSE;
+        fail(&err, ERR_OPERATION_INVALID, "nwfilter is in use");
+    else
+        store_remove(store, f->obj.name, &err);
+    if (err) {
+        done(f, err, user);
+        return;
+    }
+    s = g_new(Saving, 1);
+    *s = (Saving){ .f = object_ref(f), .done = done, .user = user };
     registry_remove(filters, &f->obj);
-    return TRUE;
+    store_settle(store, on_saved, s);
 }
 
 /* ---- the room */

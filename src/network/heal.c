@@ -313,7 +313,7 @@ leases_repair(Network *n, Seen *seen, GError **err)
     gsize len;
 
     text = dnsmasq_lost_leases(n, &len);
-    if (text && access(path, F_OK) != 0 && !file_write(path, text, (gssize)len, 0644, err))
+    if (text && access(path, F_OK) != 0 && !file_write_volatile(path, text, (gssize)len, 0644, err))
         return FALSE;
     dnsmasq_renew(n);
     return TRUE;

@@ -245,14 +245,6 @@ check_text(const char *text, gsize len, char **ret_name, guint8 ret_uuid[UUID_LE
 
 static const StoreKind store_kind = { "network", "network", check_text };
 
-static gboolean
-save(const NetworkDef *def, GError **err)
-{
-    g_autofree char *xml = network_format(def, 0);
-
-    return store_put(store, def->name, xml, err);
-}
-
 static void
 keep(Network *n, NetworkDef *def)
 {
@@ -262,76 +254,110 @@ keep(Network *n, NetworkDef *def)
     g_clear_pointer(&n->broken, g_free);
 }
 
+typedef gboolean (*Change)(NetworkDef *def, gpointer how, GError **err);
+
 /* A definition on its way to the disk. They follow each other: each may be given a bridge that no
- * other has. */
-typedef struct Defining {
-    NetworkDef *def; /* NULL: it counts now, and n has it */
-    Network *n;      /* referenced; NULL: not yet */
+ * other has, and a change begins with what the one before it has left. */
+typedef struct Saving {
+    const struct SavingKind *kind;
+    NetworkDef *def;          /* to be written; NULL: nothing, or it counts now */
+    Network *n;               /* referenced; NULL: not yet */
+    const NetworkDef *before; /* of which def is a changed copy */
+    guint flags;              /* CHANGE_*, of a change */
+    Change change;
+    gpointer how; /* owned */
+    GError *late; /* what failed after the file was in place */
     NetworkDone done;
     gpointer user;
-} Defining;
+} Saving;
 
-static GQueue defining;
+typedef struct SavingKind {
+    gboolean (*prepare)(Saving *s, GError **err); /* once its turn has come */
+    gboolean (*may)(gpointer saving, GError **err);
+    void (*taken)(gpointer saving);
+} SavingKind;
 
-static void define_next(void);
+static GQueue savings;
+
+static void save_next(void);
 
 static void
-on_define_taken(gpointer user)
+on_saved(const GError *err, gpointer user)
 {
-    Defining *d = user;
-    Network *n = registry_find_uuid(networks, d->def->uuid);
+    g_autofree Saving *s = user;
 
-    if (!n && (n = registry_find_name(networks, d->def->name))) { /* broken, its UUID made up */
-        registry_remove(networks, &n->obj);
-        n = NULL;
-    }
-    if (!n)
-        n = network_add(d->def->name, d->def->uuid);
-    d->n = object_ref(n);
-    keep(n, g_steal_pointer(&d->def));
-    tell(n, TOLD_DEFINED);
+    s->done(s->n, err ? err : s->late, s->user);
+    network_free(s->def);
+    object_unref(s->n);
+    g_clear_error(&s->late);
+    g_free(s->how);
+    g_queue_pop_head(&savings);
+    save_next();
 }
 
 static void
-on_define_done(const GError *err, gpointer user)
+save_next(void)
 {
-    g_autofree Defining *d = user;
+    Saving *s = g_queue_peek_head(&savings);
+    g_autofree char *xml = NULL;
+    g_autoptr(GError) err = NULL;
+    StoreWrite how;
 
-    d->done(d->n, err, d->user);
-    network_free(d->def);
-    object_unref(d->n);
-    g_queue_pop_head(&defining);
-    define_next();
+    if (!s)
+        return;
+    if (!s->kind->prepare(s, &err) || !s->def) {
+        on_saved(err, s);
+        return;
+    }
+    xml = network_format(s->def, 0);
+    how = (StoreWrite){ s->kind->may, s->kind->taken, on_saved, s };
+    store_write(store, s->def->name, xml, &how);
+}
+
+static void
+save(const Saving *saving)
+{
+    g_queue_push_tail(&savings, g_memdup2(saving, sizeof(*saving)));
+    if (savings.length == 1)
+        save_next();
+}
+
+static gboolean
+define_prepare(Saving *s, GError **err)
+{
+    Network *n;
+
+    return may_have(s->def, &n, err) && complete(s->def, n, err);
 }
 
 /* A network that is started without a definition may have come meanwhile. */
 static gboolean
-may_define(gpointer user, GError **err)
+may_define(gpointer saving, GError **err)
 {
-    const Defining *d = user;
+    const Saving *s = saving;
     Network *n;
 
-    return may_have(d->def, &n, err);
+    return may_have(s->def, &n, err);
 }
 
 static void
-define_next(void)
+define_taken(gpointer saving)
 {
-    Defining *d = g_queue_peek_head(&defining);
-    const StoreWrite how = { may_define, on_define_taken, on_define_done, d };
-    g_autofree char *xml = NULL;
-    g_autoptr(GError) err = NULL;
-    Network *n;
+    Saving *s = saving;
+    Network *n = registry_find_uuid(networks, s->def->uuid);
 
-    if (!d)
-        return;
-    if (!may_have(d->def, &n, &err) || !complete(d->def, n, &err)) {
-        on_define_done(err, d);
-        return;
+    if (!n && (n = registry_find_name(networks, s->def->name))) { /* broken, its UUID made up */
+        registry_remove(networks, &n->obj);
+        n = NULL;
     }
-    xml = network_format(d->def, 0);
-    store_write(store, d->def->name, xml, &how);
+    if (!n)
+        n = network_add(s->def->name, s->def->uuid);
+    s->n = object_ref(n);
+    keep(n, g_steal_pointer(&s->def));
+    tell(n, TOLD_DEFINED);
 }
+
+static const SavingKind a_definition = { define_prepare, may_define, define_taken };
 
 void
 network_define(const char *xml, guint flags, NetworkDone done, gpointer user)
@@ -339,18 +365,14 @@ network_define(const char *xml, guint flags, NetworkDone done, gpointer user)
     guint xml_flags = flags & NETWORK_DEFINE_VALIDATE ? XML_VALIDATE : 0;
     g_autoptr(GError) err = NULL;
     NetworkDef *def = network_parse(xml, -1, xml_flags, &err);
-    Defining *d;
+    const Saving s = { .kind = &a_definition, .def = def, .done = done, .user = user };
 
-    if (!def || !store_name_check(&store_kind, def->name, &err)) {
-        network_free(def);
-        done(NULL, err, user);
+    if (def && store_name_check(&store_kind, def->name, &err)) {
+        save(&s);
         return;
     }
-    d = g_new(Defining, 1);
-    *d = (Defining){ def, NULL, done, user };
-    g_queue_push_tail(&defining, d);
-    if (defining.length == 1)
-        define_next();
+    network_free(def);
+    done(NULL, err, user);
 }
 
 /* What was lent on a network that is no more means nothing. */
@@ -607,24 +629,65 @@ put_live(Network *n, NetworkDef *def, GError **err)
     return FALSE;
 }
 
-typedef gboolean (*Change)(NetworkDef *def, gpointer how, GError **err);
+static gboolean
+change_live(const Saving *s, GError **err)
+{
+    g_autoptr(NetworkDef) live = network_copy(s->n->live);
+
+    return s->change(live, s->how, err) && put_live(s->n, g_steal_pointer(&live), err);
+}
 
 /* Tried on copies of what is meant; the file first, for it is what can fail. */
 static gboolean
-change(Network *n, guint flags, Change how, gpointer user, GError **err)
+change_prepare(Saving *s, GError **err)
 {
-    g_autoptr(NetworkDef) live = NULL, config = NULL;
+    g_autoptr(NetworkDef) live = NULL;
 
-    if (!meant(n, &flags, err))
+    if (!meant(s->n, &s->flags, err))
         return FALSE;
-    if (flags & CHANGE_LIVE && !how(live = network_copy(n->live), user, err))
+    if (s->flags == CHANGE_LIVE)
+        return change_live(s, err);
+    if (s->flags & CHANGE_LIVE && !s->change(live = network_copy(s->n->live), s->how, err))
         return FALSE;
-    if (flags & CHANGE_CONFIG &&
-        (!how(config = network_copy(n->def), user, err) || !save(config, err)))
-        return FALSE;
-    if (config)
-        keep(n, g_steal_pointer(&config));
-    return !live || put_live(n, g_steal_pointer(&live), err);
+    s->before = s->n->def;
+    s->def = network_copy(s->before);
+    return s->change(s->def, s->how, err);
+}
+
+static gboolean
+may_change(gpointer saving, GError **err)
+{
+    const Saving *s = saving;
+
+    return s->n->def == s->before ||
+           fail(err, ERR_OPERATION_FAILED, "network '%s' was undefined meanwhile", s->n->obj.name);
+}
+
+static void
+change_taken(gpointer saving)
+{
+    Saving *s = saving;
+
+    keep(s->n, g_steal_pointer(&s->def));
+    if (s->flags & CHANGE_LIVE && s->n->live) /* it may have ended meanwhile */
+        change_live(s, &s->late);
+}
+
+static const SavingKind a_change = { change_prepare, may_change, change_taken };
+
+/* how is taken over. */
+static void
+change(Network *n, guint flags, Change what, gpointer how, NetworkDone done, gpointer user)
+{
+    const Saving s = { .kind = &a_change,
+                       .n = object_ref(n),
+                       .flags = flags,
+                       .change = what,
+                       .how = how,
+                       .done = done,
+                       .user = user };
+
+    save(&s);
 }
 
 typedef struct Update {
@@ -641,13 +704,13 @@ apply_update(NetworkDef *def, gpointer how, GError **err)
     return network_update(def, u->command, u->section, u->parent, u->xml, err);
 }
 
-gboolean
+void
 network_change(Network *n, guint command, guint section, int parent, const char *xml, guint flags,
-               GError **err)
+               NetworkDone done, gpointer user)
 {
-    Update u = { command, section, parent, xml };
+    const Update u = { command, section, parent, xml };
 
-    return change(n, flags, apply_update, &u, err);
+    change(n, flags, apply_update, g_memdup2(&u, sizeof(u)), done, user);
 }
 
 /* ---- what users write about it */
@@ -677,6 +740,8 @@ network_metadata(Network *n, int type, const char *uri, guint flags, GError **er
 typedef struct Remark {
     int type;
     const char *value, *key, *uri;
+    NetworkDone done;
+    gpointer user;
 } Remark;
 
 static gboolean
@@ -687,23 +752,37 @@ apply_remark(NetworkDef *def, gpointer how, GError **err)
     return notes_set(&NOTES_AT(def), r->type, r->value, r->key, r->uri, err);
 }
 
-gboolean
-network_set_metadata(Network *n, int type, const char *value, const char *key, const char *uri,
-                     guint flags, GError **err)
+static void
+on_remarked(Network *n, const GError *err, gpointer user)
 {
-    Remark r = { type, value, key, uri };
+    const Remark *r = user;
     Event event = { .family = EVENT_NETWORK,
                     .id = TOLD_METADATA,
                     .name = n->obj.name,
                     .object_id = -1,
-                    .n = { type },
-                    .s = { uri } };
+                    .n = { r->type },
+                    .s = { r->uri } };
 
-    if (!notes_check(type, value, key, uri, err) || !change(n, flags, apply_remark, &r, err))
-        return FALSE;
     memcpy(event.uuid, n->obj.uuid, UUID_LEN);
-    event_emit(&event);
-    return TRUE;
+    if (!err)
+        event_emit(&event);
+    r->done(n, err, r->user);
+}
+
+void
+network_set_metadata(Network *n, int type, const char *value, const char *key, const char *uri,
+                     guint flags, NetworkDone done, gpointer user)
+{
+    const Remark remark = { type, value, key, uri, done, user };
+    g_autoptr(GError) err = NULL;
+    Remark *r;
+
+    if (!notes_check(type, value, key, uri, &err)) {
+        done(n, err, user);
+        return;
+    }
+    r = g_memdup2(&remark, sizeof(remark));
+    change(n, flags, apply_remark, r, on_remarked, r);
 }
 
 /* ---- for interfaces of guests */

@@ -59,14 +59,15 @@ void network_start(Network *n, const char *asker, NetworkDone done, gpointer use
 void network_create(const char *xml, guint flags, const char *asker, NetworkDone done,
                     gpointer user);
 void network_destroy(Network *n, const char *asker, NetworkDone done, gpointer user);
-/* virNetworkUpdate: flags current 0, live 1, config 2. */
-gboolean network_change(Network *n, guint command, guint section, int parent, const char *xml,
-                        guint flags, GError **err);
+/* virNetworkUpdate: flags current 0, live 1, config 2. The strings of this and of
+ * network_set_metadata live until done is called: once the disk has the change. */
+void network_change(Network *n, guint command, guint section, int parent, const char *xml,
+                    guint flags, NetworkDone done, gpointer user);
 
 /* What users write about it: type is a NoteType. flags are virNetworkUpdate's. Caller frees. */
 char *network_metadata(Network *n, int type, const char *uri, guint flags, GError **err);
-gboolean network_set_metadata(Network *n, int type, const char *value, const char *key,
-                              const char *uri, guint flags, GError **err);
+void network_set_metadata(Network *n, int type, const char *value, const char *key,
+                          const char *uri, guint flags, NetworkDone done, gpointer user);
 
 /* What dnsmasq has lent. */
 typedef struct NetworkLease {
@@ -112,11 +113,12 @@ Nwfilter *nwfilter_get_name(const char *name, GError **err);
 Nwfilter *nwfilter_get_uuid(const guint8 uuid[UUID_LEN], GError **err);
 GPtrArray *nwfilter_list(void); /* referenced; free with g_ptr_array_unref */
 char *nwfilter_xml(const Nwfilter *f, GError **err);
-/* Reads a definition and keeps it; the filter is borrowed. What it refers to need not be there, but
- * must not refer to it. */
-Nwfilter *nwfilter_define(const char *xml, gboolean validate, GError **err);
+/* Called once the disk has the change, or it has failed: then with err. */
+typedef void (*NwfilterDone)(Nwfilter *f, const GError *err, gpointer user);
+/* Reads a definition and keeps it. What it refers to need not be there, but must not refer to it. */
+void nwfilter_define(const char *xml, gboolean validate, NwfilterDone done, gpointer user);
 /* Also one that others refer to, but none that is in force. */
-gboolean nwfilter_undefine(Nwfilter *f, GError **err);
+void nwfilter_undefine(Nwfilter *f, NwfilterDone done, gpointer user);
 
 /* ---- filters in force (bindings.c) --------------------------------------------------------- */
 

@@ -63,13 +63,37 @@ value_path(const char *uuid)
     return g_strconcat(folder, "/", uuid, VALUE_ENDING, NULL);
 }
 
-static gboolean
-value_write(const char *uuid, const SecretValue *v, GError **err)
-{
-    g_autofree char *path = value_path(uuid);
-    wiped char *text = g_base64_encode(v->bytes, v->len);
+/* A value on its way to its file, which a worker writes. */
+typedef struct ValueFile {
+    char *path, *text;
+} ValueFile;
 
-    return file_write(path, text, -1, 0600, err);
+static void
+value_file_free(gpointer data)
+{
+    ValueFile *f = data;
+
+    g_free(f->path);
+    text_wipe(&f->text);
+    g_free(f);
+}
+
+static gpointer
+value_file_write(gpointer in, GError **err)
+{
+    const ValueFile *f = in;
+
+    file_write(f->path, f->text, -1, 0600, err);
+    return NULL;
+}
+
+static void
+value_write(const char *uuid, const SecretValue *v, OffloadDone done, gpointer user)
+{
+    ValueFile *f = g_new(ValueFile, 1);
+
+    *f = (ValueFile){ value_path(uuid), g_base64_encode(v->bytes, v->len) };
+    offload(value_file_write, f, value_file_free, done, user);
 }
 
 static gboolean
@@ -78,7 +102,7 @@ value_remove(const char *uuid, GError **err)
     g_autofree char *path = value_path(uuid);
     FileStamp stamp;
 
-    return !file_stamp(path, &stamp) || (file_remove(path, err) && dir_sync(folder, err));
+    return !file_stamp(path, &stamp) || file_remove(path, err);
 }
 
 /* In one piece of memory, so that no other one is left with a part of it. */
@@ -264,7 +288,8 @@ may_have(const SecretDef *def, Secret **ret_secret, GError **err)
 }
 
 /* The file of the definition makes it one that is kept, so it comes last and goes first. A value
- * without it is nobody's, and gone with the next start of the daemon at the latest. */
+ * without it is nobody's, and gone with the next start of the daemon at the latest. On disk once
+ * the store has settled: both are in one folder. */
 static gboolean
 forget_files(const char *uuid, GError **err)
 {
@@ -277,68 +302,219 @@ forget_files(const char *uuid, GError **err)
     return TRUE;
 }
 
-static gboolean
-save(const SecretDef *def, const SecretValue *value, GError **err)
+/* ---- changes, which wait for the disk one after the other */
+
+typedef struct SecretChange {
+    void (*run)(struct SecretChange *c); /* once its turn has come; ends in change_end */
+    Secret *s;                           /* referenced; NULL: not yet */
+    SecretDef *def;
+    SecretValue *value;
+    SecretDone done;
+    gpointer user;
+} SecretChange;
+
+static GQueue changes;
+
+static void
+change_end(SecretChange *c, const GError *err)
 {
-    g_autofree char *xml = secret_format(def);
+    SecretChange *next;
+
+    c->done(err ? NULL : c->s, err, c->user);
+    object_unref(c->s);
+    secret_def_free(c->def);
+    value_free(c->value);
+    g_free(c);
+    g_queue_pop_head(&changes);
+    if ((next = g_queue_peek_head(&changes)))
+        next->run(next);
+}
+
+static void
+change_begin(const SecretChange *change)
+{
+    SecretChange *c = g_memdup2(change, sizeof(*change));
+
+    g_queue_push_tail(&changes, c);
+    if (changes.length == 1)
+        c->run(c);
+}
+
+static gboolean
+is_there(const Secret *s, GError **err)
+{
+    return registry_find_uuid(secrets, s->obj.uuid) == s ||
+           fail(err, ERR_NO_SECRET, "no secret with matching uuid '%s'", s->obj.name);
+}
+
+static void
+on_settled(const GError *err, gpointer user)
+{
+    change_end(user, err);
+}
+
+/* The secret is what its definition says from here on. */
+static void
+define_taken(gpointer user)
+{
+    SecretChange *c = user;
+
+    if (c->s) {
+        secret_def_free(c->s->def);
+        c->s->def = g_steal_pointer(&c->def);
+    } else {
+        c->s = object_ref(secret_add(g_steal_pointer(&c->def)));
+    }
+    tell(c->s, TOLD_LIFE, LIFE_DEFINED);
+}
+
+static void
+on_define_done(const GError *err, gpointer user)
+{
+    SecretChange *c = user;
     char uuid[UUID_TEXT_LEN];
     FileStamp stamp;
 
-    uuid_format(def->uuid, uuid);
-    if (def->ephemeral == YES)
-        return forget_files(uuid, err);
-    if (value && !value_write(uuid, value, err))
-        return FALSE;
-    if (store_put(store, uuid, xml, err))
-        return TRUE;
-    if (!store_stamp(store, uuid, &stamp))
-        value_remove(uuid, NULL);
-    return FALSE;
-}
-
-Secret *
-secret_define(const char *xml, gboolean validate, GError **err)
-{
-    g_autoptr(SecretDef) def = secret_parse(xml, -1, validate ? XML_VALIDATE : 0, err);
-    Secret *s;
-
-    if (!def || !may_have(def, &s, err) || !save(def, s ? s->value : NULL, err))
-        return NULL;
-    if (s) {
-        secret_def_free(s->def);
-        s->def = g_steal_pointer(&def);
-    } else {
-        s = secret_add(g_steal_pointer(&def));
+    if (c->def) { /* not taken */
+        uuid_format(c->def->uuid, uuid);
+        if (!store_stamp(store, uuid, &stamp))
+            value_remove(uuid, NULL);
     }
-    tell(s, TOLD_LIFE, LIFE_DEFINED);
-    return s;
+    change_end(c, err);
 }
 
-gboolean
-secret_undefine(Secret *s, GError **err)
+static void
+define_write(SecretChange *c)
 {
-    if (s->def->ephemeral == NO && !forget_files(s->obj.name, err))
-        return FALSE;
-    tell(s, TOLD_LIFE, LIFE_UNDEFINED);
-    registry_remove(secrets, &s->obj);
-    return TRUE;
+    const StoreWrite how = { NULL, define_taken, on_define_done, c };
+    g_autofree char *xml = secret_format(c->def);
+    char uuid[UUID_TEXT_LEN];
+
+    uuid_format(c->def->uuid, uuid);
+    store_write(store, uuid, xml, &how);
 }
 
-gboolean
-secret_set_value(Secret *s, const guint8 *bytes, gsize len, GError **err)
+static void
+on_define_value(gpointer out, const GError *err, gpointer user)
 {
-    g_autoptr(SecretValue) value = NULL;
+    if (err)
+        on_define_done(err, user);
+    else
+        define_write(user);
+}
 
-    if (len == 0 || len > SECRET_VALUE_MAX)
-        return fail(err, ERR_INVALID_ARG, "a secret's value has 1 to %d bytes, not %zu",
-                    SECRET_VALUE_MAX, len);
-    value = value_new(bytes, len);
-    if (s->def->ephemeral == NO && !value_write(s->obj.name, value, err))
-        return FALSE;
-    value_free(s->value);
-    s->value = g_steal_pointer(&value);
-    tell(s, TOLD_VALUE, 0);
-    return TRUE;
+/* Not kept any more, or never was. */
+static void
+define_ephemeral(SecretChange *c)
+{
+    g_autoptr(GError) err = NULL;
+    char uuid[UUID_TEXT_LEN];
+
+    uuid_format(c->def->uuid, uuid);
+    if (!forget_files(uuid, &err)) {
+        change_end(c, err);
+        return;
+    }
+    define_taken(c);
+    store_settle(store, on_settled, c);
+}
+
+static void
+define_run(SecretChange *c)
+{
+    g_autoptr(GError) err = NULL;
+    Secret *s = NULL;
+
+    if (!may_have(c->def, &s, &err)) {
+        change_end(c, err);
+        return;
+    }
+    c->s = s ? object_ref(s) : NULL;
+    if (c->def->ephemeral == YES)
+        define_ephemeral(c);
+    else if (s && s->value && s->def->ephemeral == YES)
+        value_write(s->obj.name, s->value, on_define_value, c);
+    else
+        define_write(c);
+}
+
+void
+secret_define(const char *xml, gboolean validate, SecretDone done, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+    SecretDef *def = secret_parse(xml, -1, validate ? XML_VALIDATE : 0, &err);
+    const SecretChange c = { .run = define_run, .def = def, .done = done, .user = user };
+
+    if (def)
+        change_begin(&c);
+    else
+        done(NULL, err, user);
+}
+
+static void
+undefine_run(SecretChange *c)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!is_there(c->s, &err) ||
+        (c->s->def->ephemeral == NO && !forget_files(c->s->obj.name, &err))) {
+        change_end(c, err);
+        return;
+    }
+    tell(c->s, TOLD_LIFE, LIFE_UNDEFINED);
+    registry_remove(secrets, &c->s->obj);
+    store_settle(store, on_settled, c);
+}
+
+void
+secret_undefine(Secret *s, SecretDone done, gpointer user)
+{
+    const SecretChange c = { .run = undefine_run, .s = object_ref(s), .done = done, .user = user };
+
+    change_begin(&c);
+}
+
+static void
+on_value_kept(gpointer out, const GError *err, gpointer user)
+{
+    SecretChange *c = user;
+
+    if (!err) {
+        value_free(c->s->value);
+        c->s->value = g_steal_pointer(&c->value);
+        tell(c->s, TOLD_VALUE, 0);
+    }
+    change_end(c, err);
+}
+
+static void
+value_run(SecretChange *c)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!is_there(c->s, &err))
+        change_end(c, err);
+    else if (c->s->def->ephemeral == NO)
+        value_write(c->s->obj.name, c->value, on_value_kept, c);
+    else
+        on_value_kept(NULL, NULL, c);
+}
+
+void
+secret_set_value(Secret *s, const guint8 *bytes, gsize len, SecretDone done, gpointer user)
+{
+    g_autoptr(GError) err = NULL;
+    SecretChange c = { .run = value_run, .done = done, .user = user };
+
+    if (len == 0 || len > SECRET_VALUE_MAX) {
+        fail(&err, ERR_INVALID_ARG, "a secret's value has 1 to %d bytes, not %zu", SECRET_VALUE_MAX,
+             len);
+        done(NULL, err, user);
+        return;
+    }
+    c.s = object_ref(s);
+    c.value = value_new(bytes, len);
+    change_begin(&c);
 }
 
 const guint8 *

@@ -168,11 +168,13 @@ typedef struct Secret {
 Secret *secret_get_uuid(const guint8 uuid[UUID_LEN], GError **err);
 Secret *secret_get_usage(int usage, const char *id, GError **err);
 GPtrArray *secret_list(void); /* referenced; free with g_ptr_array_unref */
-/* A new one, or one that is there with another description. Borrowed. */
-Secret *secret_define(const char *xml, gboolean validate, GError **err);
-gboolean secret_undefine(Secret *s, GError **err);
+/* Called once the disk has the change, or it has failed: then with s NULL. */
+typedef void (*SecretDone)(Secret *s, const GError *err, gpointer user);
+/* A new one, or one that is there with another description. */
+void secret_define(const char *xml, gboolean validate, SecretDone done, gpointer user);
+void secret_undefine(Secret *s, SecretDone done, gpointer user);
 /* value is copied; the caller wipes its own. */
-gboolean secret_set_value(Secret *s, const guint8 *value, gsize len, GError **err);
+void secret_set_value(Secret *s, const guint8 *value, gsize len, SecretDone done, gpointer user);
 /* What guests are given, private or not. Borrowed until the next change: whoever copies it wipes
  * the copy. NULL: it has none. */
 const guint8 *secret_value(const Secret *s, gsize *ret_len, GError **err);

@@ -70,10 +70,12 @@ def slow_disk(d):
 
 
 NETWORK = "<network><name>{0}</name><bridge name='slow{0}'/></network>"
+FILTER = "<filter name='{}'><rule action='drop' direction='in'/></filter>"
+SECRET = "<secret><usage type='ceph'><name>{}</name></usage></secret>"
 
 
 def define_and_undefine(c):
-    """Definitions of three kinds, each change of which waits for the disk."""
+    """Definitions of five kinds, each change of which waits for the disk."""
     start = time.monotonic()
     name = f"d{threading.get_ident()}"
     dom = c.defineXML(domain(name))
@@ -85,10 +87,17 @@ def define_and_undefine(c):
     net = c.networkDefineXML(NETWORK.format(str(threading.get_ident())[-6:]))
     net.setAutostart(1)
     net.setAutostart(0)
+    net.update(libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_SECTION_DNS_TXT, -1,
+               "<txt name='slow' value='disk'/>", libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG)
     net.undefine()
+    rules = c.nwfilterDefineXML(FILTER.format(name))
+    rules.undefine()
+    secret = c.secretDefineXML(SECRET.format(name))
+    secret.setValue(b"a word")
+    secret.undefine()
     pool = c.storagePoolDefineXML(POOL.format(name, "/nowhere"))
     pool.undefine()
-    assert time.monotonic() - start > 8 * SYNC_MS / 1000, "nothing waited for the disk"
+    assert time.monotonic() - start > 14 * SYNC_MS / 1000, "nothing waited for the disk"
 
 
 @test

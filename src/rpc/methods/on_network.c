@@ -203,11 +203,8 @@ static void
 update(Call *c, Network *n)
 {
     const NetworkUpdateArgs *in = call_in(c);
-    GError *err = NULL;
 
-    call_end(
-        c, network_change(n, in->command, in->section, in->parent_index, in->xml, in->flags, &err),
-        &err);
+    network_change(n, in->command, in->section, in->parent_index, in->xml, in->flags, on_done, c);
 }
 
 /* ---- what users write about it */
@@ -216,10 +213,8 @@ static void
 set_metadata(Call *c, Network *n)
 {
     const NetworkSetMetadataArgs *in = call_in(c);
-    GError *err = NULL;
 
-    call_end(c, network_set_metadata(n, in->type, in->metadata, in->key, in->uri, in->flags, &err),
-             &err);
+    network_set_metadata(n, in->type, in->metadata, in->key, in->uri, in->flags, on_done, c);
 }
 
 static void

@@ -116,15 +116,12 @@ get_binding_xml(Call *c)
 enum { DEFINE_VALIDATE = 1 };
 
 static void
-define(Call *c, const char *xml, guint32 flags)
+on_defined(Nwfilter *f, const GError *err, gpointer user)
 {
-    GError *err = NULL;
-    Nwfilter *f = nwfilter_define(xml, flags & DEFINE_VALIDATE, &err);
-
-    if (f)
-        reply_nwfilter(c, f);
+    if (err)
+        call_fail(user, g_error_copy(err));
     else
-        call_fail(c, err);
+        reply_nwfilter(user, f);
 }
 
 static void
@@ -132,7 +129,7 @@ define_xml(Call *c)
 {
     const NwfilterDefineXmlArgs *in = call_in(c);
 
-    define(c, in->xml, 0);
+    nwfilter_define(in->xml, FALSE, on_defined, c);
 }
 
 static void
@@ -140,15 +137,19 @@ define_xml_flags(Call *c)
 {
     const NwfilterDefineXmlFlagsArgs *in = call_in(c);
 
-    define(c, in->xml, in->flags);
+    nwfilter_define(in->xml, in->flags & DEFINE_VALIDATE, on_defined, c);
+}
+
+static void
+on_undefined(Nwfilter *f, const GError *err, gpointer user)
+{
+    call_done(user, err);
 }
 
 static void
 undefine(Call *c, Nwfilter *f)
 {
-    GError *err = NULL;
-
-    call_end(c, nwfilter_undefine(f, &err), &err);
+    nwfilter_undefine(f, on_undefined, c);
 }
 
 static void

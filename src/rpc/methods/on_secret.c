@@ -87,24 +87,32 @@ list_uuids(Call *c)
 enum { DEFINE_VALIDATE = 1 };
 
 static void
+on_defined(Secret *s, const GError *err, gpointer user)
+{
+    if (err)
+        call_fail(user, g_error_copy(err));
+    else
+        reply_secret(user, s);
+}
+
+static void
 define_xml(Call *c)
 {
     const SecretDefineXmlArgs *in = call_in(c);
-    GError *err = NULL;
-    Secret *s = secret_define(in->xml, in->flags & DEFINE_VALIDATE, &err);
 
-    if (s)
-        reply_secret(c, s);
-    else
-        call_fail(c, err);
+    secret_define(in->xml, in->flags & DEFINE_VALIDATE, on_defined, c);
+}
+
+static void
+on_done(Secret *s, const GError *err, gpointer user)
+{
+    call_done(user, err);
 }
 
 static void
 undefine(Call *c, Secret *s)
 {
-    GError *err = NULL;
-
-    call_end(c, secret_undefine(s, &err), &err);
+    secret_undefine(s, on_done, c);
 }
 
 static void
@@ -122,9 +130,8 @@ static void
 set_value(Call *c, Secret *s)
 {
     const SecretSetValueArgs *in = call_in(c);
-    GError *err = NULL;
 
-    call_end(c, secret_set_value(s, in->value.v, in->value.n, &err), &err);
+    secret_set_value(s, in->value.v, in->value.n, on_done, c);
 }
 
 static void
