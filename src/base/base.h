@@ -33,6 +33,7 @@ typedef enum Err {
     ERR_INVALID_ARG,
     ERR_OPERATION_FAILED,
     ERR_XML,        /* well-formed, but says something wrong */
+    ERR_XML_VALUE,  /* likewise, and a row of the schema can tell */
     ERR_XML_DETAIL, /* does not parse, or an element is impossible */
     ERR_XML_SCHEMA, /* refused by --validate */
     ERR_DOMAIN_EXISTS,
@@ -102,12 +103,23 @@ GQuark vmd_error_quark(void);
 /* What the wire says of an error: virErrorNumber, virErrorDomain, the whole sentence. */
 typedef struct WireError {
     int code;
-    int from;           /* 0: the object's own domain, filled in by the dispatcher */
+    int from;           /* 0: who is asked says it (error_origin) */
     int saved_errno;    /* -1, or the errno of ERR_SYSTEM */
     const char *format; /* static: the sentence with %1$s where the detail stands */
     char *message;      /* owned: prefix of the table and the detail */
     char *detail;       /* owned: the detail alone */
 } WireError;
+
+/* Where an error is said to come from, if not from one place always (then it is a virErrorDomain):
+ * the driver of the object, or the document that was read. */
+typedef enum ErrOrigin {
+    ORIGIN_DRIVER = 0,
+    ORIGIN_DOCUMENT = -1,
+} ErrOrigin;
+int error_origin(const GError *err);
+/* What was found wrong while a document was read is of the document, where its code has no place of
+ * its own. */
+void error_of_document(GError *err);
 
 /* Sets *err (when err is not NULL) and returns FALSE, so that "return fail(err, ...)" reads well.
  * The text names object and cause; the prefix ("invalid argument: ") comes from the table and is

@@ -12,7 +12,7 @@
 
 typedef struct ErrRow {
     int code;          /* virErrorNumber */
-    int from;          /* virErrorDomain, 0: the object's own */
+    int from;          /* virErrorDomain, or an ErrOrigin */
     const char *text;  /* the sentence, %1$s is the detail */
     const char *plain; /* the sentence without a detail; NULL: what is left of text */
 } ErrRow;
@@ -26,8 +26,10 @@ static const ErrRow rows[N_ERRS] = {
     [ERR_INVALID_CONN] = { 6, 0, "invalid connection pointer in %1$s" },
     [ERR_INVALID_ARG] = { 8, 0, "invalid argument: %1$s" },
     [ERR_OPERATION_FAILED] = { 9, 0, "operation failed: %1$s" },
-    [ERR_XML] = { 27, 20, "XML error: %1$s", "XML description is invalid or not well formed" },
-    [ERR_XML_DETAIL] = { 35, 20, "%1$s", "parser error" },
+    [ERR_XML] = { 27, ORIGIN_DOCUMENT, "XML error: %1$s",
+                  "XML description is invalid or not well formed" },
+    [ERR_XML_VALUE] = { 27, 5, "XML error: %1$s", "XML description is invalid or not well formed" },
+    [ERR_XML_DETAIL] = { 35, ORIGIN_DOCUMENT, "%1$s", "parser error" },
     [ERR_XML_SCHEMA] = { 92, 5, "XML document failed to validate against schema: %1$s" },
     [ERR_DOMAIN_EXISTS] = { 28, 0, "domain %1$s exists already", "this domain exists already" },
     [ERR_DENIED] = { 29, 0, "operation forbidden: %1$s",
@@ -35,10 +37,11 @@ static const ErrRow rows[N_ERRS] = {
     [ERR_OPEN_FAILED] = { 30, 0, "failed to open configuration file %1$s" },
     [ERR_SYSTEM] = { 38, 0, "%1$s", "system call error" },
     [ERR_RPC] = { 39, 7, "%1$s", "RPC error" },
-    [ERR_NO_NAME] = { 21, 20, "missing name information: %1$s", "missing name information" },
-    [ERR_NO_SOURCE] = { 19, 20, "missing source information for device %1$s",
+    [ERR_NO_NAME] = { 21, ORIGIN_DOCUMENT, "missing name information: %1$s",
+                      "missing name information" },
+    [ERR_NO_SOURCE] = { 19, ORIGIN_DOCUMENT, "missing source information for device %1$s",
                         "missing source information" },
-    [ERR_NO_TARGET] = { 20, 20, "missing target information for device %1$s",
+    [ERR_NO_TARGET] = { 20, ORIGIN_DOCUMENT, "missing target information for device %1$s",
                         "missing target information" },
     [ERR_NO_DOMAIN] = { 42, 0, "Domain not found: %1$s" },
     [ERR_NO_NETWORK] = { 43, 0, "Network not found: %1$s" },
@@ -100,6 +103,7 @@ static const char slot[] = "%1$s";
 typedef struct VmdErrorPrivate {
     int saved_errno;
     char *awaited;
+    gboolean of_document;
 } VmdErrorPrivate;
 
 static void
@@ -113,6 +117,7 @@ vmd_error_private_copy(const VmdErrorPrivate *from, VmdErrorPrivate *to)
 {
     to->saved_errno = from->saved_errno;
     to->awaited = g_strdup(from->awaited);
+    to->of_document = from->of_document;
 }
 
 static void
@@ -232,6 +237,23 @@ sentence(const ErrRow *row, const char *detail)
 }
 
 void
+error_of_document(GError *err)
+{
+    if (err->domain == VMD_ERROR)
+        vmd_error_get_private(err)->of_document = TRUE;
+}
+
+int
+error_origin(const GError *err)
+{
+    int from = row_of(err)->from;
+
+    if (from != ORIGIN_DRIVER || err->domain != VMD_ERROR)
+        return from;
+    return vmd_error_get_private(err)->of_document ? ORIGIN_DOCUMENT : ORIGIN_DRIVER;
+}
+
+void
 error_to_wire(const GError *err, WireError *ret_wire)
 {
     const ErrRow *row = row_of(err);
@@ -239,7 +261,7 @@ error_to_wire(const GError *err, WireError *ret_wire)
 
     *ret_wire = (WireError){
         .code = row->code,
-        .from = row->from,
+        .from = MAX(row->from, 0),
         .saved_errno = ours ? vmd_error_get_private(err)->saved_errno : -1,
         .format = row->text,
         .message = sentence(row, err->message),

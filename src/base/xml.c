@@ -72,7 +72,7 @@ add_line(GError **err, const xmlNode *at)
 static Err
 code_of(guint8 said)
 {
-    return said ? (Err)(said - 1) : ERR_XML;
+    return said ? (Err)(said - 1) : ERR_XML_VALUE;
 }
 
 /* ---- finding */
@@ -936,6 +936,7 @@ xml_parse_noting(const Schema *s, const XmlNamespace *namespaces, const char *te
         report_rest(&r);
         return def;
     }
+    error_of_document(why);
     g_propagate_error(err, g_steal_pointer(&why));
     schema_free(s, def);
     return NULL;

@@ -440,17 +440,21 @@ call_fail_from(Call *c, int from, GError *err)
     call_free(c);
 }
 
-/* Who speaks when a method fails: the driver behind the object. */
+/* Who speaks when a method fails. */
 static int
-driver_of(Family family)
+origin_of(const GError *err, Family family)
 {
-    return family == FAMILY_CONNECT || family == FAMILY_DOMAIN ? FROM_QEMU : (int)family;
+    gboolean document = error_origin(err) == ORIGIN_DOCUMENT;
+
+    if (family == FAMILY_CONNECT || family == FAMILY_DOMAIN)
+        return document ? (int)FAMILY_DOMAIN : FROM_QEMU;
+    return (int)family;
 }
 
 void
 call_fail(Call *c, GError *err)
 {
-    call_fail_from(c, driver_of(c->procedure->family), err);
+    call_fail_from(c, origin_of(err, c->procedure->family), err);
 }
 
 void

@@ -3,6 +3,7 @@ import os
 import shutil
 
 from harness import Failed, domain, main, same, test
+from slowness import libvirt
 
 BOMB = ("<!DOCTYPE d [<!ENTITY a 'aaaaaaaaaa'>"
         + "".join(f"<!ENTITY {chr(98 + i)} '{('&' + chr(97 + i) + ';') * 10}'>" for i in range(9))
@@ -51,6 +52,35 @@ def wrong_documents_are_refused_with_a_reason(d):
         assert len(out) < 2000, f"{name}: {len(out)} characters of error"
     assert d.vmsh("list", "--all", "--name").strip() == ""
     d.vmsh("define", d.write("good.xml", GOOD))
+
+
+# Who says what is wrong, as numbers of the protocol: the reader of values, what the document describes,
+# or the driver that was asked.
+XML, QEMU, STORAGE, NETWORK, DOMAIN, SECRET, NWFILTER = 5, 10, 18, 19, 20, 30, 33
+ORIGINS = [
+    ("defineXML", GOOD.replace("<vcpu>1<", "<vcpu>-1<"), XML),
+    ("defineXML", GOOD[:len(GOOD) // 2], DOMAIN),
+    ("defineXML", GOOD.replace("<memory unit='MiB'>64</memory>", ""), DOMAIN),
+    ("lookupByName", "nobody", QEMU),
+    ("networkDefineXML", "<network>", NETWORK),
+    ("networkDefineXML", "<network><name>a/b</name></network>", NETWORK),
+    ("storagePoolDefineXML", "<pool type='dir'><name>p</name></pool>", STORAGE),
+    ("nwfilterDefineXML", "<filter>", NWFILTER),
+    ("secretDefineXML", "<secret>", SECRET),
+]
+
+
+@test
+def an_error_says_where_it_comes_from(d):
+    c = libvirt.open(d.uri)
+    for call, text, origin in ORIGINS:
+        try:
+            getattr(c, call)(text)
+        except libvirt.libvirtError as e:
+            assert e.get_error_domain() == origin, (call, e.get_error_domain(), origin, str(e))
+        else:
+            raise AssertionError(f"{call} took {text}")
+    c.close()
 
 
 @test

@@ -25,9 +25,10 @@ test_sentences(void **state)
         const char *message;
     } cases[] = {
         { ERR_INVALID_ARG, "no such flag", 8, 0, "invalid argument: no such flag" },
-        { ERR_XML, "no name", 27, 20, "XML error: no name" },
-        { ERR_XML, "", 27, 20, "XML description is invalid or not well formed" },
-        { ERR_XML_DETAIL, "line 3: <x>", 35, 20, "line 3: <x>" },
+        { ERR_XML, "no name", 27, 0, "XML error: no name" },
+        { ERR_XML, "", 27, 0, "XML description is invalid or not well formed" },
+        { ERR_XML_VALUE, "port", 27, 5, "XML error: port" },
+        { ERR_XML_DETAIL, "line 3: <x>", 35, 0, "line 3: <x>" },
         { ERR_DENIED, "read only access prevents virDomainDestroy", 29, 0,
           "operation forbidden: read only access prevents virDomainDestroy" },
         { ERR_DOMAIN_EXISTS, "'a'", 28, 0, "domain 'a' exists already" },

@@ -24,9 +24,14 @@ check_table(const Rule *rules, const DomainDef *def, const EmulatorCaps *caps, G
 gboolean
 domain_check_written(const DomainDef *def, GError **err)
 {
+    g_autoptr(GError) why = NULL;
+
     for (guint i = 0; i < G_N_ELEMENTS(written_tables); i++)
-        if (!check_table(written_tables[i], def, NULL, err))
+        if (!check_table(written_tables[i], def, NULL, &why)) {
+            error_of_document(why);
+            g_propagate_error(err, g_steal_pointer(&why));
             return FALSE;
+        }
     return TRUE;
 }
 
