@@ -89,8 +89,9 @@ typedef enum FieldFlags {
     F_SAVED = 1 << 17,  /* read and written only with XML_SAVED; to clients it is not there */
 } FieldFlags;
 
-/* Said beside the flags of a row: the error code of a wrong value (else ERR_XML_VALUE), and of a missing
- * one (else ERR_XML_VALUE; implies F_REQUIRED). Some fields have another one, and clients know it. */
+/* Said beside the flags of a row: the error code of a wrong value (else ERR_XML_VALUE), and of a
+ * missing one (else ERR_XML_VALUE; implies F_REQUIRED). Some fields have another one, and clients
+ * know it. */
 #define F_ERR(code)     (((guint64)(code) + 1) << 32)
 #define F_MISSING(code) ((((guint64)(code) + 1) << 40) | F_REQUIRED)
 

@@ -66,8 +66,8 @@ void network_change(Network *n, guint command, guint section, int parent, const 
 
 /* What users write about it: type is a NoteType. flags are virNetworkUpdate's. Caller frees. */
 char *network_metadata(Network *n, int type, const char *uri, guint flags, GError **err);
-void network_set_metadata(Network *n, int type, const char *value, const char *key,
-                          const char *uri, guint flags, NetworkDone done, gpointer user);
+void network_set_metadata(Network *n, int type, const char *value, const char *key, const char *uri,
+                          guint flags, NetworkDone done, gpointer user);
 
 /* What dnsmasq has lent. */
 typedef struct NetworkLease {
@@ -115,7 +115,8 @@ GPtrArray *nwfilter_list(void); /* referenced; free with g_ptr_array_unref */
 char *nwfilter_xml(const Nwfilter *f, GError **err);
 /* Called once the disk has the change, or it has failed: then with err. */
 typedef void (*NwfilterDone)(Nwfilter *f, const GError *err, gpointer user);
-/* Reads a definition and keeps it. What it refers to need not be there, but must not refer to it. */
+/* Reads a definition and keeps it. What it refers to need not be there, but must not refer to it.
+ */
 void nwfilter_define(const char *xml, gboolean validate, NwfilterDone done, gpointer user);
 /* Also one that others refer to, but none that is in force. */
 void nwfilter_undefine(Nwfilter *f, NwfilterDone done, gpointer user);
