@@ -122,7 +122,7 @@ numbers_are_read_as_c_reads_them(void **state)
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_autofree char *xml = g_strdup_printf("<box><size>%s</size></box>", bad[i]);
 
-        assert_refused(xml, 0, ERR_XML, "Expected non-negative integer value (line 1)");
+        assert_refused(xml, 0, ERR_XML_VALUE, "Expected non-negative integer value (line 1)");
     }
 }
 
@@ -227,10 +227,12 @@ errors_name_place_and_line(void **state)
         "<box\nfruit='plum'/>", 0, ERR_CONFIG_UNSUPPORTED,
         "Invalid value for attribute 'fruit' in element 'box': 'plum'. It may be apple, pear (line 2)");
     assert_refused("<box fruit='appel'/>", 0, ERR_CONFIG_UNSUPPORTED, "Did you mean 'apple'?");
-    assert_refused("<box>\n<items>\n<item/></items></box>", 0, ERR_XML,
+    assert_refused("<box>\n<items>\n<item/></items></box>", 0, ERR_XML_VALUE,
                    "Missing required attribute 'name' in element 'item' (line 3)");
-    assert_refused("<box><items><item name='a' port='101'/></items></box>", 0, ERR_XML, "'101'");
-    assert_refused("<box><items><item name='a' port='-1'/></items></box>", 0, ERR_XML, "'-1'");
+    assert_refused("<box><items><item name='a' port='101'/></items></box>", 0, ERR_XML_VALUE,
+                   "'101'");
+    assert_refused("<box><items><item name='a' port='-1'/></items></box>", 0, ERR_XML_VALUE,
+                   "'-1'");
     assert_refused("<box>\n\n<bomb/></box>", 0, ERR_CONFIG_UNSUPPORTED, "'bomb' in 'box'");
     assert_refused("<box><new/></box>", XML_VALIDATE, ERR_XML_SCHEMA, "unknown element 'new'");
     assert_refused("<crate/>", 0, ERR_XML, "unexpected root element <crate>, expecting <box>");
