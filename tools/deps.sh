@@ -86,16 +86,17 @@ install_packages() {
     return $rc
 }
 
-# build_guest DIR: DIR/vmlinuz (Debian's cloud kernel), DIR/initrd (a busybox that ends in a shell on
-# the serial console) and DIR/agent (qemu-ga and what it takes, to be put behind the initrd), unless
-# they are there. Nothing is installed into the host's own boot folder. Who asks while another makes
-# it waits.
+# build_guest DIR [agent]: DIR/vmlinuz (Debian's cloud kernel), DIR/initrd (a busybox that ends in a
+# shell on the serial console) and, where asked, DIR/agent (qemu-ga and what it takes, to be put behind
+# the initrd), unless they are there. Nothing is installed into the host's own boot folder. Who asks
+# while another makes it waits.
 build_guest() {
-    local dir=$1
+    local dir=$1 agent=${2:-}
     mkdir -p "$dir"
     (
         flock 8
-        { [ -s "$dir/vmlinuz" ] && [ -s "$dir/initrd" ] && [ -s "$dir/agent" ]; } || fetch_guest "$dir"
+        { [ -s "$dir/vmlinuz" ] && [ -s "$dir/initrd" ] && { [ -z "$agent" ] || [ -s "$dir/agent" ]; }; } ||
+            fetch_guest "$dir" "$agent"
     ) 8>"$dir/lock"
 }
 
@@ -105,17 +106,16 @@ guest_package() {
 }
 
 fetch_guest() {
-    local dir=$1 package
+    local dir=$1 agent=$2 package
     package=$(guest_package)
     [ -n "$package" ] || { apt-get update -qq && package=$(guest_package); }
     [ -n "$package" ] || { echo "apt knows no kernel for a guest" >&2; return 1; }
     echo "== fetching a kernel for the guest ($package)"
     rm -rf "$dir/deb" "$dir"/*.deb
-    (cd "$dir" && apt-get download -qq -o APT::Sandbox::User=root "$package" qemu-guest-agent) || return
+    (cd "$dir" && apt-get download -qq -o APT::Sandbox::User=root "$package" ${agent:+qemu-guest-agent}) || return
     dpkg-deb -x "$dir"/linux-image-*.deb "$dir/deb" || return
-    dpkg-deb -x "$dir"/qemu-guest-agent_*.deb "$dir/deb" || return
     build_initrd "$dir" || return
-    build_agent "$dir" || return
+    [ -z "$agent" ] || build_agent "$dir" || return
     mv "$dir"/deb/boot/vmlinuz-* "$dir/vmlinuz" || return
     rm -rf "$dir/deb" "$dir"/*.deb
 }
@@ -169,6 +169,7 @@ build_agent() {
     local dir=$1 root m file
     root=$(mktemp -d)
     mkdir -p "$root/agent"
+    dpkg-deb -x "$dir"/qemu-guest-agent_*.deb "$dir/deb" || return
     for m in "${AGENT_MODULES[@]}"; do
         file=$(find "$dir/deb" -name "$m.ko" -print -quit)
         [ -z "$file" ] || cp "$file" "$root/agent/"

@@ -366,10 +366,10 @@ def descriptors(pid):
 
 
 def guest():
-    """Folder with vmlinuz and initrd of a small Linux, made once by whoever needs it first."""
+    """Folder with vmlinuz, initrd and agent of a small Linux, made once by whoever needs it first."""
     outside = ["nsenter", f"--net=/proc/self/fd/{OUTER_NETWORK}"] if OUTER_NETWORK else []
-    made = subprocess.run([*outside, "bash", "-c", '. tools/deps.sh && build_guest "$1"', "-", GUEST],
-                          cwd=SOURCE, capture_output=True, text=True,
+    made = subprocess.run([*outside, "bash", "-c", '. tools/deps.sh && build_guest "$1" agent', "-",
+                           GUEST], cwd=SOURCE, capture_output=True, text=True,
                           pass_fds=[int(OUTER_NETWORK)] if OUTER_NETWORK else [])
     if made.returncode != 0:
         skip(f"no guest could be made: {made.stderr.strip()[-200:]}")
