@@ -60,7 +60,7 @@ typedef struct LinkRate {
     guint64 peak;  /* bytes a second of a burst; 0 or less than rate: as fast as the link is */
     guint64 burst; /* bytes; 0: a hundredth of a second. At least a packet */
 } LinkRate;
-/* Holds what the link sends to that rate from now on, by a token bucket (tc-tbf(8)), or lifts such
+/* Holds what the link sends to that rate from now on, by token buckets (tc-htb(8)), or lifts such
  * a limit: rate NULL. For a tap that is what its guest receives. A queueing discipline at the
  * link's root that somebody else has set is left alone: ERR_OPERATION_FAILED where a limit is asked
  * for. A link that is not there has no limit to lift. */

@@ -4,6 +4,7 @@ guest, when it is plugged, and changed while it runs; what is left of it afterwa
 admin's own stays."""
 import contextlib
 import json
+import re
 import socket
 import threading
 import xml.etree.ElementTree as ET
@@ -49,10 +50,14 @@ def kinds(link):
     return [(q["kind"], q["handle"]) for q in say("tc", "-j", "qdisc", "show", "dev", link)]
 
 
+BITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
 def limits(link):
     """What the kernel holds it to, in kilobytes a second: to the guest, from the guest."""
-    queues = say("tc", "-j", "qdisc", "show", "dev", link)
-    into = [q["options"]["rate"] // 1000 for q in queues if q["kind"] == "tbf"]
+    classes = subprocess.run(["tc", "class", "show", "dev", link], check=True, capture_output=True, text=True)
+    into = [int(n) * BITS[unit] // 8000
+            for n, unit in re.findall(r"^class htb 766d:1 .*\brate (\d+)([KMG]?)bit", classes.stdout, re.M)]
     out = [e["limit"]["rate"] for r in rules() if r.get("rule", {}).get("table") == f"vmd-speed-{link}"
            for e in r["rule"]["expr"] if "limit" in e]
     return into[0] if into else None, [rate // 1000 for rate in out]
