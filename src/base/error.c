@@ -99,7 +99,8 @@ static const ErrRow rows[N_ERRS] = {
 
 static const char slot[] = "%1$s";
 
-/* ERR_SYSTEM carries its errno beside the text, ERR_AWAITED what is waited for. */
+/* Beside the text: the errno of ERR_SYSTEM, what ERR_AWAITED waits for, and whether it was found
+ * while a document was read. */
 typedef struct VmdErrorPrivate {
     int saved_errno;
     char *awaited;
