@@ -1,4 +1,4 @@
-/* What differs by the type of a pool: a table of operations for each, in a file of its own. Flows
+/* What differs by the type of a pool: a table of operations for each. Flows
  * of pools (pool_attach.c, pool_build.c) call them; NULL: nothing to do, the source is a folder
  * here.
  */
