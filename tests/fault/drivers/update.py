@@ -83,7 +83,7 @@ class Update(Driver):
         tap = re.search(r"<target dev='(vnet\d+)'", shown)[1]
         bridge = os.path.basename(os.readlink(f"/sys/class/net/{tap}/master"))[3:]
         up = self.d.vmsh("qemu-monitor-command", "u", "--hmp", "info qtree")
-        queue = subprocess.run(["tc", "qdisc", "show", "dev", tap], check=True, capture_output=True,
+        queue = subprocess.run(["tc", "class", "show", "dev", tap], check=True, capture_output=True,
                                text=True).stdout
         return {bridge, re.search(r"<source bridge='br-(\w+)'", shown)[1],
                 "new" if "rate 4Mbit" in queue else "old" if "rate 7200Kbit" in queue else queue,
