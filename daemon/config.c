@@ -7,23 +7,23 @@
 
 #define FILE_MAX ((gsize)256 * 1024)
 
-typedef struct Row Row;
+typedef struct ConfigRow ConfigRow;
 
 /* What a value may be. */
-typedef struct Kind {
+typedef struct ConfigKind {
     gsize size;
-    gboolean (*parse)(const Row *row, const char *text, gpointer at, GError **err);
-    char *(*format)(const Row *row, gconstpointer at);
-    char *(*range)(const Row *row);
+    gboolean (*parse)(const ConfigRow *row, const char *text, gpointer at, GError **err);
+    char *(*format)(const ConfigRow *row, gconstpointer at);
+    char *(*range)(const ConfigRow *row);
     void (*clear)(gpointer at);              /* NULL: the value owns nothing */
     void (*stands)(gpointer at, guint line); /* there may be many rows: where the last one is */
-} Kind;
+} ConfigKind;
 
 enum { AT_START = 1, SYSTEM = 2 };
 
-struct Row {
+struct ConfigRow {
     const char *key;
-    const Kind *kind;
+    const ConfigKind *kind;
     gsize offset;         /* in Config */
     const char *fallback; /* without the row in a file; NULL: budget_defaults say so */
     guint flags;
@@ -33,50 +33,50 @@ struct Row {
 /* ---- kinds of values */
 
 static gboolean
-level_parse(const Row *row, const char *text, gpointer at, GError **err)
+level_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     return log_level_parse(text, at) ||
            fail(err, ERR_INVALID_ARG, "'%s' is not debug, info, warning or error", text);
 }
 
 static char *
-level_format(const Row *row, gconstpointer at)
+level_format(const ConfigRow *row, gconstpointer at)
 {
     return g_strdup(log_level_name(*(const LogLevel *)at));
 }
 
 static char *
-level_range(const Row *row)
+level_range(const ConfigRow *row)
 {
     return g_strdup("debug, info, warning or error");
 }
 
-static const Kind kind_level = { sizeof(LogLevel), level_parse, level_format, level_range };
+static const ConfigKind kind_level = { sizeof(LogLevel), level_parse, level_format, level_range };
 
 static gboolean
-filters_parse(const Row *row, const char *text, gpointer at, GError **err)
+filters_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     return log_filters_parse(text, at, err);
 }
 
 static char *
-filters_format(const Row *row, gconstpointer at)
+filters_format(const ConfigRow *row, gconstpointer at)
 {
     return log_filters_format(at);
 }
 
 static char *
-filters_range(const Row *row)
+filters_range(const ConfigRow *row)
 {
     return g_strdup("ROOM:LEVEL with blanks between them; a room is a folder of the source: base, "
                     "conf, core, wire, host, network, storage, qemu, rpc or daemon");
 }
 
-static const Kind kind_filters = { sizeof(LogFilters), filters_parse, filters_format,
-                                   filters_range };
+static const ConfigKind kind_filters = { sizeof(LogFilters), filters_parse, filters_format,
+                                         filters_range };
 
 static gboolean
-switch_parse(const Row *row, const char *text, gpointer at, GError **err)
+switch_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     static const char *const yes[] = { "yes", "on", "true", "1", NULL };
     static const char *const no[] = { "no", "off", "false", "0", NULL };
@@ -89,21 +89,22 @@ switch_parse(const Row *row, const char *text, gpointer at, GError **err)
 }
 
 static char *
-switch_format(const Row *row, gconstpointer at)
+switch_format(const ConfigRow *row, gconstpointer at)
 {
     return g_strdup(*(const gboolean *)at ? "yes" : "no");
 }
 
 static char *
-switch_range(const Row *row)
+switch_range(const ConfigRow *row)
 {
     return g_strdup("yes or no");
 }
 
-static const Kind kind_switch = { sizeof(gboolean), switch_parse, switch_format, switch_range };
+static const ConfigKind kind_switch = { sizeof(gboolean), switch_parse, switch_format,
+                                        switch_range };
 
 static gboolean
-seconds_parse(const Row *row, const char *text, gpointer at, GError **err)
+seconds_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     guint64 n;
 
@@ -114,21 +115,22 @@ seconds_parse(const Row *row, const char *text, gpointer at, GError **err)
 }
 
 static char *
-seconds_format(const Row *row, gconstpointer at)
+seconds_format(const ConfigRow *row, gconstpointer at)
 {
     return g_strdup_printf("%u", *(const guint *)at);
 }
 
 static char *
-seconds_range(const Row *row)
+seconds_range(const ConfigRow *row)
 {
     return g_strdup("a number of seconds; 0 is never");
 }
 
-static const Kind kind_seconds = { sizeof(guint), seconds_parse, seconds_format, seconds_range };
+static const ConfigKind kind_seconds = { sizeof(guint), seconds_parse, seconds_format,
+                                         seconds_range };
 
 static gboolean
-delay_parse(const Row *row, const char *text, gpointer at, GError **err)
+delay_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     guint64 n;
 
@@ -140,52 +142,54 @@ delay_parse(const Row *row, const char *text, gpointer at, GError **err)
 }
 
 static char *
-delay_range(const Row *row)
+delay_range(const ConfigRow *row)
 {
     return g_strdup_printf("a number of seconds, up to %d", HOST_SECONDS_MAX);
 }
 
-static const Kind kind_delay = { sizeof(guint), delay_parse, seconds_format, delay_range };
+static const ConfigKind kind_delay = { sizeof(guint), delay_parse, seconds_format, delay_range };
 
 static gboolean
-timeout_parse(const Row *row, const char *text, gpointer at, GError **err)
+timeout_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     return strcmp(text, "0") == 0 ? fail(err, ERR_INVALID_ARG, "0 seconds are no time at all")
                                   : delay_parse(row, text, at, err);
 }
 
 static char *
-timeout_range(const Row *row)
+timeout_range(const ConfigRow *row)
 {
     return g_strdup_printf("a number of seconds from 1 to %d", HOST_SECONDS_MAX);
 }
 
-static const Kind kind_timeout = { sizeof(guint), timeout_parse, seconds_format, timeout_range };
+static const ConfigKind kind_timeout = { sizeof(guint), timeout_parse, seconds_format,
+                                         timeout_range };
 
 static gboolean
-policy_parse(const Row *row, const char *text, gpointer at, GError **err)
+policy_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     return down_policy_parse(text, at) ||
            fail(err, ERR_INVALID_ARG, "'%s' is not shutdown, destroy or none", text);
 }
 
 static char *
-policy_format(const Row *row, gconstpointer at)
+policy_format(const ConfigRow *row, gconstpointer at)
 {
     return g_strdup(down_policy_word(*(const DownPolicy *)at));
 }
 
 static char *
-policy_range(const Row *row)
+policy_range(const ConfigRow *row)
 {
     return g_strdup("shutdown, destroy or none");
 }
 
-static const Kind kind_policy = { sizeof(DownPolicy), policy_parse, policy_format, policy_range };
+static const ConfigKind kind_policy = { sizeof(DownPolicy), policy_parse, policy_format,
+                                        policy_range };
 
 /* One that the admin names must be there, and what holds without a word need not. */
 static gboolean
-group_parse(const Row *row, const char *text, gpointer at, GError **err)
+group_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     ServerGroup group = { .name = (char *)text };
 
@@ -199,13 +203,13 @@ group_parse(const Row *row, const char *text, gpointer at, GError **err)
 }
 
 static char *
-group_format(const Row *row, gconstpointer at)
+group_format(const ConfigRow *row, gconstpointer at)
 {
     return g_strdup(((const ServerGroup *)at)->name);
 }
 
 static char *
-group_range(const Row *row)
+group_range(const ConfigRow *row)
 {
     return g_strdup("a group of this host, or \"\" for none");
 }
@@ -216,13 +220,13 @@ group_clear(gpointer at)
     g_clear_pointer(&((ServerGroup *)at)->name, g_free);
 }
 
-static const Kind kind_group = { sizeof(ServerGroup), group_parse, group_format, group_range,
-                                 group_clear };
+static const ConfigKind kind_group = { sizeof(ServerGroup), group_parse, group_format, group_range,
+                                       group_clear };
 
 /* ---- rules: rows of one key are one list */
 
 static gboolean
-rule_parse(const Row *row, const char *text, gpointer at, GError **err)
+rule_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     GPtrArray **rules = at;
     AccessRule *rule = *text ? access_rule_parse(text, err) : NULL;
@@ -238,7 +242,7 @@ rule_parse(const Row *row, const char *text, gpointer at, GError **err)
 }
 
 static char *
-rule_format(const Row *row, gconstpointer at)
+rule_format(const ConfigRow *row, gconstpointer at)
 {
     const GPtrArray *rules = *(GPtrArray *const *)at;
     GString *text = g_string_new(NULL);
@@ -250,7 +254,7 @@ rule_format(const Row *row, gconstpointer at)
 }
 
 static char *
-rule_range(const Row *row)
+rule_range(const ConfigRow *row)
 {
     return g_strdup(
         "allow or deny; a user, @GROUP or all; rights with commas between them, as \"vmd "
@@ -273,12 +277,12 @@ rule_stands(gpointer at, guint line)
         ((AccessRule *)rules->pdata[rules->len - 1])->line = line;
 }
 
-static const Kind kind_rule = { sizeof(GPtrArray *), rule_parse, rule_format,
-                                rule_range,          rule_clear, rule_stands };
+static const ConfigKind kind_rule = { sizeof(GPtrArray *), rule_parse, rule_format,
+                                      rule_range,          rule_clear, rule_stands };
 
 /* The daemon's own user can always open its sockets. */
 static gboolean
-perms_parse(const Row *row, const char *text, gpointer at, GError **err)
+perms_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     char *end;
     guint64 perms = g_ascii_strtoull(text, &end, 8);
@@ -290,18 +294,18 @@ perms_parse(const Row *row, const char *text, gpointer at, GError **err)
 }
 
 static char *
-perms_format(const Row *row, gconstpointer at)
+perms_format(const ConfigRow *row, gconstpointer at)
 {
     return g_strdup_printf("%04o", *(const guint *)at);
 }
 
 static char *
-perms_range(const Row *row)
+perms_range(const ConfigRow *row)
 {
     return g_strdup("an octal number from 0600 to 0777");
 }
 
-static const Kind kind_perms = { sizeof(guint), perms_parse, perms_format, perms_range };
+static const ConfigKind kind_perms = { sizeof(guint), perms_parse, perms_format, perms_range };
 
 /* ---- budgets: parts of a row of rpc, each by its name */
 
@@ -315,7 +319,7 @@ static const struct {
 };
 
 static BudgetKind
-budget_of(const Row *row)
+budget_of(const ConfigRow *row)
 {
     return (row->offset - offsetof(Config, server.budgets)) / sizeof(BudgetRow);
 }
@@ -398,7 +402,7 @@ budget_check(BudgetKind kind, const BudgetRow *b, GError **err)
 }
 
 static gboolean
-budget_parse(const Row *row, const char *text, gpointer at, GError **err)
+budget_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
     g_auto(GStrv) words = g_strsplit_set(text, " \t,", -1);
     BudgetRow b = budget_defaults[budget_of(row)];
@@ -413,7 +417,7 @@ budget_parse(const Row *row, const char *text, gpointer at, GError **err)
 }
 
 static char *
-budget_format(const Row *row, gconstpointer at)
+budget_format(const ConfigRow *row, gconstpointer at)
 {
     GString *text = g_string_new(NULL);
 
@@ -427,7 +431,7 @@ budget_format(const Row *row, gconstpointer at)
 }
 
 static char *
-budget_range(const Row *row)
+budget_range(const ConfigRow *row)
 {
     GString *text = g_string_new("some of");
 
@@ -439,14 +443,15 @@ budget_range(const Row *row)
     return g_string_free(text, FALSE);
 }
 
-static const Kind kind_budget = { sizeof(BudgetRow), budget_parse, budget_format, budget_range };
+static const ConfigKind kind_budget = { sizeof(BudgetRow), budget_parse, budget_format,
+                                        budget_range };
 
 /* ---- the rows */
 
 #define AT(member)   .offset = offsetof(Config, member)
 #define BUDGET(name) .kind = &kind_budget, AT(server.budgets[BUDGET_##name])
 
-static const Row rows[] = {
+static const ConfigRow rows[] = {
     { "log_level", &kind_level, AT(log_level), "info", 0,
       "The least important message that is logged. The option --log-level goes before it." },
     { "log_filters", &kind_filters, AT(log_filters), "", 0,
@@ -506,7 +511,7 @@ static const Row rows[] = {
 };
 
 static gpointer
-value_of(const Config *c, const Row *row)
+value_of(const Config *c, const ConfigRow *row)
 {
     return (guint8 *)c + row->offset;
 }
@@ -517,7 +522,7 @@ config_init(Config *c)
     memset(c, 0, sizeof(*c));
     c->guests.order = HOST_ORDER_DEFAULT;
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        const Row *row = &rows[i];
+        const ConfigRow *row = &rows[i];
         g_autoptr(GError) err = NULL;
         if (!row->kind->parse(row, row->fallback ? row->fallback : "", value_of(c, row), &err))
             g_error("%s: %s", row->key, err->message);
@@ -535,16 +540,16 @@ config_done(Config *c)
 
 /* ---- reading */
 
-typedef struct Reader {
+typedef struct ConfigReader {
     const char *path;
     gboolean session;
     Config *config;
     guint line;
     guint seen[G_N_ELEMENTS(rows)]; /* the line of each */
     GString *wrongs;
-} Reader;
+} ConfigReader;
 
-static void G_GNUC_PRINTF(2, 3) wrong(Reader *r, const char *fmt, ...)
+static void G_GNUC_PRINTF(2, 3) wrong(ConfigReader *r, const char *fmt, ...)
 {
     va_list ap;
 
@@ -577,10 +582,10 @@ distance(const char *a, const char *b)
     return row[len];
 }
 
-static const Row *
+static const ConfigRow *
 row_like(const char *key)
 {
-    const Row *best = NULL;
+    const ConfigRow *best = NULL;
     gsize least = MAX(3, strlen(key) / 3) + 1;
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows) && strlen(key) < 64; i++) {
@@ -593,7 +598,7 @@ row_like(const char *key)
     return best;
 }
 
-static const Row *
+static const ConfigRow *
 row_find(const char *key)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
@@ -624,7 +629,7 @@ cut_value(char *text)
 }
 
 static void
-take_value(Reader *r, const Row *row, const char *value)
+take_value(ConfigReader *r, const ConfigRow *row, const char *value)
 {
     g_autoptr(GError) err = NULL;
     guint *seen = &r->seen[row - rows];
@@ -641,10 +646,10 @@ take_value(Reader *r, const Row *row, const char *value)
 }
 
 static void
-read_line(Reader *r, char *text)
+read_line(ConfigReader *r, char *text)
 {
     char *equals = strchr(g_strstrip(text), '=');
-    const Row *row, *like;
+    const ConfigRow *row, *like;
 
     if (*text == '\0' || *text == '#')
         return;
@@ -665,7 +670,7 @@ read_line(Reader *r, char *text)
 }
 
 static gboolean
-read_text(Reader *r, char *text, gsize len, GError **err)
+read_text(ConfigReader *r, char *text, gsize len, GError **err)
 {
     g_auto(GStrv) lines = NULL;
 
@@ -697,7 +702,7 @@ gboolean
 config_read(const char *path, gboolean session, gboolean must_be, Config *ret_config, GError **err)
 {
     Config c;
-    Reader r = { .path = path, .session = session, .config = &c };
+    ConfigReader r = { .path = path, .session = session, .config = &c };
     g_autofree char *text = NULL;
     gsize len = 0;
     gboolean ok;
@@ -721,7 +726,7 @@ config_read(const char *path, gboolean session, gboolean must_be, Config *ret_co
 /* ---- reading again */
 
 static void
-swap_value(const Row *row, Config *a, Config *b)
+swap_value(const ConfigRow *row, Config *a, Config *b)
 {
     g_autofree gpointer kept = g_memdup2(value_of(a, row), row->kind->size);
 
@@ -733,7 +738,7 @@ void
 config_replace(Config *c, Config *again)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        const Row *row = &rows[i];
+        const ConfigRow *row = &rows[i];
         g_autofree char *is = row->kind->format(row, value_of(c, row));
         g_autofree char *will = row->kind->format(row, value_of(again, row));
         if (strcmp(is, will) == 0) {
@@ -760,7 +765,7 @@ config_each(void (*tell)(const ConfigDoc *doc, gpointer user), gpointer user)
 
     config_init(&c);
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        const Row *row = &rows[i];
+        const ConfigRow *row = &rows[i];
         g_autofree char *range = row->kind->range(row);
         g_autofree char *fallback = row->kind->format(row, value_of(&c, row));
         ConfigDoc doc = { row->key,

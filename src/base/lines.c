@@ -21,8 +21,8 @@ enum {
 };
 
 /* One piece of output: a copy behind the struct, or borrowed from bytes. */
-typedef struct Piece {
-    struct Piece *next;
+typedef struct LinesPiece {
+    struct LinesPiece *next;
     GBytes *bytes;
     int *fds; /* go with the first byte */
     gsize n_fds;
@@ -30,7 +30,7 @@ typedef struct Piece {
     const guint8 *at;
     gsize left;
     guint8 copy[];
-} Piece;
+} LinesPiece;
 
 struct Lines {
     GSource source;
@@ -46,7 +46,7 @@ struct Lines {
     gsize in_len, in_size;
     GArray *in_fds;
 
-    Piece *out, **out_end;
+    LinesPiece *out, **out_end;
     gsize queued;
     gboolean above;    /* the queue has been above OUT_LOW */
     GError *out_error; /* writing is over; told after what can still be read was delivered */
@@ -105,7 +105,7 @@ fds_close(int *fds, gsize n)
 }
 
 static void
-piece_free(Piece *p)
+piece_free(LinesPiece *p)
 {
     fds_close(p->fds, p->n_fds);
     g_free(p->fds);
@@ -119,7 +119,7 @@ static void
 out_drop(Lines *l)
 {
     while (l->out) {
-        Piece *p = l->out;
+        LinesPiece *p = l->out;
 
         l->out = p->next;
         piece_free(p);
@@ -186,7 +186,7 @@ transmit_now(Lines *l, const void *data, gsize len, const int *fds, gsize n_fds)
 }
 
 static void
-out_push(Lines *l, Piece *p)
+out_push(Lines *l, LinesPiece *p)
 {
     *l->out_end = p;
     l->out_end = &p->next;
@@ -196,12 +196,12 @@ out_push(Lines *l, Piece *p)
     update_poll(l);
 }
 
-static Piece *
+static LinesPiece *
 piece_copy(const guint8 *data, gsize len)
 {
-    Piece *p = g_malloc(sizeof(Piece) + len);
+    LinesPiece *p = g_malloc(sizeof(LinesPiece) + len);
 
-    *p = (Piece){ .at = p->copy, .left = len };
+    *p = (LinesPiece){ .at = p->copy, .left = len };
     memcpy(p->copy, data, len);
     return p;
 }
@@ -212,7 +212,7 @@ out_gather(const Lines *l, struct iovec *iov)
 {
     gsize n = 0;
 
-    for (const Piece *p = l->out; p && n < GATHER; p = p->next) {
+    for (const LinesPiece *p = l->out; p && n < GATHER; p = p->next) {
         if (n > 0 && p->n_fds > 0)
             break;
         iov[n++] = (struct iovec){ (void *)p->at, p->left };
@@ -227,7 +227,7 @@ out_consume(Lines *l, gsize n)
 {
     l->queued -= n;
     while (l->out && n >= l->out->left) {
-        Piece *p = l->out;
+        LinesPiece *p = l->out;
 
         n -= p->left;
         l->out = p->next;
@@ -623,12 +623,12 @@ lines_send_bytes(Lines *l, GBytes *bytes)
     gsize len;
     const guint8 *data = g_bytes_get_data(held, &len);
     gssize done = !l->out_closed ? transmit_now(l, data, len, NULL, 0) : -1;
-    Piece *p;
+    LinesPiece *p;
 
     if (done < 0 || (gsize)done == len)
         return;
-    p = g_new(Piece, 1);
-    *p = (Piece){ .bytes = g_steal_pointer(&held), .at = data + done, .left = len - done };
+    p = g_new(LinesPiece, 1);
+    *p = (LinesPiece){ .bytes = g_steal_pointer(&held), .at = data + done, .left = len - done };
     out_push(l, p);
 }
 
@@ -639,7 +639,7 @@ lines_send_fd(Lines *l, int fd, guint8 filler)
 }
 
 static gboolean
-piece_hold_fds(Piece *p, const int *fds, gsize n)
+piece_hold_fds(LinesPiece *p, const int *fds, gsize n)
 {
     p->fds = g_new(int, n);
     for (; p->n_fds < n; p->n_fds++) {
@@ -654,7 +654,7 @@ void
 lines_send_secret(Lines *l, const void *data, gsize len)
 {
     gssize done = !l->out_closed ? transmit_now(l, data, len, NULL, 0) : -1;
-    Piece *p;
+    LinesPiece *p;
 
     if (done < 0 || (gsize)done == len)
         return;
@@ -673,7 +673,7 @@ void
 lines_send_with_fds(Lines *l, const void *data, gsize len, const int *fds, gsize n_fds)
 {
     gssize done = !l->out_closed ? transmit_now(l, data, len, fds, n_fds) : -1;
-    Piece *p;
+    LinesPiece *p;
 
     if (done < 0 || (gsize)done == len)
         return;

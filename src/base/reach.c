@@ -16,23 +16,23 @@
 
 #define LINKS_MAX 40 /* as the kernel's */
 
-typedef struct Way {
+typedef struct ReachWay {
     int at;      /* O_PATH: the folder that rest begins in, in the end the file */
     char *rest;  /* names to go */
     guint links; /* followed */
     uid_t maker; /* of a link that is neither root's nor ours; 0: there was none */
-} Way;
+} ReachWay;
 
 static void
-way_done(Way *w)
+way_done(ReachWay *w)
 {
     fd_close(&w->at);
     g_clear_pointer(&w->rest, g_free);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Way, way_done)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ReachWay, way_done)
 
 static gboolean
-way_go_to(Way *w, int fd)
+way_go_to(ReachWay *w, int fd)
 {
     fd_close(&w->at);
     w->at = fd;
@@ -40,7 +40,7 @@ way_go_to(Way *w, int fd)
 }
 
 static gboolean
-way_count(Way *w, uid_t maker)
+way_count(ReachWay *w, uid_t maker)
 {
     gboolean foreign = maker != 0 && maker != geteuid();
 
@@ -51,7 +51,7 @@ way_count(Way *w, uid_t maker)
 }
 
 static gboolean
-way_follow(Way *w, int link, const struct stat *st, const char *behind)
+way_follow(ReachWay *w, int link, const struct stat *st, const char *behind)
 {
     char target[PATH_MAX];
     ssize_t n = readlinkat(link, "", target, sizeof target - 1);
@@ -66,7 +66,7 @@ way_follow(Way *w, int link, const struct stat *st, const char *behind)
 
 /* One name further; slashes in front of it say nothing. */
 static gboolean
-way_step(Way *w)
+way_step(ReachWay *w)
 {
     const char *from = w->rest + strspn(w->rest, "/");
     gsize len = strcspn(from, "/");
@@ -85,7 +85,7 @@ way_step(Way *w)
 
 /* Somebody else's link may lead to what is theirs as well, and nowhere else. */
 static gboolean
-way_is_good(const Way *w, const struct stat *st)
+way_is_good(const ReachWay *w, const struct stat *st)
 {
     if (w->maker == 0 || st->st_uid == w->maker)
         return TRUE;
@@ -96,8 +96,8 @@ way_is_good(const Way *w, const struct stat *st)
 static int
 walk(const char *path, struct stat *ret_st)
 {
-    g_auto(Way) w = { .at = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC),
-                      .rest = g_strdup(path) };
+    g_auto(ReachWay) w = { .at = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC),
+                           .rest = g_strdup(path) };
 
     while (w.at >= 0 && w.rest[strspn(w.rest, "/")])
         if (!way_step(&w))

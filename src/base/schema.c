@@ -714,13 +714,13 @@ schema_equal(const Schema *s, gconstpointer a, gconstpointer b)
 
 /* ---- walk */
 
-typedef struct Walk {
+typedef struct SchemaWalk {
     SchemaLook look;
     gpointer user;
     GString *path;
-} Walk;
+} SchemaWalk;
 
-static gboolean walk_struct(Walk *w, const Schema *s, gconstpointer at);
+static gboolean walk_struct(SchemaWalk *w, const Schema *s, gconstpointer at);
 
 /* Whether one of the rows would be written. */
 static gboolean
@@ -749,7 +749,7 @@ item_name(const Schema *s, gconstpointer at)
 /* "devices/disk" becomes "devices/disk[1]"; of a list of several names each is counted by itself.
  */
 static gboolean
-walk_list(Walk *w, const Field *f, const GPtrArray *list)
+walk_list(SchemaWalk *w, const Field *f, const GPtrArray *list)
 {
     gsize len = w->path->len;
     gboolean named = g_str_has_suffix(f->path, "*");
@@ -774,7 +774,7 @@ walk_list(Walk *w, const Field *f, const GPtrArray *list)
 }
 
 static gboolean
-walk_field(Walk *w, const Schema *s, const Field *f, gconstpointer at)
+walk_field(SchemaWalk *w, const Schema *s, const Field *f, gconstpointer at)
 {
     gconstpointer member = G_STRUCT_MEMBER_P(at, f->offset);
 
@@ -791,7 +791,7 @@ walk_field(Walk *w, const Schema *s, const Field *f, gconstpointer at)
 }
 
 static gboolean
-walk_struct(Walk *w, const Schema *s, gconstpointer at)
+walk_struct(SchemaWalk *w, const Schema *s, gconstpointer at)
 {
     gsize len = w->path->len;
     gboolean holds = TRUE, go_on = TRUE;
@@ -811,7 +811,7 @@ walk_struct(Walk *w, const Schema *s, gconstpointer at)
 gboolean
 schema_walk(const Schema *s, gconstpointer def, SchemaLook look, gpointer user)
 {
-    Walk w = { look, user, g_string_new(NULL) };
+    SchemaWalk w = { look, user, g_string_new(NULL) };
     gboolean whole = walk_struct(&w, s, def);
 
     g_string_free(w.path, TRUE);

@@ -11,24 +11,24 @@
 
 static char seen[] = "seen", whole[] = "whole"; /* marks; whole: and everything below */
 
-typedef struct Reader {
+typedef struct XmlReader {
     const XmlNamespace *namespaces;
     guint flags;
     guint warnings;
     GPtrArray *unknown; /* of texts; NULL: what no row knows is logged */
     const Schema *schema;
     GPtrArray *words; /* that its rows know, ended by NULL; NULL until they are asked for */
-} Reader;
+} XmlReader;
 
 /* Where a path leads from an element. */
-typedef struct Place {
+typedef struct XmlPlace {
     xmlNode *el;
     xmlAttr *attr; /* NULL: the element itself */
-} Place;
+} XmlPlace;
 
 /* The element which the last path led to: rows of one element mostly stand together. */
 typedef struct Finder {
-    Reader *r;
+    XmlReader *r;
     xmlNode *base;
     const GPtrArray *bases; /* of xmlNode: joined elements, base the first of them; or NULL */
     gboolean any_base;      /* a field may stand in any of them */
@@ -106,7 +106,7 @@ node_is(const XmlNamespace *namespaces, const xmlNode *n, const char *name, gsiz
 }
 
 static xmlNode *
-next_named(const Reader *r, xmlNode *n, const char *name, gsize len)
+next_named(const XmlReader *r, xmlNode *n, const char *name, gsize len)
 {
     for (; n; n = n->next)
         if (node_is(r->namespaces, n, name, len))
@@ -147,7 +147,7 @@ may_be_there(const Finder *finder, const char *path)
 }
 
 static Finder
-finder_of(Reader *r, const Schema *s, xmlNode *base, const GPtrArray *bases)
+finder_of(XmlReader *r, const Schema *s, xmlNode *base, const GPtrArray *bases)
 {
     Finder finder = { .r = r,
                       .base = base,
@@ -168,7 +168,7 @@ mark(gpointer *slot, char *how)
 }
 
 static xmlNode *
-child_element(Reader *r, xmlNode *el, const char *name, gsize len)
+child_element(XmlReader *r, xmlNode *el, const char *name, gsize len)
 {
     xmlNode *child = next_named(r, el->children, name, len);
 
@@ -202,12 +202,12 @@ find_element(Finder *f, const char *path, gsize len)
 
 /* An attribute of el. */
 static gboolean
-find_attribute(xmlNode *el, const char *name, Place *ret)
+find_attribute(xmlNode *el, const char *name, XmlPlace *ret)
 {
     for (xmlAttr *a = el ? el->properties : NULL; a; a = a->next) {
         if (strcmp((const char *)a->name, name) == 0) {
             mark(&a->_private, seen);
-            *ret = (Place){ el, a };
+            *ret = (XmlPlace){ el, a };
             return TRUE;
         }
     }
@@ -215,7 +215,7 @@ find_attribute(xmlNode *el, const char *name, Place *ret)
 }
 
 static gboolean
-find_place(Finder *f, const char *path, Place *ret)
+find_place(Finder *f, const char *path, XmlPlace *ret)
 {
     const char *last = strrchr(path, '/');
     const char *name = last ? last + 1 : path;
@@ -228,16 +228,16 @@ find_place(Finder *f, const char *path, Place *ret)
     if (strcmp(name, ".") == 0 || strcmp(name, "#") == 0)
         len = last ? (gsize)(last - path) : 0;
     el = find_element(f, path, len);
-    *ret = (Place){ el, NULL };
+    *ret = (XmlPlace){ el, NULL };
     return el != NULL;
 }
 
 /* Calls visit for the element that path[0..len) leads to below el, or for all such elements, until
  * it returns FALSE. */
-typedef gboolean (*ElementVisit)(Reader *r, xmlNode *el, gpointer user);
+typedef gboolean (*ElementVisit)(XmlReader *r, xmlNode *el, gpointer user);
 
 static gboolean
-each_below(Reader *r, xmlNode *el, const char *path, gsize len, gboolean all, ElementVisit visit,
+each_below(XmlReader *r, xmlNode *el, const char *path, gsize len, gboolean all, ElementVisit visit,
            gpointer user)
 {
     const char *slash = memchr(path, '/', len);
@@ -269,7 +269,7 @@ each_element(const Finder *f, const Field *row, gsize len, ElementVisit visit, g
 }
 
 static gboolean
-add_element(Reader *r, xmlNode *el, gpointer list)
+add_element(XmlReader *r, xmlNode *el, gpointer list)
 {
     g_ptr_array_add(list, el);
     return TRUE;
@@ -284,29 +284,29 @@ all_elements(const Finder *f, const Field *row)
     return all;
 }
 
-typedef struct Search {
+typedef struct XmlSearch {
     const char *attr; /* NULL: the element itself */
-    Place found;
+    XmlPlace found;
     gboolean is_found;
-} Search;
+} XmlSearch;
 
 static gboolean
-search_visit(Reader *r, xmlNode *el, gpointer user)
+search_visit(XmlReader *r, xmlNode *el, gpointer user)
 {
-    Search *s = user;
+    XmlSearch *s = user;
 
     s->is_found = !s->attr || find_attribute(el, s->attr, &s->found);
     if (!s->attr)
-        s->found = (Place){ el, NULL };
+        s->found = (XmlPlace){ el, NULL };
     return !s->is_found;
 }
 
 /* The first one of all places that the row's path leads to from any base. */
 static gboolean
-find_any_place(const Finder *f, const Field *row, Place *ret)
+find_any_place(const Finder *f, const Field *row, XmlPlace *ret)
 {
     const char *attr = strrchr(row->path, '@');
-    Search s = { attr ? attr + 1 : NULL, { NULL, NULL }, FALSE };
+    XmlSearch s = { attr ? attr + 1 : NULL, { NULL, NULL }, FALSE };
     gsize len = !attr ? strlen(row->path) : attr > row->path ? (gsize)(attr - row->path) - 1 : 0;
 
     for (guint i = 0; i < f->bases->len && !s.is_found; i++)
@@ -316,7 +316,7 @@ find_any_place(const Finder *f, const Field *row, Place *ret)
 }
 
 static xmlNode *
-last_same(const Reader *r, xmlNode *el)
+last_same(const XmlReader *r, xmlNode *el)
 {
     xmlNode *n = el;
 
@@ -327,7 +327,7 @@ last_same(const Reader *r, xmlNode *el)
 
 /* The text of a place: borrowed when it is one run, else in *ret_own. */
 static const char *
-place_text(const Place *p, char **ret_own)
+place_text(const XmlPlace *p, char **ret_own)
 {
     xmlNode *first = p->attr ? p->attr->children : p->el->children;
     xmlChar *text;
@@ -361,7 +361,7 @@ advice(const Field *f, const FieldType *t, const char *text)
 }
 
 static gboolean
-wrong_value(const Field *f, const Place *p, const char *text, GError **err)
+wrong_value(const Field *f, const XmlPlace *p, const char *text, GError **err)
 {
     g_autofree char *more = advice(f, field_type(f), text);
     Err code = code_of(f->wrong);
@@ -376,7 +376,7 @@ wrong_value(const Field *f, const Place *p, const char *text, GError **err)
 
 /* The parser said more than that it is wrong; a code of the row's own holds all the same. */
 static gboolean
-parse_failed(const Field *f, const Place *p, const char *text, GError **err)
+parse_failed(const Field *f, const XmlPlace *p, const char *text, GError **err)
 {
     if (!err || !*err)
         return wrong_value(f, p, text, err);
@@ -413,7 +413,7 @@ missing(Finder *finder, const Field *f, GError **err)
 
 /* The number is read; its unit stands beside it. */
 static gboolean
-read_unit(const Field *f, const Place *p, gpointer at, GError **err)
+read_unit(const Field *f, const XmlPlace *p, gpointer at, GError **err)
 {
     const SizeSpec *spec = f->arg;
     guint64 *n = at, scale = spec->bare, limit = spec->max ? spec->max : G_MAXUINT64;
@@ -421,7 +421,7 @@ read_unit(const Field *f, const Place *p, gpointer at, GError **err)
     g_autofree char *own = NULL;
 
     if (unit) {
-        const char *text = place_text(&(Place){ p->el, unit }, &own);
+        const char *text = place_text(&(XmlPlace){ p->el, unit }, &own);
 
         mark(&unit->_private, seen);
         if (*text && !size_unit_find(text, &scale))
@@ -439,7 +439,7 @@ read_unit(const Field *f, const Place *p, gpointer at, GError **err)
 }
 
 static gboolean
-read_value(const Field *f, const Place *p, gpointer def, guint *found, GError **err)
+read_value(const Field *f, const XmlPlace *p, gpointer def, guint *found, GError **err)
 {
     gpointer at = G_STRUCT_MEMBER_P(def, f->offset);
     const FieldType *t = field_type(f);
@@ -464,7 +464,7 @@ read_value(const Field *f, const Place *p, gpointer def, guint *found, GError **
 }
 
 static gboolean
-read_struct(Reader *r, const Schema *s, xmlNode *el, const GPtrArray *bases, gpointer def,
+read_struct(XmlReader *r, const Schema *s, xmlNode *el, const GPtrArray *bases, gpointer def,
             GError **err)
 {
     Finder finder = finder_of(r, s, el, bases);
@@ -533,7 +533,7 @@ absorb(xmlNode *el, xmlNode *other)
 
 /* Joins el and the elements of its name behind it, and in these likewise. */
 static void
-join_same(const Reader *r, xmlNode *el)
+join_same(const XmlReader *r, xmlNode *el)
 {
     gsize len = strlen((const char *)el->name);
     xmlNode *other;
@@ -578,7 +578,7 @@ list_words(const Schema *s)
 }
 
 static gboolean
-list_takes(Reader *r, const Field *f, const char *name, xmlNode *n)
+list_takes(XmlReader *r, const Field *f, const char *name, xmlNode *n)
 {
     if (*name == '*')
         return n->type == XML_ELEMENT_NODE &&
@@ -587,7 +587,7 @@ list_takes(Reader *r, const Field *f, const char *name, xmlNode *n)
 }
 
 static gboolean
-read_item(Reader *r, const Field *f, xmlNode *n, gpointer at, GError **err)
+read_item(XmlReader *r, const Field *f, xmlNode *n, gpointer at, GError **err)
 {
     GPtrArray **list = at;
     gpointer item = schema_new(f->arg);
@@ -612,7 +612,7 @@ typedef struct ListRead {
 } ListRead;
 
 static gboolean
-read_items(Reader *r, xmlNode *holder, gpointer user)
+read_items(XmlReader *r, xmlNode *holder, gpointer user)
 {
     ListRead *l = user;
 
@@ -671,7 +671,7 @@ second_element(const Finder *finder, const Field *f, xmlNode *first)
 
 /* Without elements there is nothing to keep. */
 static gboolean
-read_raw(const Place *p, gpointer at, guint *found)
+read_raw(const XmlPlace *p, gpointer at, guint *found)
 {
     if (!xmlFirstElementChild(p->el))
         return TRUE;
@@ -686,9 +686,9 @@ static gboolean
 read_field(Finder *finder, const Field *f, gpointer def, guint *found, GError **err)
 {
     gpointer at = G_STRUCT_MEMBER_P(def, f->offset);
-    Reader *r = finder->r;
+    XmlReader *r = finder->r;
     const xmlNode *second;
-    Place p;
+    XmlPlace p;
 
     if ((f->kind == F_STRUCT || f->kind == F_PTR) && !*f->path)
         return read_spliced(finder, f, at, found, err);
@@ -779,7 +779,7 @@ collect_words(const Schema *s, GHashTable *seen_schemas, GHashTable *words)
 }
 
 static const char *
-probably_meant(Reader *r, const char *name)
+probably_meant(XmlReader *r, const char *name)
 {
     if (!r->words) {
         g_autoptr(GHashTable) schemas = g_hash_table_new(NULL, NULL);
@@ -799,7 +799,7 @@ probably_meant(Reader *r, const char *name)
 
 /* Takes text. */
 static void
-note(const Reader *r, char *text)
+note(const XmlReader *r, char *text)
 {
     if (r->unknown) {
         g_ptr_array_add(r->unknown, text);
@@ -810,7 +810,7 @@ note(const Reader *r, char *text)
 }
 
 static gboolean
-unknown(Reader *r, const xmlNode *el, const xmlAttr *attr, GError **err)
+unknown(XmlReader *r, const xmlNode *el, const xmlAttr *attr, GError **err)
 {
     const char *what = attr ? "attribute" : "element";
     const xmlChar *name = attr ? attr->name : el->name;
@@ -830,7 +830,7 @@ unknown(Reader *r, const xmlNode *el, const xmlAttr *attr, GError **err)
 }
 
 static gboolean
-report_unknown(Reader *r, const xmlNode *el, GError **err)
+report_unknown(XmlReader *r, const xmlNode *el, GError **err)
 {
     for (const xmlAttr *a = el->properties; a; a = a->next)
         if (!a->_private && !(a->ns && a->ns->prefix) && !unknown(r, el, a, err))
@@ -845,7 +845,7 @@ report_unknown(Reader *r, const xmlNode *el, GError **err)
 }
 
 static void
-report_rest(const Reader *r)
+report_rest(const XmlReader *r)
 {
     if (r->warnings > MAX_WARNINGS)
         note(r, g_strdup_printf("%u more are not known and have no effect",
@@ -908,7 +908,7 @@ xml_parse_noting(const Schema *s, const XmlNamespace *namespaces, const char *te
                  guint flags, GPtrArray *unknown, GError **err)
 {
     g_autoptr(xmlDoc) doc = read_document(s->name, text, len < 0 ? strlen(text) : (gsize)len, err);
-    Reader r = { .namespaces = namespaces, .flags = flags, .unknown = unknown, .schema = s };
+    XmlReader r = { .namespaces = namespaces, .flags = flags, .unknown = unknown, .schema = s };
     g_autoptr(GPtrArray) roots = g_ptr_array_new();
     g_autoptr(GError) why = NULL;
     xmlNode *root;

@@ -117,13 +117,13 @@ VALUE(limit, "decimal number to 65535");
 
 /* ---- numbers with names */
 
-typedef struct Named {
+typedef struct NamedNumber {
     const char *word;
     guint number;
-} Named;
+} NamedNumber;
 
-static const Named *
-named_find(const Named *names, const char *word, guint64 number)
+static const NamedNumber *
+named_find(const NamedNumber *names, const char *word, guint64 number)
 {
     for (; names->word; names++)
         if (word ? g_ascii_strcasecmp(names->word, word) == 0 : names->number == number)
@@ -133,9 +133,10 @@ named_find(const Named *names, const char *word, guint64 number)
 
 /* *ret_number is written also where the text is a word. */
 static char *
-spell_named(const char *text, const Named *names, guint64 least, guint64 most, guint64 *ret_number)
+spell_named(const char *text, const NamedNumber *names, guint64 least, guint64 most,
+            guint64 *ret_number)
 {
-    const Named *named = named_find(names, text, 0);
+    const NamedNumber *named = named_find(names, text, 0);
     char *spelling = named ? NULL : spell_number(text, most);
 
     if (!named && !spelling)
@@ -148,8 +149,9 @@ spell_named(const char *text, const Named *names, guint64 least, guint64 most, g
     return named ? g_strdup(named->word) : spelling;
 }
 
-static const Named ethertypes[] = { { "ipv4", 0x800 },  { "arp", 0x806 },   { "rarp", 0x8035 },
-                                    { "vlan", 0x8100 }, { "ipv6", 0x86dd }, { 0 } };
+static const NamedNumber ethertypes[] = { { "ipv4", 0x800 },  { "arp", 0x806 },
+                                          { "rarp", 0x8035 }, { "vlan", 0x8100 },
+                                          { "ipv6", 0x86dd }, { 0 } };
 
 static char *
 spell_ethertype(const char *text)
@@ -169,7 +171,7 @@ spell_encap(const char *text)
 }
 VALUE(encap, "type of a frame in a VLAN");
 
-static const Named protocols[] = {
+static const NamedNumber protocols[] = {
     { "icmp", 1 }, { "igmp", 2 },    { "tcp", 6 },    { "udp", 17 },      { "esp", 50 },
     { "ah", 51 },  { "icmpv6", 58 }, { "sctp", 132 }, { "udplite", 136 }, { 0 }
 };
@@ -194,11 +196,11 @@ filter_protocol_number(const char *text)
     return (int)n;
 }
 
-static const Named opcodes[] = { { "Request", 1 },         { "Reply", 2 },
-                                 { "Request_Reverse", 3 }, { "Reply_Reverse", 4 },
-                                 { "DRARP_Request", 5 },   { "DRARP_Reply", 6 },
-                                 { "DRARP_Error", 7 },     { "InARP_Request", 8 },
-                                 { "ARP_NAK", 9 },         { 0 } };
+static const NamedNumber opcodes[] = { { "Request", 1 },         { "Reply", 2 },
+                                       { "Request_Reverse", 3 }, { "Reply_Reverse", 4 },
+                                       { "DRARP_Request", 5 },   { "DRARP_Reply", 6 },
+                                       { "DRARP_Error", 7 },     { "InARP_Request", 8 },
+                                       { "ARP_NAK", 9 },         { 0 } };
 
 static char *
 spell_opcode(const char *text)
@@ -216,10 +218,10 @@ VALUE(opcode, "operation of ARP");
 guint64
 filter_number(const char *text)
 {
-    static const Named *const all[] = { ethertypes, protocols, opcodes };
+    static const NamedNumber *const all[] = { ethertypes, protocols, opcodes };
 
     for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
-        const Named *named = named_find(all[i], text, 0);
+        const NamedNumber *named = named_find(all[i], text, 0);
         if (named)
             return named->number;
     }

@@ -14,13 +14,13 @@ typedef struct BusSource {
 } BusSource;
 
 /* Somebody waits for an answer. */
-typedef struct Call {
+typedef struct BusCall {
     BusDone done;
     gpointer user;
     sd_bus_slot *slot; /* NULL: it was never sent */
     char *what;        /* "Inhibit of org.freedesktop.login1" */
     GError *err;       /* why it was never sent */
-} Call;
+} BusCall;
 
 struct BusWatch {
     BusMethod from;
@@ -33,7 +33,7 @@ static struct {
     BusKind kind;
     sd_bus *bus; /* NULL: not connected */
     GSource *source;
-    GPtrArray *calls;   /* of Call */
+    GPtrArray *calls;   /* of BusCall */
     GPtrArray *watches; /* of BusWatch */
     guint again;        /* timer of the next try; 0: none */
     guint unsent;       /* idle source for calls that could not be sent */
@@ -145,7 +145,7 @@ try_again_later(void)
 }
 
 static void
-call_free(Call *c)
+call_free(BusCall *c)
 {
     sd_bus_slot_unref(c->slot);
     g_clear_error(&c->err);
@@ -158,7 +158,7 @@ static void
 end_all(GPtrArray *calls, const char *why)
 {
     for (guint i = 0; i < calls->len; i++) {
-        Call *c = calls->pdata[i];
+        BusCall *c = calls->pdata[i];
         g_autoptr(GError) err = NULL;
 
         fail(&err, ERR_SYSTEM, "%s: %s", c->what, why);
@@ -252,7 +252,7 @@ bus_is_there(GError **err)
 static int
 on_reply(sd_bus_message *m, void *user, sd_bus_error *unused)
 {
-    Call *c = user;
+    BusCall *c = user;
     const sd_bus_error *said = sd_bus_message_get_error(m);
     g_autoptr(GError) err = NULL;
     /* The word of sd-bus for a deadline and for a lost connection, and of the bus for a service
@@ -276,10 +276,10 @@ on_unsent(gpointer user)
 
     the.unsent = 0;
     for (guint i = the.calls->len; i-- > 0;)
-        if (((Call *)the.calls->pdata[i])->err)
+        if (((BusCall *)the.calls->pdata[i])->err)
             g_ptr_array_insert(unsent, 0, g_ptr_array_remove_index(the.calls, i));
     for (guint i = 0; i < unsent->len; i++) {
-        Call *c = unsent->pdata[i];
+        BusCall *c = unsent->pdata[i];
 
         if (c->done)
             c->done(NULL, c->err, c->user);
@@ -288,20 +288,20 @@ on_unsent(gpointer user)
     return G_SOURCE_REMOVE;
 }
 
-static Call *
+static BusCall *
 call_new(const char *member, const char *service, BusDone done, gpointer user)
 {
-    Call *c = g_new0(Call, 1);
+    BusCall *c = g_new0(BusCall, 1);
 
     g_assert(the.calls); /* bus_init */
-    *c = (Call){ .done = done, .user = user };
+    *c = (BusCall){ .done = done, .user = user };
     c->what = g_strdup_printf("'%s' of %s", member, service);
     g_ptr_array_add(the.calls, c);
     return c;
 }
 
 static void
-call_fail(Call *c, GError *why)
+call_fail(BusCall *c, GError *why)
 {
     c->err = why;
     if (!the.unsent)
@@ -327,7 +327,8 @@ bus_message(const BusMethod *method, GError **err)
 void
 bus_send(sd_bus_message *m, guint ms, BusDone done, gpointer user)
 {
-    Call *c = call_new(sd_bus_message_get_member(m), sd_bus_message_get_destination(m), done, user);
+    BusCall *c = call_new(sd_bus_message_get_member(m), sd_bus_message_get_destination(m), done,
+                          user);
     GError *err = NULL;
     int rc = the.bus ? sd_bus_call_async(the.bus, &c->slot, m, on_reply, c, (guint64)ms * 1000)
                      : -ENOTCONN;

@@ -580,34 +580,34 @@ flow_user(const Flow *f)
 
 /* ---- flows that are jobs */
 
-typedef struct Change {
-    Flow *(*begin)(const struct Change *c, Object *o);
+typedef struct ObjectChange {
+    Flow *(*begin)(const struct ObjectChange *c, Object *o);
     const FlowTable *table;
     char *key; /* of begin_unwind_key */
     FlowDone done;
     gpointer user;
-} Change;
+} ObjectChange;
 
 static Flow *
-begin_table(const Change *c, Object *o)
+begin_table(const ObjectChange *c, Object *o)
 {
     return flow_new(c->table, o, NULL, c->user);
 }
 
 static Flow *
-begin_unwind(const Change *c, Object *o)
+begin_unwind(const ObjectChange *c, Object *o)
 {
     return flow_new_undo(ROWS_ALL, NULL, o, NULL, c->user);
 }
 
 static Flow *
-begin_unwind_key(const Change *c, Object *o)
+begin_unwind_key(const ObjectChange *c, Object *o)
 {
     return flow_new_undo(ROWS_OF_KEY, c->key, o, NULL, c->user);
 }
 
 static Flow *
-begin_recover(const Change *c, Object *o)
+begin_recover(const ObjectChange *c, Object *o)
 {
     return flow_new_undo(ROWS_LOOSE, NULL, o, NULL, c->user);
 }
@@ -615,7 +615,7 @@ begin_recover(const Change *c, Object *o)
 static gboolean
 on_change_run(Job *j, gpointer o, GError **err)
 {
-    const Change *c = job_user(j);
+    const ObjectChange *c = job_user(j);
     Flow *f = c->begin(c, o);
 
     f->job = j;
@@ -635,7 +635,7 @@ on_change_cancel(Job *j, gpointer o, Err code, const char *why)
 static void
 on_change_done(Job *j, gpointer o, const GError *err)
 {
-    g_autofree Change *c = job_user(j);
+    g_autofree ObjectChange *c = job_user(j);
 
     if (c->done)
         c->done(o, err, c->user);
@@ -643,9 +643,9 @@ on_change_done(Job *j, gpointer o, const GError *err)
 }
 
 static void
-submit(gpointer o, const JobSpec *spec, Change change, FlowDone done)
+submit(gpointer o, const JobSpec *spec, ObjectChange change, FlowDone done)
 {
-    Change *c = g_memdup2(&change, sizeof change);
+    ObjectChange *c = g_memdup2(&change, sizeof change);
     g_autoptr(GError) err = NULL;
     JobSpec job = *spec;
 
@@ -666,23 +666,23 @@ submit(gpointer o, const JobSpec *spec, Change change, FlowDone done)
 void
 object_run(gpointer o, const JobSpec *spec, const FlowTable *table, FlowDone done)
 {
-    submit(o, spec, (Change){ .begin = begin_table, .table = table }, done);
+    submit(o, spec, (ObjectChange){ .begin = begin_table, .table = table }, done);
 }
 
 void
 object_unwind(gpointer o, const JobSpec *spec, FlowDone done)
 {
-    submit(o, spec, (Change){ .begin = begin_unwind }, done);
+    submit(o, spec, (ObjectChange){ .begin = begin_unwind }, done);
 }
 
 void
 object_unwind_key(gpointer o, const JobSpec *spec, const char *key, FlowDone done)
 {
-    submit(o, spec, (Change){ .begin = begin_unwind_key, .key = g_strdup(key) }, done);
+    submit(o, spec, (ObjectChange){ .begin = begin_unwind_key, .key = g_strdup(key) }, done);
 }
 
 void
 object_recover(gpointer o, const JobSpec *spec, FlowDone done)
 {
-    submit(o, spec, (Change){ .begin = begin_recover }, done);
+    submit(o, spec, (ObjectChange){ .begin = begin_recover }, done);
 }

@@ -321,15 +321,15 @@ check_text(const Store *s, const char *text, gsize len, const char *name, guint8
                 s->kind->what, said, said);
 }
 
-typedef struct Entry {
+typedef struct StoreEntry {
     char *stem;
     StoreFound found; /* name, broken: owned here */
-} Entry;
+} StoreEntry;
 
 static void
 entry_free(gpointer data)
 {
-    Entry *e = data;
+    StoreEntry *e = data;
 
     g_free(e->stem);
     g_free((char *)e->found.name);
@@ -339,7 +339,7 @@ entry_free(gpointer data)
 
 /* What no object can be called is listed under a name with the odd bytes spelled out. */
 static void
-entry_name(Store *s, Entry *e, const StoreKind *kind)
+entry_name(Store *s, StoreEntry *e, const StoreKind *kind)
 {
     if (name_is_plain(kind, e->stem, &e->found.broken)) {
         e->found.name = g_strdup(e->stem);
@@ -352,7 +352,7 @@ entry_name(Store *s, Entry *e, const StoreKind *kind)
 }
 
 static void
-entry_read(Store *s, Entry *e)
+entry_read(Store *s, StoreEntry *e)
 {
     g_autofree char *path = g_strconcat(s->folder, "/", e->stem, SUFFIX, NULL);
     g_autofree char *text = NULL;
@@ -387,10 +387,11 @@ uuid_equal(gconstpointer a, gconstpointer b)
 
 /* Of several files with one UUID the first that can be read has it. */
 static void
-entry_claim(const Store *s, Entry *e, GHashTable *taken)
+entry_claim(const Store *s, StoreEntry *e, GHashTable *taken)
 {
-    const Entry *first = uuid_is_zero(e->found.uuid) ? NULL
-                                                     : g_hash_table_lookup(taken, e->found.uuid);
+    const StoreEntry *first = uuid_is_zero(e->found.uuid)
+                                  ? NULL
+                                  : g_hash_table_lookup(taken, e->found.uuid);
     g_autofree char *seed = NULL;
 
     if (first) {
@@ -415,7 +416,7 @@ claim_all(const Store *s, GPtrArray *entries)
 
     for (int broken = 0; broken < 2; broken++) {
         for (guint i = 0; i < entries->len; i++) {
-            Entry *e = entries->pdata[i];
+            StoreEntry *e = entries->pdata[i];
 
             /* One that loses its UUID here waits for the second turn no more: it is named now. */
             if ((e->found.broken != NULL) == broken && !e->found.made_up)
@@ -445,11 +446,11 @@ static void
 note_entry(const char *name, gpointer user)
 {
     gsize len = strlen(name);
-    Entry *e;
+    StoreEntry *e;
 
     if (len <= strlen(SUFFIX) || !g_str_has_suffix(name, SUFFIX) || g_str_has_prefix(name, ".#"))
         return;
-    e = g_new0(Entry, 1);
+    e = g_new0(StoreEntry, 1);
     e->stem = g_strndup(name, len - strlen(SUFFIX));
     g_ptr_array_add(user, e);
 }
@@ -461,7 +462,7 @@ note_link(const char *name, gpointer user)
 }
 
 static void
-entry_marks(Entry *e, GHashTable *links)
+entry_marks(StoreEntry *e, GHashTable *links)
 {
     for (AutostartKind kind = 0; kind < AUTOSTART_KINDS; kind++) {
         g_autofree char *name = g_strconcat(e->stem, SUFFIX, link_endings[kind], NULL);
@@ -472,7 +473,7 @@ entry_marks(Entry *e, GHashTable *links)
 static gint
 by_stem(gconstpointer a, gconstpointer b)
 {
-    return strcmp((*(Entry *const *)a)->stem, (*(Entry *const *)b)->stem);
+    return strcmp((*(StoreEntry *const *)a)->stem, (*(StoreEntry *const *)b)->stem);
 }
 
 gboolean
@@ -493,7 +494,7 @@ store_load(Store *s, StoreEach each, gpointer user, GError **err)
     }
     claim_all(s, entries);
     for (guint i = 0; i < entries->len; i++)
-        each(&((Entry *)entries->pdata[i])->found, user);
+        each(&((StoreEntry *)entries->pdata[i])->found, user);
     return TRUE;
 }
 

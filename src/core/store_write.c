@@ -15,11 +15,11 @@
 
 /* ---- the folder */
 
-typedef struct Waiter {
+typedef struct StoreWaiter {
     guint64 upto; /* of the changes */
     StoreSettled done;
     gpointer user;
-} Waiter;
+} StoreWaiter;
 
 static void sync_start(Store *s);
 
@@ -37,14 +37,14 @@ static void
 on_synced(gpointer out, const GError *err, gpointer user)
 {
     Store *s = user;
-    const Waiter *first;
+    const StoreWaiter *first;
 
     s->sync.clean = s->sync.aim;
     s->sync.aim = 0;
     if (err)
         log_error("%s", err->message);
     while ((first = g_queue_peek_head(&s->sync.waiters)) && first->upto <= s->sync.clean) {
-        g_autofree Waiter *w = g_queue_pop_head(&s->sync.waiters);
+        g_autofree StoreWaiter *w = g_queue_pop_head(&s->sync.waiters);
         w->done(err, w->user);
     }
     if (!g_queue_is_empty(&s->sync.waiters))
@@ -70,7 +70,7 @@ store_dirty(Store *s)
 void
 store_settle(Store *s, StoreSettled done, gpointer user)
 {
-    const Waiter w = { s->sync.dirt, done, user };
+    const StoreWaiter w = { s->sync.dirt, done, user };
 
     if (s->in_memory || s->sync.clean == s->sync.dirt) {
         done(NULL, user);

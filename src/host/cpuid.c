@@ -74,15 +74,15 @@ static const Word words[] = {
     { 0x491, 0, NULL, "vmx-eptp-switching" },
 };
 
-typedef struct Place {
+typedef struct FeaturePlace {
     const char *name; /* an interned string */
     guint32 number;   /* of the word, and of the bit in it */
-} Place;
+} FeaturePlace;
 
 static GArray *
 places_make(void)
 {
-    GArray *places = g_array_new(FALSE, FALSE, sizeof(Place));
+    GArray *places = g_array_new(FALSE, FALSE, sizeof(FeaturePlace));
 
     for (guint w = 0; w < G_N_ELEMENTS(words); w++) {
         g_auto(GStrv) names = g_strsplit(words[w].names, " ", 0);
@@ -94,7 +94,7 @@ places_make(void)
             if (number) {
                 bit = (guint32)strtoul(names[i], NULL, 10);
             } else {
-                Place p = { g_intern_string(names[i]), w * 32 + bit++ };
+                FeaturePlace p = { g_intern_string(names[i]), w * 32 + bit++ };
                 g_array_append_val(places, p);
             }
         }
@@ -118,7 +118,7 @@ cpuid_features(void)
     const GArray *places = places_get();
     guint n = 0;
 
-    while (n < places->len && words[g_array_index(places, Place, n).number / 32].reg != NULL)
+    while (n < places->len && words[g_array_index(places, FeaturePlace, n).number / 32].reg != NULL)
         n++;
     return n;
 }
@@ -126,7 +126,7 @@ cpuid_features(void)
 const char *
 cpuid_feature(guint i)
 {
-    return g_array_index(places_get(), Place, i).name;
+    return g_array_index(places_get(), FeaturePlace, i).name;
 }
 
 guint
@@ -145,7 +145,7 @@ cpuid_order(const char *name)
     if (numbers == NULL) {
         numbers = g_hash_table_new(g_str_hash, g_str_equal);
         for (guint i = 0; i < places->len; i++)
-            g_hash_table_insert(numbers, (gpointer)g_array_index(places, Place, i).name,
+            g_hash_table_insert(numbers, (gpointer)g_array_index(places, FeaturePlace, i).name,
                                 GUINT_TO_POINTER(i + 1));
     }
     n = GPOINTER_TO_UINT(g_hash_table_lookup(numbers, name));
@@ -175,7 +175,7 @@ name_bits(const guint32 *values)
     const GArray *places = places_get();
 
     for (guint i = 0; i < places->len; i++) {
-        const Place *p = &g_array_index(places, Place, i);
+        const FeaturePlace *p = &g_array_index(places, FeaturePlace, i);
 
         if (values[p->number / 32] >> (p->number % 32) & 1)
             g_hash_table_add(set, (gpointer)p->name);

@@ -23,13 +23,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DeviceEnumerator, sd_device_enumerator_unref)
 #define PCI_IDS_MAX (16 << 20)
 #define CONFIG_MAX  4096
 
-typedef struct Scan {
+typedef struct DeviceScan {
     GPtrArray *seen;
     GHashTable *names; /* path: name */
     char *pci_ids;     /* NULL: not read yet, or there is none */
     gboolean pci_ids_read;
     XmlOut x; /* of the device that is being described */
-} Scan;
+} DeviceScan;
 
 void
 device_seen_free(gpointer data)
@@ -73,7 +73,7 @@ number(const char *text, int base, guint64 *ret_n)
 }
 
 static void
-put_number(Scan *s, const char *element, const char *text, int base)
+put_number(DeviceScan *s, const char *element, const char *text, int base)
 {
     guint64 n;
 
@@ -106,7 +106,7 @@ dmi(const char *name)
 }
 
 static void
-put_dmi(Scan *s, const char *element, const char *name)
+put_dmi(DeviceScan *s, const char *element, const char *name)
 {
     g_autofree char *text = dmi(name);
 
@@ -114,7 +114,7 @@ put_dmi(Scan *s, const char *element, const char *name)
 }
 
 static void
-describe_machine(Scan *s)
+describe_machine(DeviceScan *s)
 {
     g_autofree char *uuid = dmi("product_uuid");
 
@@ -147,7 +147,7 @@ ethtool_says(int fd, const char *link, guint32 command, guint32 bit)
 }
 
 static void
-put_features(Scan *s, const char *link)
+put_features(DeviceScan *s, const char *link)
 {
     static const struct {
         const char *name;
@@ -174,7 +174,7 @@ put_features(Scan *s, const char *link)
 }
 
 static gboolean
-describe_net(Scan *s, sd_device *d, DeviceSeen *seen)
+describe_net(DeviceScan *s, sd_device *d, DeviceSeen *seen)
 {
     const char *state = attr(d, "operstate"), *devtype = NULL;
     gboolean up = g_strcmp0(state, "up") == 0;
@@ -210,7 +210,7 @@ pci_place(const char *name, PciPlace *ret)
 }
 
 static void
-put_pci_address(Scan *s, const char *name)
+put_pci_address(DeviceScan *s, const char *name)
 {
     PciPlace p;
     char domain[16], bus[16], slot[16], function[16];
@@ -226,7 +226,7 @@ put_pci_address(Scan *s, const char *name)
 }
 
 static const char *
-pci_ids(Scan *s)
+pci_ids(DeviceScan *s)
 {
     if (!s->pci_ids_read)
         file_read(PCI_IDS, PCI_IDS_MAX, &s->pci_ids, NULL, NULL);
@@ -249,7 +249,8 @@ line_after(const char *from, const char *end, const char *prefix)
 
 /* Lines of vendors begin with their number, lines of their products, below, with a tab. */
 static void
-pci_words(Scan *s, const char *vendor, const char *product, char **ret_vendor, char **ret_product)
+pci_words(DeviceScan *s, const char *vendor, const char *product, char **ret_vendor,
+          char **ret_product)
 {
     g_autofree char *v = g_strdup_printf("\n%s  ", vendor + 2);
     g_autofree char *p = g_strdup_printf("\n\t%s  ", product + 2);
@@ -262,7 +263,7 @@ pci_words(Scan *s, const char *vendor, const char *product, char **ret_vendor, c
 }
 
 static void
-put_ids(Scan *s, const char *vendor, const char *product, const char *vendor_words,
+put_ids(DeviceScan *s, const char *vendor, const char *product, const char *vendor_words,
         const char *product_words)
 {
     if (product_words)
@@ -306,7 +307,7 @@ names_in(const char *folder, const char *prefix)
 }
 
 static void
-put_functions(Scan *s, sd_device *d, const char *path)
+put_functions(DeviceScan *s, sd_device *d, const char *path)
 {
     g_autofree char *physical = link_name(path, "physfn");
     g_autoptr(GPtrArray) virtual = names_in(path, "virtfn");
@@ -328,7 +329,7 @@ put_functions(Scan *s, sd_device *d, const char *path)
 }
 
 static void
-put_iommu_group(Scan *s, const char *path)
+put_iommu_group(DeviceScan *s, const char *path)
 {
     g_autofree char *group = link_name(path, "iommu_group");
     g_autofree char *folder = g_build_filename(path, "iommu_group/devices", NULL);
@@ -376,7 +377,7 @@ express_speed(guint speed)
 }
 
 static void
-put_express(Scan *s, const guint8 *config, gsize len)
+put_express(DeviceScan *s, const guint8 *config, gsize len)
 {
     guint at = express_at(config, len), kind;
     guint32 can;
@@ -402,7 +403,7 @@ put_express(Scan *s, const guint8 *config, gsize len)
 }
 
 static void
-put_config(Scan *s, sd_device *d, const char *path)
+put_config(DeviceScan *s, sd_device *d, const char *path)
 {
     g_autofree char *file = g_build_filename(path, "config", NULL), *config = NULL;
     gsize len = 0;
@@ -419,7 +420,7 @@ put_config(Scan *s, sd_device *d, const char *path)
 }
 
 static gboolean
-describe_pci(Scan *s, sd_device *d, DeviceSeen *seen)
+describe_pci(DeviceScan *s, sd_device *d, DeviceSeen *seen)
 {
     const char *vendor = attr(d, "vendor"), *product = attr(d, "device");
     g_autofree char *vendor_words = NULL, *product_words = NULL;
@@ -449,7 +450,7 @@ describe_pci(Scan *s, sd_device *d, DeviceSeen *seen)
 /* ---- USB */
 
 static gboolean
-describe_usb_device(Scan *s, sd_device *d, DeviceSeen *seen)
+describe_usb_device(DeviceScan *s, sd_device *d, DeviceSeen *seen)
 {
     g_autofree char *vendor = g_strconcat("0x", attr(d, "idVendor"), NULL);
     g_autofree char *product = g_strconcat("0x", attr(d, "idProduct"), NULL);
@@ -466,7 +467,7 @@ describe_usb_device(Scan *s, sd_device *d, DeviceSeen *seen)
 }
 
 static gboolean
-describe_usb_interface(Scan *s, sd_device *d, DeviceSeen *seen)
+describe_usb_interface(DeviceScan *s, sd_device *d, DeviceSeen *seen)
 {
     xml_open(&s->x, "capability", "type", "usb", NULL);
     put_number(s, "number", attr(d, "bInterfaceNumber"), 16);
@@ -481,7 +482,7 @@ describe_usb_interface(Scan *s, sd_device *d, DeviceSeen *seen)
 /* ---- SCSI */
 
 static gboolean
-describe_scsi_host(Scan *s, sd_device *d, DeviceSeen *seen)
+describe_scsi_host(DeviceScan *s, sd_device *d, DeviceSeen *seen)
 {
     const char *name = sysname(d);
     g_autofree char *unique = g_strdup_printf("scsi_host/%s/unique_id", name);
@@ -505,7 +506,7 @@ describe_scsi_host(Scan *s, sd_device *d, DeviceSeen *seen)
 }
 
 static gboolean
-describe_scsi_target(Scan *s, sd_device *d, DeviceSeen *seen)
+describe_scsi_target(DeviceScan *s, sd_device *d, DeviceSeen *seen)
 {
     xml_open(&s->x, "capability", "type", "scsi_target", NULL);
     xml_text(&s->x, "target", sysname(d), NULL);
@@ -514,7 +515,7 @@ describe_scsi_target(Scan *s, sd_device *d, DeviceSeen *seen)
 }
 
 static gboolean
-describe_scsi(Scan *s, sd_device *d, DeviceSeen *seen)
+describe_scsi(DeviceScan *s, sd_device *d, DeviceSeen *seen)
 {
     static const char *const types[] = { "disk",  "tape",    "printer", "processor", "worm",
                                          "cdrom", "scanner", "mod",     "changer" };
@@ -534,7 +535,7 @@ describe_scsi(Scan *s, sd_device *d, DeviceSeen *seen)
 }
 
 static gboolean
-describe_scsi_generic(Scan *s, sd_device *d, DeviceSeen *seen)
+describe_scsi_generic(DeviceScan *s, sd_device *d, DeviceSeen *seen)
 {
     const char *device = NULL;
 
@@ -567,7 +568,7 @@ drive_type(sd_device *d)
 }
 
 static void
-put_blocks(Scan *s, sd_device *d, gboolean removable)
+put_blocks(DeviceScan *s, sd_device *d, gboolean removable)
 {
     guint64 sectors = 0, block = 512;
 
@@ -587,7 +588,7 @@ put_blocks(Scan *s, sd_device *d, gboolean removable)
 }
 
 static gboolean
-describe_block(Scan *s, sd_device *d, DeviceSeen *seen)
+describe_block(DeviceScan *s, sd_device *d, DeviceSeen *seen)
 {
     const char *device = NULL, *type = drive_type(d);
 
@@ -609,7 +610,7 @@ describe_block(Scan *s, sd_device *d, DeviceSeen *seen)
 /* ---- graphics */
 
 static gboolean
-describe_drm(Scan *s, sd_device *d, DeviceSeen *seen)
+describe_drm(DeviceScan *s, sd_device *d, DeviceSeen *seen)
 {
     const char *name = sysname(d);
 
@@ -632,7 +633,7 @@ static const struct {
     const char *subsystem, *devtype; /* NULL: any */
     guint32 kind;
     /* Writes <capability>; FALSE: it is none that is listed. */
-    gboolean (*describe)(Scan *s, sd_device *d, DeviceSeen *seen);
+    gboolean (*describe)(DeviceScan *s, sd_device *d, DeviceSeen *seen);
     const char *more; /* an attribute, or a PROPERTY of udev's, that ends the name */
 } rows[] = {
     { "pci", NULL, DEVICE_PCI, describe_pci, NULL },
@@ -676,7 +677,7 @@ device_name(sd_device *d, int row)
 
 /* The nearest device above that is listed. */
 static const char *
-parent_of(const Scan *s, const char *path)
+parent_of(const DeviceScan *s, const char *path)
 {
     g_autofree char *above = g_strdup(path);
     const char *name = NULL;
@@ -690,7 +691,7 @@ parent_of(const Scan *s, const char *path)
 }
 
 static void
-put_devnodes(Scan *s, sd_device *d)
+put_devnodes(DeviceScan *s, sd_device *d)
 {
     const char *device;
 
@@ -702,7 +703,7 @@ put_devnodes(Scan *s, sd_device *d)
 }
 
 static void
-put_head(Scan *s, sd_device *d, const DeviceSeen *seen)
+put_head(DeviceScan *s, sd_device *d, const DeviceSeen *seen)
 {
     const char *driver;
 
@@ -736,7 +737,7 @@ plain_text(GString *raw)
 
 /* Takes seen. */
 static void
-finish(Scan *s, DeviceSeen *seen, gboolean listed)
+finish(DeviceScan *s, DeviceSeen *seen, gboolean listed)
 {
     xml_close(&s->x, "device");
     seen->xml = plain_text(g_steal_pointer(&s->x.text));
@@ -747,7 +748,7 @@ finish(Scan *s, DeviceSeen *seen, gboolean listed)
 }
 
 static DeviceSeen *
-begin(Scan *s, const char *name, guint32 kind)
+begin(DeviceScan *s, const char *name, guint32 kind)
 {
     DeviceSeen *seen = g_new0(DeviceSeen, 1);
 
@@ -758,7 +759,7 @@ begin(Scan *s, const char *name, guint32 kind)
 }
 
 static void
-look_at(Scan *s, sd_device *d)
+look_at(DeviceScan *s, sd_device *d)
 {
     const char *path, *name;
     int row = row_of(d);
@@ -776,7 +777,7 @@ look_at(Scan *s, sd_device *d)
 
 /* Only what is listed can be a parent, so names go before descriptions. */
 static void
-name_it(Scan *s, sd_device *d)
+name_it(DeviceScan *s, sd_device *d)
 {
     const char *path;
     int row = row_of(d);
@@ -788,7 +789,7 @@ name_it(Scan *s, sd_device *d)
 }
 
 static void
-look_at_machine(Scan *s)
+look_at_machine(DeviceScan *s)
 {
     DeviceSeen *seen = begin(s, "computer", DEVICE_SYSTEM);
 
@@ -800,8 +801,8 @@ look_at_machine(Scan *s)
 GPtrArray *
 devices_scan(void)
 {
-    Scan s = { .seen = g_ptr_array_new_with_free_func(device_seen_free),
-               .names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free) };
+    DeviceScan s = { .seen = g_ptr_array_new_with_free_func(device_seen_free),
+                     .names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free) };
     g_autoptr(DeviceEnumerator) all = NULL;
 
     look_at_machine(&s);

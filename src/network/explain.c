@@ -26,16 +26,16 @@ typedef struct Packet {
     int port;              /* that it is sent to */
 } Packet;
 
-typedef enum Answer { IS_NOT, IS, UNKNOWN } Answer;
+typedef enum Truth { IS_NOT, IS, UNKNOWN } Truth;
 
-static Answer
+static Truth
 answer(gboolean is)
 {
     return is ? IS : IS_NOT;
 }
 
-static Answer
-negated(Answer a, gboolean negate)
+static Truth
+negated(Truth a, gboolean negate)
 {
     return !negate || a == UNKNOWN ? a : a == IS_NOT ? IS : IS_NOT;
 }
@@ -66,22 +66,22 @@ word_is(const char *word, const char *pattern)
     return strcmp(word, pattern) == 0;
 }
 
-static Answer text_is(const char *text, json_object *right, gboolean address);
+static Truth text_is(const char *text, json_object *right, gboolean address);
 
-static Answer
+static Truth
 any_of(const char *text, json_object *list, gboolean address)
 {
-    Answer all = IS_NOT;
+    Truth all = IS_NOT;
 
     for (gsize i = 0; i < json_length(list) && all != IS; i++) {
-        Answer one = text_is(text, json_object_array_get_idx(list, i), address);
+        Truth one = text_is(text, json_object_array_get_idx(list, i), address);
         all = one == IS_NOT ? all : one;
     }
     return all;
 }
 
 /* Whether a text is what the right side of a match says: a word, an address, a network, a list. */
-static Answer
+static Truth
 text_is(const char *text, json_object *right, gboolean address)
 {
     json_object *inner;
@@ -143,7 +143,7 @@ is_other_transport(const char *protocol, const char *own)
     return g_strv_contains(names, protocol) && strcmp(protocol, own) != 0;
 }
 
-static Answer
+static Truth
 match_applies(const Packet *p, json_object *m)
 {
     json_object *left = NULL, *right = NULL;
@@ -168,20 +168,20 @@ match_applies(const Packet *p, json_object *m)
 
 /* ---- following it */
 
-typedef struct Walk {
+typedef struct RuleWalk {
     const Packet *packet;
     json_object *all; /* the ruleset */
     const char *family, *table;
     char *where, *rule; /* of the verdict that ended it */
     gboolean unsure;    /* rules were met that nobody can judge */
-} Walk;
+} RuleWalk;
 
 typedef enum End { GOES_ON, RETURNS, ACCEPTED, DROPPED } End;
 
-static End walk_chain(Walk *w, const char *chain, guint depth);
+static End walk_chain(RuleWalk *w, const char *chain, guint depth);
 
 static void
-note_end(Walk *w, const char *chain, const char *what)
+note_end(RuleWalk *w, const char *chain, const char *what)
 {
     if (w->where)
         return;
@@ -191,7 +191,7 @@ note_end(Walk *w, const char *chain, const char *what)
 
 /* Of a statement that is a verdict; GOES_ON: it is none. */
 static End
-verdict_of(Walk *w, const char *chain, const char *name, json_object *value, guint depth)
+verdict_of(RuleWalk *w, const char *chain, const char *name, json_object *value, guint depth)
 {
     if (strcmp(name, "accept") == 0)
         return ACCEPTED;
@@ -221,7 +221,7 @@ is_harmless(const char *name)
 
 /* An element of a map: [key, {verdict: ...}]. */
 static End
-walk_vmap(Walk *w, const char *chain, json_object *vmap, guint depth)
+walk_vmap(RuleWalk *w, const char *chain, json_object *vmap, guint depth)
 {
     json_object *key = NULL, *set = NULL, *data = NULL;
     gboolean address;
@@ -247,16 +247,16 @@ walk_vmap(Walk *w, const char *chain, json_object *vmap, guint depth)
 }
 
 static End
-walk_rule(Walk *w, const char *chain, json_object *expressions, guint depth)
+walk_rule(RuleWalk *w, const char *chain, json_object *expressions, guint depth)
 {
     for (gsize i = 0; i < json_length(expressions); i++) {
         json_object *e = json_object_array_get_idx(expressions, i);
         json_object_object_foreach(e, name, value)
         {
-            Answer applies = strcmp(name, "match") == 0  ? match_applies(w->packet, value)
-                             : strcmp(name, "vmap") == 0 ? IS
-                             : is_harmless(name)         ? IS
-                                                         : UNKNOWN;
+            Truth applies = strcmp(name, "match") == 0  ? match_applies(w->packet, value)
+                            : strcmp(name, "vmap") == 0 ? IS
+                            : is_harmless(name)         ? IS
+                                                        : UNKNOWN;
             End end;
             w->unsure |= applies == UNKNOWN;
             if (applies != IS)
@@ -271,14 +271,14 @@ walk_rule(Walk *w, const char *chain, json_object *expressions, guint depth)
 }
 
 static gboolean
-is_of(const Walk *w, json_object *o)
+is_of(const RuleWalk *w, json_object *o)
 {
     return g_strcmp0(json_str(o, "family"), w->family) == 0 &&
            g_strcmp0(json_str(o, "table"), w->table) == 0;
 }
 
 static End
-walk_chain(Walk *w, const char *chain, guint depth)
+walk_chain(RuleWalk *w, const char *chain, guint depth)
 {
     if (!chain || depth > DEPTH_MOST)
         return GOES_ON;
@@ -298,7 +298,7 @@ walk_chain(Walk *w, const char *chain, guint depth)
 }
 
 static End
-walk_base(Walk *w, json_object *chain)
+walk_base(RuleWalk *w, json_object *chain)
 {
     const char *name = json_str(chain, "name"), *policy = json_str(chain, "policy");
     End end = walk_chain(w, name, 0);
@@ -314,7 +314,7 @@ walk_base(Walk *w, json_object *chain)
 /* ---- what to do */
 
 static char *
-advice(const Network *n, const Walk *w)
+advice(const Network *n, const RuleWalk *w)
 {
     const char *bridge = n->live->bridge->name;
     const Packet *p = w->packet;
@@ -366,7 +366,7 @@ explain_packet(const Network *n, json_object *all, const Packet *p, GPtrArray *r
 
     for (gsize i = 0; i < json_length(all); i++) {
         json_object *chain = NULL;
-        Walk w = { .packet = p, .all = all };
+        RuleWalk w = { .packet = p, .all = all };
 
         if (!json_object_object_get_ex(json_object_array_get_idx(all, i), "chain", &chain) ||
             g_strcmp0(json_str(chain, "hook"), p->hook) != 0)

@@ -141,20 +141,20 @@ check_text(const char *text, gsize len, char **ret_name, guint8 ret_uuid[UUID_LE
 static const StoreKind store_kind = { "filter", "filter", check_text };
 
 /* A definition on its way to the disk. */
-typedef struct Saving {
+typedef struct FilterSaving {
     NwfilterDef *def;    /* NULL: the filter has it */
     NwfilterDef *before; /* what the filter had, while it is not certain */
     Nwfilter *f;         /* referenced; NULL: not yet */
     NwfilterDone done;
     gpointer user;
-} Saving;
+} FilterSaving;
 
 /* What is in force follows before the file does: it is what can fail. Others may have come and gone
  * since the definition was read. */
 static gboolean
 may_save(gpointer saving, GError **err)
 {
-    Saving *s = saving;
+    FilterSaving *s = saving;
     Nwfilter *f;
 
     if (!may_have(s->def, &f, err) || !is_no_loop(s->def, err))
@@ -170,7 +170,7 @@ may_save(gpointer saving, GError **err)
 static void
 on_taken(gpointer saving)
 {
-    Saving *s = saving;
+    FilterSaving *s = saving;
     Nwfilter *f;
 
     if (s->f) {
@@ -187,7 +187,7 @@ on_taken(gpointer saving)
 static void
 on_saved(const GError *err, gpointer saving)
 {
-    g_autofree Saving *s = saving;
+    g_autofree FilterSaving *s = saving;
 
     if (s->before) { /* it was not taken */
         nwfilter_def_free(s->f->def);
@@ -207,7 +207,7 @@ nwfilter_define(const char *xml, gboolean validate, NwfilterDone done, gpointer 
     NwfilterDef *def = nwfilter_parse(xml, -1, validate ? XML_VALIDATE : 0, &err);
     g_autofree char *text = NULL;
     StoreWrite how = { may_save, on_taken, on_saved, NULL };
-    Saving *s;
+    FilterSaving *s;
     Nwfilter *f;
 
     if (!def || !store_name_check(&store_kind, def->name, &err) || !may_have(def, &f, &err) ||
@@ -216,8 +216,8 @@ nwfilter_define(const char *xml, gboolean validate, NwfilterDone done, gpointer 
         done(NULL, err, user);
         return;
     }
-    how.user = s = g_new(Saving, 1);
-    *s = (Saving){ .def = def, .done = done, .user = user };
+    how.user = s = g_new(FilterSaving, 1);
+    *s = (FilterSaving){ .def = def, .done = done, .user = user };
     text = nwfilter_format(def);
     store_write(store, def->name, text, &how);
 }
@@ -226,7 +226,7 @@ void
 nwfilter_undefine(Nwfilter *f, NwfilterDone done, gpointer user)
 {
     g_autoptr(GError) err = NULL;
-    Saving *s;
+    FilterSaving *s;
 
     if (filter_in_force(f->obj.name))
         fail(&err, ERR_OPERATION_INVALID, "nwfilter is in use");
@@ -236,8 +236,8 @@ nwfilter_undefine(Nwfilter *f, NwfilterDone done, gpointer user)
         done(f, err, user);
         return;
     }
-    s = g_new(Saving, 1);
-    *s = (Saving){ .f = object_ref(f), .done = done, .user = user };
+    s = g_new(FilterSaving, 1);
+    *s = (FilterSaving){ .f = object_ref(f), .done = done, .user = user };
     registry_remove(filters, &f->obj);
     store_settle(store, on_saved, s);
 }

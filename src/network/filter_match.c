@@ -10,16 +10,16 @@
 
 typedef enum LookAs { AS_TEXT, AS_NUMBER, AS_MAC, AS_IP } LookAs;
 
-typedef struct Look {
+typedef struct MatchLook {
     FilterValue value, mask, hi; /* BY_MATCH: it has none */
     LookAs as;
     const char *protocol, *field; /* NULL: by its place */
     guint offset, bits;           /* behind the Ethernet header */
-} Look;
+} MatchLook;
 
 #define NONE BY_MATCH
 
-static const Look looks[] = {
+static const MatchLook looks[] = {
     { BY_SRC_MAC, BY_SRC_MAC_MASK, NONE, AS_MAC, "ether", "saddr" },
     { BY_DST_MAC, BY_DST_MAC_MASK, NONE, AS_MAC, "ether", "daddr" },
     { BY_PROTOCOL_ID, NONE, NONE, AS_NUMBER, "ether", "type" },
@@ -134,7 +134,7 @@ ip_prefix(const char *address, guint bits)
 /* ---- comparing */
 
 static json_object *
-left_of(const Look *look, gboolean v6)
+left_of(const MatchLook *look, gboolean v6)
 {
     const char *protocol = look->protocol;
 
@@ -150,7 +150,7 @@ left_of(const Look *look, gboolean v6)
 }
 
 static json_object *
-compare_mac(const char *op, json_object *left, const Look *look, const char *value,
+compare_mac(const char *op, json_object *left, const MatchLook *look, const char *value,
             const char *mask)
 {
     guint64 n = mac_number(value),
@@ -163,7 +163,8 @@ compare_mac(const char *op, json_object *left, const Look *look, const char *val
 }
 
 static json_object *
-compare_ip(const char *op, json_object *left, const Look *look, const char *value, const char *mask)
+compare_ip(const char *op, json_object *left, const MatchLook *look, const char *value,
+           const char *mask)
 {
     guint bits = mask ? (guint)atoi(mask) : 128;
 
@@ -181,7 +182,7 @@ one_of(LookAs as, const char *text)
 }
 
 static json_object *
-compare(const char *op, const Look *look, const FilterMatch *m, gboolean v6)
+compare(const char *op, const MatchLook *look, const FilterMatch *m, gboolean v6)
 {
     const char *value = m->values[look->value], *hi = look->hi ? m->values[look->hi] : NULL;
     const char *mask = look->mask ? m->values[look->mask] : NULL;

@@ -100,13 +100,13 @@ variable_of(const char *text)
 
 /* ---- a rule for each combination of its variables' values */
 
-typedef struct Rule {
+typedef struct RulePlan {
     FilterPlan *plan;
     const NwfilterDef *filter;
     const FilterEntry *entry;
     GHashTable *vars;
     GArray *steps; /* StepOf: of those numbers that go on by themselves */
-} Rule;
+} RulePlan;
 
 typedef struct StepOf {
     guint64 number;
@@ -114,7 +114,7 @@ typedef struct StepOf {
 } StepOf;
 
 static StepOf *
-step_find(const Rule *r, guint64 number)
+step_find(const RulePlan *r, guint64 number)
 {
     for (guint i = 0; i < r->steps->len; i++)
         if (g_array_index(r->steps, StepOf, i).number == number)
@@ -123,7 +123,7 @@ step_find(const Rule *r, guint64 number)
 }
 
 static gboolean
-note_variable(Rule *r, const Variable *v, GError **err)
+note_variable(RulePlan *r, const Variable *v, GError **err)
 {
     const GPtrArray *values = g_hash_table_lookup(r->vars, v->name);
     StepOf *step = v->in_step ? step_find(r, v->number) : NULL;
@@ -150,7 +150,7 @@ note_variable(Rule *r, const Variable *v, GError **err)
 }
 
 static gboolean
-note_variables(Rule *r, const FilterMatch *m, GError **err)
+note_variables(RulePlan *r, const FilterMatch *m, GError **err)
 {
     for (FilterValue v = 0; v < N_FILTER_VALUES; v++) {
         gboolean ok = TRUE;
@@ -166,7 +166,7 @@ note_variables(Rule *r, const FilterMatch *m, GError **err)
 }
 
 static gboolean
-next_combination(const Rule *r)
+next_combination(const RulePlan *r)
 {
     for (guint i = 0; i < r->steps->len; i++) {
         StepOf *step = &g_array_index(r->steps, StepOf, i);
@@ -185,7 +185,7 @@ match_clear(FilterMatch *m)
 }
 
 static gboolean
-set_variable(const Rule *r, FilterMatch *m, FilterValue v, const char *text, GError **err)
+set_variable(const RulePlan *r, FilterMatch *m, FilterValue v, const char *text, GError **err)
 {
     Variable variable = variable_of(text);
     const GPtrArray *values = g_hash_table_lookup(r->vars, variable.name);
@@ -202,7 +202,7 @@ set_variable(const Rule *r, FilterMatch *m, FilterValue v, const char *text, GEr
 }
 
 static gboolean
-match_with_values(const Rule *r, const FilterMatch *m, FilterMatch *ret_match, GError **err)
+match_with_values(const RulePlan *r, const FilterMatch *m, FilterMatch *ret_match, GError **err)
 {
     *ret_match = (FilterMatch){ .protocol = m->protocol };
     for (FilterValue v = 0; v < N_FILTER_VALUES; v++) {
@@ -267,7 +267,7 @@ chain_add(PlanChain *chain, gint32 priority, json_object *expressions)
 /* Nobody is told of a packet that is rejected: bridges cannot answer both ways. A root is left by
  * "accept" alone: see bindings.c. */
 static const char *
-verdict_of(const Rule *r, const PlanChain *chain)
+verdict_of(const RulePlan *r, const PlanChain *chain)
 {
     static const char *const verdicts[] = { NULL, "drop", "accept", "drop", "return", NULL };
     gboolean leaves = r->entry->action == ACTION_RETURN && strcmp(chain->name, "root") == 0;
@@ -276,7 +276,7 @@ verdict_of(const Rule *r, const PlanChain *chain)
 }
 
 static gboolean
-put_rule(const Rule *r, guint side, json_object *expressions, GError **err)
+put_rule(const RulePlan *r, guint side, json_object *expressions, GError **err)
 {
     gboolean l3 = side >= SIDE_OUT_L3;
     PlanChain *chain = l3 ? plan_chain(r->plan, side, "root", 0)
@@ -299,7 +299,7 @@ expressions_of(const FilterMatch *m, gboolean reversed, GError **err)
 
 /* Of a rule for both ways what it says is said of packets to the guest. */
 static gboolean
-put_frames(const Rule *r, const FilterMatch *m, GError **err)
+put_frames(const RulePlan *r, const FilterMatch *m, GError **err)
 {
     int direction = r->entry->direction;
 
@@ -340,7 +340,7 @@ kernel_has_ct(void)
 }
 
 static gboolean
-needs_ct(const Rule *r, const FilterMatch *m, GError **err)
+needs_ct(const RulePlan *r, const FilterMatch *m, GError **err)
 {
     return kernel_has_ct() ||
            fail(
@@ -373,14 +373,14 @@ add_limit(json_object *expressions, const FilterMatch *m)
                                       "inv", 'b', m->values[BY_MATCH] == NULL, NULL)));
 }
 
-typedef struct Way {
+typedef struct RuleWay {
     guint side;
     gboolean reversed;
     const char *state; /* NULL: whatever it is */
-} Way;
+} RuleWay;
 
 static gboolean
-put_way(const Rule *r, const FilterMatch *m, const Way *way, GError **err)
+put_way(const RulePlan *r, const FilterMatch *m, const RuleWay *way, GError **err)
 {
     json_object *expressions = filter_match_expressions(m, way->reversed, err);
 
@@ -394,7 +394,7 @@ put_way(const Rule *r, const FilterMatch *m, const Way *way, GError **err)
 /* What a rule lets through is let through the other way, too: its answers, or all where states of
  * connections are not looked at. */
 static gboolean
-put_traffic(const Rule *r, const FilterMatch *m, GError **err)
+put_traffic(const RulePlan *r, const FilterMatch *m, GError **err)
 {
     const FilterEntry *e = r->entry;
     const char *asked = m->values[BY_STATE];
@@ -403,8 +403,8 @@ put_traffic(const Rule *r, const FilterMatch *m, GError **err)
     gboolean out = e->direction == DIRECTION_OUT;
     const char *state = follows ? "NEW,ESTABLISHED" : none ? NULL : asked;
     const char *answers = follows ? "ESTABLISHED" : state ? "ESTABLISHED,RELATED" : NULL;
-    Way ways[] = { { out ? SIDE_OUT_L3 : SIDE_IN_L3, FALSE, state },
-                   { out ? SIDE_IN_L3 : SIDE_OUT_L3, TRUE, answers } };
+    RuleWay ways[] = { { out ? SIDE_OUT_L3 : SIDE_IN_L3, FALSE, state },
+                       { out ? SIDE_IN_L3 : SIDE_OUT_L3, TRUE, answers } };
 
     if ((state || m->values[BY_CONNLIMIT]) && !needs_ct(r, m, err))
         return FALSE;
@@ -419,7 +419,7 @@ put_traffic(const Rule *r, const FilterMatch *m, GError **err)
 /* ---- walking through filters */
 
 static gboolean
-put_combination(const Rule *r, const FilterMatch *m, GError **err)
+put_combination(const RulePlan *r, const FilterMatch *m, GError **err)
 {
     FilterMatch values;
     gboolean ok = match_with_values(r, m, &values, err);
@@ -431,7 +431,7 @@ put_combination(const Rule *r, const FilterMatch *m, GError **err)
 }
 
 static gboolean
-put_entry(Rule *r, GError **err)
+put_entry(RulePlan *r, GError **err)
 {
     const FilterMatch *m = list_item(r->entry->matches, 0);
 
@@ -456,7 +456,7 @@ walk_entry(FilterPlan *plan, const NwfilterDef *def, const FilterEntry *e, GHash
            guint depth, GError **err)
 {
     g_autoptr(GArray) steps = g_array_new(FALSE, FALSE, sizeof(StepOf));
-    Rule r = { plan, def, e, vars, steps };
+    RulePlan r = { plan, def, e, vars, steps };
 
     if (e->kind == FILTER_REF) {
         g_autoptr(GHashTable) inner = vars_with(vars, e->params);

@@ -254,25 +254,25 @@ keep(Network *n, NetworkDef *def)
     g_clear_pointer(&n->broken, g_free);
 }
 
-typedef gboolean (*Change)(NetworkDef *def, gpointer how, GError **err);
+typedef gboolean (*NetworkChange)(NetworkDef *def, gpointer how, GError **err);
 
 /* A definition on its way to the disk. They follow each other: each may be given a bridge that no
  * other has, and a change begins with what the one before it has left. */
-typedef struct Saving {
+typedef struct NetworkSaving {
     const struct SavingKind *kind;
     NetworkDef *def;          /* to be written; NULL: nothing, or it counts now */
     Network *n;               /* referenced; NULL: not yet */
     const NetworkDef *before; /* of which def is a changed copy */
     guint flags;              /* CHANGE_*, of a change */
-    Change change;
+    NetworkChange change;
     gpointer how; /* owned */
     GError *late; /* what failed after the file was in place */
     NetworkDone done;
     gpointer user;
-} Saving;
+} NetworkSaving;
 
 typedef struct SavingKind {
-    gboolean (*prepare)(Saving *s, GError **err); /* once its turn has come */
+    gboolean (*prepare)(NetworkSaving *s, GError **err); /* once its turn has come */
     gboolean (*may)(gpointer saving, GError **err);
     void (*taken)(gpointer saving);
 } SavingKind;
@@ -284,7 +284,7 @@ static void save_next(void);
 static void
 on_saved(const GError *err, gpointer user)
 {
-    g_autofree Saving *s = user;
+    g_autofree NetworkSaving *s = user;
 
     s->done(s->n, err ? err : s->late, s->user);
     network_free(s->def);
@@ -298,7 +298,7 @@ on_saved(const GError *err, gpointer user)
 static void
 save_next(void)
 {
-    Saving *s = g_queue_peek_head(&savings);
+    NetworkSaving *s = g_queue_peek_head(&savings);
     g_autofree char *xml = NULL;
     g_autoptr(GError) err = NULL;
     StoreWrite how;
@@ -315,7 +315,7 @@ save_next(void)
 }
 
 static void
-save(const Saving *saving)
+save(const NetworkSaving *saving)
 {
     g_queue_push_tail(&savings, g_memdup2(saving, sizeof(*saving)));
     if (savings.length == 1)
@@ -323,7 +323,7 @@ save(const Saving *saving)
 }
 
 static gboolean
-define_prepare(Saving *s, GError **err)
+define_prepare(NetworkSaving *s, GError **err)
 {
     Network *n;
 
@@ -334,7 +334,7 @@ define_prepare(Saving *s, GError **err)
 static gboolean
 may_define(gpointer saving, GError **err)
 {
-    const Saving *s = saving;
+    const NetworkSaving *s = saving;
     Network *n;
 
     return may_have(s->def, &n, err);
@@ -343,7 +343,7 @@ may_define(gpointer saving, GError **err)
 static void
 define_taken(gpointer saving)
 {
-    Saving *s = saving;
+    NetworkSaving *s = saving;
     Network *n = registry_find_uuid(networks, s->def->uuid);
 
     if (!n && (n = registry_find_name(networks, s->def->name))) { /* broken, its UUID made up */
@@ -365,7 +365,7 @@ network_define(const char *xml, guint flags, NetworkDone done, gpointer user)
     guint xml_flags = flags & NETWORK_DEFINE_VALIDATE ? XML_VALIDATE : 0;
     g_autoptr(GError) err = NULL;
     NetworkDef *def = network_parse(xml, -1, xml_flags, &err);
-    const Saving s = { .kind = &a_definition, .def = def, .done = done, .user = user };
+    const NetworkSaving s = { .kind = &a_definition, .def = def, .done = done, .user = user };
 
     if (def && store_name_check(&store_kind, def->name, &err)) {
         save(&s);
@@ -464,16 +464,16 @@ network_set_autostart(Network *n, gboolean on, NetworkDone done, gpointer user)
 
 /* ---- start and end */
 
-typedef struct Ask {
+typedef struct NetworkAsked {
     NetworkDone done;
     gpointer user;
     gboolean transient; /* goes again when its start fails */
-} Ask;
+} NetworkAsked;
 
-static Ask *
+static NetworkAsked *
 ask_new(NetworkDone done, gpointer user)
 {
-    Ask *ask = g_new0(Ask, 1);
+    NetworkAsked *ask = g_new0(NetworkAsked, 1);
 
     ask->done = done;
     ask->user = user;
@@ -495,7 +495,7 @@ forget_run(Network *n)
 static void
 on_start(gpointer o, const GError *err, gpointer user)
 {
-    g_autofree Ask *ask = user;
+    g_autofree NetworkAsked *ask = user;
     g_autoptr(Network) n = object_ref(o);
 
     if (err)
@@ -508,7 +508,7 @@ on_start(gpointer o, const GError *err, gpointer user)
 }
 
 static void
-start_def(Network *n, NetworkDef *def, const char *asker, Ask *ask)
+start_def(Network *n, NetworkDef *def, const char *asker, NetworkAsked *ask)
 {
     const JobSpec spec = { .kind = JOB_START, .what = "start", .owner = asker, .user = ask };
 
@@ -543,7 +543,7 @@ network_create(const char *xml, guint flags, const char *asker, NetworkDone done
     g_autoptr(GError) err = NULL;
     g_autoptr(NetworkDef) def = network_parse(xml, -1, xml_flags, &err);
     Network *n = NULL;
-    Ask *ask;
+    NetworkAsked *ask;
 
     if (!def || !may_have(def, &n, &err) || (n && !may_start(n, &err)) || !complete(def, n, &err)) {
         done(NULL, err, user);
@@ -559,7 +559,7 @@ network_create(const char *xml, guint flags, const char *asker, NetworkDone done
 static void
 on_stop(gpointer o, const GError *err, gpointer user)
 {
-    g_autofree Ask *ask = user;
+    g_autofree NetworkAsked *ask = user;
     g_autoptr(Network) n = object_ref(o);
 
     if (!err) {
@@ -630,7 +630,7 @@ put_live(Network *n, NetworkDef *def, GError **err)
 }
 
 static gboolean
-change_live(const Saving *s, GError **err)
+change_live(const NetworkSaving *s, GError **err)
 {
     g_autoptr(NetworkDef) live = network_copy(s->n->live);
 
@@ -639,7 +639,7 @@ change_live(const Saving *s, GError **err)
 
 /* Tried on copies of what is meant; the file first, for it is what can fail. */
 static gboolean
-change_prepare(Saving *s, GError **err)
+change_prepare(NetworkSaving *s, GError **err)
 {
     g_autoptr(NetworkDef) live = NULL;
 
@@ -657,7 +657,7 @@ change_prepare(Saving *s, GError **err)
 static gboolean
 may_change(gpointer saving, GError **err)
 {
-    const Saving *s = saving;
+    const NetworkSaving *s = saving;
 
     return s->n->def == s->before ||
            fail(err, ERR_OPERATION_FAILED, "network '%s' was undefined meanwhile", s->n->obj.name);
@@ -666,7 +666,7 @@ may_change(gpointer saving, GError **err)
 static void
 change_taken(gpointer saving)
 {
-    Saving *s = saving;
+    NetworkSaving *s = saving;
 
     keep(s->n, g_steal_pointer(&s->def));
     if (s->flags & CHANGE_LIVE && s->n->live) /* it may have ended meanwhile */
@@ -677,15 +677,15 @@ static const SavingKind a_change = { change_prepare, may_change, change_taken };
 
 /* how is taken over. */
 static void
-change(Network *n, guint flags, Change what, gpointer how, NetworkDone done, gpointer user)
+change(Network *n, guint flags, NetworkChange what, gpointer how, NetworkDone done, gpointer user)
 {
-    const Saving s = { .kind = &a_change,
-                       .n = object_ref(n),
-                       .flags = flags,
-                       .change = what,
-                       .how = how,
-                       .done = done,
-                       .user = user };
+    const NetworkSaving s = { .kind = &a_change,
+                              .n = object_ref(n),
+                              .flags = flags,
+                              .change = what,
+                              .how = how,
+                              .done = done,
+                              .user = user };
 
     save(&s);
 }
@@ -737,17 +737,17 @@ network_metadata(Network *n, int type, const char *uri, guint flags, GError **er
     return text;
 }
 
-typedef struct Remark {
+typedef struct NetworkRemark {
     int type;
     const char *value, *key, *uri;
     NetworkDone done;
     gpointer user;
-} Remark;
+} NetworkRemark;
 
 static gboolean
 apply_remark(NetworkDef *def, gpointer how, GError **err)
 {
-    const Remark *r = how;
+    const NetworkRemark *r = how;
 
     return notes_set(&NOTES_AT(def), r->type, r->value, r->key, r->uri, err);
 }
@@ -755,7 +755,7 @@ apply_remark(NetworkDef *def, gpointer how, GError **err)
 static void
 on_remarked(Network *n, const GError *err, gpointer user)
 {
-    const Remark *r = user;
+    const NetworkRemark *r = user;
     Event event = { .family = EVENT_NETWORK,
                     .id = TOLD_METADATA,
                     .name = n->obj.name,
@@ -773,9 +773,9 @@ void
 network_set_metadata(Network *n, int type, const char *value, const char *key, const char *uri,
                      guint flags, NetworkDone done, gpointer user)
 {
-    const Remark remark = { type, value, key, uri, done, user };
+    const NetworkRemark remark = { type, value, key, uri, done, user };
     g_autoptr(GError) err = NULL;
-    Remark *r;
+    NetworkRemark *r;
 
     if (!notes_check(type, value, key, uri, &err)) {
         done(n, err, user);

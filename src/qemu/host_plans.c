@@ -16,19 +16,19 @@ qemu_set_host_plan(const HostPlan *plan)
 
 /* ---- a guest and its plan */
 
-typedef struct Guest {
+typedef struct PlannedGuest {
     Vm *vm; /* referenced */
     HostPlan plan;
     guint timer; /* until its plug is pulled */
     gboolean forced;
-} Guest;
+} PlannedGuest;
 
 /* Of a definition that cannot be read, or was written by hand, what is wrong has been said before.
  */
-static Guest *
+static PlannedGuest *
 guest_new(Vm *vm)
 {
-    Guest *g = g_new0(Guest, 1);
+    PlannedGuest *g = g_new0(PlannedGuest, 1);
     const DomainDef *def = vm_def(vm, NULL);
     g_autoptr(GError) err = NULL;
 
@@ -43,7 +43,7 @@ guest_new(Vm *vm)
 }
 
 static void
-guest_free(Guest *g)
+guest_free(PlannedGuest *g)
 {
     g_clear_handle_id(&g->timer, g_source_remove);
     object_unref(g->vm);
@@ -53,7 +53,8 @@ guest_free(Guest *g)
 static int
 by_order(gconstpointer a, gconstpointer b, gpointer unused)
 {
-    guint left = ((const Guest *)a)->plan.order, right = ((const Guest *)b)->plan.order;
+    guint left = ((const PlannedGuest *)a)->plan.order,
+          right = ((const PlannedGuest *)b)->plan.order;
 
     return left < right ? -1 : left > right;
 }
@@ -64,7 +65,7 @@ by_order(gconstpointer a, gconstpointer b, gpointer unused)
 #define AUTOSTART_AT_ONCE 4
 
 static struct {
-    GQueue waiting; /* of Guest, by order */
+    GQueue waiting; /* of PlannedGuest, by order */
     guint starting; /* guests of that order whose start is not over */
     guint order;
     gint64 not_before; /* no guest of a higher order; monotonic, in microseconds */
@@ -86,7 +87,7 @@ on_delay_over(gpointer unused)
 static void
 on_known(gpointer data)
 {
-    Guest *g = data;
+    PlannedGuest *g = data;
 
     vm_start(g->vm, 0, "autostart", on_autostarted, g);
 }
@@ -94,7 +95,7 @@ on_known(gpointer data)
 static void
 on_autostarted(Vm *vm, const GError *err, gpointer user)
 {
-    Guest *g = user;
+    PlannedGuest *g = user;
 
     if (error_awaited(err)) {
         qemu_await(error_awaited(err), on_known, g);
@@ -112,7 +113,7 @@ on_autostarted(Vm *vm, const GError *err, gpointer user)
 
 /* Whether that guest's turn has come. */
 static gboolean
-may_start(const Guest *g)
+may_start(const PlannedGuest *g)
 {
     gint64 left = up.not_before - g_get_monotonic_time();
 
@@ -130,7 +131,7 @@ may_start(const Guest *g)
 static void
 start_more(void)
 {
-    Guest *g;
+    PlannedGuest *g;
 
     while ((g = g_queue_peek_head(&up.waiting)) && may_start(g)) {
         g_queue_pop_head(&up.waiting);
@@ -186,16 +187,16 @@ qemu_autostart(void)
 
 /* ---- down */
 
-typedef struct Waiter {
+typedef struct PlanWaiter {
     HostDownDone done;
     gpointer user;
-} Waiter;
+} PlanWaiter;
 
 static struct {
-    GArray *waiters; /* of Waiter; NULL: the host does not go down */
+    GArray *waiters; /* of PlanWaiter; NULL: the host does not go down */
     char *who;
-    GQueue waiting; /* of Guest, by order */
-    GQueue asked;   /* of Guest: of the highest order, until they are off */
+    GQueue waiting; /* of PlannedGuest, by order */
+    GQueue asked;   /* of PlannedGuest: of the highest order, until they are off */
     guint events, look;
     HostDown told;
 } down = { .waiting = G_QUEUE_INIT, .asked = G_QUEUE_INIT };
@@ -203,7 +204,7 @@ static struct {
 static void look_later(void);
 
 static void
-leave(Guest *g)
+leave(PlannedGuest *g)
 {
     down.told.left++;
     guest_free(g);
@@ -224,7 +225,7 @@ on_pulled(Vm *vm, const GError *err, gpointer user)
 }
 
 static void
-pull(Guest *g)
+pull(PlannedGuest *g)
 {
     g_clear_handle_id(&g->timer, g_source_remove);
     g->forced = TRUE;
@@ -234,7 +235,7 @@ pull(Guest *g)
 static gboolean
 on_late(gpointer user)
 {
-    Guest *g = user;
+    PlannedGuest *g = user;
 
     g->timer = 0;
     log_warning("domain '%s' is not down after %u seconds: its plug is pulled", g->vm->obj.name,
@@ -246,7 +247,7 @@ on_late(gpointer user)
 static void
 on_pressed(Vm *vm, const GError *err, gpointer user)
 {
-    Guest *g = user;
+    PlannedGuest *g = user;
 
     if (!err || !g_queue_find(&down.asked, g) || g->forced || !vm_is_active(vm))
         return;
@@ -255,7 +256,7 @@ on_pressed(Vm *vm, const GError *err, gpointer user)
 }
 
 static void
-ask_guest(Guest *g)
+ask_guest(PlannedGuest *g)
 {
     log_info("domain '%s': goes down with the host, order %u: %s", g->vm->obj.name, g->plan.order,
              down_policy_word(g->plan.policy));
@@ -286,7 +287,7 @@ down_over(void)
     g_clear_pointer(&down.who, g_free);
     log_info("guests are down: %u off, %u by force, %u left", told.off, told.forced, told.left);
     for (guint i = 0; i < waiters->len; i++) {
-        const Waiter *w = &g_array_index(waiters, Waiter, i);
+        const PlanWaiter *w = &g_array_index(waiters, PlanWaiter, i);
         w->done(&told, w->user);
     }
 }
@@ -295,7 +296,7 @@ static void
 forget_those_off(void)
 {
     for (GList *l = down.asked.head, *next; l; l = next) {
-        Guest *g = l->data;
+        PlannedGuest *g = l->data;
         next = l->next;
         if (vm_is_active(g->vm))
             continue;
@@ -310,7 +311,7 @@ forget_those_off(void)
 static gboolean
 on_look(gpointer unused)
 {
-    Guest *g;
+    PlannedGuest *g;
     guint order;
 
     down.look = 0;
@@ -321,7 +322,7 @@ on_look(gpointer unused)
         down_over();
         return G_SOURCE_REMOVE;
     }
-    order = ((const Guest *)g_queue_peek_tail(&down.waiting))->plan.order;
+    order = ((const PlannedGuest *)g_queue_peek_tail(&down.waiting))->plan.order;
     while ((g = g_queue_peek_tail(&down.waiting)) && g->plan.order == order)
         ask_guest(g_queue_pop_tail(&down.waiting));
     look_later(); /* some may have been off already */
@@ -354,7 +355,7 @@ stop_coming_up(void)
 void
 qemu_host_down(const char *who, HostDownDone done, gpointer user)
 {
-    const Waiter waiter = { done, user };
+    const PlanWaiter waiter = { done, user };
     g_autoptr(GPtrArray) vms = NULL;
 
     if (down.waiters) {
@@ -362,7 +363,7 @@ qemu_host_down(const char *who, HostDownDone done, gpointer user)
         return;
     }
     stop_coming_up();
-    down.waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    down.waiters = g_array_new(FALSE, FALSE, sizeof(PlanWaiter));
     g_array_append_val(down.waiters, waiter);
     down.who = g_strdup(who);
     down.told = (HostDown){ 0 };

@@ -91,18 +91,18 @@ event_has_legacy(int id)
 /* ---- filling a message */
 
 /* How much of the event's lists has gone into the message. */
-typedef struct Fill {
+typedef struct EventFill {
     const Event *event;
     gint32 callback;
     Arena *arena;
     guint n, s, wide;
-} Fill;
+} EventFill;
 
-static gboolean fill_struct(Fill *f, const WireType *t, gpointer message);
+static gboolean fill_struct(EventFill *f, const WireType *t, gpointer message);
 
 /* The object, in whatever kind of reference the message has. */
 static gboolean
-fill_object(Fill *f, const WireType *t, gpointer at)
+fill_object(EventFill *f, const WireType *t, gpointer at)
 {
     const Event *e = f->event;
 
@@ -187,7 +187,7 @@ graphics_address(const EventAddress *from)
 }
 
 static gboolean
-fill_graphics(Fill *f, DomainEventGraphicsMsg *message)
+fill_graphics(EventFill *f, DomainEventGraphicsMsg *message)
 {
     const EventGraphics *g = f->event->graphics;
 
@@ -207,19 +207,19 @@ fill_graphics(Fill *f, DomainEventGraphicsMsg *message)
 }
 
 static gint32
-next_number(Fill *f)
+next_number(EventFill *f)
 {
     return f->n < G_N_ELEMENTS(f->event->n) ? f->event->n[f->n++] : 0;
 }
 
 static const char *
-next_string(Fill *f)
+next_string(EventFill *f)
 {
     return f->s < G_N_ELEMENTS(f->event->s) ? f->event->s[f->s++] : NULL;
 }
 
 static gboolean
-fill_field(Fill *f, const WireField *field, gpointer at)
+fill_field(EventFill *f, const WireField *field, gpointer at)
 {
     switch (field->kind) {
     case W_I32:
@@ -267,7 +267,7 @@ fill_field(Fill *f, const WireField *field, gpointer at)
 }
 
 static gboolean
-fill_struct(Fill *f, const WireType *t, gpointer message)
+fill_struct(EventFill *f, const WireType *t, gpointer message)
 {
     if (t == &DomainEventGraphicsMsg_type)
         return fill_graphics(f, (DomainEventGraphicsMsg *)message);
@@ -294,7 +294,7 @@ send_event(Client *c, const EventRow *row, const Registration *r, const Event *e
     guint8 room[1024] __attribute__((aligned(16)));
     g_autoptr(GError) err = NULL;
     Arena a;
-    Fill f = { .event = event, .callback = r->callback, .arena = &a };
+    EventFill f = { .event = event, .callback = r->callback, .arena = &a };
 
     arena_init(&a, room, sizeof(room));
     gpointer message = arena_alloc(&a, 1, t->size);

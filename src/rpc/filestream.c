@@ -17,7 +17,7 @@
 #define NO_END    G_MAXUINT64
 
 /* What a worker is given and returns: bytes, or a hole, from a place of the file on. */
-typedef struct Piece {
+typedef struct FilePiece {
     int fd;
     guint64 at;
     GByteArray *data;
@@ -25,15 +25,15 @@ typedef struct Piece {
     /* of reading */
     guint64 most;
     gboolean sparse, end;
-} Piece;
+} FilePiece;
 
 typedef struct FileStream {
     Stream *stream; /* NULL: ended, and a worker is still out */
     FileStreamSpec spec;
     guint64 left;     /* of the length; NO_END: no limit */
-    GQueue queue;     /* of Piece: for the worker */
+    GQueue queue;     /* of FilePiece: for the worker */
     gsize queued;     /* bytes in it */
-    Piece *ready;     /* read, for the client */
+    FilePiece *ready; /* read, for the client */
     gboolean busy;    /* a worker is out */
     gboolean starved; /* there is no room for more */
     gboolean end;     /* of the file, or of the client's bytes */
@@ -45,7 +45,7 @@ typedef struct FileStream {
 static void
 piece_free(gpointer data)
 {
-    Piece *p = data;
+    FilePiece *p = data;
 
     g_clear_pointer(&p->data, g_byte_array_unref);
     g_free(p);
@@ -54,7 +54,7 @@ piece_free(gpointer data)
 /* ---- in workers */
 
 static gboolean
-write_data(const Piece *p, GError **err)
+write_data(const FilePiece *p, GError **err)
 {
     guint64 at = p->at;
 
@@ -71,10 +71,10 @@ write_data(const Piece *p, GError **err)
 }
 
 static gboolean
-write_zeros(const Piece *p, guint64 end, GError **err)
+write_zeros(const FilePiece *p, guint64 end, GError **err)
 {
     g_autoptr(GByteArray) zeros = g_byte_array_new();
-    Piece part = *p;
+    FilePiece part = *p;
 
     for (part.at = p->at; part.at < end; part.at += zeros->len) {
         g_byte_array_set_size(zeros, (guint)MIN(PIECE_SIZE, end - part.at));
@@ -89,7 +89,7 @@ write_zeros(const Piece *p, guint64 end, GError **err)
 /* Within the file it is punched, where the file system can; past its end there is nothing to punch.
  */
 static gboolean
-write_hole(const Piece *p, GError **err)
+write_hole(const FilePiece *p, GError **err)
 {
     guint64 end = p->at + p->hole;
     struct stat st;
@@ -108,7 +108,7 @@ write_hole(const Piece *p, GError **err)
 static gpointer
 write_piece(gpointer in, GError **err)
 {
-    const Piece *p = in;
+    const FilePiece *p = in;
 
     if (p->data)
         write_data(p, err);
@@ -119,7 +119,7 @@ write_piece(gpointer in, GError **err)
 
 /* How much of a hole begins there. */
 static guint64
-hole_at(const Piece *p)
+hole_at(const FilePiece *p)
 {
     off_t data = lseek(p->fd, (off_t)p->at, SEEK_DATA), end;
 
@@ -133,7 +133,7 @@ hole_at(const Piece *p)
 static gpointer
 read_piece(gpointer in, GError **err)
 {
-    Piece *p = in;
+    FilePiece *p = in;
     guint64 most = MIN(p->most, PIECE_SIZE);
     off_t hole = p->sparse ? lseek(p->fd, (off_t)p->at, SEEK_HOLE) : -1;
     gssize n;
@@ -201,7 +201,7 @@ on_written(gpointer out, const GError *err, gpointer user)
 static void
 send_next(FileStream *s)
 {
-    Piece *p = s->busy ? NULL : g_queue_pop_head(&s->queue);
+    FilePiece *p = s->busy ? NULL : g_queue_pop_head(&s->queue);
 
     if (p) {
         s->busy = TRUE;
@@ -230,10 +230,10 @@ count(FileStream *s, guint64 len)
     return TRUE;
 }
 
-static Piece *
+static FilePiece *
 piece_new(const FileStream *s)
 {
-    Piece *p = g_new0(Piece, 1);
+    FilePiece *p = g_new0(FilePiece, 1);
 
     p->fd = s->spec.fd;
     p->at = s->spec.offset;
@@ -244,7 +244,7 @@ static void
 on_data(Stream *stream, const guint8 *data, gsize len, gpointer user)
 {
     FileStream *s = user;
-    Piece *last = g_queue_peek_tail(&s->queue);
+    FilePiece *last = g_queue_peek_tail(&s->queue);
 
     if (!count(s, len))
         return;
@@ -263,7 +263,7 @@ static void
 on_hole(Stream *stream, gint64 length, gpointer user)
 {
     FileStream *s = user;
-    Piece *p;
+    FilePiece *p;
 
     if (!count(s, (guint64)length))
         return;
@@ -290,7 +290,7 @@ static void read_next(FileStream *s);
 static void
 give_ready(FileStream *s)
 {
-    Piece *p = s->ready;
+    FilePiece *p = s->ready;
 
     if (!p || s->starved)
         return;
@@ -330,7 +330,7 @@ on_read(gpointer out, const GError *err, gpointer user)
 static void
 read_next(FileStream *s)
 {
-    Piece *p;
+    FilePiece *p;
 
     if (s->busy || s->ready || s->end)
         return;

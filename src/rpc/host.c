@@ -156,14 +156,14 @@ cpu_mhz(void)
     return at ? (guint)g_ascii_strtod(at + 1, NULL) : 0;
 }
 
-typedef struct Topology {
+typedef struct HostTopology {
     GHashTable *sockets; /* package id */
     GHashTable *cores;   /* package id and core id */
     guint threads;       /* most siblings of a core */
-} Topology;
+} HostTopology;
 
 static void
-topology_add(Topology *t, guint cpu)
+topology_add(HostTopology *t, guint cpu)
 {
     g_autofree char *dir = g_strdup_printf(CPU_DIR "/cpu%u/topology/", cpu);
     g_autofree char *package_path = g_strconcat(dir, "physical_package_id", NULL);
@@ -186,7 +186,7 @@ topology_add(Topology *t, guint cpu)
 static void
 fill_topology(HostInfo *info, const GByteArray *online)
 {
-    Topology t = { g_hash_table_new(NULL, NULL), g_hash_table_new(NULL, NULL), 1 };
+    HostTopology t = { g_hash_table_new(NULL, NULL), g_hash_table_new(NULL, NULL), 1 };
 
     for (guint cpu = 0; cpu < online->len * 8; cpu++)
         if (online->data[cpu / 8] & (1 << (cpu % 8)))

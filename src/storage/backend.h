@@ -6,7 +6,7 @@
 
 #include "volume_priv.h"
 
-typedef struct Backend {
+typedef struct PoolBackend {
     int type; /* PoolType */
     /* What of the definition cannot be had; before anything is done. */
     gboolean (*check)(const PoolDef *def, GError **err);
@@ -20,13 +20,13 @@ typedef struct Backend {
                                                  with 2 where it has nothing */
     GPtrArray *(*format)(const PoolDef *def); /* makes it what its format says */
     gboolean (*format_check)(const PoolDef *def, GError **err);
-} Backend;
+} PoolBackend;
 
 /* NULL: no code does pools of that type. */
-const Backend *backend_of(int type);
-extern const Backend backend_dir, backend_fs, backend_netfs;
+const PoolBackend *backend_of(int type);
+extern const PoolBackend backend_dir, backend_fs, backend_netfs;
 
-/* Rows of "pool-start": what is to be looked at is Change.def, or the pool's. */
+/* Rows of "pool-start": what is to be looked at is PoolChange.def, or the pool's. */
 StepResult attach_look(Flow *f, gpointer obj, GError **err);
 StepResult attach_plan(Flow *f, gpointer obj, GError **err);
 StepResult attach_undo(Flow *f, gpointer obj);

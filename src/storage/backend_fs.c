@@ -285,7 +285,7 @@ format(const PoolDef *def)
     return argv;
 }
 
-const Backend backend_fs = {
+const PoolBackend backend_fs = {
     .type = POOL_FS,
     .check = check_fs,
     .look = look,
@@ -297,7 +297,7 @@ const Backend backend_fs = {
     .format_check = format_check,
 };
 
-const Backend backend_netfs = {
+const PoolBackend backend_netfs = {
     .type = POOL_NETFS,
     .check = check_netfs,
     .look = look,

@@ -10,16 +10,16 @@ void secrets_done(void);
 
 /* ---- the folder (scan.c): in a worker, and nowhere else ---- */
 
-typedef struct Scan {
+typedef struct PoolScan {
     PoolDef *def; /* with the sizes and permissions of the folder */
     Volumes *volumes;
-} Scan;
+} PoolScan;
 
-/* in: a PoolDef, which it takes. Returns a Scan. */
+/* in: a PoolDef, which it takes. Returns a PoolScan. */
 gpointer scan_folder(gpointer in, gint *progress, GError **err);
 /* in: a VolumeDef, which it takes and returns with the file's sizes and times. */
 gpointer scan_volume(gpointer in, gint *progress, GError **err);
-void scan_free(Scan *scan);
+void scan_free(PoolScan *scan);
 /* The same of a file that is looked at already. anew: also what can only be known of its head,
  * where else stays what a document said. */
 gboolean volume_refresh(VolumeDef *volume, gboolean anew, GError **err);
@@ -97,10 +97,10 @@ extern const StoreKind pool_store_kind;
 /* ---- changes (pool_change.c, pool_build.c) ---- */
 
 /* What a change carries along. */
-typedef struct Change {
+typedef struct PoolChange {
     PoolDef *def;      /* of a definition; NULL: the pool has what it takes */
     Pool *pool;        /* which is defined; the flow's */
-    Scan *scan;        /* what a start saw */
+    PoolScan *scan;    /* what a start saw */
     GPtrArray *levels; /* of Level: what a build finds of the path to the folder */
     gboolean is_new;   /* the pool was made for this, and goes when it fails */
     gboolean on;       /* of autostart */
@@ -111,14 +111,14 @@ typedef struct Change {
     gboolean was_live;
     PoolDone done;
     gpointer user;
-} Change;
+} PoolChange;
 
-Change *change_new(PoolDone done, gpointer user);
-void change_over(Change *c, Pool *pool, const GError *err); /* tells, and frees it */
-/* A FlowDone whose user is a Change. */
+PoolChange *change_new(PoolDone done, gpointer user);
+void change_over(PoolChange *c, Pool *pool, const GError *err); /* tells, and frees it */
+/* A FlowDone whose user is a PoolChange. */
 void change_done(gpointer o, const GError *err, gpointer user);
 void change_submit(Pool *pool, JobKind kind, const char *what, const char *who,
-                   const FlowTable *table, FlowDone done, Change *c);
+                   const FlowTable *table, FlowDone done, PoolChange *c);
 
 gboolean pool_can(const PoolDef *def, const char *what, GError **err);
 /* how: "already", "still". */

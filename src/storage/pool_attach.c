@@ -7,11 +7,11 @@
 #include <signal.h>
 #include <string.h>
 
-static const Backend *const backends[] = { &backend_dir, &backend_fs, &backend_netfs };
+static const PoolBackend *const backends[] = { &backend_dir, &backend_fs, &backend_netfs };
 
-const Backend backend_dir = { .type = POOL_DIR, .scan = scan_folder };
+const PoolBackend backend_dir = { .type = POOL_DIR, .scan = scan_folder };
 
-const Backend *
+const PoolBackend *
 backend_of(int type)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(backends); i++)
@@ -99,7 +99,7 @@ static void
 on_seen(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
 {
     if (wanted && out)
-        ((Change *)user)->attached = TRUE;
+        ((PoolChange *)user)->attached = TRUE;
     pool_def_free(out);
 }
 
@@ -107,7 +107,7 @@ StepResult
 attach_look(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    const Backend *b = backend_of(pool->next->type);
+    const PoolBackend *b = backend_of(pool->next->type);
     ErrandSpec spec = { .work = b->look, .back = on_seen, .user = flow_user(f) };
 
     if (!b->look)
@@ -124,7 +124,7 @@ StepResult
 attach_plan(Flow *f, gpointer obj, GError **err)
 {
     const Pool *pool = obj;
-    const Change *c = flow_user(f);
+    const PoolChange *c = flow_user(f);
     g_autofree char *xml = NULL;
 
     if (!backend_of(pool->next->type)->attach || c->attached)
@@ -144,7 +144,7 @@ attach_undo(Flow *f, gpointer obj)
 {
     const char *xml = flow_word(f, 0);
     PoolDef *def = xml ? pool_parse(xml, -1, FALSE, FALSE, NULL) : NULL;
-    const Backend *b = def ? backend_of(def->type) : NULL;
+    const PoolBackend *b = def ? backend_of(def->type) : NULL;
     ErrandSpec spec = { .back = on_detached };
 
     if (!b || !b->detach) {
@@ -162,8 +162,8 @@ StepResult
 attach_run(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    const Change *c = flow_user(f);
-    const Backend *b = backend_of(pool->next->type);
+    const PoolChange *c = flow_user(f);
+    const PoolBackend *b = backend_of(pool->next->type);
 
     return b->attach && !c->attached ? program_run(f, pool, b->attach(pool->next), NULL, err)
                                      : STEP_DONE;
@@ -172,7 +172,7 @@ attach_run(Flow *f, gpointer obj, GError **err)
 gboolean
 attach_may_end(const Pool *pool, GError **err)
 {
-    const Backend *b = pool->live ? backend_of(pool->live->type) : NULL;
+    const PoolBackend *b = pool->live ? backend_of(pool->live->type) : NULL;
     g_autofree char *folder = b && b->detach ? g_strconcat(pool->live->path, "/", NULL) : NULL;
     g_autoptr(GPtrArray) claims = folder ? claims_list((Owner){ 0 }) : NULL;
 

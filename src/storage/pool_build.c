@@ -59,7 +59,7 @@ static void
 on_levels(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
 {
     if (wanted)
-        ((Change *)user)->levels = out;
+        ((PoolChange *)user)->levels = out;
     else
         g_clear_pointer((GPtrArray **)&out, g_ptr_array_unref);
 }
@@ -68,15 +68,15 @@ on_levels(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer
 static const PoolDef *
 built_def(const Flow *f, const Pool *pool)
 {
-    const Change *c = flow_user(f);
+    const PoolChange *c = flow_user(f);
 
     return c->def ? c->def : pool->def;
 }
 
 static gboolean
-format_may(const PoolDef *def, const Change *c, GError **err)
+format_may(const PoolDef *def, const PoolChange *c, GError **err)
 {
-    const Backend *b = backend_of(def->type);
+    const PoolBackend *b = backend_of(def->type);
 
     if (!c->flags)
         return TRUE;
@@ -185,7 +185,7 @@ static StepResult
 build_make(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    const Change *c = flow_user(f);
+    const PoolChange *c = flow_user(f);
     ErrandSpec spec = { .work = make_folders, .back = on_made };
 
     for (guint i = 0; i < c->levels->len; i++)
@@ -256,7 +256,7 @@ static StepResult
 build_probe(Flow *f, gpointer obj, GError **err)
 {
     const PoolDef *def = built_def(f, obj);
-    const Change *c = flow_user(f);
+    const PoolChange *c = flow_user(f);
 
     return c->flags & BUILD_NO_OVERWRITE
                ? program_run(f, obj, backend_of(def->type)->probe(def), has_nothing, err)
@@ -268,7 +268,7 @@ static StepResult
 build_format(Flow *f, gpointer obj, GError **err)
 {
     const PoolDef *def = built_def(f, obj);
-    const Change *c = flow_user(f);
+    const PoolChange *c = flow_user(f);
 
     return c->flags ? program_run(f, obj, backend_of(def->type)->format(def), NULL, err)
                     : STEP_DONE;
@@ -294,7 +294,7 @@ on_built(gpointer o, const GError *err, gpointer user)
 void
 pool_build(Pool *pool, guint32 flags, const char *who, PoolDone done, gpointer user)
 {
-    Change *c = change_new(done, user);
+    PoolChange *c = change_new(done, user);
 
     c->flags = flags;
     change_submit(pool, JOB_CHANGE, "build", who, &pool_build_table, on_built, c);

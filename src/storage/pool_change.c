@@ -4,10 +4,10 @@
 #include "backend.h"
 #include "volume_priv.h"
 
-Change *
+PoolChange *
 change_new(PoolDone done, gpointer user)
 {
-    Change *c = g_new0(Change, 1);
+    PoolChange *c = g_new0(PoolChange, 1);
 
     c->done = done;
     c->user = user;
@@ -15,7 +15,7 @@ change_new(PoolDone done, gpointer user)
 }
 
 static void
-change_free(Change *c)
+change_free(PoolChange *c)
 {
     pool_def_free(c->def);
     scan_free(c->scan);
@@ -25,7 +25,7 @@ change_free(Change *c)
 }
 
 void
-change_over(Change *c, Pool *pool, const GError *err)
+change_over(PoolChange *c, Pool *pool, const GError *err)
 {
     if (c->done)
         c->done(pool, err, c->user);
@@ -34,7 +34,7 @@ change_over(Change *c, Pool *pool, const GError *err)
 
 void
 change_submit(Pool *pool, JobKind kind, const char *what, const char *who, const FlowTable *table,
-              FlowDone done, Change *c)
+              FlowDone done, PoolChange *c)
 {
     const JobSpec spec = { .kind = kind, .what = what, .owner = who, .user = c };
 
@@ -140,7 +140,7 @@ definition_back(Flow *f, gpointer obj)
 static void
 define_taken(gpointer user)
 {
-    Change *c = user;
+    PoolChange *c = user;
     Pool *pool = c->pool;
 
     if (!c->def)
@@ -154,7 +154,7 @@ static StepResult
 define_write(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    Change *c = flow_user(f);
+    PoolChange *c = flow_user(f);
     g_autofree char *xml = pool_format(c->def, FALSE);
 
     if (!pool->broken && !note_definition(f, pool, err))
@@ -175,7 +175,7 @@ static void
 on_defined(gpointer o, const GError *err, gpointer user)
 {
     Pool *pool = o;
-    Change *c = user;
+    PoolChange *c = user;
 
     if (!err)
         pool_tell(pool, TOLD_DEFINED);
@@ -207,7 +207,7 @@ pool_define(const char *xml, gboolean validate, const char *who, PoolDone done, 
     g_autoptr(PoolDef) def = read_new(xml, validate, &err);
     gboolean is_new;
     Pool *pool = def ? pool_for(def, &is_new, &err) : NULL;
-    Change *c;
+    PoolChange *c;
 
     if (!pool) {
         done(NULL, err, user);
@@ -266,7 +266,7 @@ static StepResult
 autostart_mark(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    const Change *c = flow_user(f);
+    const PoolChange *c = flow_user(f);
 
     if (!pool_needs_def(pool, err) ||
         !flow_note(f, NULL, WORDS(pool->autostart ? "on" : "off"), err) ||
@@ -305,7 +305,7 @@ change_done(gpointer o, const GError *err, gpointer user)
 void
 pool_set_autostart(Pool *pool, gboolean on, const char *who, PoolDone done, gpointer user)
 {
-    Change *c = change_new(done, user);
+    PoolChange *c = change_new(done, user);
 
     c->on = on;
     change_submit(pool, JOB_CHANGE, "autostart", who, &autostart_table, change_done, c);
@@ -317,9 +317,9 @@ static StepResult
 start_check(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    const Change *c = flow_user(f);
+    const PoolChange *c = flow_user(f);
     const PoolDef *def = c->def ? c->def : pool->def;
-    const Backend *b;
+    const PoolBackend *b;
 
     if (!c->quiet && !pool_needs_inactive(pool, "already", err))
         return STEP_FAILED;
@@ -337,7 +337,7 @@ static void
 on_start_looked(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
 {
     if (wanted)
-        ((Change *)user)->scan = out;
+        ((PoolChange *)user)->scan = out;
     else
         scan_free(out);
 }
@@ -362,7 +362,7 @@ static StepResult
 start_enter(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    Change *c = flow_user(f);
+    PoolChange *c = flow_user(f);
     g_autofree char *path = pool_live_path(pool), *xml = pool_format(c->scan->def, TRUE);
 
     if (!file_write_volatile(path, xml, -1, 0600, err))
@@ -401,7 +401,7 @@ static void
 on_started(gpointer o, const GError *err, gpointer user)
 {
     Pool *pool = o;
-    Change *c = user;
+    PoolChange *c = user;
 
     g_clear_pointer(&pool->next, pool_def_free);
     if (!err && !c->quiet)
@@ -412,7 +412,7 @@ on_started(gpointer o, const GError *err, gpointer user)
 }
 
 static void
-start(Pool *pool, const char *what, const char *who, Change *c)
+start(Pool *pool, const char *what, const char *who, PoolChange *c)
 {
     change_submit(pool, JOB_START, what, who, &pool_start_table, on_started, c);
 }
@@ -422,7 +422,7 @@ static void
 on_built_first(gpointer o, const GError *err, gpointer user)
 {
     Pool *pool = o;
-    Change *c = user;
+    PoolChange *c = user;
 
     if (err) {
         on_started(pool, err, c);
@@ -433,7 +433,7 @@ on_built_first(gpointer o, const GError *err, gpointer user)
 }
 
 static void
-start_or_build(Pool *pool, const char *what, guint32 flags, const char *who, Change *c)
+start_or_build(Pool *pool, const char *what, guint32 flags, const char *who, PoolChange *c)
 {
     if (!(flags & CREATE_BUILDS)) {
         start(pool, what, who, c);
@@ -464,7 +464,7 @@ pool_create(const char *xml, guint32 flags, const char *who, PoolDone done, gpoi
     g_autoptr(PoolDef) def = read_new(xml, (flags & CREATE_VALIDATE) != 0, &err);
     Pool *named = def ? pool_get_name(def->name, NULL) : NULL, *pool = NULL;
     gboolean is_new;
-    Change *c;
+    PoolChange *c;
 
     /* Its file would come back with the next daemon. */
     if (def && (!named || !named->broken || pool_needs_def(named, &err)))
@@ -485,7 +485,7 @@ static void
 on_stopped(gpointer o, const GError *err, gpointer user)
 {
     Pool *pool = o;
-    Change *c = user;
+    PoolChange *c = user;
     gboolean gone = !err && !pool->def && !pool->broken;
 
     if (!err && c->was_live)
@@ -496,7 +496,7 @@ on_stopped(gpointer o, const GError *err, gpointer user)
 }
 
 static void
-stop(Pool *pool, const char *what, const char *who, Change *c)
+stop(Pool *pool, const char *what, const char *who, PoolChange *c)
 {
     const JobSpec spec = { .kind = JOB_STOP, .what = what, .owner = who, .user = c };
 
@@ -535,7 +535,7 @@ refresh_check(Flow *f, gpointer obj, GError **err)
 static void
 on_refresh_looked(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
 {
-    Scan *scan = out;
+    PoolScan *scan = out;
 
     if (scan && pool->live && pool->run == GPOINTER_TO_UINT(user)) {
         pool_take(pool, g_steal_pointer(&scan->def), g_steal_pointer(&scan->volumes));
@@ -599,7 +599,7 @@ recover_halves(Pool *pool)
 void
 pool_resume(Pool *pool, PoolDef *live)
 {
-    Change *c;
+    PoolChange *c;
 
     pool_take(pool, live, volumes_new(g_ptr_array_new_with_free_func((GDestroyNotify)volume_free)));
     pool->run++;

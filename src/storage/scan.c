@@ -297,17 +297,17 @@ scan_folder(gpointer in, gint *progress, GError **err)
 {
     g_autoptr(PoolDef) def = in;
     GPtrArray *volumes = folder_list(def, progress, err);
-    Scan *scan;
+    PoolScan *scan;
 
     if (!volumes)
         return NULL;
-    scan = g_new(Scan, 1);
-    *scan = (Scan){ g_steal_pointer(&def), volumes_new(volumes) };
+    scan = g_new(PoolScan, 1);
+    *scan = (PoolScan){ g_steal_pointer(&def), volumes_new(volumes) };
     return scan;
 }
 
 void
-scan_free(Scan *scan)
+scan_free(PoolScan *scan)
 {
     if (!scan)
         return;

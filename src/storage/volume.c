@@ -166,7 +166,7 @@ volume_get_key(const char *key, Pool **ret_pool, GError **err)
 
 /* ---- looking again */
 
-typedef struct Look {
+typedef struct VolumeLook {
     Pool *pool; /* referenced */
     guint run;  /* of the pool, when it was asked */
     char *name;
@@ -174,10 +174,10 @@ typedef struct Look {
     gpointer user;
     guint timer;
     gboolean slow; /* it was told without its answer */
-} Look;
+} VolumeLook;
 
 static void
-look_tell(Look *l, const VolumeDef *v, const GError *err)
+look_tell(VolumeLook *l, const VolumeDef *v, const GError *err)
 {
     VolumeLooked done = l->done;
 
@@ -190,7 +190,7 @@ look_tell(Look *l, const VolumeDef *v, const GError *err)
 static gboolean
 on_look_late(gpointer data)
 {
-    Look *l = data;
+    VolumeLook *l = data;
     g_autoptr(GError) err = NULL;
     const VolumeDef *v = volume_get_name(l->pool, l->name, &err);
 
@@ -216,7 +216,7 @@ volume_renew(Pool *pool, VolumeDef *known, VolumeDef *seen)
 static void
 on_looked(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
 {
-    Look *l = user;
+    VolumeLook *l = user;
     g_autoptr(VolumeDef) seen = out;
     VolumeDef *known = l->run == pool->run ? volume_get_name(pool, l->name, NULL) : NULL;
 
@@ -234,14 +234,14 @@ void
 volume_look(Pool *pool, const VolumeDef *volume, VolumeLooked done, gpointer user)
 {
     ErrandSpec spec = { .work = scan_volume, .back = on_looked };
-    Look *l;
+    VolumeLook *l;
 
     if (pool->late || pool->slow_looks) {
         done(volume, NULL, user);
         return;
     }
-    l = g_new(Look, 1);
-    *l = (Look){ object_ref(pool), pool->run, g_strdup(volume->name), done, user };
+    l = g_new(VolumeLook, 1);
+    *l = (VolumeLook){ object_ref(pool), pool->run, g_strdup(volume->name), done, user };
     l->timer = g_timeout_add(LOOK_MS, on_look_late, l);
     spec.in = volume_copy(volume);
     spec.user = l;

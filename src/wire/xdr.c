@@ -250,22 +250,22 @@ xdr_encode(WireBuf *b, const WireType *t, gconstpointer message, GError **err)
 
 /* ---- reading */
 
-typedef struct Reader {
+typedef struct XdrReader {
     const guint8 *p, *end;
     Arena *arena;
     gboolean text_only; /* strings are what XML can hold */
     const WireType *t;  /* for errors */
     const WireField *f;
-} Reader;
+} XdrReader;
 
 static gboolean
-get_fail(const Reader *r, GError **err, const char *what)
+get_fail(const XdrReader *r, GError **err, const char *what)
 {
     return fail_at(r->t, r->f, err, what);
 }
 
 static gboolean
-get_u32(Reader *r, guint32 *ret, GError **err)
+get_u32(XdrReader *r, guint32 *ret, GError **err)
 {
     if (r->end - r->p < 4)
         return get_fail(r, err, "the message ends too early");
@@ -276,7 +276,7 @@ get_u32(Reader *r, guint32 *ret, GError **err)
 }
 
 static gboolean
-get_u64(Reader *r, guint64 *ret, GError **err)
+get_u64(XdrReader *r, guint64 *ret, GError **err)
 {
     if (r->end - r->p < 8)
         return get_fail(r, err, "the message ends too early");
@@ -288,7 +288,7 @@ get_u64(Reader *r, guint64 *ret, GError **err)
 
 /* n bytes and their padding; borrowed from the message. */
 static const guint8 *
-get_opaque(Reader *r, gsize n, GError **err)
+get_opaque(XdrReader *r, gsize n, GError **err)
 {
     const guint8 *at = r->p;
 
@@ -322,7 +322,7 @@ is_xml_text(const char *text, gsize len)
 }
 
 static gboolean
-get_string(Reader *r, const char **ret, GError **err)
+get_string(XdrReader *r, const char **ret, GError **err)
 {
     guint32 n = 0;
     const guint8 *text;
@@ -346,7 +346,7 @@ get_string(Reader *r, const char **ret, GError **err)
 }
 
 static gboolean
-get_value(Reader *r, Value *ret, GError **err)
+get_value(XdrReader *r, Value *ret, GError **err)
 {
     guint32 type;
 
@@ -369,7 +369,7 @@ get_value(Reader *r, Value *ret, GError **err)
 }
 
 static gboolean
-get_chars(Reader *r, char *text, gsize n, GError **err)
+get_chars(XdrReader *r, char *text, gsize n, GError **err)
 {
     for (gsize i = 0; i < n; i++) {
         guint32 c;
@@ -380,10 +380,10 @@ get_chars(Reader *r, char *text, gsize n, GError **err)
     return TRUE;
 }
 
-static gboolean get_struct(Reader *r, const WireType *t, gpointer at, GError **err);
+static gboolean get_struct(XdrReader *r, const WireType *t, gpointer at, GError **err);
 
 static gboolean
-get_element(Reader *r, const WireField *f, gpointer v, guint32 i, GError **err)
+get_element(XdrReader *r, const WireField *f, gpointer v, guint32 i, GError **err)
 {
     if (f->kind == W_LIST)
         return get_struct(r, f->type, (guint8 *)v + (gsize)i * f->type->size, err);
@@ -407,7 +407,7 @@ element_size(const WireField *f)
 }
 
 static gboolean
-get_array(Reader *r, const WireField *f, gpointer at, GError **err)
+get_array(XdrReader *r, const WireField *f, gpointer at, GError **err)
 {
     Array a = { 0 };
 
@@ -437,7 +437,7 @@ get_array(Reader *r, const WireField *f, gpointer at, GError **err)
 }
 
 static gboolean
-get_pointer(Reader *r, const WireField *f, gpointer at, GError **err)
+get_pointer(XdrReader *r, const WireField *f, gpointer at, GError **err)
 {
     guint32 present;
 
@@ -453,7 +453,7 @@ get_pointer(Reader *r, const WireField *f, gpointer at, GError **err)
 }
 
 static gboolean
-get_uuid(Reader *r, guint8 *ret, GError **err)
+get_uuid(XdrReader *r, guint8 *ret, GError **err)
 {
     const guint8 *uuid = get_opaque(r, 16, err);
 
@@ -463,7 +463,7 @@ get_uuid(Reader *r, guint8 *ret, GError **err)
 }
 
 static gboolean
-get_field(Reader *r, const WireField *f, gpointer at, GError **err)
+get_field(XdrReader *r, const WireField *f, gpointer at, GError **err)
 {
     switch (f->kind) {
     case W_I32:
@@ -499,7 +499,7 @@ get_field(Reader *r, const WireField *f, gpointer at, GError **err)
 }
 
 static gboolean
-get_struct(Reader *r, const WireType *t, gpointer at, GError **err)
+get_struct(XdrReader *r, const WireType *t, gpointer at, GError **err)
 {
     for (guint32 i = 0; i < t->n_fields; i++) {
         r->t = t;
@@ -511,7 +511,7 @@ get_struct(Reader *r, const WireType *t, gpointer at, GError **err)
 }
 
 static gboolean
-decode(Reader *r, const WireType *t, gpointer ret_message, GError **err)
+decode(XdrReader *r, const WireType *t, gpointer ret_message, GError **err)
 {
     if (t->size > 0) /* a message of nothing has no place */
         memset(ret_message, 0, t->size);
@@ -522,7 +522,7 @@ gboolean
 xdr_decode_part(const WireType *t, const guint8 *data, gsize len, Arena *a, gpointer ret_message,
                 gsize *ret_used, GError **err)
 {
-    Reader r = { .p = data, .end = data ? data + len : NULL, .arena = a };
+    XdrReader r = { .p = data, .end = data ? data + len : NULL, .arena = a };
 
     if (!decode(&r, t, ret_message, err))
         return FALSE;
@@ -534,7 +534,7 @@ gboolean
 xdr_decode_call(const WireType *t, const guint8 *data, gsize len, Arena *a, gpointer ret_message,
                 GError **err)
 {
-    Reader r = { .p = data, .end = data ? data + len : NULL, .arena = a, .text_only = TRUE };
+    XdrReader r = { .p = data, .end = data ? data + len : NULL, .arena = a, .text_only = TRUE };
 
     return decode(&r, t, ret_message, err);
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """The house test: who may use whom, told from the #includes.
 
-A wrong arrow, a door walked around, a thread outside core/offload.c and a goto fail it. Lengths are
-printed, worst first, and fail nothing.
+A wrong arrow, a door walked around, a thread outside core/offload.c, a goto and a type's name that
+stands for two things fail it. Lengths are printed, worst first, and fail nothing.
 
 usage: house.py SOURCE-ROOT
 """
@@ -61,6 +61,12 @@ NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 THREAD = re.compile(r"\b(pthread_\w+|GThread\w*|g_thread_\w+|g_task_run_in_thread\w*|thrd_\w+)\b")
 GOTO = re.compile(r"\bgoto\b")
+# Where a type gets its meaning; "typedef struct X X;" gives it none.
+MEANING = re.compile(r"^(?:typedef )?(?:struct|enum|union) (?P<tag>[A-Z]\w*) \{"
+                     r"|^\} (?P<tail>[A-Z]\w*);"
+                     r"|^typedef [^;{}]*?\(\*(?P<pointer>[A-Z]\w*)\)\([^;]*;"
+                     r"|^typedef (?!(?:struct|enum|union) (?P<same>\w+) (?P=same);)[^;{}()]*?"
+                     r"(?P<plain>[A-Z]\w*)(?:\([^;]*\))?;", re.M)
 
 
 def quiet(text):
@@ -151,7 +157,20 @@ class House:
         for m in GOTO.finditer(code):
             self.wrong(path, line_of(code, m.start()), "goto")
 
+    def check_names(self):
+        """One thing has one name, and one name stands for one thing, in all programs together."""
+        first = {}
+        for path in self.files:
+            code = quiet(path.read_text())
+            for m in MEANING.finditer(code):
+                name = m["tag"] or m["tail"] or m["pointer"] or m["plain"]
+                # Both ends of one body; and the same line for a library's type in two files.
+                meaning = (m[0], None) if m["plain"] else (name, path)
+                if first.setdefault(name, meaning) != meaning:
+                    self.wrong(path, line_of(code, m.start()), f"{name} is another thing elsewhere too")
+
     def check_all(self):
+        self.check_names()
         for path in self.files:
             room = self.room(path)
             if room in ARROWS or room == "tools":

@@ -77,6 +77,16 @@ class Catches(unittest.TestCase):
         self.check({"src/qemu/x.c": "\npthread_mutex_t m;\n"}, "x.c:2: pthread_mutex_t belongs")
         self.check({"src/qemu/x.c": "g_thread_new(a);\n"}, "g_thread_new belongs")
 
+    def test_names(self):
+        self.check({"src/rpc/x.h": "typedef struct Seat Seat;\n",
+                    "src/rpc/x.c": "struct Seat {\n    int a;\n};\ntypedef struct nl_sock NlSock;\n",
+                    "src/host/x.c": "typedef struct nl_sock NlSock;\ntypedef struct Row {\n} Row;\n"})
+        self.check({"src/rpc/x.c": "struct Seat {\n    int a;\n};\n",
+                    "src/host/x.c": "struct Seat {\n};\n"}, "Seat is another thing elsewhere too")
+        self.check({"src/host/x.c": "typedef int (*Reader)(int a);\n",
+                    "src/rpc/x.c": "\ntypedef enum {\n    A,\n} Reader;\n"},
+                   "x.c:4: Reader is another thing elsewhere too")
+
     def test_measures(self):
         text = ("/* }\n */\nstatic int\nf(void)\n{\n    return 1;\n}\n\n"
                 "static const int rows[] = {\n    1,\n};\n\nint\nlong_one(int a,\n         int b)\n{\n"

@@ -58,7 +58,7 @@ static void
 write_values(GString *out, const GPtrArray *sections, const Field *f)
 {
     if (holds_schema(f)) {
-        const Section *inner = section_find(sections, f->arg);
+        const PageSection *inner = section_find(sections, f->arg);
 
         g_string_append_printf(out, "[%s](#%s)", (const char *)inner->paths->pdata[0], inner->id);
     } else if (f->kind == F_ENUM) {
@@ -109,7 +109,7 @@ kind_name(const Field *f)
 }
 
 static const char *
-status_name(const Row *row)
+status_name(const SchemaRow *row)
 {
     const Field *f = row->field;
 
@@ -125,7 +125,7 @@ status_name(const Row *row)
 }
 
 static void
-write_row(GString *out, const GPtrArray *sections, const Row *row)
+write_row(GString *out, const GPtrArray *sections, const SchemaRow *row)
 {
     const Field *f = row->field;
 
@@ -144,18 +144,18 @@ write_row(GString *out, const GPtrArray *sections, const Row *row)
 
 /* How a member is written when that differs from how it is read: nothing for a reader to know. */
 static gboolean
-is_echo(const Section *section, guint at)
+is_echo(const PageSection *section, guint at)
 {
-    const Field *f = ((const Row *)section->rows->pdata[at])->field;
+    const Field *f = ((const SchemaRow *)section->rows->pdata[at])->field;
 
     for (guint i = 0; i < at && !f->doc; i++)
-        if (strcmp(((const Row *)section->rows->pdata[i])->field->path, f->path) == 0)
+        if (strcmp(((const SchemaRow *)section->rows->pdata[i])->field->path, f->path) == 0)
             return TRUE;
     return strcmp(f->path, "#") == 0;
 }
 
 static void
-write_section(GString *out, const GPtrArray *sections, const Section *section)
+write_section(GString *out, const GPtrArray *sections, const PageSection *section)
 {
     g_string_append_printf(out, "\n<a id=\"%s\"></a>\n## %s\n\n", section->id,
                            (const char *)section->paths->pdata[0]);

@@ -4,20 +4,20 @@
 
 #include "schemadoc.h"
 
-typedef struct Writer {
+typedef struct RngWriter {
     const GPtrArray *sections;
     GString *out;
     guint depth;
     gboolean flat; /* all on one line */
-} Writer;
+} RngWriter;
 
 /* ---- writing */
 
-static void write_open(Writer *w, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static void write_line(Writer *w, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+static void write_open(RngWriter *w, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+static void write_line(RngWriter *w, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
 static void
-write_indented(Writer *w, const char *fmt, va_list ap)
+write_indented(RngWriter *w, const char *fmt, va_list ap)
 {
     for (guint i = 0; i < w->depth && !w->flat; i++)
         g_string_append(w->out, "  ");
@@ -27,7 +27,7 @@ write_indented(Writer *w, const char *fmt, va_list ap)
 }
 
 static void
-write_line(Writer *w, const char *fmt, ...)
+write_line(RngWriter *w, const char *fmt, ...)
 {
     va_list ap;
 
@@ -37,7 +37,7 @@ write_line(Writer *w, const char *fmt, ...)
 }
 
 static void
-write_open(Writer *w, const char *fmt, ...)
+write_open(RngWriter *w, const char *fmt, ...)
 {
     va_list ap;
 
@@ -48,20 +48,20 @@ write_open(Writer *w, const char *fmt, ...)
 }
 
 static void
-write_close(Writer *w, const char *name)
+write_close(RngWriter *w, const char *name)
 {
     w->depth--;
     write_line(w, "</%s>", name);
 }
 
 static void
-write_pattern(Writer *w, const char *pattern)
+write_pattern(RngWriter *w, const char *pattern)
 {
     write_line(w, "<data type=\"string\"><param name=\"pattern\">%s</param></data>", pattern);
 }
 
 static void
-write_number(Writer *w, const Field *f)
+write_number(RngWriter *w, const Field *f)
 {
     const NumSpec *spec = f->arg;
 
@@ -79,7 +79,7 @@ write_number(Writer *w, const Field *f)
 }
 
 static void
-write_words(Writer *w, const Field *f)
+write_words(RngWriter *w, const Field *f)
 {
     for (Words word = f->arg; word[1]; word++)
         write_line(w, "<value>%s</value>", word[1]);
@@ -88,7 +88,7 @@ write_words(Writer *w, const Field *f)
 }
 
 static void
-write_value(Writer *w, const Field *f)
+write_value(RngWriter *w, const Field *f)
 {
     switch (f->kind) {
     case F_I32:
@@ -136,7 +136,7 @@ write_value(Writer *w, const Field *f)
 
 /* Only attributes and elements without anything beside their text may have a datatype. */
 static void
-write_values(Writer *w, const Shape *node, gboolean has_elements)
+write_values(RngWriter *w, const Shape *node, gboolean has_elements)
 {
     if (node->values->len == 0)
         return;
@@ -152,10 +152,10 @@ write_values(Writer *w, const Shape *node, gboolean has_elements)
     write_close(w, "choice");
 }
 
-static void write_kid(Writer *w, Shape *node);
+static void write_kid(RngWriter *w, Shape *node);
 
 static void
-write_content(Writer *w, Shape *node)
+write_content(RngWriter *w, Shape *node)
 {
     gboolean elements;
 
@@ -179,7 +179,7 @@ write_content(Writer *w, Shape *node)
 }
 
 static void
-write_node(Writer *w, Shape *node)
+write_node(RngWriter *w, Shape *node)
 {
     const char *tag = node->is_attr ? "attribute" : "element";
     const char *times = node->many ? "zeroOrMore" : "optional";
@@ -195,7 +195,7 @@ write_node(Writer *w, Shape *node)
 
 /* What holds nothing but text is one line. */
 static void
-write_kid(Writer *w, Shape *node)
+write_kid(RngWriter *w, Shape *node)
 {
     if (node->refused)
         return;
@@ -212,7 +212,7 @@ write_kid(Writer *w, Shape *node)
 }
 
 static void
-write_define(Writer *w, const Section *section)
+write_define(RngWriter *w, const PageSection *section)
 {
     g_autoptr(Shape) root = shape_new(section->schema);
 
@@ -242,8 +242,8 @@ static const char tail[] = "  <define name=\"anything\">\n"
 void
 rng_write(const GPtrArray *sections, GString *out)
 {
-    const Section *root = sections->pdata[0];
-    Writer w = { .sections = sections, .out = out, .depth = 1 };
+    const PageSection *root = sections->pdata[0];
+    RngWriter w = { .sections = sections, .out = out, .depth = 1 };
 
     g_string_append(out, head);
     write_line(&w, "<start><element name=\"%s\"><ref name=\"%s\"/></element></start>",

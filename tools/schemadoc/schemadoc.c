@@ -13,7 +13,7 @@
 static void
 row_free(gpointer p)
 {
-    Row *row = p;
+    SchemaRow *row = p;
 
     g_free(row->where);
     g_free(row);
@@ -97,7 +97,7 @@ rows_add(GPtrArray *rows, const Schema *s, const char *outer, gboolean sure)
         } else if ((f->kind == F_STRUCT || f->kind == F_PTR) && !*f->path) {
             rows_add(rows, f->arg, where, sure && !where && f->kind == F_STRUCT);
         } else if (!is_early_look(f)) {
-            Row *row = g_new0(Row, 1);
+            SchemaRow *row = g_new0(SchemaRow, 1);
 
             row->field = f;
             row->sure = sure && !where;
@@ -112,7 +112,7 @@ rows_add(GPtrArray *rows, const Schema *s, const char *outer, gboolean sure)
 static void
 section_free(gpointer p)
 {
-    Section *section = p;
+    PageSection *section = p;
 
     g_ptr_array_unref(section->rows);
     g_ptr_array_unref(section->paths);
@@ -120,11 +120,11 @@ section_free(gpointer p)
     g_free(section);
 }
 
-const Section *
+const PageSection *
 section_find(const GPtrArray *sections, const Schema *schema)
 {
     for (guint i = 0; i < sections->len; i++) {
-        const Section *section = sections->pdata[i];
+        const PageSection *section = sections->pdata[i];
 
         if (section->schema == schema)
             return section;
@@ -138,7 +138,7 @@ new_id(const GPtrArray *sections, const char *name)
     guint n = 1;
 
     for (guint i = 0; i < sections->len; i++)
-        n += strcmp(((const Section *)sections->pdata[i])->schema->name, name) == 0;
+        n += strcmp(((const PageSection *)sections->pdata[i])->schema->name, name) == 0;
     return n == 1 ? g_strdelimit(g_strdup(name), ":", '-')
                   : g_strdelimit(g_strdup_printf("%s-%u", name, n), ":", '-');
 }
@@ -146,15 +146,15 @@ new_id(const GPtrArray *sections, const char *name)
 static void
 sections_add(GPtrArray *sections, const Schema *schema, const char *path)
 {
-    const Section *known = section_find(sections, schema);
-    Section *section;
+    const PageSection *known = section_find(sections, schema);
+    PageSection *section;
 
     if (known) {
         if (!g_ptr_array_find_with_equal_func(known->paths, path, g_str_equal, NULL))
             g_ptr_array_add(known->paths, g_strdup(path));
         return;
     }
-    section = g_new0(Section, 1);
+    section = g_new0(PageSection, 1);
     section->schema = schema;
     section->id = new_id(sections, schema->name);
     section->paths = g_ptr_array_new_with_free_func(g_free);
@@ -163,7 +163,7 @@ sections_add(GPtrArray *sections, const Schema *schema, const char *path)
     rows_add(section->rows, schema, NULL, TRUE);
     g_ptr_array_add(sections, section);
     for (guint i = 0; i < section->rows->len; i++) {
-        const Field *f = ((const Row *)section->rows->pdata[i])->field;
+        const Field *f = ((const SchemaRow *)section->rows->pdata[i])->field;
         g_autofree char *below = g_strdup_printf("%s/%s", path, f->path);
 
         if (holds_schema(f))
@@ -195,10 +195,10 @@ words_write(const GPtrArray *sections, GString *out)
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     for (guint i = 0; i < sections->len; i++) {
-        const Section *section = sections->pdata[i];
+        const PageSection *section = sections->pdata[i];
 
         for (guint k = 0; k < section->rows->len; k++) {
-            const Field *f = ((const Row *)section->rows->pdata[k])->field;
+            const Field *f = ((const SchemaRow *)section->rows->pdata[k])->field;
             g_auto(GStrv) parts = g_strsplit(f->path, "/", -1);
 
             for (char **p = parts; *p; p++)
@@ -215,10 +215,10 @@ static void
 refused_write(const GPtrArray *sections, GString *out)
 {
     for (guint i = 0; i < sections->len; i++) {
-        const Section *section = sections->pdata[i];
+        const PageSection *section = sections->pdata[i];
 
         for (guint k = 0; k < section->rows->len; k++) {
-            const Row *row = section->rows->pdata[k];
+            const SchemaRow *row = section->rows->pdata[k];
 
             if (row->field->kind == F_REFUSED)
                 g_string_append_printf(out, "%s/%s\t%s\n", (const char *)section->paths->pdata[0],

@@ -4,22 +4,22 @@
 
 #include "base/base.h"
 
-typedef struct Row {
+typedef struct SchemaRow {
     const Field *field;
     char *where;   /* "@type is file, block": when the row is there; NULL: always */
     gboolean sure; /* neither conditional nor of a struct that may be absent */
-} Row;
+} SchemaRow;
 
-typedef struct Section {
+typedef struct PageSection {
     const Schema *schema;
     char *id;         /* unique among the sections: "disk", "driver-2" */
     GPtrArray *paths; /* of char *: where it stands; the first one heads its section */
-    GPtrArray *rows;  /* of Row */
-} Section;
+    GPtrArray *rows;  /* of SchemaRow */
+} PageSection;
 
 /* The root and all schemas below it. */
 GPtrArray *sections_make(const Schema *root);
-const Section *section_find(const GPtrArray *sections, const Schema *schema);
+const PageSection *section_find(const GPtrArray *sections, const Schema *schema);
 /* Whether the field's elements have a schema of their own, and no path of its own to splice at. */
 gboolean holds_schema(const Field *f);
 

@@ -1,12 +1,12 @@
 /* The next step after an error: by what it says, for those whose words are libvirt's and stay. */
 #include "vmsh.h"
 
-typedef struct Row {
+typedef struct HintRow {
     const char *pattern;
     const char *hint; /* with \1 of the pattern */
-} Row;
+} HintRow;
 
-static const Row rows[] = {
+static const HintRow rows[] = {
     { "Cannot access storage file '([^']*)': No such file",
       "'\\1' is not there: correct what names it, or make it" },
     { "Cannot access storage file '([^']*)'",

@@ -17,14 +17,14 @@ enum {
     JUDGED = 1 << 5,   /* what is wrong with it comes before that it cannot be done at all */
 };
 
-typedef struct Kind {
+typedef struct ChangeKind {
     const Schema *schema;
     guint can;
     DeviceSame same;
     Err absent; /* code when there is none to detach */
-} Kind;
+} ChangeKind;
 
-static const Kind kinds[] = {
+static const ChangeKind kinds[] = {
     { &disk_schema, ATTACH | DETACH | UPDATE | UNIQUE, disk_same, ERR_DEVICE_MISSING },
     { &controller_schema, ATTACH | DETACH | UNIQUE, controller_same, ERR_DEVICE_MISSING },
     { &lease_schema, ATTACH | DETACH | UNIQUE, lease_same, ERR_DEVICE_MISSING },
@@ -51,7 +51,7 @@ static const Kind kinds[] = {
     { &nvram_device_schema, JUDGED, NULL, 0 },
 };
 
-static const Kind *
+static const ChangeKind *
 kind_find(const Schema *schema)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
@@ -62,34 +62,34 @@ kind_find(const Schema *schema)
 
 /* ---- where a definition keeps devices of a kind: a list or a single pointer */
 
-typedef struct Place {
+typedef struct DevicePlace {
     gboolean single;
     gpointer at;
-} Place;
+} DevicePlace;
 
-static Place
+static DevicePlace
 place_of(DomainDef *def, const Schema *schema)
 {
     for (const Field *f = devices_schema.fields; f->kind != F_END; f++)
         if ((f->kind == F_LIST || f->kind == F_PTR) && f->arg == schema)
-            return (Place){ f->kind == F_PTR, G_STRUCT_MEMBER_P(&def->devices, f->offset) };
+            return (DevicePlace){ f->kind == F_PTR, G_STRUCT_MEMBER_P(&def->devices, f->offset) };
     g_assert_not_reached();
 }
 
 static guint
-place_count(Place place)
+place_count(DevicePlace place)
 {
     return place.single ? *(gpointer *)place.at != NULL : list_length(*(GPtrArray **)place.at);
 }
 
 static gpointer *
-place_item(Place place, guint n)
+place_item(DevicePlace place, guint n)
 {
     return place.single ? place.at : &(*(GPtrArray **)place.at)->pdata[n];
 }
 
 static void
-place_add(Place place, gpointer device)
+place_add(DevicePlace place, gpointer device)
 {
     if (place.single)
         *(gpointer *)place.at = device;
@@ -98,7 +98,7 @@ place_add(Place place, gpointer device)
 }
 
 static gpointer
-place_take(Place place, guint n)
+place_take(DevicePlace place, guint n)
 {
     gpointer device = *place_item(place, n);
 
@@ -161,7 +161,7 @@ device_completed(const DomainDef *def, const Device *device, const ConfContext *
     g_autoptr(DomainDef) scratch = domain_copy(def);
     g_autofree char *emulator = g_steal_pointer(&scratch->devices.emulator);
     gpointer copy = schema_copy(device->schema, device->def);
-    Place place;
+    DevicePlace place;
 
     schema_done(&devices_schema, &scratch->devices);
     scratch->devices.emulator = g_steal_pointer(&emulator);
@@ -185,10 +185,10 @@ knows_machine(const DomainDef *def, const ConfContext *context, GError **err)
 
 /* How many are the same; *ret_at is the first. */
 static guint
-count_same(DomainDef *def, const Kind *kind, const Device *device, const ConfContext *context,
+count_same(DomainDef *def, const ChangeKind *kind, const Device *device, const ConfContext *context,
            guint *ret_at)
 {
-    Place place = place_of(def, kind->schema);
+    DevicePlace place = place_of(def, kind->schema);
     gpointer completed = kind->can & COMPLETE && place_count(place) > 0
                              ? device_completed(def, device, context)
                              : NULL;
@@ -205,7 +205,7 @@ count_same(DomainDef *def, const Kind *kind, const Device *device, const ConfCon
 }
 
 static gboolean
-find_same(DomainDef *def, const Kind *kind, const Device *device, const ConfContext *context,
+find_same(DomainDef *def, const ChangeKind *kind, const Device *device, const ConfContext *context,
           Err absent, guint *ret_at, GError **err)
 {
     g_autofree char *title = device_title(device->schema, device->def);
@@ -291,10 +291,10 @@ check_port_free(const DomainDef *def, const CharDef *serial, GError **err)
 }
 
 static gboolean
-may_attach(DomainDef *def, const Kind *kind, const Device *device, const ConfContext *context,
+may_attach(DomainDef *def, const ChangeKind *kind, const Device *device, const ConfContext *context,
            GError **err)
 {
-    Place place = place_of(def, kind->schema);
+    DevicePlace place = place_of(def, kind->schema);
     g_autofree char *title = device_title(device->schema, device->def);
     guint at;
 
@@ -386,10 +386,10 @@ judge_alone(const Device *device, GError **err)
 
 /* For kinds of which this cannot be done. */
 static DomainDef *
-refuse(DomainDef *def, const Kind *kind, Device *device, const char *what,
+refuse(DomainDef *def, const ChangeKind *kind, Device *device, const char *what,
        const ConfContext *context, GError **err)
 {
-    Place place = place_of(def, device->schema);
+    DevicePlace place = place_of(def, device->schema);
     gboolean full = (place.single || device->schema == &smartcard_schema) && place_count(place) > 0;
 
     if (kind && !judge_alone(device, err))
@@ -408,7 +408,7 @@ DomainDef *
 domain_attach(const DomainDef *def, Device *device, const ConfContext *context, GError **err)
 {
     g_autoptr(DomainDef) copy = domain_copy(def);
-    const Kind *kind = kind_find(device->schema);
+    const ChangeKind *kind = kind_find(device->schema);
 
     if (!knows_machine(def, context, err))
         return NULL;
@@ -446,7 +446,7 @@ DomainDef *
 domain_detach(const DomainDef *def, const Device *device, const ConfContext *context, GError **err)
 {
     g_autoptr(DomainDef) copy = domain_copy(def);
-    const Kind *kind = kind_find(device->schema);
+    const ChangeKind *kind = kind_find(device->schema);
     guint at;
 
     if (!knows_machine(def, context, err))
@@ -464,15 +464,15 @@ domain_detach(const DomainDef *def, const Device *device, const ConfContext *con
     return domain_complete(copy, context, err) ? g_steal_pointer(&copy) : NULL;
 }
 
-typedef struct Named {
+typedef struct NamedDevice {
     const char *alias;
     Device device; /* borrowed */
-} Named;
+} NamedDevice;
 
 static gboolean
 visit_alias(DeviceInfo *info, const Schema *schema, gpointer device, gpointer user)
 {
-    Named *named = user;
+    NamedDevice *named = user;
 
     if (g_strcmp0(info->alias, named->alias) != 0)
         return TRUE;
@@ -485,9 +485,9 @@ domain_detach_alias(const DomainDef *def, const char *alias, const ConfContext *
                     GError **err)
 {
     g_autoptr(DomainDef) copy = domain_copy(def);
-    Named named = { .alias = alias };
-    const Kind *kind;
-    Place place;
+    NamedDevice named = { .alias = alias };
+    const ChangeKind *kind;
+    DevicePlace place;
 
     if (domain_each_device(copy, visit_alias, &named)) {
         fail(err, ERR_PLAIN, "domain '%s' has no device with alias '%s'", def->name, alias);
@@ -539,7 +539,7 @@ DomainDef *
 domain_update(const DomainDef *def, Device *device, const ConfContext *context, GError **err)
 {
     g_autoptr(DomainDef) copy = domain_copy(def);
-    const Kind *kind = kind_find(device->schema);
+    const ChangeKind *kind = kind_find(device->schema);
     gpointer *item;
     Err absent;
     guint at;

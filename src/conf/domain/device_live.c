@@ -5,15 +5,15 @@
 
 #include "conf/lists.h"
 
-typedef struct Search {
+typedef struct AliasSearch {
     const char *alias;
     Device found; /* borrowed */
-} Search;
+} AliasSearch;
 
 static gboolean
 look_at(DeviceInfo *info, const Schema *schema, gpointer device, gpointer user)
 {
-    Search *s = user;
+    AliasSearch *s = user;
 
     if (g_strcmp0(info->alias, s->alias) != 0)
         return TRUE;
@@ -24,7 +24,7 @@ look_at(DeviceInfo *info, const Schema *schema, gpointer device, gpointer user)
 gboolean
 domain_find_alias(const DomainDef *def, const char *alias, Device *ret_device)
 {
-    Search s = { .alias = alias };
+    AliasSearch s = { .alias = alias };
 
     if (!alias || domain_each_device((DomainDef *)def, look_at, &s))
         return FALSE;

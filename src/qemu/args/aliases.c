@@ -158,18 +158,18 @@ name_controller(const DomainDef *def, ControllerDef *c)
 
 /* ---- lists of one name */
 
-typedef struct Kind {
+typedef struct AliasKind {
     const char *prefix;
     gsize list; /* in Devices */
     gsize info; /* in the device */
-} Kind;
+} AliasKind;
 
 #define KIND(prefix, list, type)                                                                   \
     {                                                                                              \
         prefix, G_STRUCT_OFFSET(Devices, list), G_STRUCT_OFFSET(type, info)                        \
     }
 
-static const Kind kinds[] = {
+static const AliasKind kinds[] = {
     KIND("fs", filesystems, FsDef),
     KIND("smartcard", smartcards, SmartcardDef),
     KIND("serial", serials, CharDef),

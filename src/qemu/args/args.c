@@ -9,20 +9,20 @@
 /* ---- words */
 
 void
-args_add(Args *a, const char *word)
+args_add(ArgsOut *a, const char *word)
 {
     g_ptr_array_add(a->argv, g_strdup(word));
 }
 
 void
-args_pair(Args *a, const char *option, const char *value)
+args_pair(ArgsOut *a, const char *option, const char *value)
 {
     args_add(a, option);
     args_add(a, value);
 }
 
 void
-args_pairf(Args *a, const char *option, const char *fmt, ...)
+args_pairf(ArgsOut *a, const char *option, const char *fmt, ...)
 {
     va_list ap;
 
@@ -33,7 +33,7 @@ args_pairf(Args *a, const char *option, const char *fmt, ...)
 }
 
 void
-args_part(Args *a, PartVerb verb, json_object *props)
+args_part(ArgsOut *a, PartVerb verb, json_object *props)
 {
     Part *part = part_new(verb, props);
 
@@ -46,7 +46,7 @@ args_part(Args *a, PartVerb verb, json_object *props)
 }
 
 void
-args_json(Args *a, const char *option, json_object *value)
+args_json(ArgsOut *a, const char *option, json_object *value)
 {
     args_pair(a, option,
               json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
@@ -168,7 +168,7 @@ override_device(const QemuOverride *o, json_object *props)
 }
 
 void
-args_device(Args *a, json_object *props)
+args_device(ArgsOut *a, json_object *props)
 {
     GPtrArray *overrides = a->def->qemu != NULL ? a->def->qemu->overrides : NULL;
     const char *id = json_str(props, "id");
@@ -181,7 +181,7 @@ args_device(Args *a, json_object *props)
 }
 
 gboolean
-args_device_at(Args *a, json_object *props, const DeviceInfo *info, GError **err)
+args_device_at(ArgsOut *a, json_object *props, const DeviceInfo *info, GError **err)
 {
     if (!address_props(a, props, info, err)) {
         json_object_put(props);
@@ -194,7 +194,7 @@ args_device_at(Args *a, json_object *props, const DeviceInfo *info, GError **err
 /* ---- small sections */
 
 static gboolean
-put_name(Args *a, GError **err)
+put_name(ArgsOut *a, GError **err)
 {
     g_autofree char *name = args_escape(a->def->name);
 
@@ -204,7 +204,7 @@ put_name(Args *a, GError **err)
 }
 
 static gboolean
-put_identity(Args *a, GError **err)
+put_identity(ArgsOut *a, GError **err)
 {
     char uuid[UUID_TEXT_LEN];
 
@@ -214,7 +214,7 @@ put_identity(Args *a, GError **err)
 }
 
 static gboolean
-put_bare(Args *a, GError **err)
+put_bare(ArgsOut *a, GError **err)
 {
     args_add(a, "-no-user-config");
     args_add(a, "-nodefaults");
@@ -222,7 +222,7 @@ put_bare(Args *a, GError **err)
 }
 
 static gboolean
-put_end(Args *a, GError **err)
+put_end(ArgsOut *a, GError **err)
 {
     args_pair(a, "-sandbox",
               "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
@@ -233,7 +233,7 @@ put_end(Args *a, GError **err)
 }
 
 static gboolean
-put_compat(Args *a, GError **err)
+put_compat(ArgsOut *a, GError **err)
 {
     static const struct {
         const char *behavior, *in, *out;
@@ -256,7 +256,7 @@ put_compat(Args *a, GError **err)
 
 /* <qemu:commandline>: the user's own words come last and win. */
 static gboolean
-put_passthrough(Args *a, GError **err)
+put_passthrough(ArgsOut *a, GError **err)
 {
     GPtrArray *words = a->def->qemu != NULL ? a->def->qemu->args : NULL;
 
@@ -322,7 +322,7 @@ static const struct {
 
 /* <boot dev>: its place in the list is the boot index of the first device of that kind. */
 static void
-boot_init(Args *a)
+boot_init(ArgsOut *a)
 {
     const GPtrArray *boots = a->def->os.boots;
 
@@ -335,7 +335,7 @@ boot_init(Args *a)
 }
 
 static gboolean
-args_run(Args *a, GError **err)
+args_run(ArgsOut *a, GError **err)
 {
     const char *machine = a->def->os.machine;
 
@@ -356,13 +356,13 @@ args_files(const DomainDef *def, const Emulator *emulator, const char *run_dir, 
     ArgsIn in = {
         .def = def, .emulator = emulator, .files = files, .monitor_fd = -1, .run_dir = run_dir
     };
-    Args a = { .in = &in, .def = def, .e = emulator, .argv = argv, .collect = files };
+    ArgsOut a = { .in = &in, .def = def, .e = emulator, .argv = argv, .collect = files };
 
     return args_run(&a, err);
 }
 
 static gboolean
-run_one_device(Args *a, GError **err)
+run_one_device(ArgsOut *a, GError **err)
 {
     const char *machine = a->def->os.machine;
 
@@ -380,14 +380,14 @@ args_part_files(const ArgsIn *in, const void *device, guint first_set, GPtrArray
     g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func((GDestroyNotify)part_free);
     ArgsIn own = *in;
-    Args a = { .in = &own,
-               .def = in->def,
-               .e = in->emulator,
-               .argv = words,
-               .parts = parts,
-               .only = device,
-               .collect = files,
-               .next_set = first_set - 1 };
+    ArgsOut a = { .in = &own,
+                  .def = in->def,
+                  .e = in->emulator,
+                  .argv = words,
+                  .parts = parts,
+                  .only = device,
+                  .collect = files,
+                  .next_set = first_set - 1 };
 
     own.files = files;
     return run_one_device(&a, err);
@@ -400,7 +400,7 @@ args_parts(const ArgsIn *in, const void *device, GError **err)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func((GDestroyNotify)part_free);
-    Args a = {
+    ArgsOut a = {
         .in = in, .def = in->def, .e = in->emulator, .argv = words, .parts = parts, .only = device
     };
 
@@ -423,7 +423,7 @@ GPtrArray *
 args_build(const ArgsIn *in, GError **err)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
-    Args a = { .in = in, .def = in->def, .e = in->emulator, .argv = argv };
+    ArgsOut a = { .in = in, .def = in->def, .e = in->emulator, .argv = argv };
 
     if (!args_run(&a, err))
         return NULL;

@@ -40,7 +40,7 @@ controller_alias(const DomainDef *def, int type, guint32 index, const char **ret
 }
 
 static gboolean
-pci_props(const Args *a, json_object *o, const DeviceInfo *info, GError **err)
+pci_props(const ArgsOut *a, json_object *o, const DeviceInfo *info, GError **err)
 {
     const PciAddress *p = &info->address.pci;
     g_autofree char *addr = p->function != 0 ? g_strdup_printf("0x%x.0x%x", p->slot, p->function)
@@ -60,7 +60,7 @@ pci_props(const Args *a, json_object *o, const DeviceInfo *info, GError **err)
 }
 
 static gboolean
-usb_props(const Args *a, json_object *o, const DeviceInfo *info, GError **err)
+usb_props(const ArgsOut *a, json_object *o, const DeviceInfo *info, GError **err)
 {
     g_autofree char *bus = NULL;
     const char *alias;
@@ -73,7 +73,7 @@ usb_props(const Args *a, json_object *o, const DeviceInfo *info, GError **err)
 }
 
 static gboolean
-ccid_props(const Args *a, json_object *o, const DeviceInfo *info, GError **err)
+ccid_props(const ArgsOut *a, json_object *o, const DeviceInfo *info, GError **err)
 {
     g_autofree char *bus = NULL;
     const char *alias;
@@ -86,7 +86,7 @@ ccid_props(const Args *a, json_object *o, const DeviceInfo *info, GError **err)
 }
 
 static gboolean
-vserial_props(const Args *a, json_object *o, const DeviceInfo *info, GError **err)
+vserial_props(const ArgsOut *a, json_object *o, const DeviceInfo *info, GError **err)
 {
     g_autofree char *bus = NULL;
     const char *alias;
@@ -127,7 +127,7 @@ spapr_props(json_object *o, const Address *address)
 }
 
 gboolean
-address_props(const Args *a, json_object *o, const DeviceInfo *info, GError **err)
+address_props(const ArgsOut *a, json_object *o, const DeviceInfo *info, GError **err)
 {
     switch ((AddressType)info->address.type) {
     case ADDRESS_PCI:
@@ -181,7 +181,7 @@ virtio_driver(const DeviceInfo *info, const char *base, int model)
 }
 
 void
-rom_props(Args *a, json_object *o, const DeviceInfo *info)
+rom_props(ArgsOut *a, json_object *o, const DeviceInfo *info)
 {
     g_autofree char *file = NULL;
 
@@ -200,7 +200,7 @@ rom_props(Args *a, json_object *o, const DeviceInfo *info)
 }
 
 guint
-boot_index(Args *a, const DeviceInfo *info, int dev)
+boot_index(ArgsOut *a, const DeviceInfo *info, int dev)
 {
     guint index = info->boot_order;
 
@@ -212,7 +212,7 @@ boot_index(Args *a, const DeviceInfo *info, int dev)
 }
 
 const char *
-boot_parameter(const Args *a, const DeviceInfo *info)
+boot_parameter(const ArgsOut *a, const DeviceInfo *info)
 {
     return g_strcmp0(a->def->os.arch, "s390x") == 0 ? info->loadparm : NULL;
 }

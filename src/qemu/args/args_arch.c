@@ -33,7 +33,7 @@ args_root_bus(const DomainDef *def, const ControllerDef *root)
 
 /* Machines that have ACPI tables or leave them out, and since which version of QEMU. */
 gboolean
-args_choose_acpi(const Args *a)
+args_choose_acpi(const ArgsOut *a)
 {
     static const struct {
         const char *arch;
@@ -68,7 +68,7 @@ find_alias(DeviceInfo *info, const Schema *schema G_GNUC_UNUSED, gpointer device
 }
 
 void
-args_put_zpci(Args *a, const char *alias)
+args_put_zpci(ArgsOut *a, const char *alias)
 {
     ZpciSearch search = { .alias = alias };
     const ZpciAddress *z;
@@ -104,7 +104,7 @@ spapr_bridge(const ControllerDef *c)
 
 /* The machine has its NVRAM anyway; here is where. */
 gboolean
-args_put_nvram(Args *a, GError **err)
+args_put_nvram(ArgsOut *a, GError **err)
 {
     const NvramDevice *nvram = a->def->devices.nvram;
 
@@ -133,7 +133,7 @@ nic_is_onboard(const DomainDef *def, const NetDef *net)
 /* ---- memory given back late */
 
 gboolean
-args_put_teardown(Args *a, GError **err)
+args_put_teardown(ArgsOut *a, GError **err)
 {
     int wanted = a->def->features != NULL ? a->def->features->async_teardown : 0;
 

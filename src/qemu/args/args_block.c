@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* What the nodes of one image have from its disk. */
-typedef struct Look {
+typedef struct NodeLook {
     gboolean read_only;
     gboolean layered; /* a format node stands on the storage node */
     gboolean floppy;
@@ -16,7 +16,7 @@ typedef struct Look {
     const char *what;
     const char *reservations; /* id of the helper; NULL: none */
     const AuthDef *auth;      /* in the older place, beside the source */
-} Look;
+} NodeLook;
 
 static char *
 node_name(guint32 index, const char *layer)
@@ -100,7 +100,7 @@ host_and_port(int protocol, const SourceHost *h)
 /* ---- one function a protocol */
 
 static gboolean
-net_nbd(Args *a, json_object *o, const NetworkSource *n, GError **err)
+net_nbd(ArgsOut *a, json_object *o, const NetworkSource *n, GError **err)
 {
     props_add(o, "o:server", server_json(n->protocol, LIST_AT(SourceHost, n->hosts, 0), TRUE),
               "s:export", n->name, "n:reconnect-delay", n->reconnect_delay, NULL);
@@ -108,7 +108,7 @@ net_nbd(Args *a, json_object *o, const NetworkSource *n, GError **err)
 }
 
 static gboolean
-net_rbd(Args *a, json_object *o, const NetworkSource *n, GError **err)
+net_rbd(ArgsOut *a, json_object *o, const NetworkSource *n, GError **err)
 {
     g_auto(GStrv) parts = g_strsplit(n->name ? n->name : "", "/", 3);
     guint count = g_strv_length(parts);
@@ -123,7 +123,7 @@ net_rbd(Args *a, json_object *o, const NetworkSource *n, GError **err)
 }
 
 static gboolean
-net_gluster(Args *a, json_object *o, const NetworkSource *n, GError **err)
+net_gluster(ArgsOut *a, json_object *o, const NetworkSource *n, GError **err)
 {
     const char *slash = n->name ? strchr(n->name, '/') : NULL;
     g_autofree char *volume = NULL;
@@ -138,7 +138,7 @@ net_gluster(Args *a, json_object *o, const NetworkSource *n, GError **err)
 }
 
 static gboolean
-net_iscsi(Args *a, json_object *o, const NetworkSource *n, GError **err)
+net_iscsi(ArgsOut *a, json_object *o, const NetworkSource *n, GError **err)
 {
     g_auto(GStrv) parts = g_strsplit(n->name ? n->name : "", "/", 2);
     g_autofree char *portal = host_and_port(n->protocol, LIST_AT(SourceHost, n->hosts, 0));
@@ -157,7 +157,7 @@ net_iscsi(Args *a, json_object *o, const NetworkSource *n, GError **err)
 #define PATH_CHARS "!$&'()*+,;=@/"
 
 static gboolean
-net_curl(Args *a, json_object *o, const NetworkSource *n, GError **err)
+net_curl(ArgsOut *a, json_object *o, const NetworkSource *n, GError **err)
 {
     g_autofree char *place = host_and_port(n->protocol, LIST_AT(SourceHost, n->hosts, 0));
     g_autofree char *path = g_uri_escape_string(n->name != NULL ? n->name : "", PATH_CHARS, FALSE);
@@ -176,7 +176,7 @@ net_curl(Args *a, json_object *o, const NetworkSource *n, GError **err)
 }
 
 static gboolean
-net_ssh(Args *a, json_object *o, const NetworkSource *n, GError **err)
+net_ssh(ArgsOut *a, json_object *o, const NetworkSource *n, GError **err)
 {
     props_add(o, "s:path", n->name, "o:server",
               server_json(n->protocol, LIST_AT(SourceHost, n->hosts, 0), FALSE), "s:user",
@@ -185,7 +185,7 @@ net_ssh(Args *a, json_object *o, const NetworkSource *n, GError **err)
 }
 
 static gboolean
-net_nfs(Args *a, json_object *o, const NetworkSource *n, GError **err)
+net_nfs(ArgsOut *a, json_object *o, const NetworkSource *n, GError **err)
 {
     json_object *server = json_object_new_object();
 
@@ -204,7 +204,7 @@ static const struct {
     int protocol;
     guint hosts_min, hosts_max;
     gboolean unix_socket; /* a host may be one */
-    gboolean (*put)(Args *a, json_object *o, const NetworkSource *n, GError **err);
+    gboolean (*put)(ArgsOut *a, json_object *o, const NetworkSource *n, GError **err);
     const char *user, *secret; /* members of a login; NULL: QEMU takes none with a password */
 } net_rows[] = {
     { PROTOCOL_NBD, 1, 1, TRUE, net_nbd, NULL, NULL },
@@ -232,7 +232,7 @@ add_rbd_methods(json_object *o)
 }
 
 static gboolean
-add_login(Args *a, json_object *o, guint row, const AuthDef *auth, const DiskSource *s,
+add_login(ArgsOut *a, json_object *o, guint row, const AuthDef *auth, const DiskSource *s,
           const char *what, GError **err)
 {
     g_autofree char *id = g_strdup_printf("libvirt-%u-storage-auth-secret0", s->index);
@@ -272,7 +272,7 @@ hosts_fit(guint row, const NetworkSource *n, const char *what, GError **err)
 }
 
 static gboolean
-source_network(Args *a, json_object *o, const DiskSource *s, const Look *look, GError **err)
+source_network(ArgsOut *a, json_object *o, const DiskSource *s, const NodeLook *look, GError **err)
 {
     const NetworkSource *n = s->net;
     const AuthDef *auth = s->auth != NULL ? s->auth : look->auth;
@@ -299,11 +299,11 @@ is_direct(const DiskDriver *driver)
 }
 
 static gboolean
-source_file(Args *a, json_object *o, const DiskSource *s, const Look *look, GError **err)
+source_file(ArgsOut *a, json_object *o, const DiskSource *s, const NodeLook *look, GError **err)
 {
     static const char *const aio[] = { NULL, "native", "threads", "io_uring" };
     int io = look->driver != NULL ? look->driver->io : 0;
-    const char *(*open_image)(Args *, HostKind, const char *,
+    const char *(*open_image)(ArgsOut *, HostKind, const char *,
                               const char *) = is_direct(look->driver) ? args_open_direct
                                                                       : args_open;
     const char *name = NULL;
@@ -322,7 +322,7 @@ source_file(Args *a, json_object *o, const DiskSource *s, const Look *look, GErr
 }
 
 static gboolean
-source_dir(Args *a, json_object *o, const DiskSource *s, const Look *look, GError **err)
+source_dir(ArgsOut *a, json_object *o, const DiskSource *s, const NodeLook *look, GError **err)
 {
     props_add(o, "s:driver", "vvfat", "s:dir", s->path, "b:floppy", look->floppy, "b:rw",
               !look->read_only, NULL);
@@ -330,7 +330,7 @@ source_dir(Args *a, json_object *o, const DiskSource *s, const Look *look, GErro
 }
 
 static gboolean
-source_nvme(Args *a, json_object *o, const DiskSource *s, const Look *look, GError **err)
+source_nvme(ArgsOut *a, json_object *o, const DiskSource *s, const NodeLook *look, GError **err)
 {
     const PciAddress *p = &s->nvme->address;
     g_autofree char *device = g_strdup_printf("%04x:%02x:%02x.%x", p->domain, p->bus, p->slot,
@@ -341,7 +341,7 @@ source_nvme(Args *a, json_object *o, const DiskSource *s, const Look *look, GErr
 }
 
 static gboolean
-source_volume(Args *a, json_object *o, const DiskSource *s, const Look *look, GError **err)
+source_volume(ArgsOut *a, json_object *o, const DiskSource *s, const NodeLook *look, GError **err)
 {
     if (s->path != NULL)
         return source_file(a, o, s, look, err);
@@ -349,13 +349,13 @@ source_volume(Args *a, json_object *o, const DiskSource *s, const Look *look, GE
 }
 
 static gboolean
-source_vdpa(Args *a, json_object *o, const DiskSource *s, const Look *look, GError **err)
+source_vdpa(ArgsOut *a, json_object *o, const DiskSource *s, const NodeLook *look, GError **err)
 {
     return fail(err, ERR_CONFIG_UNSUPPORTED,
                 "vhostvdpa disk is not supported with this QEMU binary");
 }
 
-typedef gboolean (*SourcePut)(Args *a, json_object *o, const DiskSource *s, const Look *look,
+typedef gboolean (*SourcePut)(ArgsOut *a, json_object *o, const DiskSource *s, const NodeLook *look,
                               GError **err);
 
 static const SourcePut source_rows[N_SOURCE_TYPES] = {
@@ -388,7 +388,7 @@ cache_json(const DiskDriver *driver)
 
 /* What the topmost node of an image has from <driver>. */
 static void
-guest_props(json_object *o, const Look *look)
+guest_props(json_object *o, const NodeLook *look)
 {
     static const char *const discards[] = { NULL, "unmap", "ignore" };
     static const char *const zeroes[] = { NULL, "off", "on", "unmap" };
@@ -404,7 +404,7 @@ guest_props(json_object *o, const Look *look)
 }
 
 static gboolean
-put_storage(Args *a, const DiskSource *s, const char *name, const Look *look, GError **err)
+put_storage(ArgsOut *a, const DiskSource *s, const char *name, const NodeLook *look, GError **err)
 {
     SourcePut put = s->type > 0 && s->type < N_SOURCE_TYPES ? source_rows[s->type] : NULL;
     json_object *o = json_object_new_object();
@@ -479,11 +479,11 @@ has_format_node(const BlockImage *image)
     return image->encryption != NULL || !is_raw(image->format);
 }
 
-static gboolean put_image(Args *a, const BlockImage *image, const Look *look, char **ret_node,
-                          GError **err);
+static gboolean put_image(ArgsOut *a, const BlockImage *image, const NodeLook *look,
+                          char **ret_node, GError **err);
 
 static gboolean
-put_slice(Args *a, const BlockImage *image, char **storage)
+put_slice(ArgsOut *a, const BlockImage *image, char **storage)
 {
     const SliceDef *slice = list_length(image->source->slices) > 0
                                 ? LIST_AT(SliceDef, image->source->slices, 0)
@@ -504,12 +504,13 @@ put_slice(Args *a, const BlockImage *image, char **storage)
 
 /* What stands below: a node's name, an explicit end, or (NULL) none that is said. */
 static gboolean
-put_backing(Args *a, const BlockImage *image, const Look *look, char **ret_node, GError **err)
+put_backing(ArgsOut *a, const BlockImage *image, const NodeLook *look, char **ret_node,
+            GError **err)
 {
     const BackingStore *b = image->backing;
     BlockImage below;
     DiskDriver driver = { 0 };
-    Look under = { .read_only = TRUE, .what = look->what, .driver = &driver };
+    NodeLook under = { .read_only = TRUE, .what = look->what, .driver = &driver };
 
     *ret_node = NULL;
     if (b == NULL || b->source.type == SOURCE_NONE)
@@ -528,11 +529,12 @@ put_backing(Args *a, const BlockImage *image, const Look *look, char **ret_node,
 }
 
 static gboolean
-put_data_store(Args *a, const BlockImage *image, const Look *look, char **ret_node, GError **err)
+put_data_store(ArgsOut *a, const BlockImage *image, const NodeLook *look, char **ret_node,
+               GError **err)
 {
     const DataStore *d = image->source->data_store;
     g_autofree char *name = NULL;
-    Look plain = *look;
+    NodeLook plain = *look;
 
     if (d == NULL)
         return TRUE;
@@ -548,7 +550,7 @@ put_data_store(Args *a, const BlockImage *image, const Look *look, char **ret_no
 /* A raw image that is encrypted is a container of LUKS to QEMU; one of qcow2 has the guest's bytes
  * encrypted in it. */
 static gboolean
-add_encryption(Args *a, json_object *o, const BlockImage *image, const char *what, GError **err)
+add_encryption(ArgsOut *a, json_object *o, const BlockImage *image, const char *what, GError **err)
 {
     const EncryptionDef *e = image->encryption;
     g_autofree char *id = g_strdup_printf("libvirt-%u-format-encryption-secret0",
@@ -572,7 +574,7 @@ add_encryption(Args *a, json_object *o, const BlockImage *image, const char *wha
 }
 
 static gboolean
-put_format(Args *a, const BlockImage *image, const Look *look, const char *storage,
+put_format(ArgsOut *a, const BlockImage *image, const NodeLook *look, const char *storage,
            const char *data, const char *backing, char **ret_node, GError **err)
 {
     const char *driver = image->encryption != NULL && is_raw(image->format)
@@ -607,11 +609,11 @@ put_format(Args *a, const BlockImage *image, const Look *look, const char *stora
 }
 
 static gboolean
-put_image(Args *a, const BlockImage *image, const Look *look, char **ret_node, GError **err)
+put_image(ArgsOut *a, const BlockImage *image, const NodeLook *look, char **ret_node, GError **err)
 {
     g_autofree char *storage = node_name(image->source->index, "storage");
     g_autofree char *data = NULL, *backing = NULL;
-    Look own = *look;
+    NodeLook own = *look;
 
     own.format = image->format;
     own.layered = has_format_node(image) || list_length(image->source->slices) > 0;
@@ -628,7 +630,7 @@ put_image(Args *a, const BlockImage *image, const Look *look, char **ret_node, G
 
 /* Filters above the image: limits that disks share, then copy-on-read. */
 static void
-put_filters(Args *a, const DiskDef *disk, char **node)
+put_filters(ArgsOut *a, const DiskDef *disk, char **node)
 {
     const GPtrArray *filters = disk->throttle_filters;
 
@@ -655,7 +657,7 @@ put_filters(Args *a, const DiskDef *disk, char **node)
 }
 
 static void
-put_helper(Args *a, const char *id, const char *path)
+put_helper(ArgsOut *a, const char *id, const char *path)
 {
     json_object *o = json_object_new_object();
 
@@ -665,7 +667,7 @@ put_helper(Args *a, const char *id, const char *path)
 
 /* Persistent reservations go through a helper, which has the privilege that QEMU has not. */
 static gboolean
-put_reservations(Args *a, const DiskDef *disk, char **ret_id, GError **err)
+put_reservations(ArgsOut *a, const DiskDef *disk, char **ret_id, GError **err)
 {
     const ReservationsDef *r = disk->source.reservations;
     g_autofree char *path = NULL;
@@ -694,12 +696,12 @@ put_reservations(Args *a, const DiskDef *disk, char **ret_id, GError **err)
 /* A disk that forgets: what the guest writes goes into an image of its own, which nobody needs once
  * the guest is gone, and nothing waits for it to be on disk. */
 static gboolean
-put_overlay(Args *a, const DiskDef *disk, const Look *look, char **node, GError **err)
+put_overlay(ArgsOut *a, const DiskDef *disk, const NodeLook *look, char **node, GError **err)
 {
     g_autofree char *storage = node_name(disk->source.index, "overlay-file");
     g_autofree char *name = node_name(disk->source.index, "overlay");
     json_object *o = props_new("file"), *cache;
-    Look top = *look;
+    NodeLook top = *look;
 
     if (disk->source.encryption != NULL || disk->encryption != NULL) {
         json_object_put(o);
@@ -731,15 +733,15 @@ put_overlay(Args *a, const DiskDef *disk, const Look *look, char **node, GError 
 }
 
 gboolean
-block_put_disk(Args *a, const DiskDef *disk, char **ret_node, GError **err)
+block_put_disk(ArgsOut *a, const DiskDef *disk, char **ret_node, GError **err)
 {
     g_autofree char *what = g_strdup_printf("disk '%s'", disk->target), *helper = NULL;
-    Look look = { .read_only = disk->readonly || disk->device == DISK_CDROM,
-                  .floppy = disk->device == DISK_FLOPPY,
-                  .upgraded = disk->driver.copy_on_read == ON,
-                  .driver = &disk->driver,
-                  .what = what,
-                  .auth = disk->auth };
+    NodeLook look = { .read_only = disk->readonly || disk->device == DISK_CDROM,
+                      .floppy = disk->device == DISK_FLOPPY,
+                      .upgraded = disk->driver.copy_on_read == ON,
+                      .driver = &disk->driver,
+                      .what = what,
+                      .auth = disk->auth };
     BlockImage image = { .source = &disk->source,
                          .format = disk->driver.format,
                          .metadata_cache = disk->driver.metadata_cache,
@@ -766,12 +768,12 @@ block_put_disk(Args *a, const DiskDef *disk, char **ret_node, GError **err)
 /* ---- firmware in flash */
 
 static gboolean
-put_flash(Args *a, const char *name, const DiskSource *source, int format, gboolean read_only,
+put_flash(ArgsOut *a, const char *name, const DiskSource *source, int format, gboolean read_only,
           gboolean always_layered, GError **err)
 {
     g_autofree char *storage = g_strconcat("libvirt-", name, "-storage", NULL);
     g_autofree char *node = g_strconcat("libvirt-", name, "-format", NULL);
-    Look look = { .read_only = read_only, .format = format, .what = "firmware" };
+    NodeLook look = { .read_only = read_only, .format = format, .what = "firmware" };
     json_object *o;
 
     look.layered = always_layered || !is_raw(format);
@@ -798,7 +800,7 @@ is_read_only(const LoaderDef *loader)
 }
 
 gboolean
-args_put_firmware(Args *a, GError **err)
+args_put_firmware(ArgsOut *a, GError **err)
 {
     const LoaderDef *loader = a->def->os.loader;
     const NvramDef *nvram = a->def->os.nvram;

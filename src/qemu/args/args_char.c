@@ -6,8 +6,8 @@
 
 /* ---- a chardev, one function a type: the options of -chardev, in its order */
 
-typedef gboolean (*CharPut)(Args *a, json_object *o, const CharSource *source, const CharEnd *end,
-                            const char *what, GError **err);
+typedef gboolean (*CharPut)(ArgsOut *a, json_object *o, const CharSource *source,
+                            const CharEnd *end, const char *what, GError **err);
 
 static const char *
 text_or_empty(const char *text)
@@ -22,31 +22,31 @@ add_server(json_object *o)
 }
 
 static gboolean
-char_plain(Args *a, json_object *o, const CharSource *source, const CharEnd *end, const char *what,
-           GError **err)
+char_plain(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end,
+           const char *what, GError **err)
 {
     return TRUE;
 }
 
 static gboolean
-char_path(Args *a, json_object *o, const CharSource *source, const CharEnd *end, const char *what,
-          GError **err)
+char_path(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end,
+          const char *what, GError **err)
 {
     props_add(o, "s:path", text_or_empty(end->path), NULL);
     return TRUE;
 }
 
 static gboolean
-char_device(Args *a, json_object *o, const CharSource *source, const CharEnd *end, const char *what,
-            GError **err)
+char_device(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end,
+            const char *what, GError **err)
 {
     props_add(o, "s:path", args_open(a, HOST_DEVICE, end->path, what), NULL);
     return TRUE;
 }
 
 static gboolean
-char_file(Args *a, json_object *o, const CharSource *source, const CharEnd *end, const char *what,
-          GError **err)
+char_file(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end,
+          const char *what, GError **err)
 {
     HostKind kind = end->append == ON ? HOST_APPEND : HOST_CREATE;
 
@@ -56,7 +56,7 @@ char_file(Args *a, json_object *o, const CharSource *source, const CharEnd *end,
 
 /* Two ends: where to send to, and where to be heard. */
 static gboolean
-char_udp(Args *a, json_object *o, const CharSource *source, const CharEnd *end, const char *what,
+char_udp(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end, const char *what,
          GError **err)
 {
     const CharEnd *to = char_end(source, CHAR_CONNECT), *from = char_end(source, CHAR_BIND);
@@ -69,7 +69,7 @@ char_udp(Args *a, json_object *o, const CharSource *source, const CharEnd *end, 
 }
 
 static void
-add_reconnect(Args *a, json_object *o, const CharEnd *end)
+add_reconnect(ArgsOut *a, json_object *o, const CharEnd *end)
 {
     const ReconnectDef *r = end->reconnect;
     guint64 seconds = r != NULL && r->enabled == YES ? r->timeout : 0;
@@ -83,7 +83,7 @@ add_reconnect(Args *a, json_object *o, const CharEnd *end)
 }
 
 static gboolean
-char_tcp(Args *a, json_object *o, const CharSource *source, const CharEnd *end, const char *what,
+char_tcp(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end, const char *what,
          GError **err)
 {
     if (end->tls == YES)
@@ -101,8 +101,8 @@ char_tcp(Args *a, json_object *o, const CharSource *source, const CharEnd *end, 
 
 /* One that connects again later has to know the path itself. */
 static gboolean
-char_unix(Args *a, json_object *o, const CharSource *source, const CharEnd *end, const char *what,
-          GError **err)
+char_unix(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end,
+          const char *what, GError **err)
 {
     gboolean server = end->mode == CHAR_BIND;
     gboolean again = end->reconnect != NULL && end->reconnect->enabled == YES;
@@ -120,7 +120,7 @@ char_unix(Args *a, json_object *o, const CharSource *source, const CharEnd *end,
 }
 
 static gboolean
-char_channel(Args *a, json_object *o, const CharSource *source, const CharEnd *end,
+char_channel(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end,
              const char *what, GError **err)
 {
     props_add(o, "s:name", text_or_empty(end->channel), NULL);
@@ -128,7 +128,7 @@ char_channel(Args *a, json_object *o, const CharSource *source, const CharEnd *e
 }
 
 static gboolean
-char_spicevmc(Args *a, json_object *o, const CharSource *source, const CharEnd *end,
+char_spicevmc(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end,
               const char *what, GError **err)
 {
     props_add(o, "s:name",
@@ -140,7 +140,7 @@ char_spicevmc(Args *a, json_object *o, const CharSource *source, const CharEnd *
 }
 
 static gboolean
-char_vdagent(Args *a, json_object *o, const CharSource *source, const CharEnd *end,
+char_vdagent(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end,
              const char *what, GError **err)
 {
     enum { MOUSE_CLIENT = 1 };
@@ -178,7 +178,7 @@ static const CharRow char_rows[] = {
 };
 
 static void
-add_log(Args *a, json_object *o, const CharLog *log, const char *what)
+add_log(ArgsOut *a, json_object *o, const CharLog *log, const char *what)
 {
     HostKind kind = log->append == OFF ? HOST_CREATE : HOST_APPEND;
 
@@ -196,7 +196,7 @@ char_row(int type)
 }
 
 gboolean
-args_chardev(Args *a, const CharSource *source, const char *id, const char *what, GError **err)
+args_chardev(ArgsOut *a, const CharSource *source, const char *id, const char *what, GError **err)
 {
     const CharRow *row = char_row(source->type);
     const CharEnd *end = char_end(source, 0);
@@ -223,7 +223,7 @@ args_chardev(Args *a, const CharSource *source, const char *id, const char *what
 }
 
 gboolean
-args_socket(Args *a, CharEnd *end, const char *id, const char *what, GError **err)
+args_socket(ArgsOut *a, CharEnd *end, const char *id, const char *what, GError **err)
 {
     g_autoptr(GPtrArray) ends = g_ptr_array_new();
     CharSource source = { .type = CHAR_UNIX, .ends = ends };
@@ -233,8 +233,8 @@ args_socket(Args *a, CharEnd *end, const char *id, const char *what, GError **er
 }
 
 static gboolean
-put_backend(Args *a, const CharSource *source, const char *alias, const char *what, char **ret_id,
-            GError **err)
+put_backend(ArgsOut *a, const CharSource *source, const char *alias, const char *what,
+            char **ret_id, GError **err)
 {
     g_autofree char *id = g_strconcat("char", alias, NULL);
 
@@ -247,7 +247,7 @@ put_backend(Args *a, const CharSource *source, const char *alias, const char *wh
 /* ---- the monitor */
 
 gboolean
-args_put_monitor(Args *a, GError **err)
+args_put_monitor(ArgsOut *a, GError **err)
 {
     if (a->in->monitor_fd >= 0)
         args_pairf(a, "-chardev", "socket,id=charmonitor,fd=%d,server=on,wait=off",
@@ -286,7 +286,7 @@ serial_driver(const CharDef *c)
 }
 
 static gboolean
-put_serial(Args *a, const CharDef *c, GError **err)
+put_serial(ArgsOut *a, const CharDef *c, GError **err)
 {
     g_autofree char *id = NULL;
     const char *driver = serial_driver(c);
@@ -306,7 +306,7 @@ put_serial(Args *a, const CharDef *c, GError **err)
 }
 
 static gboolean
-put_parallel(Args *a, const CharDef *c, GError **err)
+put_parallel(ArgsOut *a, const CharDef *c, GError **err)
 {
     g_autofree char *id = NULL;
     json_object *o;
@@ -319,7 +319,7 @@ put_parallel(Args *a, const CharDef *c, GError **err)
 }
 
 static gboolean
-put_guestfwd(Args *a, const CharDef *c, const char *id)
+put_guestfwd(ArgsOut *a, const CharDef *c, const char *id)
 {
     g_autofree char *text = g_strdup_printf("tcp:%s:%s-chardev:%s", c->address, c->guest_port, id);
     json_object *o = json_object_new_object(), *list = json_object_new_array(),
@@ -333,7 +333,7 @@ put_guestfwd(Args *a, const CharDef *c, const char *id)
 }
 
 static gboolean
-put_channel(Args *a, const CharDef *c, GError **err)
+put_channel(ArgsOut *a, const CharDef *c, GError **err)
 {
     g_autofree char *id = NULL;
     const char *name = c->name;
@@ -358,7 +358,7 @@ put_channel(Args *a, const CharDef *c, GError **err)
 
 /* The first console of type serial is the first serial port, told once more. */
 static gboolean
-put_console(Args *a, const CharDef *c, GError **err)
+put_console(ArgsOut *a, const CharDef *c, GError **err)
 {
     static const char *const drivers[] = { [CONSOLE_VIRTIO] = "virtconsole",
                                            [CONSOLE_SCLP] = "sclpconsole",
@@ -384,12 +384,12 @@ put_console(Args *a, const CharDef *c, GError **err)
 }
 
 gboolean
-args_put_serials(Args *a, GError **err)
+args_put_serials(ArgsOut *a, GError **err)
 {
     const Devices *d = &a->def->devices;
     const struct {
         const GPtrArray *list;
-        gboolean (*put)(Args *a, const CharDef *c, GError **err);
+        gboolean (*put)(ArgsOut *a, const CharDef *c, GError **err);
     } rows[] = { { d->serials, put_serial },
                  { d->parallels, put_parallel },
                  { d->channels, put_channel },
@@ -405,7 +405,7 @@ args_put_serials(Args *a, GError **err)
 /* ---- smartcards and redirected USB */
 
 static gboolean
-put_smartcard(Args *a, const SmartcardDef *card, GError **err)
+put_smartcard(ArgsOut *a, const SmartcardDef *card, GError **err)
 {
     g_autofree char *id = NULL;
     json_object *o;
@@ -435,7 +435,7 @@ put_smartcard(Args *a, const SmartcardDef *card, GError **err)
 }
 
 gboolean
-args_put_smartcards(Args *a, GError **err)
+args_put_smartcards(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.smartcards;
 
@@ -477,7 +477,7 @@ redir_filter(const RedirFilter *filter)
 }
 
 gboolean
-args_put_redirdevs(Args *a, GError **err)
+args_put_redirdevs(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.redirdevs;
 

@@ -103,7 +103,7 @@ is_companion(const ControllerDef *c)
 
 /* A companion has its master's index, and so its master's name. */
 static const char *
-master_alias(const Args *a, const ControllerDef *c)
+master_alias(const ArgsOut *a, const ControllerDef *c)
 {
     const GPtrArray *list = a->def->devices.controllers;
 
@@ -115,7 +115,7 @@ master_alias(const Args *a, const ControllerDef *c)
 }
 
 static json_object *
-usb_device(const Args *a, const ControllerDef *c)
+usb_device(const ArgsOut *a, const ControllerDef *c)
 {
     const char *driver = usb_driver(c);
     json_object *o = driver != NULL ? props_new(driver) : NULL;
@@ -240,7 +240,7 @@ plain_device(const ControllerDef *c, const char *driver)
 
 /* The chip set's own; a second one of the kind is a device. */
 static gboolean
-is_builtin(const Args *a, const ControllerDef *c)
+is_builtin(const ArgsOut *a, const ControllerDef *c)
 {
     switch ((ControllerType)c->type) {
     case CONTROLLER_PCI:
@@ -266,7 +266,7 @@ is_builtin(const Args *a, const ControllerDef *c)
 }
 
 static json_object *
-controller_device(const Args *a, const ControllerDef *c)
+controller_device(const ArgsOut *a, const ControllerDef *c)
 {
     switch ((ControllerType)c->type) {
     case CONTROLLER_PCI:
@@ -293,7 +293,7 @@ controller_device(const Args *a, const ControllerDef *c)
 }
 
 static gboolean
-put_controller(Args *a, const ControllerDef *c, GError **err)
+put_controller(ArgsOut *a, const ControllerDef *c, GError **err)
 {
     json_object *o;
 
@@ -308,7 +308,7 @@ put_controller(Args *a, const ControllerDef *c, GError **err)
 
 /* Buses before what hangs on them, masters before companions. */
 static gboolean
-put_type(Args *a, int type, gboolean companions, GError **err)
+put_type(ArgsOut *a, int type, gboolean companions, GError **err)
 {
     const GPtrArray *list = a->def->devices.controllers;
 
@@ -320,7 +320,7 @@ put_type(Args *a, int type, gboolean companions, GError **err)
 }
 
 gboolean
-args_put_controllers(Args *a, GError **err)
+args_put_controllers(ArgsOut *a, GError **err)
 {
     static const int order[] = { CONTROLLER_PCI,  CONTROLLER_USB, CONTROLLER_SCSI,
                                  CONTROLLER_SATA, CONTROLLER_IDE, CONTROLLER_VIRTIO_SERIAL,

@@ -13,13 +13,13 @@ put_switch(GString *s, const char *name, int value)
 /* ---- model and features */
 
 static Accel
-args_accel(const Args *a)
+args_accel(const ArgsOut *a)
 {
     return a->def->virt_type == VIRT_KVM ? ACCEL_KVM : ACCEL_TCG;
 }
 
 static const char *
-default_model(const Args *a)
+default_model(const ArgsOut *a)
 {
     if (guest_is_x86(a->def))
         return g_str_equal(a->def->os.arch, "i686") ? "qemu32" : "qemu64";
@@ -27,14 +27,14 @@ default_model(const Args *a)
 }
 
 static void
-put_migratable(const Args *a, const CpuDef *cpu, GString *s)
+put_migratable(const ArgsOut *a, const CpuDef *cpu, GString *s)
 {
     if (g_strcmp0(a->e->arch, "x86_64") == 0)
         put_switch(s, "migratable", cpu->migratable);
 }
 
 static gboolean
-put_model(Args *a, const CpuDef *cpu, GString *s, GError **err)
+put_model(ArgsOut *a, const CpuDef *cpu, GString *s, GError **err)
 {
     switch ((CpuMode)cpu->mode) {
     case CPU_HOST_MODEL: /* still: it could not be spelled */
@@ -71,7 +71,7 @@ put_model(Args *a, const CpuDef *cpu, GString *s, GError **err)
 
 /* An optional feature is there when the host has it. */
 static int
-feature_switch(const Args *a, const CpuFeature *f)
+feature_switch(const ArgsOut *a, const CpuFeature *f)
 {
     const char *name = cpu_feature_to_qemu(f->name);
     const HostCpu *host = &a->e->host[args_accel(a)];
@@ -88,7 +88,7 @@ feature_switch(const Args *a, const CpuFeature *f)
 }
 
 static void
-put_features(const Args *a, const CpuDef *cpu, GString *s)
+put_features(const ArgsOut *a, const CpuDef *cpu, GString *s)
 {
     for (guint i = 0; i < list_length(cpu->features); i++) {
         const CpuFeature *f = LIST_AT(CpuFeature, cpu->features, i);
@@ -152,7 +152,7 @@ put_phys_bits(const CpuDef *cpu, GString *s)
 /* ---- what is written elsewhere in the document */
 
 static void
-put_timers(const Args *a, GString *s)
+put_timers(const ArgsOut *a, GString *s)
 {
     const TimerDef *kvmclock = args_timer(a->def, TIMER_KVMCLOCK);
     const TimerDef *hyperv = args_timer(a->def, TIMER_HYPERVCLOCK);
@@ -185,7 +185,7 @@ put_hyperv_values(const HypervFeatures *h, GString *s)
 }
 
 static void
-put_hyperv(const Args *a, GString *s)
+put_hyperv(const ArgsOut *a, GString *s)
 {
     static const struct {
         const char *name;
@@ -221,7 +221,7 @@ put_hyperv(const Args *a, GString *s)
 }
 
 static void
-put_domain_features(const Args *a, GString *s)
+put_domain_features(const ArgsOut *a, GString *s)
 {
     const FeaturesDef *f = a->def->features;
 
@@ -244,7 +244,7 @@ put_domain_features(const Args *a, GString *s)
 }
 
 static void
-put_panic(const Args *a, GString *s)
+put_panic(const ArgsOut *a, GString *s)
 {
     for (guint i = 0; i < list_length(a->def->devices.panics); i++)
         if (LIST_AT(PanicDef, a->def->devices.panics, i)->model == PANIC_HYPERV) {
@@ -254,7 +254,7 @@ put_panic(const Args *a, GString *s)
 }
 
 static CpuDef *
-spelled_cpu(const Args *a)
+spelled_cpu(const ArgsOut *a)
 {
     CpuDef *cpu = schema_copy(&cpu_schema, a->def->cpu);
 
@@ -264,7 +264,7 @@ spelled_cpu(const Args *a)
 }
 
 static gboolean
-put_cpu(Args *a, const CpuDef *cpu, GError **err)
+put_cpu(ArgsOut *a, const CpuDef *cpu, GError **err)
 {
     g_autoptr(GString) s = g_string_new(NULL), extra = g_string_new(NULL);
 
@@ -289,7 +289,7 @@ put_cpu(Args *a, const CpuDef *cpu, GError **err)
 }
 
 gboolean
-args_put_cpu(Args *a, GError **err)
+args_put_cpu(ArgsOut *a, GError **err)
 {
     static const CpuDef plain = { .mode = CPU_CUSTOM };
     CpuDef *cpu = a->def->cpu != NULL ? spelled_cpu(a) : NULL;

@@ -6,7 +6,7 @@
 /* ---- input and hubs */
 
 static void
-put_evdev(Args *a, const InputDef *input)
+put_evdev(ArgsOut *a, const InputDef *input)
 {
     static const char *const toggles[] = {
         NULL, "ctrl-ctrl", "alt-alt", "shift-shift", "meta-meta", "scrolllock", "ctrl-scrolllock"
@@ -23,7 +23,7 @@ put_evdev(Args *a, const InputDef *input)
 }
 
 static gboolean
-put_input(Args *a, const InputDef *input, GError **err)
+put_input(ArgsOut *a, const InputDef *input, GError **err)
 {
     static const char *const usb[] = { NULL, "usb-mouse", "usb-tablet", "usb-kbd", NULL, NULL };
     static const char *const virtio[] = {
@@ -50,7 +50,7 @@ put_input(Args *a, const InputDef *input, GError **err)
 }
 
 gboolean
-args_put_inputs(Args *a, GError **err)
+args_put_inputs(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.inputs;
 
@@ -61,7 +61,7 @@ args_put_inputs(Args *a, GError **err)
 }
 
 gboolean
-args_put_hubs(Args *a, GError **err)
+args_put_hubs(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.hubs;
 
@@ -78,7 +78,7 @@ args_put_hubs(Args *a, GError **err)
 /* ---- watchdogs */
 
 static gboolean
-put_watchdog(Args *a, const WatchdogDef *w, GError **err)
+put_watchdog(ArgsOut *a, const WatchdogDef *w, GError **err)
 {
     static const char *const drivers[] = { NULL, "i6300esb", "ib700", "diag288", NULL };
     json_object *o;
@@ -104,7 +104,7 @@ args_watchdog_action(const WatchdogDef *watchdog)
 }
 
 gboolean
-args_put_watchdogs(Args *a, GError **err)
+args_put_watchdogs(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.watchdogs;
 
@@ -119,7 +119,7 @@ args_put_watchdogs(Args *a, GError **err)
 /* ---- balloon */
 
 gboolean
-args_put_balloon(Args *a, GError **err)
+args_put_balloon(ArgsOut *a, GError **err)
 {
     const BalloonDef *b = a->def->devices.balloon;
     int model;
@@ -142,7 +142,7 @@ args_put_balloon(Args *a, GError **err)
 /* ---- random numbers */
 
 static gboolean
-put_rng_backend(Args *a, const RngDef *rng, const char *id, GError **err)
+put_rng_backend(ArgsOut *a, const RngDef *rng, const char *id, GError **err)
 {
     json_object *o;
     g_autofree char *chardev = g_strconcat("char", rng->info.alias, NULL);
@@ -170,7 +170,7 @@ put_rng_backend(Args *a, const RngDef *rng, const char *id, GError **err)
 }
 
 static gboolean
-put_rng(Args *a, const RngDef *rng, GError **err)
+put_rng(ArgsOut *a, const RngDef *rng, GError **err)
 {
     g_autofree char *id = g_strconcat("obj", rng->info.alias, NULL);
     g_autofree char *driver = virtio_driver(&rng->info, "virtio-rng", rng->model);
@@ -187,7 +187,7 @@ put_rng(Args *a, const RngDef *rng, GError **err)
 }
 
 gboolean
-args_put_rngs(Args *a, GError **err)
+args_put_rngs(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.rngs;
 
@@ -200,7 +200,7 @@ args_put_rngs(Args *a, GError **err)
 /* ---- TPM */
 
 static gboolean
-put_tpm_socket(Args *a, const TpmDef *tpm, GError **err)
+put_tpm_socket(ArgsOut *a, const TpmDef *tpm, GError **err)
 {
     g_autofree char *own = g_strdup_printf("%s/swtpm", a->in->run_dir ? a->in->run_dir : "");
     CharEnd end = { .path = tpm->backend == TPM_EXTERNAL ? tpm->socket->path : own,
@@ -210,7 +210,7 @@ put_tpm_socket(Args *a, const TpmDef *tpm, GError **err)
 }
 
 static gboolean
-put_tpm(Args *a, const TpmDef *tpm, GError **err)
+put_tpm(ArgsOut *a, const TpmDef *tpm, GError **err)
 {
     static const char *const drivers[] = { NULL, "tpm-tis", "tpm-crb", "tpm-spapr",
                                            "spapr-tpm-proxy" };
@@ -245,7 +245,7 @@ put_tpm(Args *a, const TpmDef *tpm, GError **err)
 }
 
 gboolean
-args_put_tpms(Args *a, GError **err)
+args_put_tpms(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.tpms;
 
@@ -258,7 +258,7 @@ args_put_tpms(Args *a, GError **err)
 /* ---- panic */
 
 gboolean
-args_put_panics(Args *a, GError **err)
+args_put_panics(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.panics;
     enum { PORT = 0x505 };
@@ -284,7 +284,7 @@ args_put_panics(Args *a, GError **err)
 /* ---- shared memory */
 
 static json_object *
-shmem_plain(Args *a, const ShmemDef *s)
+shmem_plain(ArgsOut *a, const ShmemDef *s)
 {
     g_autofree char *id = g_strconcat("shmmem-", s->info.alias, NULL);
     g_autofree char *path = g_strconcat("/dev/shm/", s->name, NULL);
@@ -298,7 +298,7 @@ shmem_plain(Args *a, const ShmemDef *s)
 }
 
 static gboolean
-shmem_doorbell(Args *a, const ShmemDef *s, json_object **ret_device, GError **err)
+shmem_doorbell(ArgsOut *a, const ShmemDef *s, json_object **ret_device, GError **err)
 {
     g_autofree char *id = g_strconcat("char", s->info.alias, NULL);
     g_autofree char *own = g_strdup_printf("/var/lib/libvirt/shmem-%s-sock", s->name);
@@ -315,7 +315,7 @@ shmem_doorbell(Args *a, const ShmemDef *s, json_object **ret_device, GError **er
 }
 
 gboolean
-args_put_shmems(Args *a, GError **err)
+args_put_shmems(ArgsOut *a, GError **err)
 {
     enum { IVSHMEM = 1, PLAIN, DOORBELL, MASTER = 1 };
     const GPtrArray *list = a->def->devices.shmems;
@@ -343,7 +343,7 @@ args_put_shmems(Args *a, GError **err)
 /* ---- vsock, IOMMU, crypto */
 
 gboolean
-args_put_vsock(Args *a, GError **err)
+args_put_vsock(ArgsOut *a, GError **err)
 {
     const VsockDef *v = a->def->devices.vsock;
     g_autofree char *driver = NULL, *fd = NULL;
@@ -361,7 +361,7 @@ args_put_vsock(Args *a, GError **err)
 }
 
 static gboolean
-put_iommu(Args *a, const IommuDef *m, GError **err)
+put_iommu(ArgsOut *a, const IommuDef *m, GError **err)
 {
     json_object *o;
 
@@ -389,7 +389,7 @@ put_iommu(Args *a, const IommuDef *m, GError **err)
 }
 
 gboolean
-args_put_iommus(Args *a, GError **err)
+args_put_iommus(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.iommus;
 
@@ -400,7 +400,7 @@ args_put_iommus(Args *a, GError **err)
 }
 
 gboolean
-args_put_cryptos(Args *a, GError **err)
+args_put_cryptos(ArgsOut *a, GError **err)
 {
     static const char *const backends[] = { NULL, "cryptodev-backend-builtin",
                                             "cryptodev-backend-lkcf" };
@@ -426,7 +426,7 @@ args_put_cryptos(Args *a, GError **err)
 /* ---- what has hardly anything to say */
 
 static gboolean
-put_pstore(Args *a, const PstoreDef *p, GError **err)
+put_pstore(ArgsOut *a, const PstoreDef *p, GError **err)
 {
     g_autofree char *id = g_strconcat("mem", p->info.alias, NULL);
     json_object *o = json_object_new_object();
@@ -440,7 +440,7 @@ put_pstore(Args *a, const PstoreDef *p, GError **err)
 }
 
 gboolean
-args_put_small(Args *a, GError **err)
+args_put_small(ArgsOut *a, GError **err)
 {
     const DomainDef *def = a->def;
 

@@ -15,7 +15,7 @@ disk_driver_name(const DiskDef *disk, const char *base)
 /* ---- where it sits, by bus */
 
 static gboolean
-place_ide(Args *a, const DiskDef *disk, json_object *o, GError **err)
+place_ide(ArgsOut *a, const DiskDef *disk, json_object *o, GError **err)
 {
     const DriveAddress *d = &disk->info.address.drive;
     const ControllerDef *c = args_controller(a->def, CONTROLLER_IDE, d->controller);
@@ -28,7 +28,7 @@ place_ide(Args *a, const DiskDef *disk, json_object *o, GError **err)
 }
 
 static gboolean
-place_sata(Args *a, const DiskDef *disk, json_object *o, GError **err)
+place_sata(ArgsOut *a, const DiskDef *disk, json_object *o, GError **err)
 {
     const DriveAddress *d = &disk->info.address.drive;
     const ControllerDef *c = args_controller(a->def, CONTROLLER_SATA, d->controller);
@@ -52,7 +52,7 @@ scsi_id(const DiskDef *disk)
 }
 
 static gboolean
-place_scsi(Args *a, const DiskDef *disk, json_object *o, GError **err)
+place_scsi(ArgsOut *a, const DiskDef *disk, json_object *o, GError **err)
 {
     const DriveAddress *d = &disk->info.address.drive;
     const ControllerDef *c = args_controller(a->def, CONTROLLER_SCSI, d->controller);
@@ -76,7 +76,7 @@ place_scsi(Args *a, const DiskDef *disk, json_object *o, GError **err)
 }
 
 static gboolean
-place_virtio(Args *a, const DiskDef *disk, json_object *o, GError **err)
+place_virtio(ArgsOut *a, const DiskDef *disk, json_object *o, GError **err)
 {
     const char *base = disk->source.type == SOURCE_VHOST_USER ? "vhost-user-blk" : "virtio-blk";
     g_autofree char *driver = virtio_driver(&disk->info, base, disk->model);
@@ -95,21 +95,21 @@ place_virtio(Args *a, const DiskDef *disk, json_object *o, GError **err)
 }
 
 static gboolean
-place_usb(Args *a, const DiskDef *disk, json_object *o, GError **err)
+place_usb(ArgsOut *a, const DiskDef *disk, json_object *o, GError **err)
 {
     props_add(o, "s:driver", "usb-storage", NULL);
     return address_props(a, o, &disk->info, err);
 }
 
 static gboolean
-place_floppy(Args *a, const DiskDef *disk, json_object *o, GError **err)
+place_floppy(ArgsOut *a, const DiskDef *disk, json_object *o, GError **err)
 {
     props_add(o, "s:driver", "floppy", "i:unit", (int)disk->info.address.drive.unit, NULL);
     return TRUE;
 }
 
 static gboolean
-place_nvme(Args *a, const DiskDef *disk, json_object *o, GError **err)
+place_nvme(ArgsOut *a, const DiskDef *disk, json_object *o, GError **err)
 {
     const ControllerDef *c = args_controller(a->def, CONTROLLER_NVME,
                                              disk->info.address.drive.controller);
@@ -120,7 +120,7 @@ place_nvme(Args *a, const DiskDef *disk, json_object *o, GError **err)
 
 static const struct {
     int bus;
-    gboolean (*place)(Args *a, const DiskDef *disk, json_object *o, GError **err);
+    gboolean (*place)(ArgsOut *a, const DiskDef *disk, json_object *o, GError **err);
 } places[] = {
     { DISK_BUS_IDE, place_ide },   { DISK_BUS_SATA, place_sata },
     { DISK_BUS_SCSI, place_scsi }, { DISK_BUS_VIRTIO, place_virtio },
@@ -202,7 +202,7 @@ identity_props(const DiskDef *disk, json_object *o)
 }
 
 static guint
-disk_boot_index(Args *a, const DiskDef *disk)
+disk_boot_index(ArgsOut *a, const DiskDef *disk)
 {
     static const int devs[] = { 0, BOOT_HD, BOOT_CDROM, BOOT_FD, BOOT_HD };
 
@@ -210,7 +210,7 @@ disk_boot_index(Args *a, const DiskDef *disk)
 }
 
 static gboolean
-put_disk_device(Args *a, const DiskDef *disk, const char *node, guint bootindex, GError **err)
+put_disk_device(ArgsOut *a, const DiskDef *disk, const char *node, guint bootindex, GError **err)
 {
     json_object *o = json_object_new_object();
     gboolean ok = FALSE, found = FALSE;
@@ -246,7 +246,7 @@ put_disk_device(Args *a, const DiskDef *disk, const char *node, guint bootindex,
 /* ---- special ones */
 
 static gboolean
-put_vhost_user(Args *a, const DiskDef *disk, char **ret_node, GError **err)
+put_vhost_user(ArgsOut *a, const DiskDef *disk, char **ret_node, GError **err)
 {
     g_autofree char *id = g_strconcat("chr-vu-", disk->info.alias, NULL);
     CharEnd end = { .mode = CHAR_CONNECT,
@@ -262,7 +262,7 @@ put_vhost_user(Args *a, const DiskDef *disk, char **ret_node, GError **err)
 /* An SD card has no -device of its own on the boards that take one, and -drive cannot say what an
  * image stands on. */
 static gboolean
-put_sd(Args *a, const DiskDef *disk, GError **err)
+put_sd(ArgsOut *a, const DiskDef *disk, GError **err)
 {
     gboolean alone = !args_is_native(a) && block_has_backing(disk->driver.format);
     g_autofree char *name = disk->source.path != NULL
@@ -287,7 +287,7 @@ put_sd(Args *a, const DiskDef *disk, GError **err)
 }
 
 static gboolean
-put_disk(Args *a, const DiskDef *disk, guint bootindex, GError **err)
+put_disk(ArgsOut *a, const DiskDef *disk, guint bootindex, GError **err)
 {
     g_autofree char *node = NULL;
 
@@ -310,7 +310,7 @@ put_disk(Args *a, const DiskDef *disk, guint bootindex, GError **err)
 
 /* Floppies boot by properties of their controller. */
 static void
-put_floppy_boot(Args *a, const guint *bootindex)
+put_floppy_boot(ArgsOut *a, const guint *bootindex)
 {
     static const char *const names[] = { "bootindexA", "bootindexB" };
     json_object *o = domain_is_q35(a->def) ? props_new("isa-fdc") : NULL;
@@ -328,7 +328,7 @@ put_floppy_boot(Args *a, const guint *bootindex)
 }
 
 static void
-put_throttle_groups(Args *a)
+put_throttle_groups(ArgsOut *a)
 {
     for (guint i = 0; i < list_length(a->def->throttle_groups); i++) {
         const IotuneDef *t = &LIST_AT(ThrottleGroup, a->def->throttle_groups, i)->limits;
@@ -353,7 +353,7 @@ put_throttle_groups(Args *a)
 }
 
 gboolean
-args_put_disks(Args *a, GError **err)
+args_put_disks(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.disks;
     g_autofree guint *bootindex = g_new0(guint, list_length(list) + 1);

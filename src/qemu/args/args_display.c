@@ -9,7 +9,7 @@
 
 /* A device or display that names no backend plays on the first. */
 static guint
-audio_id(const Args *a, guint asked)
+audio_id(const ArgsOut *a, guint asked)
 {
     const GPtrArray *list = a->def->devices.audios;
 
@@ -21,7 +21,7 @@ audio_id(const Args *a, guint asked)
 }
 
 static char *
-audio_name(const Args *a, guint asked)
+audio_name(const ArgsOut *a, guint asked)
 {
     return g_strdup_printf("audio%u", audio_id(a, asked));
 }
@@ -55,7 +55,7 @@ audio_side(const AudioSide *side)
 }
 
 static void
-put_audio(Args *a, const AudioDef *audio)
+put_audio(ArgsOut *a, const AudioDef *audio)
 {
     static const char *const drivers[] = {
         [AUDIO_NONE] = "none", [AUDIO_ALSA] = "alsa",         [AUDIO_COREAUDIO] = "coreaudio",
@@ -79,7 +79,7 @@ put_audio(Args *a, const AudioDef *audio)
 }
 
 gboolean
-args_put_audios(Args *a, GError **err)
+args_put_audios(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.audios;
 
@@ -97,7 +97,7 @@ yes_on(int value)
 }
 
 static void
-put_local(Args *a, const GraphicsDef *g)
+put_local(ArgsOut *a, const GraphicsDef *g)
 {
     g_autoptr(GString) s = g_string_new(NULL);
 
@@ -138,7 +138,7 @@ put_local(Args *a, const GraphicsDef *g)
 
 /* Where there is none to see, QEMU is told early. */
 gboolean
-args_put_displays(Args *a, GError **err)
+args_put_displays(ArgsOut *a, GError **err)
 {
     if (list_length(a->def->devices.graphics) == 0)
         args_pair(a, "-display", "none");
@@ -179,7 +179,7 @@ args_vnc_is_handed(const GraphicsDef *g, const Emulator *emulator)
 
 /* Until the daemon hands the place over, a socket where only QEMU is. */
 static void
-vnc_handed(Args *a, const GraphicsDef *g, GString *s)
+vnc_handed(ArgsOut *a, const GraphicsDef *g, GString *s)
 {
     const GraphicsListen *l = first_listen(g);
 
@@ -189,7 +189,7 @@ vnc_handed(Args *a, const GraphicsDef *g, GString *s)
 }
 
 static void
-vnc_address(Args *a, const GraphicsDef *g, GString *s)
+vnc_address(ArgsOut *a, const GraphicsDef *g, GString *s)
 {
     const GraphicsListen *l = first_listen(g);
     const char *socket = l != NULL && l->type == LISTEN_SOCKET ? l->socket : g->socket;
@@ -243,7 +243,7 @@ vnc_check(const GraphicsDef *g, GError **err)
 }
 
 static gboolean
-put_vnc(Args *a, const GraphicsDef *g, GError **err)
+put_vnc(ArgsOut *a, const GraphicsDef *g, GError **err)
 {
     static const char *const shares[] = { NULL, "allow-exclusive", "force-shared", "ignore" };
     g_autoptr(GString) s = g_string_new(NULL);
@@ -301,7 +301,7 @@ spice_options(const SpiceOptions *o, GString *s)
 }
 
 static gboolean
-put_spice(Args *a, const GraphicsDef *g, GError **err)
+put_spice(ArgsOut *a, const GraphicsDef *g, GError **err)
 {
     const GraphicsListen *l = first_listen(g);
     g_autoptr(GString) s = g_string_new(NULL);
@@ -331,7 +331,7 @@ put_spice(Args *a, const GraphicsDef *g, GError **err)
 }
 
 gboolean
-args_put_graphics(Args *a, GError **err)
+args_put_graphics(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.graphics;
 
@@ -361,7 +361,7 @@ static const struct {
 
 /* The virtio card has a VGA half on machines that have one; it is the first card's. */
 static char *
-virtio_video(const Args *a, const VideoDef *v)
+virtio_video(const ArgsOut *a, const VideoDef *v)
 {
     gboolean gl = v->accel3d == YES;
 
@@ -374,7 +374,7 @@ virtio_video(const Args *a, const VideoDef *v)
 }
 
 static char *
-video_driver(const Args *a, const VideoDef *v)
+video_driver(const ArgsOut *a, const VideoDef *v)
 {
     if (v->type == VIDEO_VIRTIO)
         return virtio_video(a, v);
@@ -417,7 +417,7 @@ video_memory(const VideoDef *v, json_object *o)
 }
 
 static gboolean
-put_video(Args *a, const VideoDef *v, GError **err)
+put_video(ArgsOut *a, const VideoDef *v, GError **err)
 {
     enum { DRIVER_VHOSTUSER = 2 };
     g_autofree char *driver = video_driver(a, v);
@@ -439,7 +439,7 @@ put_video(Args *a, const VideoDef *v, GError **err)
 }
 
 gboolean
-args_put_videos(Args *a, GError **err)
+args_put_videos(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.videos;
 
@@ -466,7 +466,7 @@ static const struct {
 };
 
 static void
-put_codec(Args *a, const SoundDef *sound, guint cad, int type, const char *audio)
+put_codec(ArgsOut *a, const SoundDef *sound, guint cad, int type, const char *audio)
 {
     static const char *const drivers[] = { NULL, "hda-duplex", "hda-micro", "hda-output" };
     g_autofree char *id = g_strdup_printf("%s-codec%u", sound->info.alias, cad);
@@ -478,7 +478,7 @@ put_codec(Args *a, const SoundDef *sound, guint cad, int type, const char *audio
 }
 
 static void
-put_codecs(Args *a, const SoundDef *sound, const char *audio)
+put_codecs(ArgsOut *a, const SoundDef *sound, const char *audio)
 {
     if (list_length(sound->codecs) == 0)
         put_codec(a, sound, 0, 1, audio);
@@ -487,7 +487,8 @@ put_codecs(Args *a, const SoundDef *sound, const char *audio)
 }
 
 static gboolean
-put_sound_device(Args *a, const SoundDef *sound, const char *driver, gboolean plays, GError **err)
+put_sound_device(ArgsOut *a, const SoundDef *sound, const char *driver, gboolean plays,
+                 GError **err)
 {
     g_autofree char *audio = audio_name(a, sound->audio_id);
     g_autofree char *virtio = sound->model == SOUND_VIRTIO
@@ -513,7 +514,7 @@ put_sound_device(Args *a, const SoundDef *sound, const char *driver, gboolean pl
 }
 
 static gboolean
-put_sound(Args *a, const SoundDef *sound, GError **err)
+put_sound(ArgsOut *a, const SoundDef *sound, GError **err)
 {
     if (sound->model == SOUND_PCSPK)
         return TRUE; /* a property of the machine */
@@ -524,7 +525,7 @@ put_sound(Args *a, const SoundDef *sound, GError **err)
 }
 
 gboolean
-args_put_sounds(Args *a, GError **err)
+args_put_sounds(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.sounds;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 gboolean
-args_is_native(const Args *a)
+args_is_native(const ArgsOut *a)
 {
     return a->in->files == NULL;
 }
@@ -32,7 +32,7 @@ args_file_find(const ArgsIn *in, const char *path, HostKind kind)
 
 /* Readers and writers of one path share a set: QEMU takes the one that its open flags fit. */
 static guint
-set_of(Args *a, HostKind kind, const char *path)
+set_of(ArgsOut *a, HostKind kind, const char *path)
 {
     for (guint i = 0; i < a->collect->len; i++) {
         const HostFd *h = LIST_AT(HostFd, a->collect, i);
@@ -47,7 +47,7 @@ set_of(Args *a, HostKind kind, const char *path)
 typedef enum Hand { BY_NUMBER, BY_SET, BY_SET_DIRECT } Hand;
 
 static HostFd *
-file_need(Args *a, HostKind kind, const char *path, const char *what, Hand hand)
+file_need(ArgsOut *a, HostKind kind, const char *path, const char *what, Hand hand)
 {
     HostFd *h = file_find(a->in->files, path, kind, hand == BY_SET_DIRECT);
 
@@ -61,7 +61,7 @@ file_need(Args *a, HostKind kind, const char *path, const char *what, Hand hand)
 }
 
 static const char *
-open_by_set(Args *a, HostKind kind, const char *path, const char *what, Hand hand)
+open_by_set(ArgsOut *a, HostKind kind, const char *path, const char *what, Hand hand)
 {
     const HostFd *h = args_is_native(a) ? NULL : file_need(a, kind, path, what, hand);
     g_autofree char *text = NULL;
@@ -73,19 +73,19 @@ open_by_set(Args *a, HostKind kind, const char *path, const char *what, Hand han
 }
 
 const char *
-args_open(Args *a, HostKind kind, const char *path, const char *what)
+args_open(ArgsOut *a, HostKind kind, const char *path, const char *what)
 {
     return open_by_set(a, kind, path, what, BY_SET);
 }
 
 const char *
-args_open_direct(Args *a, HostKind kind, const char *path, const char *what)
+args_open_direct(ArgsOut *a, HostKind kind, const char *path, const char *what)
 {
     return open_by_set(a, kind, path, what, BY_SET_DIRECT);
 }
 
 const char *
-args_open_overlay(Args *a, const char *path, int format, const char *what)
+args_open_overlay(ArgsOut *a, const char *path, int format, const char *what)
 {
     const char *name = open_by_set(a, HOST_OVERLAY, path, what, BY_SET);
     HostFd *h = args_is_native(a) ? NULL : file_find(a->in->files, path, HOST_OVERLAY, FALSE);
@@ -96,7 +96,7 @@ args_open_overlay(Args *a, const char *path, int format, const char *what)
 }
 
 void
-args_format(Args *a, const char *path, int format, gboolean has_data_store)
+args_format(ArgsOut *a, const char *path, int format, gboolean has_data_store)
 {
     for (guint i = 0; a->collect != NULL && i < a->collect->len; i++) {
         HostFd *h = LIST_AT(HostFd, a->collect, i);
@@ -109,7 +109,7 @@ args_format(Args *a, const char *path, int format, gboolean has_data_store)
 }
 
 char *
-args_fd_path(Args *a, const char *path, const char *what)
+args_fd_path(ArgsOut *a, const char *path, const char *what)
 {
     HostFd *h = args_is_native(a) ? NULL : file_need(a, HOST_READ, path, what, BY_NUMBER);
 
@@ -120,7 +120,7 @@ args_fd_path(Args *a, const char *path, const char *what)
 }
 
 char *
-args_memory_path(Args *a, const char *folder, const char *id)
+args_memory_path(ArgsOut *a, const char *folder, const char *id)
 {
     g_autofree char *path = g_build_filename(folder, id, NULL);
 
@@ -131,7 +131,7 @@ args_memory_path(Args *a, const char *folder, const char *id)
 
 /* QEMU is in the run folder, which it finds whoever it is. */
 const char *
-args_own_path(const Args *a, const char *path)
+args_own_path(const ArgsOut *a, const char *path)
 {
     gsize len = a->in->run_dir != NULL ? strlen(a->in->run_dir) : 0;
 
@@ -142,7 +142,7 @@ args_own_path(const Args *a, const char *path)
 }
 
 int
-args_fd(Args *a, HostKind kind, const char *path, const char *what)
+args_fd(ArgsOut *a, HostKind kind, const char *path, const char *what)
 {
     const HostFd *h = args_is_native(a) ? NULL : file_need(a, kind, path, what, BY_NUMBER);
 
@@ -151,7 +151,7 @@ args_fd(Args *a, HostKind kind, const char *path, const char *what)
 
 /* QEMU reads it when it makes the object, and what it holds is wiped then. */
 gboolean
-args_secret(Args *a, const SecretRef *ref, const char *id, const char *what, GError **err)
+args_secret(ArgsOut *a, const SecretRef *ref, const char *id, const char *what, GError **err)
 {
     HostFd *h = args_is_native(a) ? NULL : file_need(a, HOST_SECRET, id, what, BY_NUMBER);
     g_autofree char *file = g_strdup_printf("/proc/self/fd/%d", h != NULL ? h->fd : -1);
@@ -169,7 +169,7 @@ args_secret(Args *a, const SecretRef *ref, const char *id, const char *what, GEr
 }
 
 void
-args_fd_later(Args *a, HostKind kind, const char *path, const char *what)
+args_fd_later(ArgsOut *a, HostKind kind, const char *path, const char *what)
 {
     HostFd *h = args_is_native(a) ? NULL : file_need(a, kind, path, what, BY_NUMBER);
 
@@ -178,7 +178,7 @@ args_fd_later(Args *a, HostKind kind, const char *path, const char *what)
 }
 
 void
-args_share(Args *a, const char *path)
+args_share(ArgsOut *a, const char *path)
 {
     for (guint i = 0; a->collect != NULL && i < a->collect->len; i++) {
         HostFd *h = LIST_AT(HostFd, a->collect, i);
@@ -190,7 +190,7 @@ args_share(Args *a, const char *path)
 
 /* While collecting there is nothing to say yet: the words are thrown away anyway. */
 gboolean
-args_put_fds(Args *a, GError **err)
+args_put_fds(ArgsOut *a, GError **err)
 {
     const GPtrArray *files = a->collect == NULL ? a->in->files : NULL;
 

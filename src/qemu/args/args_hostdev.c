@@ -7,7 +7,7 @@
 /* ---- PCI and mediated devices */
 
 static gboolean
-hostdev_pci(Args *a, const HostdevDef *h, GError **err)
+hostdev_pci(ArgsOut *a, const HostdevDef *h, GError **err)
 {
     const PciAddress *p = h->source.pci;
     g_autofree char *host = NULL;
@@ -26,7 +26,7 @@ hostdev_pci(Args *a, const HostdevDef *h, GError **err)
 }
 
 static gboolean
-hostdev_mdev(Args *a, const HostdevDef *h, GError **err)
+hostdev_mdev(ArgsOut *a, const HostdevDef *h, GError **err)
 {
     char uuid[UUID_TEXT_LEN];
     g_autofree char *path = NULL;
@@ -50,7 +50,7 @@ hostdev_mdev(Args *a, const HostdevDef *h, GError **err)
 /* ---- USB */
 
 static gboolean
-hostdev_usb(Args *a, const HostdevDef *h, GError **err)
+hostdev_usb(ArgsOut *a, const HostdevDef *h, GError **err)
 {
     const HostdevUsb *u = h->source.usb;
     json_object *o = props_new("usb-host");
@@ -103,7 +103,7 @@ scsi_generic(const HostdevScsi *s, GError **err)
 }
 
 static gboolean
-put_scsi_node(Args *a, const HostdevDef *h, const char *node, GError **err)
+put_scsi_node(ArgsOut *a, const HostdevDef *h, const char *node, GError **err)
 {
     const HostdevScsi *s = h->source.scsi;
     json_object *o;
@@ -158,7 +158,7 @@ scsi_number(const DomainDef *def, const HostdevDef *h)
 }
 
 static gboolean
-hostdev_scsi(Args *a, const HostdevDef *h, GError **err)
+hostdev_scsi(ArgsOut *a, const HostdevDef *h, GError **err)
 {
     const DriveAddress *d = &h->info.address.drive;
     const ControllerDef *c = args_controller(a->def, CONTROLLER_SCSI, d->controller);
@@ -185,7 +185,7 @@ hostdev_scsi(Args *a, const HostdevDef *h, GError **err)
 }
 
 static gboolean
-hostdev_vhost(Args *a, const HostdevDef *h, GError **err)
+hostdev_vhost(ArgsOut *a, const HostdevDef *h, GError **err)
 {
     g_autofree char *driver = virtio_driver(&h->info, "vhost-scsi", 0);
     g_autofree char *fd = g_strdup_printf(
@@ -199,7 +199,7 @@ hostdev_vhost(Args *a, const HostdevDef *h, GError **err)
 
 static const struct {
     int type;
-    gboolean (*put)(Args *a, const HostdevDef *h, GError **err);
+    gboolean (*put)(ArgsOut *a, const HostdevDef *h, GError **err);
 } hostdev_rows[] = {
     { HOSTDEV_USB, hostdev_usb },   { HOSTDEV_PCI, hostdev_pci },
     { HOSTDEV_SCSI, hostdev_scsi }, { HOSTDEV_SCSI_HOST, hostdev_vhost },
@@ -207,7 +207,7 @@ static const struct {
 };
 
 static gboolean
-put_hostdev(Args *a, const HostdevDef *h, GError **err)
+put_hostdev(ArgsOut *a, const HostdevDef *h, GError **err)
 {
     enum { SUBSYSTEM = 1 };
 
@@ -219,7 +219,7 @@ put_hostdev(Args *a, const HostdevDef *h, GError **err)
 }
 
 gboolean
-args_put_hostdevs(Args *a, GError **err)
+args_put_hostdevs(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.hostdevs;
 
@@ -232,7 +232,7 @@ args_put_hostdevs(Args *a, GError **err)
 /* ---- filesystems */
 
 static gboolean
-fs_9p(Args *a, const FsDef *fs, GError **err)
+fs_9p(ArgsOut *a, const FsDef *fs, GError **err)
 {
     static const char *const models[] = { NULL, "passthrough", "mapped", "none" };
     static const char *const multidevs[] = { NULL, "remap", "forbid", "warn" };
@@ -264,7 +264,7 @@ fs_9p(Args *a, const FsDef *fs, GError **err)
 }
 
 static gboolean
-fs_virtiofs(Args *a, const FsDef *fs, GError **err)
+fs_virtiofs(ArgsOut *a, const FsDef *fs, GError **err)
 {
     g_autofree char *id = g_strconcat("chr-vu-", fs->info.alias, NULL);
     g_autofree char *own = g_strdup_printf("%s/%s-fs.sock", a->in->run_dir ? a->in->run_dir : "",
@@ -289,7 +289,7 @@ fs_virtiofs(Args *a, const FsDef *fs, GError **err)
 }
 
 static gboolean
-fs_mtp(Args *a, const FsDef *fs, GError **err)
+fs_mtp(ArgsOut *a, const FsDef *fs, GError **err)
 {
     json_object *o = props_new("usb-mtp");
 
@@ -299,7 +299,7 @@ fs_mtp(Args *a, const FsDef *fs, GError **err)
 }
 
 gboolean
-args_put_filesystems(Args *a, GError **err)
+args_put_filesystems(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.filesystems;
 

@@ -37,7 +37,7 @@ has_numa(const DomainDef *def)
 }
 
 static void
-put_memory_options(const Args *a, GString *s)
+put_memory_options(const ArgsOut *a, GString *s)
 {
     const DomainDef *def = a->def;
     const char *ram = a->machine != NULL ? a->machine->ram_id : NULL;
@@ -54,7 +54,7 @@ put_memory_options(const Args *a, GString *s)
 }
 
 static void
-put_firmware_options(const Args *a, GString *s)
+put_firmware_options(const ArgsOut *a, GString *s)
 {
     const LoaderDef *loader = a->def->os.loader;
     const NvramDef *nvram = a->def->os.nvram;
@@ -68,7 +68,7 @@ put_firmware_options(const Args *a, GString *s)
 }
 
 static void
-put_feature_options(const Args *a, GString *s)
+put_feature_options(const ArgsOut *a, GString *s)
 {
     static const char *const irqchips[] = { NULL, "split", "on" };
     const FeaturesDef *f = a->def->features;
@@ -91,7 +91,7 @@ put_word(GString *s, const char *name, const char *word)
 
 /* What only machines of POWER and RISC-V have. */
 static void
-put_arch_options(const Args *a, GString *s)
+put_arch_options(const ArgsOut *a, GString *s)
 {
     static const char *const resizings[] = { NULL, "enabled", "disabled", "required" };
     const FeaturesDef *f = a->def->features;
@@ -114,7 +114,7 @@ put_arch_options(const Args *a, GString *s)
 }
 
 static gboolean
-put_keywrap(const Args *a, GString *s, GError **err)
+put_keywrap(const ArgsOut *a, GString *s, GError **err)
 {
     static const char *const options[] = { NULL, "aes-key-wrap", "dea-key-wrap" };
     const GPtrArray *list = a->def->keywrap;
@@ -132,7 +132,7 @@ put_keywrap(const Args *a, GString *s, GError **err)
 
 /* Arm's is a part of the machine. */
 static void
-put_iommu(const Args *a, GString *s)
+put_iommu(const ArgsOut *a, GString *s)
 {
     for (guint i = 0; i < list_length(a->def->devices.iommus); i++)
         if (LIST_AT(IommuDef, a->def->devices.iommus, i)->model == IOMMU_SMMUV3)
@@ -140,7 +140,7 @@ put_iommu(const Args *a, GString *s)
 }
 
 static void
-put_gic(const Args *a, GString *s)
+put_gic(const ArgsOut *a, GString *s)
 {
     static const char *const versions[] = { NULL, "2", "3", "host" };
     const FeaturesDef *f = a->def->features;
@@ -151,7 +151,7 @@ put_gic(const Args *a, GString *s)
 }
 
 static void
-put_speaker(const Args *a, GString *s)
+put_speaker(const ArgsOut *a, GString *s)
 {
     for (guint i = 0; i < list_length(a->def->devices.sounds); i++) {
         const SoundDef *sound = LIST_AT(SoundDef, a->def->devices.sounds, i);
@@ -162,7 +162,7 @@ put_speaker(const Args *a, GString *s)
 }
 
 static gboolean
-put_accel(Args *a, GError **err)
+put_accel(ArgsOut *a, GError **err)
 {
     const FeaturesDef *f = a->def->features;
     guint64 tb_cache = f != NULL ? f->tb_cache : 0;
@@ -181,7 +181,7 @@ put_accel(Args *a, GError **err)
 }
 
 gboolean
-args_put_machine(Args *a, GError **err)
+args_put_machine(ArgsOut *a, GError **err)
 {
     g_autoptr(GString) s = g_string_new(a->def->os.machine);
     const TimerDef *hpet = args_timer(a->def, TIMER_HPET);
@@ -238,7 +238,7 @@ rtc_base(const ClockDef *clock)
 }
 
 static void
-put_rtc(Args *a)
+put_rtc(ArgsOut *a)
 {
     /* boot, guest, wall, realtime */
     static const char *const tracks[] = { NULL, NULL, "vm", "host", "rt" };
@@ -257,7 +257,7 @@ put_rtc(Args *a)
 }
 
 gboolean
-args_put_clock(Args *a, GError **err)
+args_put_clock(ArgsOut *a, GError **err)
 {
     static const char *const policies[] = {
         "delay", [TICK_DELAY] = "delay", [TICK_DISCARD] = "discard"
@@ -274,7 +274,7 @@ args_put_clock(Args *a, GError **err)
 /* ---- -boot */
 
 gboolean
-args_put_boot(Args *a, GError **err)
+args_put_boot(ArgsOut *a, GError **err)
 {
     const OsDef *os = &a->def->os;
     g_autoptr(GString) s = g_string_new(NULL);
@@ -294,14 +294,14 @@ args_put_boot(Args *a, GError **err)
 /* ---- power management and other properties of the chip set */
 
 static void
-put_sleep(Args *a, const char *chip, const char *state, int enabled)
+put_sleep(ArgsOut *a, const char *chip, const char *state, int enabled)
 {
     if (enabled != 0)
         args_pairf(a, "-global", "%s.disable_%s=%d", chip, state, enabled == NO);
 }
 
 static void
-put_pci_hole(Args *a)
+put_pci_hole(ArgsOut *a)
 {
     const ControllerDef *root = args_controller(a->def, CONTROLLER_PCI, 0);
     const char *host = domain_is_q35(a->def) ? "q35-pcihost" : "i440FX-pcihost";
@@ -317,7 +317,7 @@ put_pci_hole(Args *a)
 }
 
 gboolean
-args_put_pm(Args *a, GError **err)
+args_put_pm(ArgsOut *a, GError **err)
 {
     const char *chip = domain_is_q35(a->def) ? "ICH9-LPC" : "PIIX4_PM";
     const FeaturesDef *f = a->def->features;
@@ -338,7 +338,7 @@ args_put_pm(Args *a, GError **err)
 /* ---- kernel */
 
 static void
-put_fd_file(Args *a, const char *option, const char *path, const char *what)
+put_fd_file(ArgsOut *a, const char *option, const char *path, const char *what)
 {
     g_autofree char *name = path != NULL ? args_fd_path(a, path, what) : NULL;
 
@@ -347,7 +347,7 @@ put_fd_file(Args *a, const char *option, const char *path, const char *what)
 }
 
 static void
-put_acpi_tables(Args *a)
+put_acpi_tables(ArgsOut *a)
 {
     static const char *const sigs[] = { [ACPI_SLIC] = "SLIC", [ACPI_MSDM] = "MSDM" };
 
@@ -365,7 +365,7 @@ put_acpi_tables(Args *a)
 }
 
 gboolean
-args_put_kernel(Args *a, GError **err)
+args_put_kernel(ArgsOut *a, GError **err)
 {
     const OsDef *os = &a->def->os;
 
@@ -406,7 +406,7 @@ lacks_manufacturer(int type, const GPtrArray *entries)
 }
 
 static void
-put_smbios_table(Args *a, int type, const GPtrArray *entries)
+put_smbios_table(ArgsOut *a, int type, const GPtrArray *entries)
 {
     g_autoptr(GString) s = g_string_new(NULL);
 
@@ -428,7 +428,7 @@ put_smbios_table(Args *a, int type, const GPtrArray *entries)
 }
 
 static void
-put_fw_cfg(Args *a, const GPtrArray *entries)
+put_fw_cfg(ArgsOut *a, const GPtrArray *entries)
 {
     for (guint i = 0; i < list_length(entries); i++) {
         const SysinfoEntry *e = LIST_AT(SysinfoEntry, entries, i);
@@ -443,7 +443,7 @@ put_fw_cfg(Args *a, const GPtrArray *entries)
 }
 
 gboolean
-args_put_smbios(Args *a, GError **err)
+args_put_smbios(ArgsOut *a, GError **err)
 {
     gboolean wanted = a->def->os.smbios == SMBIOS_SYSINFO, found = FALSE;
 

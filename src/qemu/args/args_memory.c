@@ -121,7 +121,7 @@ page_size(const DomainDef *def, int cell)
 
 /* ---- one memory backend */
 
-typedef struct Backend {
+typedef struct MemoryBackend {
     const char *id;
     guint64 kib;
     int cell;         /* -1: the whole guest */
@@ -134,10 +134,10 @@ typedef struct Backend {
     gboolean pmem;
     const Bitmap *nodes; /* of the host */
     int mode;
-} Backend;
+} MemoryBackend;
 
 static void
-backend_policy(const DomainDef *def, Backend *b)
+backend_policy(const DomainDef *def, MemoryBackend *b)
 {
     const NumatuneDef *tune = def->numatune;
 
@@ -159,7 +159,7 @@ backend_policy(const DomainDef *def, Backend *b)
 }
 
 static char *
-backing_folder(const Args *a, const char *id)
+backing_folder(const ArgsOut *a, const char *id)
 {
     g_autofree char *guest = g_strdup_printf("-1-%s", a->def->name);
 
@@ -170,7 +170,7 @@ backing_folder(const Args *a, const char *id)
 }
 
 static void
-backend_nodes(json_object *o, const Backend *b)
+backend_nodes(json_object *o, const MemoryBackend *b)
 {
     json_object *nodes;
 
@@ -183,7 +183,7 @@ backend_nodes(json_object *o, const Backend *b)
 }
 
 static int
-backend_access(const Args *a, const Backend *b)
+backend_access(const ArgsOut *a, const MemoryBackend *b)
 {
     const MemoryBacking *m = a->def->backing;
 
@@ -191,7 +191,7 @@ backend_access(const Args *a, const Backend *b)
 }
 
 static gboolean
-backend_kind(Args *a, json_object *o, const Backend *b, GError **err)
+backend_kind(ArgsOut *a, json_object *o, const MemoryBackend *b, GError **err)
 {
     const MemoryBacking *m = a->def->backing;
     int source = m != NULL ? m->source : 0;
@@ -226,7 +226,7 @@ backend_kind(Args *a, json_object *o, const Backend *b, GError **err)
 }
 
 static gboolean
-put_backend(Args *a, Backend *b, GError **err)
+put_backend(ArgsOut *a, MemoryBackend *b, GError **err)
 {
     json_object *o = json_object_new_object();
     const MemoryBacking *m = a->def->backing;
@@ -264,13 +264,13 @@ put_backend(Args *a, Backend *b, GError **err)
 /* ---- -m */
 
 gboolean
-args_put_memory(Args *a, GError **err)
+args_put_memory(ArgsOut *a, GError **err)
 {
     const DomainDef *def = a->def;
     const char *ram = a->machine != NULL ? a->machine->ram_id : NULL;
     guint64 kib = initial_memory(def);
     g_autoptr(GString) s = g_string_new(NULL);
-    Backend b = {
+    MemoryBackend b = {
         .id = ram, .kib = kib, .cell = -1, .is_ram = TRUE, .page_kib = page_size(def, -1)
     };
 
@@ -290,7 +290,7 @@ args_put_memory(Args *a, GError **err)
 /* ---- -smp and iothreads */
 
 static void
-put_iothread(Args *a, const IothreadDef *t, const char *type, const char *id)
+put_iothread(ArgsOut *a, const IothreadDef *t, const char *type, const char *id)
 {
     json_object *o = json_object_new_object();
 
@@ -318,7 +318,7 @@ iothread_is_named(const GPtrArray *ids, guint32 id)
 }
 
 static void
-put_iothreads(Args *a)
+put_iothreads(ArgsOut *a)
 {
     const GPtrArray *ids = a->def->iothread_ids;
     guint unnamed = a->def->iothreads > list_length(ids) ? a->def->iothreads - list_length(ids) : 0;
@@ -343,7 +343,7 @@ put_iothreads(Args *a)
 }
 
 gboolean
-args_put_smp(Args *a, GError **err)
+args_put_smp(ArgsOut *a, GError **err)
 {
     const DomainDef *def = a->def;
     const CpuTopology *t = def->cpu != NULL ? def->cpu->topology : NULL;
@@ -381,7 +381,7 @@ append_cpus(GString *s, const Bitmap *cpus)
 
 /* Old machines know memory without an object; their guests must keep that. */
 static gboolean
-cell_is_plain(const Args *a, const NumaCell *cell)
+cell_is_plain(const ArgsOut *a, const NumaCell *cell)
 {
     const MemoryBacking *m = a->def->backing;
 
@@ -393,16 +393,16 @@ cell_is_plain(const Args *a, const NumaCell *cell)
 }
 
 static gboolean
-put_cell(Args *a, const NumaCell *cell, guint id, gboolean plain, GError **err)
+put_cell(ArgsOut *a, const NumaCell *cell, guint id, gboolean plain, GError **err)
 {
     g_autofree char *name = g_strdup_printf("ram-node%u", id);
     g_autoptr(GString) s = g_string_new(NULL);
-    Backend b = { .id = name,
-                  .kib = aligned(a->def, cell->memory),
-                  .cell = (int)id,
-                  .access = cell->access,
-                  .discard = cell->discard,
-                  .page_kib = page_size(a->def, (int)id) };
+    MemoryBackend b = { .id = name,
+                        .kib = aligned(a->def, cell->memory),
+                        .cell = (int)id,
+                        .access = cell->access,
+                        .discard = cell->discard,
+                        .page_kib = page_size(a->def, (int)id) };
 
     g_string_printf(s, "node,nodeid=%u", id);
     append_cpus(s, cell->cpus);
@@ -417,7 +417,7 @@ put_cell(Args *a, const NumaCell *cell, guint id, gboolean plain, GError **err)
 }
 
 static void
-put_distances(Args *a, const GPtrArray *cells)
+put_distances(ArgsOut *a, const GPtrArray *cells)
 {
     for (guint i = 0; i < list_length(cells); i++) {
         const NumaCell *cell = LIST_AT(NumaCell, cells, i);
@@ -432,7 +432,7 @@ put_distances(Args *a, const GPtrArray *cells)
 }
 
 static void
-put_interconnects(Args *a, const CpuNuma *numa)
+put_interconnects(ArgsOut *a, const CpuNuma *numa)
 {
     static const char *const types[] = { NULL, "access", "read", "write" };
     enum { LATENCY = 1 };
@@ -458,7 +458,7 @@ put_interconnects(Args *a, const CpuNuma *numa)
 }
 
 static void
-put_cell_caches(Args *a, const GPtrArray *cells)
+put_cell_caches(ArgsOut *a, const GPtrArray *cells)
 {
     static const char *const shapes[] = { "none", "none", "direct", "complex" };
     static const char *const policies[] = { "none", "none", "write-back", "write-through" };
@@ -480,7 +480,7 @@ put_cell_caches(Args *a, const GPtrArray *cells)
 }
 
 gboolean
-args_put_numa(Args *a, GError **err)
+args_put_numa(ArgsOut *a, GError **err)
 {
     const GPtrArray *cells = numa_cells(a->def);
     gboolean plain = TRUE;
@@ -516,22 +516,22 @@ static const struct {
 };
 
 static gboolean
-put_memory_device(Args *a, const MemoryDevice *m, GError **err)
+put_memory_device(ArgsOut *a, const MemoryDevice *m, GError **err)
 {
     g_autofree char *id = g_strconcat("mem", m->info.alias, NULL);
     g_autofree char *virtio = NULL;
     char uuid[UUID_TEXT_LEN] = "";
     json_object *o;
-    Backend b = { .id = id,
-                  .kib = m->size,
-                  .cell = m->has_node ? (int)m->node : -1,
-                  .access = m->access,
-                  .discard = m->discard,
-                  .page_kib = m->page_size == system_page_kib() ? 0 : m->page_size,
-                  .align_kib = m->align_size,
-                  .pmem = m->pmem,
-                  .path = m->path,
-                  .nodes = m->source_nodes };
+    MemoryBackend b = { .id = id,
+                        .kib = m->size,
+                        .cell = m->has_node ? (int)m->node : -1,
+                        .access = m->access,
+                        .discard = m->discard,
+                        .page_kib = m->page_size == system_page_kib() ? 0 : m->page_size,
+                        .align_kib = m->align_size,
+                        .pmem = m->pmem,
+                        .path = m->path,
+                        .nodes = m->source_nodes };
 
     if (m->source_nodes != NULL)
         b.mode = 1;
@@ -569,7 +569,7 @@ put_memory_device(Args *a, const MemoryDevice *m, GError **err)
 }
 
 gboolean
-args_put_memory_devices(Args *a, GError **err)
+args_put_memory_devices(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.memories;
 

@@ -11,7 +11,7 @@ typedef struct Nic {
     DeviceInfo info;     /* the interface's; borrowed */
 } Nic;
 
-typedef gboolean (*NetPut)(Args *a, json_object *o, const Nic *nic, GError **err);
+typedef gboolean (*NetPut)(ArgsOut *a, json_object *o, const Nic *nic, GError **err);
 
 /* ---- -netdev, one function a type */
 
@@ -32,7 +32,7 @@ args_passt_path(const char *run_dir, const NetDef *net)
 }
 
 static gboolean
-net_tap(Args *a, json_object *o, const Nic *nic, GError **err)
+net_tap(ArgsOut *a, json_object *o, const Nic *nic, GError **err)
 {
     const HostNet *host = nic->host;
     g_autofree char *taps = NULL, *vhosts = NULL;
@@ -57,7 +57,7 @@ net_tap(Args *a, json_object *o, const Nic *nic, GError **err)
 /* QEMU connects to it, again and again, and so has to know the path itself; a QEMU that cannot has
  * an end of its sockets. */
 static gboolean
-net_passt(const Args *a, json_object *o, const Nic *nic)
+net_passt(const ArgsOut *a, json_object *o, const Nic *nic)
 {
     json_object *addr = json_object_new_object();
 
@@ -77,7 +77,7 @@ net_passt(const Args *a, json_object *o, const Nic *nic)
 }
 
 static gboolean
-net_user(Args *a, json_object *o, const Nic *nic, GError **err)
+net_user(ArgsOut *a, json_object *o, const Nic *nic, GError **err)
 {
     const NetDef *x = nic->net;
 
@@ -98,7 +98,7 @@ net_user(Args *a, json_object *o, const Nic *nic, GError **err)
 }
 
 static gboolean
-net_socket(Args *a, json_object *o, const Nic *nic, GError **err)
+net_socket(ArgsOut *a, json_object *o, const Nic *nic, GError **err)
 {
     const NetSource *s = &nic->net->source;
     g_autofree char *at = g_strdup_printf("%s:%d", s->address != NULL ? s->address : "", s->port);
@@ -117,7 +117,7 @@ net_socket(Args *a, json_object *o, const Nic *nic, GError **err)
 }
 
 static gboolean
-net_vhost_user(Args *a, json_object *o, const Nic *nic, GError **err)
+net_vhost_user(ArgsOut *a, json_object *o, const Nic *nic, GError **err)
 {
     const NetSource *s = &nic->net->source;
     g_autofree char *chardev = g_strconcat("char", nic->net->info.alias, NULL);
@@ -134,7 +134,7 @@ net_vhost_user(Args *a, json_object *o, const Nic *nic, GError **err)
 }
 
 static gboolean
-net_vdpa(Args *a, json_object *o, const Nic *nic, GError **err)
+net_vdpa(ArgsOut *a, json_object *o, const Nic *nic, GError **err)
 {
     props_add(o, "s:type", "vhost-vdpa", "s:vhostdev",
               args_open(a, HOST_DEVICE, nic->net->source.dev, "vdpa interface"), NULL);
@@ -156,7 +156,7 @@ static const struct {
 };
 
 static gboolean
-put_netdev(Args *a, const Nic *nic, GError **err)
+put_netdev(ArgsOut *a, const Nic *nic, GError **err)
 {
     json_object *o = json_object_new_object();
     gboolean ok = FALSE, found = FALSE;
@@ -209,7 +209,7 @@ offload_props(json_object *o, const NetOffloads *offloads, gboolean guest)
 }
 
 static void
-virtio_net_props(Args *a, json_object *o, const Nic *nic)
+virtio_net_props(ArgsOut *a, json_object *o, const Nic *nic)
 {
     enum { TX_IOTHREAD = 1, TEAMING_PERSISTENT = 1 };
     const NetDriver *d = &nic->net->driver;
@@ -233,14 +233,14 @@ virtio_net_props(Args *a, json_object *o, const Nic *nic)
 
 /* Not a device of its own: the board's, found by its model. */
 static void
-put_onboard_nic(Args *a, const Nic *nic, const char *mac)
+put_onboard_nic(ArgsOut *a, const Nic *nic, const char *mac)
 {
     args_pairf(a, "-net", "nic,macaddr=%s,netdev=%s,model=%s,id=%s", mac, nic->id, nic->net->model,
                nic->info.alias);
 }
 
 static gboolean
-put_nic_device(Args *a, const Nic *nic, GError **err)
+put_nic_device(ArgsOut *a, const Nic *nic, GError **err)
 {
     const NetDef *net = nic->net;
     g_autofree char *virtio = is_virtio(net)
@@ -272,7 +272,7 @@ put_nic_device(Args *a, const Nic *nic, GError **err)
 
 /* A card of the host itself. */
 static gboolean
-put_host_nic(Args *a, const NetDef *net, GError **err)
+put_host_nic(ArgsOut *a, const NetDef *net, GError **err)
 {
     const NetHost *h = net->source.host;
     g_autofree char *host = NULL;
@@ -298,7 +298,7 @@ put_host_nic(Args *a, const NetDef *net, GError **err)
 }
 
 static gboolean
-put_net(Args *a, guint i, GError **err)
+put_net(ArgsOut *a, guint i, GError **err)
 {
     const NetDef *net = LIST_AT(NetDef, a->def->devices.nets, i);
     g_autofree char *plain = g_strdup_printf("net%u", i);
@@ -321,7 +321,7 @@ put_net(Args *a, guint i, GError **err)
 }
 
 gboolean
-args_put_nets(Args *a, GError **err)
+args_put_nets(ArgsOut *a, GError **err)
 {
     const GPtrArray *list = a->def->devices.nets;
 

@@ -10,8 +10,8 @@ typedef struct Gather {
     VmText done;
     gpointer user;
     guint next;
-    GArray *guests; /* of Guest */
-    Guest asked;    /* whose emulator is being found */
+    GArray *guests;  /* of GuestArch */
+    GuestArch asked; /* whose emulator is being found */
 } Gather;
 
 static void gather_next(Gather *g);
@@ -40,7 +40,7 @@ gather_next(Gather *g)
         g_autofree char *path = emulator_binary(arch, NULL);
 
         if (path != NULL) {
-            g->asked = (Guest){ arch, bits, NULL };
+            g->asked = (GuestArch){ arch, bits, NULL };
             emulator_get(path, on_gathered, g);
             return;
         }
@@ -58,7 +58,7 @@ qemu_capabilities(VmText done, gpointer user)
 
     g->done = done;
     g->user = user;
-    g->guests = g_array_new(FALSE, FALSE, sizeof(Guest));
+    g->guests = g_array_new(FALSE, FALSE, sizeof(GuestArch));
     gather_next(g);
 }
 

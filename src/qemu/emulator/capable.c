@@ -36,14 +36,14 @@ typedef struct Stamp {
     gboolean kvm;
 } Stamp;
 
-typedef struct Waiter {
+typedef struct EmulatorWaiter {
     EmulatorFound done; /* NULL: known */
     QemuKnown known;
     gpointer user;
     guint64 ticket; /* later ones have higher numbers */
-} Waiter;
+} EmulatorWaiter;
 
-typedef struct Entry {
+typedef struct EmulatorEntry {
     char *path;
     Stamp stamp;
     Emulator *emulator; /* NULL: not known yet */
@@ -51,20 +51,20 @@ typedef struct Entry {
     guint late;         /* source: when that has been out for too long */
     Probe *probe;       /* NULL: none runs */
     char *identity;     /* of the emulator, or of the binary that is being probed */
-    GQueue waiters;     /* of Waiter */
+    GQueue waiters;     /* of EmulatorWaiter */
     GError *failure;    /* of the last look or probe; NULL: none */
     gint64 failed_at;   /* monotonic */
     gint64 looked_at;   /* monotonic: since when the emulator or the failure is believed */
-} Entry;
+} EmulatorEntry;
 
 /* An emulator on its way to the cache. */
-typedef struct Saving {
+typedef struct EmulatorSaving {
     char *file, *text;
-} Saving;
+} EmulatorSaving;
 
 static struct {
     char *folder;        /* of the cache; NULL: not initialised */
-    GHashTable *entries; /* path: Entry */
+    GHashTable *entries; /* path: EmulatorEntry */
     GPtrArray *retired;  /* Emulators of binaries that have changed; somebody may hold them */
     guint warm;          /* source */
     guint probes;        /* that run */
@@ -249,7 +249,7 @@ look(gpointer data, GError **err)
 /* ---- entries */
 
 static void
-entry_free(Entry *e)
+entry_free(EmulatorEntry *e)
 {
     probe_free(e->probe);
     if (e->late != 0)
@@ -273,7 +273,7 @@ age_ms(gint64 since)
 }
 
 static gboolean
-has_failed(const Entry *e)
+has_failed(const EmulatorEntry *e)
 {
     return e->failure != NULL && age_ms(e->failed_at) < RETRY_MS;
 }
@@ -282,21 +282,21 @@ has_failed(const Entry *e)
 static gboolean
 is_forgettable(gpointer path, gpointer entry, gpointer user)
 {
-    const Entry *e = entry;
+    const EmulatorEntry *e = entry;
 
     return e->emulator == NULL && !e->looking && e->probe == NULL && !has_failed(e);
 }
 
-static Entry *
+static EmulatorEntry *
 entry_of(const char *path)
 {
-    Entry *e = g_hash_table_lookup(capable.entries, path);
+    EmulatorEntry *e = g_hash_table_lookup(capable.entries, path);
 
     if (e != NULL)
         return e;
     if (g_hash_table_size(capable.entries) >= ENTRIES_KEPT)
         g_hash_table_foreach_remove(capable.entries, is_forgettable, NULL);
-    e = g_new0(Entry, 1);
+    e = g_new0(EmulatorEntry, 1);
     e->path = g_strdup(path);
     g_hash_table_insert(capable.entries, e->path, e);
     return e;
@@ -313,11 +313,11 @@ cache_file(const char *path)
 /* Tells those who wait: the failure, or the emulator. Who is told may ask again at once, and then
  * waits for the next answer. */
 static void
-entry_settle(Entry *e)
+entry_settle(EmulatorEntry *e)
 {
     g_autoptr(GError) err = e->failure != NULL ? g_error_copy(e->failure) : NULL;
     guint64 last = capable.last_ticket;
-    Waiter *w;
+    EmulatorWaiter *w;
 
     while ((w = g_queue_peek_head(&e->waiters)) != NULL && w->ticket <= last) {
         g_queue_pop_head(&e->waiters);
@@ -331,7 +331,7 @@ entry_settle(Entry *e)
 
 /* It is told to all who ask for a while, or until the binary changes: nobody waits for it twice. */
 static void
-entry_failed(Entry *e, const GError *err)
+entry_failed(EmulatorEntry *e, const GError *err)
 {
     g_clear_error(&e->failure);
     e->failure = g_error_copy(err);
@@ -340,7 +340,7 @@ entry_failed(Entry *e, const GError *err)
 }
 
 static void
-entry_take(Entry *e, Emulator *emulator)
+entry_take(EmulatorEntry *e, Emulator *emulator)
 {
     if (e->emulator != NULL)
         g_ptr_array_add(capable.retired, e->emulator);
@@ -352,7 +352,7 @@ entry_take(Entry *e, Emulator *emulator)
 static gpointer
 save_cache(gpointer data, GError **err)
 {
-    const Saving *s = data;
+    const EmulatorSaving *s = data;
 
     file_write_volatile(s->file, s->text, -1, 0644, err);
     return NULL;
@@ -361,7 +361,7 @@ save_cache(gpointer data, GError **err)
 static void
 saving_free(gpointer data)
 {
-    Saving *s = data;
+    EmulatorSaving *s = data;
 
     g_free(s->file);
     g_free(s->text);
@@ -378,8 +378,8 @@ on_saved(gpointer out, const GError *err, gpointer user)
 static void
 on_probed(Emulator *emulator, const GError *err, gpointer user)
 {
-    Entry *e = user;
-    Saving *s;
+    EmulatorEntry *e = user;
+    EmulatorSaving *s;
 
     e->probe = NULL;
     capable.probes--;
@@ -390,8 +390,8 @@ on_probed(Emulator *emulator, const GError *err, gpointer user)
     emulator->identity = g_strdup(e->identity);
     entry_take(e, emulator);
     e->looked_at = g_get_monotonic_time();
-    s = g_new(Saving, 1);
-    *s = (Saving){ cache_file(e->path), emucache_text(emulator) };
+    s = g_new(EmulatorSaving, 1);
+    *s = (EmulatorSaving){ cache_file(e->path), emucache_text(emulator) };
     offload(save_cache, s, saving_free, on_saved, NULL);
     /* The answers were a few megabytes; an idle daemon should not keep their room. */
     malloc_trim(0);
@@ -399,7 +399,7 @@ on_probed(Emulator *emulator, const GError *err, gpointer user)
 }
 
 static void
-entry_probe(Entry *e)
+entry_probe(EmulatorEntry *e)
 {
     g_autoptr(GError) err = NULL;
 
@@ -419,7 +419,7 @@ entry_probe(Entry *e)
 static gboolean
 on_late_look(gpointer user)
 {
-    Entry *e = user;
+    EmulatorEntry *e = user;
     g_autoptr(GError) err = NULL;
 
     e->late = 0;
@@ -431,7 +431,7 @@ on_late_look(gpointer user)
 }
 
 static void
-entry_looked(Entry *e, LookOut *out)
+entry_looked(EmulatorEntry *e, LookOut *out)
 {
     gboolean fails = has_failed(e) && stamp_equal(&out->stamp, &e->stamp);
 
@@ -457,7 +457,7 @@ on_looked(gpointer result, const GError *err, gpointer user)
 {
     g_autofree char *path = user;
     g_autoptr(LookOut) out = result;
-    Entry *e = capable.entries != NULL ? g_hash_table_lookup(capable.entries, path) : NULL;
+    EmulatorEntry *e = capable.entries != NULL ? g_hash_table_lookup(capable.entries, path) : NULL;
 
     if (e == NULL || !e->looking)
         return;
@@ -472,7 +472,7 @@ on_looked(gpointer result, const GError *err, gpointer user)
 }
 
 static void
-entry_look(Entry *e)
+entry_look(EmulatorEntry *e)
 {
     LookIn *in = g_new0(LookIn, 1);
 
@@ -487,7 +487,7 @@ entry_look(Entry *e)
 
 /* Makes sure that those who wait will be told. A look that is late already is not waited for. */
 static void
-entry_seek(Entry *e)
+entry_seek(EmulatorEntry *e)
 {
     if (!e->looking && e->probe == NULL)
         entry_look(e);
@@ -498,9 +498,9 @@ entry_seek(Entry *e)
 /* ---- the door */
 
 static guint64
-entry_wait(Entry *e, const Waiter *waiter)
+entry_wait(EmulatorEntry *e, const EmulatorWaiter *waiter)
 {
-    Waiter *w = g_memdup2(waiter, sizeof(*waiter));
+    EmulatorWaiter *w = g_memdup2(waiter, sizeof(*waiter));
 
     w->ticket = ++capable.last_ticket;
     g_queue_push_tail(&e->waiters, w);
@@ -511,7 +511,7 @@ entry_wait(Entry *e, const Waiter *waiter)
 void
 emulator_get(const char *path, EmulatorFound done, gpointer user)
 {
-    const Waiter w = { .done = done, .user = user };
+    const EmulatorWaiter w = { .done = done, .user = user };
 
     entry_wait(entry_of(path), &w);
 }
@@ -519,7 +519,7 @@ emulator_get(const char *path, EmulatorFound done, gpointer user)
 guint64
 qemu_await(const char *awaited, QemuKnown known, gpointer user)
 {
-    const Waiter w = { .known = known, .user = user };
+    const EmulatorWaiter w = { .known = known, .user = user };
 
     return entry_wait(entry_of(awaited), &w);
 }
@@ -527,7 +527,7 @@ qemu_await(const char *awaited, QemuKnown known, gpointer user)
 static gint
 has_not_ticket(gconstpointer waiter, gconstpointer ticket)
 {
-    return ((const Waiter *)waiter)->ticket != *(const guint64 *)ticket;
+    return ((const EmulatorWaiter *)waiter)->ticket != *(const guint64 *)ticket;
 }
 
 void
@@ -540,7 +540,7 @@ qemu_await_end(guint64 ticket)
         return;
     g_hash_table_iter_init(&i, capable.entries);
     while (g_hash_table_iter_next(&i, NULL, &entry)) {
-        GQueue *waiters = &((Entry *)entry)->waiters;
+        GQueue *waiters = &((EmulatorEntry *)entry)->waiters;
         GList *link = g_queue_find_custom(waiters, &ticket, has_not_ticket);
 
         if (link != NULL) {
@@ -551,7 +551,7 @@ qemu_await_end(guint64 ticket)
 }
 
 static Emulator *
-entry_find(Entry *e, gboolean believed, GError **err)
+entry_find(EmulatorEntry *e, gboolean believed, GError **err)
 {
     if (believed && e->failure != NULL) {
         g_propagate_error(err, g_error_copy(e->failure));
@@ -565,7 +565,7 @@ entry_find(Entry *e, gboolean believed, GError **err)
 }
 
 static gboolean
-is_fresh(const Entry *e)
+is_fresh(const EmulatorEntry *e)
 {
     return age_ms(e->looked_at) < FRESH_MS;
 }
@@ -573,7 +573,7 @@ is_fresh(const Entry *e)
 const Emulator *
 emulator_known(const char *path, GError **err)
 {
-    Entry *e = entry_of(path);
+    EmulatorEntry *e = entry_of(path);
 
     return entry_find(e, e->emulator != NULL || is_fresh(e), err);
 }
@@ -598,7 +598,7 @@ caps_of(Emulator *e, int virt_type)
 const EmulatorCaps *
 emulator_known_caps(const char *path, int virt_type, GError **err)
 {
-    Entry *entry = entry_of(path);
+    EmulatorEntry *entry = entry_of(path);
     Emulator *e = entry_find(entry, entry->emulator != NULL || is_fresh(entry), err);
 
     return e != NULL ? caps_of(e, virt_type) : NULL;
@@ -608,7 +608,7 @@ static const EmulatorCaps *
 lookup_caps(const char *path, const char *arch, int virt_type, gpointer user, GError **err)
 {
     g_autofree char *own = NULL;
-    Entry *entry;
+    EmulatorEntry *entry;
     Emulator *e;
 
     if (path == NULL) {

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-typedef struct Question {
+typedef struct CpuAsked {
     CpuQuestion about; /* its strings are ours */
     GPtrArray *docs;   /* CpuDoc */
     char *xml;         /* of a comparison */
@@ -15,7 +15,7 @@ typedef struct Question {
     VmText text;
     CpuNames names;
     gpointer user;
-} Question;
+} CpuAsked;
 
 static void
 doc_free(gpointer doc)
@@ -24,7 +24,7 @@ doc_free(gpointer doc)
 }
 
 static void
-question_free(Question *q)
+question_free(CpuAsked *q)
 {
     g_free((char *)q->about.emulator);
     g_free((char *)q->about.arch);
@@ -34,12 +34,12 @@ question_free(Question *q)
     g_free(q->xml);
     g_free(q);
 }
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Question, question_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CpuAsked, question_free)
 
-static Question *
+static CpuAsked *
 question_new(const CpuQuestion *about, guint flags, gpointer user)
 {
-    Question *q = g_new0(Question, 1);
+    CpuAsked *q = g_new0(CpuAsked, 1);
 
     q->about = (CpuQuestion){ g_strdup(about->emulator), g_strdup(about->arch),
                               g_strdup(about->machine), g_strdup(about->virttype),
@@ -53,7 +53,7 @@ question_new(const CpuQuestion *about, guint flags, gpointer user)
 /* ---- whom they are about */
 
 static gboolean
-take_offer(const Question *q, const Emulator *e, CpuOffer *ret_offer, Accel *ret_accel,
+take_offer(const CpuAsked *q, const Emulator *e, CpuOffer *ret_offer, Accel *ret_accel,
            GError **err)
 {
     const CpuQuestion *about = &q->about;
@@ -76,7 +76,7 @@ take_offer(const Question *q, const Emulator *e, CpuOffer *ret_offer, Accel *ret
 
 /* The emulator that is meant; of a host, the one of its architecture. */
 static gboolean
-ask_emulator(Question *q, EmulatorFound answer, GError **err)
+ask_emulator(CpuAsked *q, EmulatorFound answer, GError **err)
 {
     const char *arch = q->about.arch != NULL ? q->about.arch : emulator_host_arch();
     g_autofree char *path = q->about.emulator != NULL ? g_strdup(q->about.emulator)
@@ -88,7 +88,7 @@ ask_emulator(Question *q, EmulatorFound answer, GError **err)
 }
 
 static gboolean
-take_doc(Question *q, const char *xml, guint flags, GError **err)
+take_doc(CpuAsked *q, const char *xml, guint flags, GError **err)
 {
     CpuDoc *doc = cpu_doc_parse(xml, flags, err);
 
@@ -100,7 +100,7 @@ take_doc(Question *q, const char *xml, guint flags, GError **err)
 /* ---- compare */
 
 static gboolean
-compare(Question *q, const Emulator *e, CpuMatch *ret_match, GError **err)
+compare(CpuAsked *q, const Emulator *e, CpuMatch *ret_match, GError **err)
 {
     guint how = (q->flags & CPU_COMPARE_VALIDATE) != 0 ? CPU_DOC_VALIDATE : 0;
     g_autoptr(GError) why = NULL;
@@ -119,7 +119,7 @@ compare(Question *q, const Emulator *e, CpuMatch *ret_match, GError **err)
 static void
 on_compare(const Emulator *e, const GError *failure, gpointer user)
 {
-    g_autoptr(Question) q = user;
+    g_autoptr(CpuAsked) q = user;
     g_autoptr(GError) err = NULL;
     CpuMatch match = CPU_INCOMPATIBLE;
 
@@ -132,7 +132,7 @@ void
 qemu_cpu_compare(const CpuQuestion *about, const char *xml, guint flags, CpuCompared done,
                  gpointer user)
 {
-    Question *q = question_new(about, flags, user);
+    CpuAsked *q = question_new(about, flags, user);
     g_autoptr(GError) err = NULL;
 
     q->compared = done;
@@ -146,7 +146,7 @@ qemu_cpu_compare(const CpuQuestion *about, const char *xml, guint flags, CpuComp
 /* ---- baseline */
 
 static char *
-baseline(const Question *q, const Emulator *e, GError **err)
+baseline(const CpuAsked *q, const Emulator *e, GError **err)
 {
     CpuBaseline in = { .cpus = q->docs,
                        .hypervisor = q->about.hypervisor,
@@ -160,7 +160,7 @@ baseline(const Question *q, const Emulator *e, GError **err)
 static void
 on_baseline(const Emulator *e, const GError *failure, gpointer user)
 {
-    g_autoptr(Question) q = user;
+    g_autoptr(CpuAsked) q = user;
     g_autoptr(GError) err = NULL;
     g_autofree char *text = e != NULL ? baseline(q, e, &err) : NULL;
 
@@ -169,7 +169,7 @@ on_baseline(const Emulator *e, const GError *failure, gpointer user)
 
 /* Hosts are of the first one's architecture. */
 static gboolean
-take_docs(Question *q, const char *const *xmls, guint n, GError **err)
+take_docs(CpuAsked *q, const char *const *xmls, guint n, GError **err)
 {
     for (guint i = 0; i < n; i++)
         if (!take_doc(q, xmls[i], q->about.hypervisor ? 0 : CPU_DOC_HOST, err))
@@ -183,7 +183,7 @@ void
 qemu_cpu_baseline(const CpuQuestion *about, const char *const *xmls, guint n, guint flags,
                   VmText done, gpointer user)
 {
-    Question *q = question_new(about, flags, user);
+    CpuAsked *q = question_new(about, flags, user);
     g_autoptr(GError) err = NULL;
 
     q->text = done;
@@ -198,7 +198,7 @@ qemu_cpu_baseline(const CpuQuestion *about, const char *const *xmls, guint n, gu
 static void
 on_models(const Emulator *e, const GError *failure, gpointer user)
 {
-    g_autoptr(Question) q = user;
+    g_autoptr(CpuAsked) q = user;
     g_autoptr(GPtrArray) names = g_ptr_array_new();
 
     for (guint i = 0; e != NULL && i < e->models->len; i++) {
@@ -226,7 +226,7 @@ qemu_cpu_models(const char *arch, CpuNames done, gpointer user)
 {
     CpuQuestion about = { .arch = arch };
     g_autoptr(GError) err = NULL;
-    Question *q;
+    CpuAsked *q;
 
     if (!is_arch(arch)) {
         fail(&err, ERR_INVALID_ARG, "cannot find architecture %s", arch);

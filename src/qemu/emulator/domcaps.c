@@ -7,19 +7,19 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct Subject {
+typedef struct DomcapsSubject {
     const Emulator *emulator;
     const Machine *machine;
     Accel accel;
-} Subject;
+} DomcapsSubject;
 
 /* What a value stands on. All given conditions must hold. */
-typedef struct Value {
+typedef struct DomcapsValue {
     const char *value;
     const char *types; /* QOM types, any of them; NULL: none needed */
     guint64 able;      /* bits of Ability; 0: none needed */
-    gboolean (*when)(const Subject *s);
-} Value;
+    gboolean (*when)(const DomcapsSubject *s);
+} DomcapsValue;
 
 #define ABLE(what) (G_GUINT64_CONSTANT(1) << (what))
 
@@ -35,14 +35,14 @@ any_type(const Emulator *e, const char *types)
 }
 
 static gboolean
-value_holds(const Subject *s, const Value *v)
+value_holds(const DomcapsSubject *s, const DomcapsValue *v)
 {
     return (v->types == NULL || any_type(s->emulator, v->types)) &&
            (s->emulator->able & v->able) == v->able && (v->when == NULL || v->when(s));
 }
 
 static void
-put_enum(XmlOut *x, const Subject *s, const char *name, const Value *values)
+put_enum(XmlOut *x, const DomcapsSubject *s, const char *name, const DomcapsValue *values)
 {
     guint n = 0;
 
@@ -62,43 +62,43 @@ put_enum(XmlOut *x, const Subject *s, const char *name, const Value *values)
 /* ---- conditions */
 
 static gboolean
-machine_is(const Subject *s, const char *prefix)
+machine_is(const DomcapsSubject *s, const char *prefix)
 {
     return g_str_has_prefix(s->machine->name, prefix);
 }
 
 static gboolean
-when_pc(const Subject *s)
+when_pc(const DomcapsSubject *s)
 {
     return machine_is(s, "pc-i440fx");
 }
 
 static gboolean
-when_isa(const Subject *s)
+when_isa(const DomcapsSubject *s)
 {
     return machine_is(s, "pc-") || machine_is(s, "isapc");
 }
 
 static gboolean
-when_x86(const Subject *s)
+when_x86(const DomcapsSubject *s)
 {
     return g_str_equal(s->emulator->arch, "x86_64") || g_str_equal(s->emulator->arch, "i686");
 }
 
 static gboolean
-when_vfio(const Subject *s)
+when_vfio(const DomcapsSubject *s)
 {
     return access("/dev/vfio/vfio", F_OK) == 0;
 }
 
 static gboolean
-when_swtpm(const Subject *s)
+when_swtpm(const DomcapsSubject *s)
 {
     return swtpm_is_there();
 }
 
 static gboolean
-when_passt(const Subject *s)
+when_passt(const DomcapsSubject *s)
 {
     g_autofree char *path = g_find_program_in_path("passt");
 
@@ -106,7 +106,7 @@ when_passt(const Subject *s)
 }
 
 static gboolean
-tpm_type(const Subject *s, const char *type)
+tpm_type(const DomcapsSubject *s, const char *type)
 {
     for (guint i = 0; i < s->emulator->tpm_types->len; i++)
         if (g_str_equal(s->emulator->tpm_types->pdata[i], type))
@@ -115,19 +115,19 @@ tpm_type(const Subject *s, const char *type)
 }
 
 static gboolean
-when_tpm_passthrough(const Subject *s)
+when_tpm_passthrough(const DomcapsSubject *s)
 {
     return tpm_type(s, "passthrough");
 }
 
 static gboolean
-when_tpm_emulator(const Subject *s)
+when_tpm_emulator(const DomcapsSubject *s)
 {
     return tpm_type(s, "emulator");
 }
 
 static gboolean
-when_tpm_swtpm(const Subject *s)
+when_tpm_swtpm(const DomcapsSubject *s)
 {
     return tpm_type(s, "emulator") && when_swtpm(s);
 }
@@ -143,7 +143,7 @@ when_tpm_swtpm(const Subject *s)
 
 typedef struct Enum {
     const char *name;
-    const Value *values;
+    const DomcapsValue *values;
 } Enum;
 
 typedef struct DeviceRow {
@@ -152,7 +152,7 @@ typedef struct DeviceRow {
     Enum enums[6];
 } DeviceRow;
 
-#define VALUES (const Value[])
+#define VALUES (const DomcapsValue[])
 
 static const DeviceRow memory_backing = {
     "memoryBacking",
@@ -256,7 +256,7 @@ static const DeviceRow devices[] = {
 };
 
 static void
-put_device(XmlOut *x, const Subject *s, const DeviceRow *d)
+put_device(XmlOut *x, const DomcapsSubject *s, const DeviceRow *d)
 {
     if (d->types != NULL && !any_type(s->emulator, d->types)) {
         xml_leaf(x, d->element, "supported", "no", NULL);
@@ -269,24 +269,24 @@ put_device(XmlOut *x, const Subject *s, const DeviceRow *d)
 }
 
 static gboolean
-when_sev(const Subject *s)
+when_sev(const DomcapsSubject *s)
 {
     return s->accel == ACCEL_KVM && emulator_able(s->emulator, ABLE_SEV);
 }
 
 static gboolean
-when_sgx(const Subject *s)
+when_sgx(const DomcapsSubject *s)
 {
     return s->accel == ACCEL_KVM && emulator_able(s->emulator, ABLE_SGX);
 }
 
 static gboolean
-when_ps2(const Subject *s)
+when_ps2(const DomcapsSubject *s)
 {
     return when_isa(s);
 }
 
-static const Value feature_rows[] = {
+static const DomcapsValue feature_rows[] = {
     { "vmcoreinfo", "vmcoreinfo" },
     { "genid", "vmgenid" },
     { "backingStoreInput" },
@@ -315,7 +315,7 @@ put_gic(XmlOut *x, const Emulator *e)
 
 /* Spinlocks and the vendor are only words in CPUID: they need nothing of the host. */
 static gboolean
-hyperv_has(const Subject *s, const char *name)
+hyperv_has(const DomcapsSubject *s, const char *name)
 {
     if (g_str_equal(name, "spinlocks") || g_str_equal(name, "vendor_id"))
         return TRUE;
@@ -326,7 +326,7 @@ hyperv_has(const Subject *s, const char *name)
 }
 
 static void
-put_hyperv(XmlOut *x, const Subject *s)
+put_hyperv(XmlOut *x, const DomcapsSubject *s)
 {
     static const char *const names[] = {
         "relaxed", "vapic", "spinlocks", "vpindex",     "runtime",         "synic",
@@ -348,7 +348,7 @@ put_hyperv(XmlOut *x, const Subject *s)
 }
 
 static void
-put_features(XmlOut *x, const Subject *s)
+put_features(XmlOut *x, const DomcapsSubject *s)
 {
     xml_open(x, "features", NULL);
     put_gic(x, s->emulator);
@@ -382,7 +382,7 @@ put_yes_no(XmlOut *x, const char *name, gboolean yes, gboolean no)
 }
 
 static void
-put_os(XmlOut *x, const Subject *s)
+put_os(XmlOut *x, const DomcapsSubject *s)
 {
     g_autoptr(GPtrArray) list = firmware_list();
     gboolean efi = FALSE, bios = FALSE, secure = FALSE;
@@ -424,7 +424,7 @@ char *
 domcaps_format(const Emulator *e, const char *arch, const Machine *machine, gboolean kvm)
 {
     XmlOut x = { g_string_new(NULL), 0 };
-    Subject s = { e, machine, kvm ? ACCEL_KVM : ACCEL_TCG };
+    DomcapsSubject s = { e, machine, kvm ? ACCEL_KVM : ACCEL_TCG };
 
     xml_open(&x, "domainCapabilities", NULL);
     xml_text(&x, "path", e->path, NULL);

@@ -56,9 +56,9 @@ text_number(const char *text, guint64 otherwise)
 
 /* ---- <host><cpu> */
 
-typedef struct Topology {
+typedef struct CapsTopology {
     guint sockets, dies, clusters, cores, threads, cpus;
-} Topology;
+} CapsTopology;
 
 static guint
 distinct(GHashTable *seen, const char *file, guint cpu)
@@ -70,7 +70,7 @@ distinct(GHashTable *seen, const char *file, guint cpu)
     return g_hash_table_size(seen);
 }
 
-static Topology
+static CapsTopology
 topology_read(void)
 {
     g_autofree char *online = sys_text(SYS_CPU "/online");
@@ -78,7 +78,7 @@ topology_read(void)
     g_autoptr(GHashTable) packages = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) dies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) cores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Topology t = { 1, 1, 1, 1, 1, MAX(cpus->len, 1) };
+    CapsTopology t = { 1, 1, 1, 1, 1, MAX(cpus->len, 1) };
     guint all_cores = 1;
 
     for (guint i = 0; i < cpus->len; i++) {
@@ -149,7 +149,7 @@ put_cpu_identity(XmlOut *x, const char *model)
 static void
 put_host_cpu(XmlOut *x, const Emulator *native)
 {
-    Topology t = topology_read();
+    CapsTopology t = topology_read();
     g_autoptr(GArray) policies = NULL;
     const char *model = native != NULL ? cpu_here_model(native, &policies) : NULL;
     guint bits = cpu_phys_bits();
@@ -498,7 +498,7 @@ put_guest_features(XmlOut *x, const char *arch)
 }
 
 static void
-put_guest(XmlOut *x, const Guest *guest)
+put_guest(XmlOut *x, const GuestArch *guest)
 {
     const Emulator *e = guest->emulator;
 
@@ -524,7 +524,7 @@ hostcaps_format(const GArray *guests)
     const Emulator *native = NULL;
 
     for (guint i = 0; i < guests->len; i++) {
-        const Guest *guest = &g_array_index(guests, Guest, i);
+        const GuestArch *guest = &g_array_index(guests, GuestArch, i);
 
         if (g_strcmp0(guest->arch, emulator_host_arch()) == 0)
             native = guest->emulator;
@@ -534,7 +534,7 @@ hostcaps_format(const GArray *guests)
     put_host(&x, native);
     xml_blank(&x);
     for (guint i = 0; i < guests->len; i++)
-        put_guest(&x, &g_array_index(guests, Guest, i));
+        put_guest(&x, &g_array_index(guests, GuestArch, i));
     xml_close(&x, "capabilities");
     return g_string_free(x.text, FALSE);
 }

@@ -4,13 +4,13 @@
 #include "emulator_priv.h"
 
 /* A guest that this host can run. One emulator may be that of several. */
-typedef struct Guest {
+typedef struct GuestArch {
     const char *arch;
     guint bits;
     const Emulator *emulator;
-} Guest;
+} GuestArch;
 
-char *hostcaps_format(const GArray *guests); /* of Guest, in the order of the document */
+char *hostcaps_format(const GArray *guests); /* of GuestArch, in the order of the document */
 char *domcaps_format(const Emulator *e, const char *arch, const Machine *machine, gboolean kvm);
 
 /* Which machine and accelerator a question means; each of the three strings may be NULL. */

@@ -18,21 +18,21 @@
 #define ANSWER_MAX (16 << 20)
 #define MONITOR_FD 3
 
-typedef void (*Reader)(const Answer *a);
+typedef void (*ProbeReader)(const Answer *a);
 
-typedef enum Part {
+typedef enum ProbePart {
     PART_COMMON = 1 << 0, /* asked once */
     PART_ACCEL = 1 << 1,  /* asked of every accelerator */
     PART_KVM = 1 << 2,
     PART_TCG = 1 << 3,
-} Part;
+} ProbePart;
 
-typedef struct Question {
+typedef struct ProbeQuestion {
     const char *command;
     const char *arguments; /* JSON, or NULL */
     guint parts;
-    Reader read; /* NULL: the answer does not matter */
-} Question;
+    ProbeReader read; /* NULL: the answer does not matter */
+} ProbeQuestion;
 
 #define EXPAND(name) "{\"type\":\"static\",\"model\":{\"name\":\"" name "\"}}"
 #define EXPAND_BOUND                                                                               \
@@ -40,7 +40,7 @@ typedef struct Question {
 #define EXPAND_HYPERV                                                                              \
     "{\"type\":\"full\",\"model\":{\"name\":\"host\",\"props\":{\"hv-passthrough\":true}}}"
 
-static const Question questions[] = {
+static const ProbeQuestion questions[] = {
     { "qmp_capabilities", NULL, PART_ACCEL, NULL },
     { "query-kvm", NULL, PART_COMMON, NULL },
     { "query-version", NULL, PART_COMMON, read_version },
@@ -63,7 +63,7 @@ static const Question questions[] = {
 };
 
 typedef struct Pending {
-    Reader read;
+    ProbeReader read;
     guint parts;
     char *about;
 } Pending;
@@ -211,7 +211,7 @@ on_writable(int fd, GIOCondition condition, gpointer user)
 }
 
 static void
-talk_ask(Talk *t, const Question *q, const char *arguments, const char *about)
+talk_ask(Talk *t, const ProbeQuestion *q, const char *arguments, const char *about)
 {
     g_autofree char *text = arguments != NULL
                                 ? g_strdup_printf("{\"execute\":\"%s\",\"arguments\":%s}\n",
@@ -232,7 +232,8 @@ talk_ask(Talk *t, const Question *q, const char *arguments, const char *about)
 static void
 ask_expansions(Talk *t)
 {
-    static const Question expand = { "query-cpu-model-expansion", NULL, PART_TCG, read_expansion };
+    static const ProbeQuestion expand = { "query-cpu-model-expansion", NULL, PART_TCG,
+                                          read_expansion };
     Emulator *e = t->probe->emulator;
 
     for (guint i = 0; i < e->models->len && t->fd >= 0; i++) {

@@ -13,10 +13,10 @@
 #define DEPTH_MAX 200
 
 /* One disk's walk, from the top down. */
-typedef struct Walk {
+typedef struct ChainWalk {
     const char *what; /* "disk 'vda'" */
     GArray *seen;     /* of FileId: images are below themselves, or the walk ends */
-} Walk;
+} ChainWalk;
 
 typedef struct FileId {
     guint64 dev, ino;
@@ -29,7 +29,7 @@ id_of(const struct stat *st)
 }
 
 static gboolean
-is_seen(const Walk *w, FileId id)
+is_seen(const ChainWalk *w, FileId id)
 {
     for (guint i = 0; i < w->seen->len; i++) {
         const FileId *other = &g_array_index(w->seen, FileId, i);
@@ -41,7 +41,7 @@ is_seen(const Walk *w, FileId id)
 }
 
 static gboolean
-walk_enter(Walk *w, const struct stat *st, const char *path, GError **err)
+walk_enter(ChainWalk *w, const struct stat *st, const char *path, GError **err)
 {
     FileId id = id_of(st);
 
@@ -107,7 +107,7 @@ image_check_opened(const HostFd *h, int fd, GError **err)
 
 /* Relative to the folder of the image that names it; only files can be handed to QEMU. */
 static char *
-resolve(const Walk *w, const char *path, const char *name, GError **err)
+resolve(const ChainWalk *w, const char *path, const char *name, GError **err)
 {
     g_autofree char *folder = g_path_get_dirname(path);
 
@@ -126,7 +126,8 @@ resolve(const Walk *w, const char *path, const char *name, GError **err)
 /* One that looks like an image of a format could be meant as such, or be a raw disk whose guest has
  * written that: nobody guesses. One that looks like none is raw. */
 static gboolean
-format_unsaid(const Walk *w, const char *path, const char *below, int *ret_format, GError **err)
+format_unsaid(const ChainWalk *w, const char *path, const char *below, int *ret_format,
+              GError **err)
 {
     struct stat st;
     fd_auto fd = image_open(below, O_RDONLY, IMAGE_FILES, &st, err);
@@ -142,8 +143,8 @@ format_unsaid(const Walk *w, const char *path, const char *below, int *ret_forma
 }
 
 static gboolean
-format_below(const Walk *w, const char *path, const char *below, const char *word, int *ret_format,
-             GError **err)
+format_below(const ChainWalk *w, const char *path, const char *below, const char *word,
+             int *ret_format, GError **err)
 {
     if (!word)
         return format_unsaid(w, path, below, ret_format, err);
@@ -177,7 +178,8 @@ is_here(const DiskSource *source)
 
 /* What the image says is below it, or the end of the chain, goes into *at. */
 static gboolean
-below_add(const Walk *w, const char *path, const ImageHead *head, BackingStore **at, GError **err)
+below_add(const ChainWalk *w, const char *path, const ImageHead *head, BackingStore **at,
+          GError **err)
 {
     g_autofree char *below = NULL;
     int format;
@@ -196,7 +198,7 @@ below_add(const Walk *w, const char *path, const ImageHead *head, BackingStore *
 /* An explicit chain in the definition is believed; only where it stops the images are asked. What
  * lies on a server is not read here, and has below it what the definition says. */
 static gboolean
-walk_server(const Walk *w, int format, BackingStore **below, GError **err)
+walk_server(const ChainWalk *w, int format, BackingStore **below, GError **err)
 {
     if (format == FORMAT_VMDK)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
@@ -208,8 +210,8 @@ walk_server(const Walk *w, int format, BackingStore **below, GError **err)
 }
 
 static gboolean
-walk_image(Walk *w, const DiskSource *source, int format, ImageKinds kinds, BackingStore **below,
-           GError **err)
+walk_image(ChainWalk *w, const DiskSource *source, int format, ImageKinds kinds,
+           BackingStore **below, GError **err)
 {
     g_auto(ImageHead) head = { 0 };
     struct stat st;
@@ -227,7 +229,7 @@ walk_image(Walk *w, const DiskSource *source, int format, ImageKinds kinds, Back
 
 /* No device is opened that an image alone has named. */
 static gboolean
-walk_chain(Walk *w, DiskDef *disk, GError **err)
+walk_chain(ChainWalk *w, DiskDef *disk, GError **err)
 {
     const DiskSource *source = &disk->source;
     ImageKinds kinds = IMAGE_DEVICES;
@@ -253,7 +255,7 @@ chain_fill_disk(DiskDef *disk, GError **err)
 {
     g_autofree char *what = g_strdup_printf("disk '%s'", disk->target);
     g_autoptr(GArray) seen = g_array_new(FALSE, FALSE, sizeof(FileId));
-    Walk w = { what, seen };
+    ChainWalk w = { what, seen };
 
     /* An empty drive, or one that no image of ours is in. */
     if (disk->source.type == SOURCE_VHOST_USER ||

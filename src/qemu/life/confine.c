@@ -70,19 +70,19 @@ may_change_ids(void)
 
 /* ---- what a worker finds out: it looks at files, and asks whoever keeps the host's users */
 
-typedef struct Asked {
+typedef struct ConfineAsked {
     char *emulator;
     char *label; /* "user:group"; NULL: none is chosen */
     gboolean kvm, ptys;
     /* the answers */
     guint32 uid, gid, group;
     Needs found;
-} Asked;
+} ConfineAsked;
 
 static void
 asked_free(gpointer data)
 {
-    Asked *a = data;
+    ConfineAsked *a = data;
 
     g_free(a->emulator);
     g_free(a->label);
@@ -119,7 +119,7 @@ is_of_the_host(const char *path)
 }
 
 static void
-look_at_emulator(Asked *a)
+look_at_emulator(ConfineAsked *a)
 {
     if (!can_everybody_run(a->emulator))
         needs_add(&a->found, NEED_USER, "the emulator is where other users may not run it");
@@ -129,7 +129,7 @@ look_at_emulator(Asked *a)
 }
 
 static void
-look_at_devices(Asked *a)
+look_at_devices(ConfineAsked *a)
 {
     struct stat st;
 
@@ -160,7 +160,7 @@ read_id(const char *word, gboolean group, guint32 *ret_id)
 }
 
 static gboolean
-read_label(Asked *a, GError **err)
+read_label(ConfineAsked *a, GError **err)
 {
     g_auto(GStrv) words = g_strsplit(a->label, ":", 2);
 
@@ -179,7 +179,7 @@ read_label(Asked *a, GError **err)
 static gpointer
 look(gpointer in, GError **err)
 {
-    Asked *a = in;
+    ConfineAsked *a = in;
 
     if (a->label && !read_label(a, err))
         return NULL;
@@ -318,7 +318,7 @@ settle_sight(Confined *c)
 
 /* a: what the worker has found. */
 static gboolean
-settle(Vm *vm, const Asked *a, GError **err)
+settle(Vm *vm, const ConfineAsked *a, GError **err)
 {
     Confined *c = &vm->run->confined;
 
@@ -382,15 +382,15 @@ has_pty(const DomainDef *def)
     return FALSE;
 }
 
-static Asked *
+static ConfineAsked *
 asked_new(const DomainDef *live)
 {
     const SeclabelDef *label = label_of(live);
-    Asked *a = g_new0(Asked, 1);
+    ConfineAsked *a = g_new0(ConfineAsked, 1);
 
-    *a = (Asked){ .emulator = g_strdup(live->devices.emulator),
-                  .kvm = live->virt_type == VIRT_KVM,
-                  .ptys = has_pty(live) };
+    *a = (ConfineAsked){ .emulator = g_strdup(live->devices.emulator),
+                         .kvm = live->virt_type == VIRT_KVM,
+                         .ptys = has_pty(live) };
     if (label && label->type == SECLABEL_STATIC)
         a->label = g_strdup(label->label);
     return a;

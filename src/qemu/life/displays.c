@@ -11,14 +11,14 @@
 
 #define BACKLOG 16
 
-typedef union Place {
+typedef union ListenPlace {
     struct sockaddr any;
     struct sockaddr_in four;
     struct sockaddr_in6 six;
-} Place;
+} ListenPlace;
 
 static gboolean
-place_of(const char *address, guint16 port, Place *ret_place, socklen_t *ret_len)
+place_of(const char *address, guint16 port, ListenPlace *ret_place, socklen_t *ret_len)
 {
     memset(ret_place, 0, sizeof *ret_place);
     if (inet_pton(AF_INET, address, &ret_place->four.sin_addr) == 1) {
@@ -55,7 +55,7 @@ static int
 listen_on(const Vm *vm, const char *address, guint16 port, GError **err)
 {
     const int on = 1, off = 0;
-    Place place;
+    ListenPlace place;
     socklen_t len;
     fd_auto fd = -1;
 

@@ -85,15 +85,15 @@ on_late(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-typedef struct Question {
+typedef struct LeaveQuestion {
     Vm *vm;
     char *alias;
-} Question;
+} LeaveQuestion;
 
 static void
 on_answer(json_object *ret, const GError *err, gpointer user)
 {
-    g_autofree Question *q = user;
+    g_autofree LeaveQuestion *q = user;
     Leave *l = leave_find(q->vm, q->alias);
 
     if (l) {
@@ -112,10 +112,10 @@ static Leave *
 leave_ask(Vm *vm, const char *alias)
 {
     Leave *l = g_new0(Leave, 1);
-    Question *q = g_new(Question, 1);
+    LeaveQuestion *q = g_new(LeaveQuestion, 1);
 
     *l = (Leave){ .vm = vm, .alias = g_strdup(alias) };
-    *q = (Question){ object_ref(vm), g_strdup(alias) };
+    *q = (LeaveQuestion){ object_ref(vm), g_strdup(alias) };
     g_hash_table_replace(leaves_of(vm->run)->asked, l->alias, l);
     l->timer = g_timeout_add(LEAVE_WAIT_MS, on_late, l);
     qmp_call(vm->run->qmp, "device_del", json_make("id", 's', alias, NULL), on_answer, q);
@@ -548,13 +548,13 @@ leave_reconcile_later(Vm *vm)
     g_timeout_add_seconds(RECONCILE_LATER_S, reconcile_now, object_ref(vm));
 }
 
-typedef struct Ending {
+typedef struct LeaveEnding {
     GPtrArray *keys;
     VmDone done;
     gpointer user;
-} Ending;
+} LeaveEnding;
 
-static void end_next(Vm *vm, Ending *end);
+static void end_next(Vm *vm, LeaveEnding *end);
 
 static void
 on_unwound(gpointer obj, const GError *err, gpointer user)
@@ -563,7 +563,7 @@ on_unwound(gpointer obj, const GError *err, gpointer user)
 }
 
 static void
-end_next(Vm *vm, Ending *end)
+end_next(Vm *vm, LeaveEnding *end)
 {
     const JobSpec spec = { .kind = JOB_CHANGE, .what = "release a device", .user = end };
 
@@ -584,9 +584,9 @@ end_next(Vm *vm, Ending *end)
 void
 leave_end_keys(Vm *vm, GPtrArray *keys, VmDone done, gpointer user)
 {
-    Ending *end = g_new(Ending, 1);
+    LeaveEnding *end = g_new(LeaveEnding, 1);
 
-    *end = (Ending){ keys, done, user };
+    *end = (LeaveEnding){ keys, done, user };
     end_next(vm, end);
 }
 

@@ -5,11 +5,11 @@
 
 #include "life.h"
 
-typedef struct Look {
+typedef struct NeedsLook {
     Needs *to;
     const Emulator *emulator;
     const char *run_dir;
-} Look;
+} NeedsLook;
 
 static void
 add_line(char **lines, const char *line)
@@ -29,13 +29,13 @@ needs_add(Needs *to, guint needs, const char *why)
 
 /* What of the file system it takes. */
 static void
-opens(Look *l, const char *path)
+opens(NeedsLook *l, const char *path)
 {
     if (path && *path)
         add_line(&l->to->paths, path);
 }
 
-static void G_GNUC_PRINTF(3, 4) found(Look *l, guint needs, const char *fmt, ...)
+static void G_GNUC_PRINTF(3, 4) found(NeedsLook *l, guint needs, const char *fmt, ...)
 {
     g_autofree char *why = NULL;
     va_list ap;
@@ -49,7 +49,7 @@ static void G_GNUC_PRINTF(3, 4) found(Look *l, guint needs, const char *fmt, ...
 /* ---- character devices */
 
 static void
-look_at_char(Look *l, const CharSource *s, const char *what)
+look_at_char(NeedsLook *l, const CharSource *s, const char *what)
 {
     const CharEnd *end = char_end(s, 0);
 
@@ -66,7 +66,7 @@ look_at_char(Look *l, const CharSource *s, const char *what)
 }
 
 static void
-look_at_chars(Look *l, const DomainDef *def)
+look_at_chars(NeedsLook *l, const DomainDef *def)
 {
     const Devices *d = &def->devices;
     const struct {
@@ -88,7 +88,7 @@ look_at_chars(Look *l, const DomainDef *def)
 }
 
 static void
-look_at_smartcards(Look *l, const DomainDef *def)
+look_at_smartcards(NeedsLook *l, const DomainDef *def)
 {
     EACH (const SmartcardDef, card, def->devices.smartcards) {
         if (card->mode == SMARTCARD_PASSTHROUGH)
@@ -108,7 +108,7 @@ needs_account(int protocol)
 }
 
 static void
-look_at_source(Look *l, const DiskSource *s, const char *disk)
+look_at_source(NeedsLook *l, const DiskSource *s, const char *disk)
 {
     if (s->reservations)
         found(l, NEED_USER, "disk '%s': QEMU connects to its helper for reservations", disk);
@@ -133,7 +133,7 @@ look_at_source(Look *l, const DiskSource *s, const char *disk)
 }
 
 static void
-look_at_disks(Look *l, const DomainDef *def)
+look_at_disks(NeedsLook *l, const DomainDef *def)
 {
     EACH (const DiskDef, disk, def->devices.disks) {
         look_at_source(l, &disk->source, disk->target);
@@ -143,7 +143,7 @@ look_at_disks(Look *l, const DomainDef *def)
 }
 
 static void
-look_at_filesystems(Look *l, const DomainDef *def)
+look_at_filesystems(NeedsLook *l, const DomainDef *def)
 {
     EACH (const FsDef, fs, def->devices.filesystems) {
         if (fs->driver == FS_VIRTIOFS)
@@ -157,7 +157,7 @@ look_at_filesystems(Look *l, const DomainDef *def)
 /* ---- devices of the host */
 
 static void
-look_at_hostdevs(Look *l, const DomainDef *def)
+look_at_hostdevs(NeedsLook *l, const DomainDef *def)
 {
     EACH (const HostdevDef, h, def->devices.hostdevs) {
         const HostdevUsb *u = h->source.usb;
@@ -186,7 +186,7 @@ look_at_hostdevs(Look *l, const DomainDef *def)
 }
 
 static void
-look_at_inputs(Look *l, const DomainDef *def)
+look_at_inputs(NeedsLook *l, const DomainDef *def)
 {
     EACH (const InputDef, input, def->devices.inputs) {
         if (input->type != INPUT_PASSTHROUGH && input->type != INPUT_EVDEV)
@@ -212,7 +212,7 @@ is_below(const char *path, const char *folder)
 enum { DISPLAY = NEED_USER | NEED_NET | NEED_FILES | NEED_IPC };
 
 static void
-look_at_display(Look *l, const GraphicsDef *g)
+look_at_display(NeedsLook *l, const GraphicsDef *g)
 {
     const GraphicsListen *listen = list_item(g->listens, 0);
     const char *kind = word_of(graphics_types, g->type);
@@ -234,7 +234,7 @@ look_at_display(Look *l, const GraphicsDef *g)
 }
 
 static void
-look_at_graphics(Look *l, const DomainDef *def)
+look_at_graphics(NeedsLook *l, const DomainDef *def)
 {
     EACH (const GraphicsDef, g, def->devices.graphics)
         look_at_display(l, g);
@@ -255,7 +255,7 @@ memory_has_file(const DomainDef *def)
 }
 
 static void
-look_at_memory(Look *l, const DomainDef *def)
+look_at_memory(NeedsLook *l, const DomainDef *def)
 {
     EACH (const MemoryDevice, m, def->devices.memories)
         if (m->path)
@@ -276,7 +276,7 @@ look_at_memory(Look *l, const DomainDef *def)
 /* ---- words of the user's own */
 
 static void
-look_at_words(Look *l, const DomainDef *def)
+look_at_words(NeedsLook *l, const DomainDef *def)
 {
     const GPtrArray *args = def->qemu ? def->qemu->args : NULL;
 
@@ -293,7 +293,7 @@ look_at_words(Look *l, const DomainDef *def)
 /* ---- networks */
 
 static void
-look_at_nets(Look *l, const DomainDef *def)
+look_at_nets(NeedsLook *l, const DomainDef *def)
 {
     EACH (const NetDef, net, def->devices.nets) {
         const char *alias = net->info.alias ? net->info.alias : "";
@@ -330,11 +330,11 @@ look_at_nets(Look *l, const DomainDef *def)
 void
 needs_of(const DomainDef *def, const Emulator *emulator, const char *run_dir, Needs *to)
 {
-    static void (*const looks[])(Look * l, const DomainDef *def) = {
+    static void (*const looks[])(NeedsLook * l, const DomainDef *def) = {
         look_at_chars,  look_at_smartcards, look_at_disks,  look_at_filesystems, look_at_hostdevs,
         look_at_inputs, look_at_graphics,   look_at_memory, look_at_nets,        look_at_words,
     };
-    Look l = { .to = to, .emulator = emulator, .run_dir = run_dir };
+    NeedsLook l = { .to = to, .emulator = emulator, .run_dir = run_dir };
 
     for (gsize i = 0; i < G_N_ELEMENTS(looks); i++)
         looks[i](&l, def);

@@ -139,24 +139,24 @@ plug_apply(DomainDef *live, const Edit *e)
 
 /* ---- rows: what must be known */
 
-typedef struct Asked {
+typedef struct PlugAsked {
     Edit *edit;
     FlowToken token;
-} Asked;
+} PlugAsked;
 
-static Asked *
+static PlugAsked *
 asked_new(Flow *f, gboolean again)
 {
-    Asked *a = g_new(Asked, 1);
+    PlugAsked *a = g_new(PlugAsked, 1);
 
-    *a = (Asked){ flow_user(f), again ? flow_wait_again(f) : flow_wait(f) };
+    *a = (PlugAsked){ flow_user(f), again ? flow_wait_again(f) : flow_wait(f) };
     return a;
 }
 
 static void
 on_emulator(const Emulator *emulator, const GError *err, gpointer user)
 {
-    g_autofree Asked *a = user;
+    g_autofree PlugAsked *a = user;
 
     if (flow_waits(a->token) && emulator)
         ((DeviceChange *)a->edit->data)->emulator = emulator;
@@ -190,7 +190,7 @@ look(gpointer in, GError **err)
 static void
 on_looked(gpointer out, const GError *err, gpointer user)
 {
-    g_autofree Asked *a = user;
+    g_autofree PlugAsked *a = user;
     DiskDef *found = out;
 
     if (found && flow_waits(a->token)) {
@@ -226,7 +226,7 @@ device_look(Flow *f, gpointer obj, GError **err)
 static void
 on_sets(json_object *ret, const GError *err, gpointer user)
 {
-    g_autofree Asked *a = user;
+    g_autofree PlugAsked *a = user;
     DeviceChange *c = flow_waits(a->token) ? a->edit->data : NULL;
 
     for (gsize i = 0; c && i < json_length(ret); i++) {
@@ -484,7 +484,7 @@ device_add_backends(Flow *f, gpointer obj, GError **err)
 static void
 on_chardevs(json_object *ret, const GError *err, gpointer user)
 {
-    g_autofree Asked *a = user;
+    g_autofree PlugAsked *a = user;
 
     if (flow_waits(a->token) && !err)
         chardevs_learn(a->edit->vm, a->edit->new_live, ret);

@@ -313,18 +313,18 @@ static const Refusal refusals[] = {
 
 /* ---- looking */
 
-typedef struct Look {
+typedef struct RefusalLook {
     const DomainDef *def;
     const Refusal *row; /* found */
     char *path;
-} Look;
+} RefusalLook;
 
 static void
-look_done(Look *l)
+look_done(RefusalLook *l)
 {
     g_free(l->path);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Look, look_done)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RefusalLook, look_done)
 
 /* "devices/disk[1]/source" is "devices/disk/source" to a row, and ends in "disk/source". */
 static gboolean
@@ -347,7 +347,7 @@ path_is(const char *path, const char *wanted)
 static gboolean
 look_at(const char *path, const Schema *s, const Field *f, gconstpointer at, gpointer user)
 {
-    Look *l = user;
+    RefusalLook *l = user;
 
     for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {
         const Refusal *row = &refusals[i];
@@ -363,7 +363,7 @@ look_at(const char *path, const Schema *s, const Field *f, gconstpointer at, gpo
 }
 
 static gboolean
-is_refused(const DomainDef *def, Look *l)
+is_refused(const DomainDef *def, RefusalLook *l)
 {
     l->def = def;
     return !schema_walk(&domain_schema, def, look_at, l);
@@ -372,12 +372,12 @@ is_refused(const DomainDef *def, Look *l)
 /* In what the client wrote, where it says the same; else in the definition as dumpxml shows it,
  * which has more lines. */
 static glong
-line_of(const Look *l, const char *written)
+line_of(const RefusalLook *l, const char *written)
 {
     g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(DomainDef) bare = NULL;
     g_autofree char *shown = NULL;
-    g_auto(Look) own = { 0 };
+    g_auto(RefusalLook) own = { 0 };
 
     if (written)
         bare = domain_parse_noting(written, -1, DEF_BARE, emulator_context(), unknown, NULL);
@@ -405,7 +405,7 @@ name_of(const char *path)
 gboolean
 refused_check(const DomainDef *def, const char *written, GError **err)
 {
-    g_auto(Look) l = { 0 };
+    g_auto(RefusalLook) l = { 0 };
     g_autofree char *name = NULL;
 
     if (!is_refused(def, &l))

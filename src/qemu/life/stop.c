@@ -92,15 +92,15 @@ begin(Vm *vm, Ask *a)
 
 /* ---- it ends by itself */
 
-typedef struct Ending {
+typedef struct StopEnding {
     StopWhy why;
     gboolean graceful;
-} Ending;
+} StopEnding;
 
 static gboolean
 end_run(Ask *a, GError **err)
 {
-    Ending *e = a->data;
+    StopEnding *e = a->data;
 
     if (!a->vm->run || !a->vm->run->complete) { /* a destroy came first */
         ask_end(a, NULL);
@@ -124,14 +124,14 @@ static const AskKind end_kind = {
 void
 vm_stop(Vm *vm, StopWhy why, gboolean graceful)
 {
-    Ending *e = g_new(Ending, 1);
+    StopEnding *e = g_new(StopEnding, 1);
 
     if (vm->run->stopping || vm->run->ending) {
         g_free(e);
         return;
     }
     vm->run->ending = TRUE;
-    *e = (Ending){ why, graceful };
+    *e = (StopEnding){ why, graceful };
     vm_ask(vm, &end_kind, 0, e, g_free, "vmd", NULL, NULL);
 }
 

@@ -8,15 +8,15 @@
 
 /* ---- what may change */
 
-typedef struct Difference {
+typedef struct UpdateDifference {
     const char *const *may; /* paths, and beginnings of paths */
     char *path;             /* NULL: all that differs may */
-} Difference;
+} UpdateDifference;
 
 static gboolean
 look_at(const char *path, const Field *f, gpointer user)
 {
-    Difference *d = user;
+    UpdateDifference *d = user;
 
     for (int i = 0; d->may[i]; i++)
         if (g_str_has_prefix(path, d->may[i]))
@@ -28,7 +28,7 @@ look_at(const char *path, const Field *f, gpointer user)
 static gboolean
 differs_only(const Device *old, const Device *new, const char *const *may, GError **err)
 {
-    Difference d = { .may = may };
+    UpdateDifference d = { .may = may };
     g_autofree char *path = NULL;
 
     schema_compare(old->schema, old->def, new->def, look_at, &d);

@@ -204,15 +204,15 @@ live_change(Flow *f)
     return e->new_live && bitmap_count(c->come) + bitmap_count(c->go) > 0 ? c : NULL;
 }
 
-typedef struct Asked {
+typedef struct VcpuAsked {
     VcpuChange *change;
     FlowToken token;
-} Asked;
+} VcpuAsked;
 
 static void
 on_seats(json_object *ret, const GError *err, gpointer user)
 {
-    g_autofree Asked *a = user;
+    g_autofree VcpuAsked *a = user;
 
     if (!err && flow_waits(a->token)) {
         json_object_put(a->change->seats);
@@ -225,13 +225,13 @@ static StepResult
 ask_for_seats(Flow *f, gpointer obj, GError **err)
 {
     VcpuChange *c = live_change(f);
-    Asked *a;
+    VcpuAsked *a;
 
     if (!c)
         return STEP_DONE;
     ((Edit *)flow_user(f))->waited = TRUE;
-    a = g_new(Asked, 1);
-    *a = (Asked){ c, flow_wait(f) };
+    a = g_new(VcpuAsked, 1);
+    *a = (VcpuAsked){ c, flow_wait(f) };
     qmp_call(((Vm *)obj)->run->qmp, "query-hotpluggable-cpus", NULL, on_seats, a);
     return STEP_WAIT;
 }

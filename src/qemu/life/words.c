@@ -4,11 +4,11 @@
 
 #include "life.h"
 
-typedef struct Row {
+typedef struct WordsRow {
     const char *pattern;
     const char *text; /* with \1 of the pattern; NULL: */
     char *(*say)(Vm *vm, const GMatchInfo *match);
-} Row;
+} WordsRow;
 
 /* Who of the others listens at that port, or NULL. */
 static const char *
@@ -76,7 +76,7 @@ say_cpu(Vm *vm, const GMatchInfo *match)
                            near ? "'?" : "", vm->run->live->os.arch);
 }
 
-static const Row rows[] = {
+static const WordsRow rows[] = {
     { "-vnc [^\\s,]*:(\\d+).*Failed to find an available port", NULL, say_vnc_port },
     { "-vnc ([^\\s,]*):\\d+.*Failed to bind socket: Cannot assign requested address",
       "VNC: this host has no address '\\1'; name one that it has in <listen address=''>, or leave it "

@@ -8,11 +8,11 @@
 
 #define BLOCK_BYTES 512 /* of stat's st_blocks, whatever the file system's are */
 
-typedef struct Question {
+typedef struct BlockQuestion {
     Vm *vm;
     VmBlockInfoDone done;
     gpointer user;
-} Question;
+} BlockQuestion;
 
 /* What the worker has of it. */
 typedef struct Image {
@@ -54,7 +54,7 @@ static void
 on_looked(gpointer out, const GError *err, gpointer user)
 {
     g_autofree VmBlockInfo *info = out;
-    g_autofree Question *q = user;
+    g_autofree BlockQuestion *q = user;
 
     q->done(info, err, q->user);
     object_unref(q->vm);
@@ -66,7 +66,7 @@ vm_block_info(Vm *vm, const char *name, VmBlockInfoDone done, gpointer user)
     g_autoptr(GError) err = NULL;
     const DomainDef *def = vm_def(vm, &err);
     const DiskDef *disk = def ? disk_find(def, name, &err) : NULL;
-    Question *q;
+    BlockQuestion *q;
     Image *image;
 
     if (disk && !disk->source.path)
@@ -75,8 +75,8 @@ vm_block_info(Vm *vm, const char *name, VmBlockInfoDone done, gpointer user)
         done(NULL, err, user);
         return;
     }
-    q = g_new(Question, 1);
-    *q = (Question){ object_ref(vm), done, user };
+    q = g_new(BlockQuestion, 1);
+    *q = (BlockQuestion){ object_ref(vm), done, user };
     image = g_new(Image, 1);
     *image = (Image){ g_strdup(disk->source.path), disk->driver.format };
     offload_for(vm_object(vm), look, image, image_free, on_looked, q);

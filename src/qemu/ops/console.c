@@ -8,11 +8,11 @@
 #include "ops.h"
 
 /* One that is open. */
-typedef struct Seat {
+typedef struct ConsoleSeat {
     guint64 ticket;
     char *path;
     int fd; /* the caller's, until the ticket is handed back */
-} Seat;
+} ConsoleSeat;
 
 typedef struct Consoles {
     GArray *seats;
@@ -22,7 +22,7 @@ typedef struct Consoles {
 static void
 seat_done(gpointer seat)
 {
-    g_free(((Seat *)seat)->path);
+    g_free(((ConsoleSeat *)seat)->path);
 }
 
 static void
@@ -42,7 +42,7 @@ consoles_get(Run *run)
     if (c)
         return c;
     c = g_new0(Consoles, 1);
-    c->seats = g_array_new(FALSE, FALSE, sizeof(Seat));
+    c->seats = g_array_new(FALSE, FALSE, sizeof(ConsoleSeat));
     g_array_set_clear_func(c->seats, seat_done);
     run->consoles = (RunPart){ c, consoles_free };
     return c;
@@ -52,7 +52,7 @@ static gboolean
 find_seat(const Consoles *c, const char *path, guint *ret_index)
 {
     for (guint i = 0; i < c->seats->len; i++) {
-        if (strcmp(g_array_index(c->seats, Seat, i).path, path) == 0) {
+        if (strcmp(g_array_index(c->seats, ConsoleSeat, i).path, path) == 0) {
             *ret_index = i;
             return TRUE;
         }
@@ -68,7 +68,7 @@ evict(Consoles *c, guint index)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0) {
         close(ends[0]);
-        dup3(ends[1], g_array_index(c->seats, Seat, index).fd, O_CLOEXEC);
+        dup3(ends[1], g_array_index(c->seats, ConsoleSeat, index).fd, O_CLOEXEC);
         close(ends[1]);
     }
     g_array_remove_index(c->seats, index);
@@ -132,7 +132,7 @@ take_seat(Run *run, const CharDef *c, const char *kind, guint flags, int *ret_fd
     Consoles *all = consoles_get(run);
     const CharEnd *end = char_end(&c->source, 0);
     const char *what = c->info.alias ? c->info.alias : "console";
-    Seat seat = { 0 };
+    ConsoleSeat seat = { 0 };
     guint index;
 
     if (end && end->path && find_seat(all, end->path, &index)) {
@@ -185,7 +185,7 @@ vm_console_close(Vm *vm, guint64 ticket)
     Consoles *c = vm->run ? vm->run->consoles.data : NULL;
 
     for (guint i = 0; c && i < c->seats->len; i++) {
-        if (g_array_index(c->seats, Seat, i).ticket == ticket) {
+        if (g_array_index(c->seats, ConsoleSeat, i).ticket == ticket) {
             g_array_remove_index(c->seats, i);
             return;
         }

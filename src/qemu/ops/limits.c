@@ -11,18 +11,18 @@
 #define UNLIMITED_KIB 9007199254740991ULL /* what clients take for "no limit" */
 #define QUOTA_MAX     17592186044415LL
 
-typedef struct Row {
+typedef struct LimitRow {
     const char *name;
     ParamType type;
     gsize offset;    /* of 64 bits in the kind's struct; of a char * when it is a string */
     gint64 min, max; /* of what is above 0; max 0: any */
     guint group;     /* who is given takes the others of its group with it; 0: none */
-} Row;
+} LimitRow;
 
 #define AT(T, member) G_STRUCT_OFFSET(T, member)
 
-static const Row *
-row_find(const Row *rows, const char *name)
+static const LimitRow *
+row_find(const LimitRow *rows, const char *name)
 {
     for (; rows->name; rows++)
         if (strcmp(rows->name, name) == 0)
@@ -31,7 +31,7 @@ row_find(const Row *rows, const char *name)
 }
 
 static void
-row_get(const Row *row, gconstpointer at, Params *params)
+row_get(const LimitRow *row, gconstpointer at, Params *params)
 {
     const guint8 *value = (const guint8 *)at + row->offset;
     const guint64 *number = (const guint64 *)value;
@@ -59,14 +59,14 @@ row_get(const Row *row, gconstpointer at, Params *params)
 }
 
 static void
-rows_get(const Row *rows, gconstpointer at, Params *params)
+rows_get(const LimitRow *rows, gconstpointer at, Params *params)
 {
     for (; rows->name; rows++)
         row_get(rows, at, params);
 }
 
 static gboolean
-row_check(const Row *row, const Param *p, GError **err)
+row_check(const LimitRow *row, const Param *p, GError **err)
 {
     gint64 value = p->type == PARAM_UINT ? (gint64)p->u : p->l;
 
@@ -81,7 +81,7 @@ row_check(const Row *row, const Param *p, GError **err)
 }
 
 static void
-row_set(const Row *row, gpointer at, const Param *p)
+row_set(const LimitRow *row, gpointer at, const Param *p)
 {
     guint8 *member = (guint8 *)at + row->offset;
 
@@ -95,11 +95,11 @@ row_set(const Row *row, gpointer at, const Param *p)
 
 /* Nothing is changed unless every parameter is known and in its range. */
 static gboolean
-rows_set(const Row *rows, gpointer at, const Params *params, GError **err)
+rows_set(const LimitRow *rows, gpointer at, const Params *params, GError **err)
 {
     for (guint i = 0; i < params_count(params); i++) {
         const Param *p = params_get(params, i);
-        const Row *row = row_find(rows, p->name);
+        const LimitRow *row = row_find(rows, p->name);
 
         if (!row)
             return fail(err, ERR_ARG_UNSUPPORTED, "parameter '%s' not supported", p->name);
@@ -108,7 +108,7 @@ rows_set(const Row *rows, gpointer at, const Params *params, GError **err)
     }
     for (guint i = 0; i < params_count(params); i++) {
         guint group = row_find(rows, params_get(params, i)->name)->group;
-        for (const Row *row = rows; group && row->name; row++)
+        for (const LimitRow *row = rows; group && row->name; row++)
             if (row->group == group)
                 row_set(row, at, params_find(params, row->name));
     }
@@ -128,7 +128,7 @@ rows_set(const Row *rows, gpointer at, const Params *params, GError **err)
         name, PARAM_LLONG, AT(CputuneDef, member), 1000, QUOTA_MAX, 0                              \
     }
 
-static const Row scheduler_rows[] = {
+static const LimitRow scheduler_rows[] = {
     { "cpu_shares", PARAM_ULLONG, AT(CputuneDef, shares), 0, 262144, 0 },
     PERIOD("vcpu_period", period),
     QUOTA("vcpu_quota", quota),
@@ -169,7 +169,7 @@ scheduler_set(DomainDef *def, const char *device, const Params *params, GError *
 
 /* ---- memory */
 
-static const Row memory_rows[] = {
+static const LimitRow memory_rows[] = {
     { "hard_limit", PARAM_ULLONG, AT(MemtuneDef, hard_limit), 0, 0, 0 },
     { "soft_limit", PARAM_ULLONG, AT(MemtuneDef, soft_limit), 0, 0, 0 },
     { "swap_hard_limit", PARAM_ULLONG, AT(MemtuneDef, swap_hard_limit), 0, 0, 0 },
@@ -290,7 +290,7 @@ typedef struct Rates {
         name, PARAM_UINT, AT(Rates, member), 0, 0, 0                                               \
     }
 
-static const Row interface_rows[] = {
+static const LimitRow interface_rows[] = {
     RATE("inbound.average", in.average),   RATE("inbound.peak", in.peak),
     RATE("inbound.burst", in.burst),       RATE("inbound.floor", in.floor),
     RATE("outbound.average", out.average), RATE("outbound.peak", out.peak),
@@ -368,7 +368,7 @@ interface_set(DomainDef *def, const char *device, const Params *params, GError *
     }
 enum { GROUP_BYTES = 1, GROUP_IOPS, GROUP_BYTES_MAX, GROUP_IOPS_MAX };
 
-static const Row block_rows[] = {
+static const LimitRow block_rows[] = {
     TUNE(total_bytes_sec, GROUP_BYTES),
     TUNE(read_bytes_sec, GROUP_BYTES),
     TUNE(write_bytes_sec, GROUP_BYTES),
@@ -571,16 +571,16 @@ vm_limits(Vm *vm, VmLimits kind, const char *device, guint impact, Params *param
 
 /* ---- changing them */
 
-typedef struct Change {
+typedef struct LimitChange {
     VmLimits kind;
     char *device;
     Params params;
-} Change;
+} LimitChange;
 
 static void
 change_free(gpointer data)
 {
-    Change *c = data;
+    LimitChange *c = data;
 
     params_done(&c->params);
     g_free(c->device);
@@ -590,7 +590,7 @@ change_free(gpointer data)
 static gboolean
 may_limit(const Edit *e, GError **err)
 {
-    const char *missing = kinds[((Change *)e->data)->kind].no_live_set;
+    const char *missing = kinds[((LimitChange *)e->data)->kind].no_live_set;
 
     return !(e->impact & IMPACT_LIVE) || !missing || no_live(missing, e->vm, err);
 }
@@ -598,7 +598,7 @@ may_limit(const Edit *e, GError **err)
 static gboolean
 put_limits(DomainDef *def, const Edit *e, GError **err)
 {
-    const Change *c = e->data;
+    const LimitChange *c = e->data;
 
     return kinds[c->kind].set(def, c->device, &c->params, err);
 }
@@ -606,7 +606,7 @@ put_limits(DomainDef *def, const Edit *e, GError **err)
 static char *
 limited_device(const Edit *e)
 {
-    return g_strdup(((Change *)e->data)->device);
+    return g_strdup(((LimitChange *)e->data)->device);
 }
 
 /* Only a disk's get as far as QEMU. */
@@ -646,7 +646,7 @@ tell_link_limits(EditTell *t, GError **err)
 static void
 tell_tuned(const Edit *e)
 {
-    const Change *c = e->data;
+    const LimitChange *c = e->data;
     const DiskDef *disk = NULL;
     Event event = vm_event(e->vm, DOMAIN_EVENT_TUNABLE);
     Params params;
@@ -657,7 +657,7 @@ tell_tuned(const Edit *e)
         return;
     params_init(&params);
     params_add_string(&params, disk->target, "blkdeviotune.disk");
-    for (const Row *row = block_rows; disk->iotune && row->name; row++) {
+    for (const LimitRow *row = block_rows; disk->iotune && row->name; row++) {
         guint64 *number = (guint64 *)((guint8 *)disk->iotune + row->offset);
         if (row->type == PARAM_ULLONG && *number)
             params_add_ullong(&params, *number, "blkdeviotune.%s", row->name);
@@ -698,9 +698,9 @@ vm_set_limits(Vm *vm, VmLimits kind, const char *device, Params *params, guint i
     const EditKind *edit = kind == VM_LIMITS_BLOCK       ? &limit_disk_kind
                            : kind == VM_LIMITS_INTERFACE ? &limit_link_kind
                                                          : &limit_kind;
-    Change *c = g_new(Change, 1);
+    LimitChange *c = g_new(LimitChange, 1);
 
-    *c = (Change){ kind, g_strdup(device), *params };
+    *c = (LimitChange){ kind, g_strdup(device), *params };
     *params = (Params){ 0 };
     edit_run(edit_new(vm, edit, impact, c, change_free), who, done, user);
 }

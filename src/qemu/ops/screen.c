@@ -164,15 +164,15 @@ vm_screenshot(Vm *vm, guint screen, Asker who, VmPicture done, gpointer user)
 
 /* ---- a client's own connection */
 
-typedef struct Guest {
+typedef struct ScreenGuest {
     guint index;
     int fd;
-} Guest;
+} ScreenGuest;
 
 static void
 guest_free(gpointer data)
 {
-    Guest *g = data;
+    ScreenGuest *g = data;
 
     fd_close(&g->fd);
     g_free(g);
@@ -193,7 +193,7 @@ static gboolean
 graphics_run(Ask *a, GError **err)
 {
     enum { SKIP_AUTH = 1 };
-    Guest *g = a->data;
+    ScreenGuest *g = a->data;
     const char *protocol = protocol_of(a->vm->run->live, g->index);
 
     if (!protocol)
@@ -216,8 +216,8 @@ vm_open_graphics(Vm *vm, guint idx, int fd, guint flags, Asker who, VmDone done,
     static const AskKind kind = { .what = "open graphics of",
                                   .job = JOB_LOOK,
                                   .run = graphics_run };
-    Guest *g = g_new0(Guest, 1);
+    ScreenGuest *g = g_new0(ScreenGuest, 1);
 
-    *g = (Guest){ idx, fcntl(fd, F_DUPFD_CLOEXEC, 3) };
+    *g = (ScreenGuest){ idx, fcntl(fd, F_DUPFD_CLOEXEC, 3) };
     vm_ask(vm, &kind, flags, g, guest_free, who, done, user);
 }

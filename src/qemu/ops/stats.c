@@ -177,13 +177,13 @@ take_guest_stats(Run *run, json_object *ret)
 
 /* ---- the bounded query */
 
-typedef struct Refresh {
+typedef struct StatsRefresh {
     guint refs; /* the timer, the caller, and every call without an answer */
     guint waits;
     guint timer;
     VmRefreshed done; /* NULL: told */
     gpointer user;
-} Refresh;
+} StatsRefresh;
 
 typedef struct Query {
     guint group;
@@ -193,11 +193,11 @@ typedef struct Query {
     void (*take)(Run *run, json_object *ret);
 } Query;
 
-typedef struct Asked {
-    Refresh *refresh;
+typedef struct StatsAsked {
+    StatsRefresh *refresh;
     const Query *query;
     Vm *vm;
-} Asked;
+} StatsAsked;
 
 static gboolean
 has_balloon(const Run *run)
@@ -229,14 +229,14 @@ static const Query queries[] = {
 };
 
 static void
-refresh_unref(Refresh *r)
+refresh_unref(StatsRefresh *r)
 {
     if (--r->refs == 0)
         g_free(r);
 }
 
 static void
-tell(Refresh *r)
+tell(StatsRefresh *r)
 {
     VmRefreshed done = r->done;
 
@@ -252,7 +252,7 @@ tell(Refresh *r)
 static gboolean
 on_late(gpointer data)
 {
-    Refresh *r = data;
+    StatsRefresh *r = data;
 
     r->timer = 0;
     tell(r);
@@ -262,8 +262,8 @@ on_late(gpointer data)
 static void
 on_answer(json_object *ret, const GError *err, gpointer user)
 {
-    g_autofree Asked *a = user;
-    Refresh *r = a->refresh;
+    g_autofree StatsAsked *a = user;
+    StatsRefresh *r = a->refresh;
     Run *run = a->vm->run;
 
     if (run && counters_find(run) && counters_find(run)->pending > 0)
@@ -277,18 +277,18 @@ on_answer(json_object *ret, const GError *err, gpointer user)
 }
 
 static void
-ask(Refresh *r, Vm *vm, guint groups)
+ask(StatsRefresh *r, Vm *vm, guint groups)
 {
     Run *run = vm->run;
     Counters *c = counters_get(run);
 
     for (gsize i = 0; i < G_N_ELEMENTS(queries); i++) {
         const Query *q = &queries[i];
-        Asked *a;
+        StatsAsked *a;
         if (!(groups & q->group) || (q->wanted && !q->wanted(run)))
             continue;
-        a = g_new(Asked, 1);
-        *a = (Asked){ r, q, object_ref(vm) };
+        a = g_new(StatsAsked, 1);
+        *a = (StatsAsked){ r, q, object_ref(vm) };
         r->refs++;
         r->waits++;
         c->pending++;
@@ -309,9 +309,9 @@ answers(const Vm *vm)
 void
 vm_refresh(GPtrArray *vms, guint groups, VmRefreshed done, gpointer user)
 {
-    Refresh *r = g_new0(Refresh, 1);
+    StatsRefresh *r = g_new0(StatsRefresh, 1);
 
-    *r = (Refresh){ .refs = 1, .waits = 1, .done = done, .user = user };
+    *r = (StatsRefresh){ .refs = 1, .waits = 1, .done = done, .user = user };
     for (guint i = 0; i < vms->len; i++)
         if (answers(vms->pdata[i]))
             ask(r, vms->pdata[i], groups);

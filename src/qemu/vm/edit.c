@@ -31,14 +31,14 @@ kind_find(const char *what)
 
 /* ---- the copies */
 
-typedef struct Difference {
+typedef struct EditDifference {
     char *path; /* NULL: all that differs may */
-} Difference;
+} EditDifference;
 
 static gboolean
 look_at(const char *path, const Field *f, gpointer user)
 {
-    Difference *d = user;
+    EditDifference *d = user;
 
     if (f->flags & F_HOT)
         return TRUE;
@@ -50,7 +50,7 @@ look_at(const char *path, const Field *f, gpointer user)
 static gboolean
 may_change_live(const DomainDef *from, const DomainDef *to, gboolean *ret_same, GError **err)
 {
-    Difference d = { 0 };
+    EditDifference d = { 0 };
     g_autofree char *path = NULL;
 
     *ret_same = schema_compare(&domain_schema, from, to, look_at, &d);

@@ -28,7 +28,7 @@ static const JsonBudget raw = { 10 << 20, 256 << 10, 64 };
 
 typedef enum Phase { PHASE_CONNECT, PHASE_SYNC, PHASE_ANSWER } Phase;
 
-typedef struct Question {
+typedef struct AgentQuestion {
     Vm *vm; /* referenced */
     char *command;
     char *text; /* the line to send */
@@ -39,14 +39,14 @@ typedef struct Question {
     guint timer; /* of the wait, then of each phase */
     GuestAnswer answer;
     gpointer user;
-} Question;
+} AgentQuestion;
 
 typedef struct Guest {
     guint refs; /* the Run's, and one for each worker and each callback under way */
     Vm *vm;     /* not referenced; NULL: the Run is over */
     Lines *lines;
-    GQueue waiting; /* of Question */
-    Question *now;
+    GQueue waiting; /* of AgentQuestion */
+    AgentQuestion *now;
     Phase phase;
     gint64 sync;  /* the number that must come back */
     gsize junk;   /* bytes read past */
@@ -66,7 +66,7 @@ guest_unref(gpointer data)
 }
 
 static void
-question_free(Question *q)
+question_free(AgentQuestion *q)
 {
     if (q->timer)
         g_source_remove(q->timer);
@@ -85,7 +85,7 @@ drop_lines(Guest *g)
 
 /* ret is borrowed; takes q. */
 static void
-give(Question *q, json_object *ret, const GError *err)
+give(AgentQuestion *q, json_object *ret, const GError *err)
 {
     if (q->answer)
         q->answer(q->vm, ret, err, q->user);
@@ -96,7 +96,7 @@ give(Question *q, json_object *ret, const GError *err)
 static void
 end_now(Guest *g, json_object *ret, const GError *err, gboolean drop)
 {
-    Question *q = g_steal_pointer(&g->now);
+    AgentQuestion *q = g_steal_pointer(&g->now);
 
     if (drop)
         drop_lines(g);
@@ -131,7 +131,7 @@ static gboolean
 on_late(gpointer user)
 {
     Guest *g = user;
-    Question *q = g->now;
+    AgentQuestion *q = g->now;
 
     q->timer = 0;
     if (g->phase != PHASE_ANSWER)
@@ -195,7 +195,7 @@ read_past(Guest *g, gsize len)
 static void
 send_question(Guest *g)
 {
-    Question *q = g->now;
+    AgentQuestion *q = g->now;
 
     enter(g, PHASE_ANSWER, q->seconds);
     lines_send_secret(g->lines, q->text, q->text_len);
@@ -224,7 +224,7 @@ on_sync_line(Guest *g, const guint8 *data, gsize len)
 static void
 on_answer_line(Guest *g, const guint8 *data, gsize len)
 {
-    Question *q = g->now;
+    AgentQuestion *q = g->now;
     const JsonBudget *budget = q->flags & GUEST_RAW ? &raw : &usual;
     g_autofree char *wrong = NULL;
     json_object *message = json_parse_bounded((const char *)data, len, budget, &wrong);
@@ -386,7 +386,7 @@ begin(Guest *g)
 static void
 next_question(Guest *g)
 {
-    Question *q = g_queue_pop_head(&g->waiting);
+    AgentQuestion *q = g_queue_pop_head(&g->waiting);
 
     if (!q)
         return;
@@ -421,7 +421,7 @@ static void
 guest_end(gpointer data)
 {
     Guest *g = data;
-    Question *q = g_steal_pointer(&g->now);
+    AgentQuestion *q = g_steal_pointer(&g->now);
     gboolean reached = q && g->phase == PHASE_ANSWER && q->flags & GUEST_ENDS;
     g_autoptr(GError) err = NULL;
 
@@ -450,17 +450,17 @@ guest_of(Vm *vm)
     return g;
 }
 
-typedef struct Waiter {
+typedef struct AgentWaiter {
     Guest *guest;
-    Question *question;
-} Waiter;
+    AgentQuestion *question;
+} AgentWaiter;
 
 static gboolean
 waited_too_long(gpointer user)
 {
-    const Waiter *w = user;
+    const AgentWaiter *w = user;
     Guest *g = w->guest;
-    Question *q = w->question;
+    AgentQuestion *q = w->question;
     g_autoptr(GError) err = NULL;
 
     q->timer = 0;
@@ -525,7 +525,7 @@ void
 guest_call(Vm *vm, const GuestCall *call, GuestAnswer answer, gpointer user)
 {
     GError *err = NULL;
-    Question *q;
+    AgentQuestion *q;
     Guest *g;
 
     if (!guest_check(vm, &err)) {
@@ -541,7 +541,7 @@ guest_call(Vm *vm, const GuestCall *call, GuestAnswer answer, gpointer user)
         refuse_now(vm, answer, user, err);
         return;
     }
-    q = g_new0(Question, 1);
+    q = g_new0(AgentQuestion, 1);
     q->vm = object_ref(vm);
     q->command = g_strdup(call->command);
     q->flags = call->flags;
@@ -559,7 +559,7 @@ guest_call(Vm *vm, const GuestCall *call, GuestAnswer answer, gpointer user)
         return;
     }
     q->timer = g_timeout_add_full(G_PRIORITY_DEFAULT, WAIT_S * 1000, waited_too_long,
-                                  g_memdup2(&(Waiter){ g, q }, sizeof(Waiter)), g_free);
+                                  g_memdup2(&(AgentWaiter){ g, q }, sizeof(AgentWaiter)), g_free);
 }
 
 void

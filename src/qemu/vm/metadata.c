@@ -166,15 +166,15 @@ vm_metadata(Vm *vm, int type, const char *uri, guint impact, GError **err)
     return text;
 }
 
-typedef struct Remark {
+typedef struct VmRemark {
     int type;
     char *value, *key, *uri; /* may be NULL */
-} Remark;
+} VmRemark;
 
 static void
 remark_free(gpointer data)
 {
-    Remark *r = data;
+    VmRemark *r = data;
 
     g_free(r->value);
     g_free(r->key);
@@ -185,7 +185,7 @@ remark_free(gpointer data)
 static gboolean
 remark_check(const Edit *e, GError **err)
 {
-    const Remark *r = e->data;
+    const VmRemark *r = e->data;
 
     return notes_check(r->type, r->value, r->key, r->uri, err);
 }
@@ -193,7 +193,7 @@ remark_check(const Edit *e, GError **err)
 static gboolean
 remark_put(DomainDef *def, const Edit *e, GError **err)
 {
-    const Remark *r = e->data;
+    const VmRemark *r = e->data;
     HostPlan plan = { 0 };
 
     return notes_set(&NOTES_AT(def), r->type, r->value, r->key, r->uri, err) &&
@@ -203,7 +203,7 @@ remark_put(DomainDef *def, const Edit *e, GError **err)
 static void
 remark_told(const Edit *e)
 {
-    const Remark *r = e->data;
+    const VmRemark *r = e->data;
     Event event = vm_event(e->vm, DOMAIN_EVENT_METADATA_CHANGE);
 
     event.n[0] = r->type;
@@ -220,9 +220,9 @@ vm_set_metadata(Vm *vm, int type, const char *value, const char *key, const char
                                    .check = remark_check,
                                    .change = remark_put,
                                    .done = remark_told };
-    Remark *r = g_new(Remark, 1);
+    VmRemark *r = g_new(VmRemark, 1);
 
-    *r = (Remark){ type, g_strdup(value), g_strdup(key), g_strdup(uri) };
+    *r = (VmRemark){ type, g_strdup(value), g_strdup(key), g_strdup(uri) };
     edit_run(edit_new(vm, &kind, impact, r, remark_free), who, done, user);
 }
 

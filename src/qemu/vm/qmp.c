@@ -31,21 +31,21 @@ static const char *const large_commands[] = {
 #define TURN_US  2000
 #define PAUSE_MS 4
 
-typedef struct Call {
+typedef struct QmpCall {
     gint64 since;
     const char *command; /* interned */
     QmpAnswer answer;    /* NULL: nobody cares */
     gpointer user;
     gboolean raw;   /* wants the whole reply */
     gboolean large; /* the answer may be */
-} Call;
+} QmpCall;
 
 struct Qmp {
     guint refs;        /* the owner's, and one while a callback is on the stack */
     Lines *lines;      /* NULL: ended */
     const QmpOps *ops; /* NULL: the owner has freed it */
     gpointer user;
-    GQueue pending; /* of Call, oldest first */
+    GQueue pending; /* of QmpCall, oldest first */
     gint64 first;   /* id of the first call; 0: it was answered */
     gsize scanned;  /* bytes of the next message that have no end of a line */
     char *wrong;    /* why it was ended; NULL: it was not */
@@ -75,7 +75,7 @@ drop_lines(Qmp *q)
 }
 
 static void
-answer_call(Call *call, json_object *ret, const GError *err)
+answer_call(QmpCall *call, json_object *ret, const GError *err)
 {
     if (call->answer)
         call->answer(ret, err, call->user);
@@ -86,7 +86,7 @@ answer_call(Call *call, json_object *ret, const GError *err)
 static void
 answer_all(Qmp *q, const GError *err)
 {
-    Call *call;
+    QmpCall *call;
 
     while ((call = g_queue_pop_head(&q->pending)))
         answer_call(call, NULL, err);
@@ -107,7 +107,7 @@ gone_error(void)
 static const JsonBudget *
 budget_of(const Qmp *q)
 {
-    const Call *next = q->pending.head ? q->pending.head->data : NULL;
+    const QmpCall *next = q->pending.head ? q->pending.head->data : NULL;
 
     return q->first || (next && next->large) ? &large : &usual;
 }
@@ -133,7 +133,7 @@ on_answer(Qmp *q, json_object *message)
 {
     json_object *failure = json_at(message, "error");
     g_autoptr(GError) err = NULL;
-    Call *call;
+    QmpCall *call;
 
     if (q->first && json_int(message, "id", 0) != q->first)
         return; /* the greeting, or what another daemon had asked */
@@ -277,7 +277,7 @@ qmp_free(Qmp *q)
 }
 
 static char *
-format_call(const Call *call, json_object *args, gint64 id)
+format_call(const QmpCall *call, json_object *args, gint64 id)
 {
     json_object *o = json_object_new_object();
     char *text;
@@ -292,10 +292,10 @@ format_call(const Call *call, json_object *args, gint64 id)
     return text;
 }
 
-static Call *
+static QmpCall *
 call_new(const char *command, QmpAnswer answer, gpointer user)
 {
-    Call *call = g_new0(Call, 1);
+    QmpCall *call = g_new0(QmpCall, 1);
 
     call->since = g_get_monotonic_time();
     call->command = g_intern_string(command);
@@ -306,7 +306,7 @@ call_new(const char *command, QmpAnswer answer, gpointer user)
 }
 
 static void
-send_call(Qmp *q, Call *call, json_object *args, int fd)
+send_call(Qmp *q, QmpCall *call, json_object *args, int fd)
 {
     gboolean is_first = q && g_queue_is_empty(&q->pending) && q->first;
     g_autofree char *text = format_call(call, args, is_first ? q->first : 0);
@@ -326,7 +326,7 @@ send_call(Qmp *q, Call *call, json_object *args, int fd)
 void
 qmp_call_secret(Qmp *q, const char *command, const char *arguments, QmpAnswer answer, gpointer user)
 {
-    Call *call = call_new(command, answer, user);
+    QmpCall *call = call_new(command, answer, user);
     char *text;
 
     if (!q->lines) {
@@ -351,7 +351,7 @@ qmp_call_with_fd(Qmp *q, const char *command, json_object *args, int fd, QmpAnsw
 void
 qmp_call_raw(Qmp *q, const char *command, json_object *args, QmpAnswer answer, gpointer user)
 {
-    Call *call = call_new(command, answer, user);
+    QmpCall *call = call_new(command, answer, user);
 
     call->raw = call->large = TRUE;
     send_call(q, call, args, -1);
@@ -378,7 +378,7 @@ qmp_pending(const Qmp *q)
 gint64
 qmp_waits_since(const Qmp *q)
 {
-    const Call *oldest = q->pending.head ? q->pending.head->data : NULL;
+    const QmpCall *oldest = q->pending.head ? q->pending.head->data : NULL;
 
     return oldest ? oldest->since : 0;
 }

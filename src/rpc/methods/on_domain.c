@@ -234,10 +234,10 @@ get_os_type(Call *c, Vm *vm)
 }
 
 /* Replies that are one number, of a question that cannot fail. */
-typedef int (*Question)(Vm *vm);
+typedef int (*VmQuestion)(Vm *vm);
 
 static void
-reply_number(Call *c, Vm *vm, Question question)
+reply_number(Call *c, Vm *vm, VmQuestion question)
 {
     gint32 out = question(vm);
     call_reply(c, &out);

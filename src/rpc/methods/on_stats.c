@@ -6,16 +6,16 @@
 
 /* ---- a call that waits for a refresh */
 
-typedef struct Refresh {
+typedef struct StatsAnswer {
     Call *call;
     GPtrArray *vms; /* of Vm, referenced */
     void (*answer)(Call *c, GPtrArray *vms);
-} Refresh;
+} StatsAnswer;
 
 static void
 on_refreshed(gpointer user)
 {
-    Refresh *r = user; /* lies in the call's arena */
+    StatsAnswer *r = user; /* lies in the call's arena */
     g_autoptr(GPtrArray) vms = r->vms;
 
     r->answer(r->call, vms);
@@ -24,9 +24,9 @@ on_refreshed(gpointer user)
 static void
 refresh(Call *c, GPtrArray *vms, guint groups, void (*answer)(Call *c, GPtrArray *vms))
 {
-    Refresh *r = arena_new(call_arena(c), Refresh, 1);
+    StatsAnswer *r = arena_new(call_arena(c), StatsAnswer, 1);
 
-    *r = (Refresh){ c, vms, answer };
+    *r = (StatsAnswer){ c, vms, answer };
     vm_refresh(vms, groups, on_refreshed, r);
 }
 

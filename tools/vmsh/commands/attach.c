@@ -20,16 +20,16 @@
 
 /* ---- one change */
 
-typedef struct Change {
+typedef struct AttachChange {
     DomainRef dom;
     guint flags;
-} Change;
+} AttachChange;
 
 /* Without any word about when, the running domain is meant. */
 static gboolean
-change_begin(Shell *s, const Args *a, Change *ret_change, GError **err)
+change_begin(Shell *s, const Args *a, AttachChange *ret_change, GError **err)
 {
-    Change change = { 0 };
+    AttachChange change = { 0 };
 
     if (!args_exclusive(a, "current", "persistent", err) || !domain_impact(a, &change.flags, err) ||
         !domain_get(s, a, &change.dom, err))
@@ -43,7 +43,7 @@ change_begin(Shell *s, const Args *a, Change *ret_change, GError **err)
 }
 
 static gboolean
-attach(Shell *s, const Change *c, const char *xml, GError **err)
+attach(Shell *s, const AttachChange *c, const char *xml, GError **err)
 {
     DomainAttachDeviceFlagsArgs args = { c->dom, xml, c->flags };
 
@@ -51,7 +51,7 @@ attach(Shell *s, const Change *c, const char *xml, GError **err)
 }
 
 static gboolean
-detach(Shell *s, const Change *c, const char *xml, GError **err)
+detach(Shell *s, const AttachChange *c, const char *xml, GError **err)
 {
     DomainDetachDeviceFlagsArgs args = { c->dom, xml, c->flags };
 
@@ -59,18 +59,18 @@ detach(Shell *s, const Change *c, const char *xml, GError **err)
 }
 
 static gboolean
-update(Shell *s, const Change *c, const char *xml, GError **err)
+update(Shell *s, const AttachChange *c, const char *xml, GError **err)
 {
     DomainUpdateDeviceFlagsArgs args = { c->dom, xml, c->flags };
 
     return call(s, PROC_DOMAIN_UPDATE_DEVICE_FLAGS, &args, NULL, err);
 }
 
-typedef gboolean (*Send)(Shell *s, const Change *c, const char *xml, GError **err);
+typedef gboolean (*Send)(Shell *s, const AttachChange *c, const char *xml, GError **err);
 
 /* Does it, or shows what it would do. */
 static gboolean
-send_or_print(Shell *s, const Args *a, Send send, const Change *c, const char *xml,
+send_or_print(Shell *s, const Args *a, Send send, const AttachChange *c, const char *xml,
               const char *done, GError **err)
 {
     if (args_flag(a, "print-xml")) {
@@ -106,7 +106,7 @@ send_file(Shell *s, const Args *a, Send send, const char *verb, const char *done
     enum { FORCE = 4 };
     const char *path = args_string(a, "file");
     g_autofree char *xml = NULL;
-    Change c;
+    AttachChange c;
 
     if (!change_begin(s, a, &c, err) || !xml_file(path, &xml, err))
         return FALSE;
@@ -362,7 +362,7 @@ static gboolean
 run_attach_disk(Shell *s, const Args *a, GError **err)
 {
     g_autoptr(GString) xml = g_string_new(NULL);
-    Change c;
+    AttachChange c;
 
     if (!change_begin(s, a, &c, err) || !disk_xml(a, xml, err))
         return FALSE;
@@ -445,7 +445,7 @@ run_detach_disk(Shell *s, const Args *a, GError **err)
     g_autoptr(Doc) doc = NULL;
     g_autofree char *xml = NULL;
     Node *node;
-    Change c;
+    AttachChange c;
 
     if (!change_begin(s, a, &c, err) || !(doc = domain_doc(s, &c.dom, c.flags, err)) ||
         !(node = find_disk(doc, args_string(a, "target"), err)))
@@ -528,7 +528,7 @@ run_change_media(Shell *s, const Args *a, GError **err)
     g_autoptr(Doc) doc = NULL;
     g_autofree char *xml = NULL;
     Node *disk;
-    Change c = { 0 };
+    AttachChange c = { 0 };
 
     if (!domain_impact(a, &c.flags, err) || !domain_get(s, a, &c.dom, err) ||
         !(doc = domain_doc(s, &c.dom, c.flags, err)) ||
@@ -647,7 +647,7 @@ static gboolean
 run_attach_interface(Shell *s, const Args *a, GError **err)
 {
     g_autoptr(GString) xml = g_string_new(NULL);
-    Change c;
+    AttachChange c;
 
     if (!change_begin(s, a, &c, err) || !interface_xml(a, xml, err))
         return FALSE;
@@ -690,7 +690,7 @@ run_detach_interface(Shell *s, const Args *a, GError **err)
     g_autoptr(Doc) doc = NULL;
     g_autofree char *xml = NULL;
     Node *node;
-    Change c;
+    AttachChange c;
 
     if (!change_begin(s, a, &c, err) || !(doc = domain_doc(s, &c.dom, c.flags, err)))
         return FALSE;
@@ -721,12 +721,12 @@ static const Option getlink_options[] = {
 
 /* The interface whose link is meant; doc is the caller's. */
 static Node *
-link_node(Shell *s, const Args *a, Change *ret_change, Doc **ret_doc, GError **err)
+link_node(Shell *s, const Args *a, AttachChange *ret_change, Doc **ret_doc, GError **err)
 {
     const char *name = args_string(a, "interface");
     Node *node;
 
-    *ret_change = (Change){ .flags = args_flag(a, "config") ? CONFIG : 0 };
+    *ret_change = (AttachChange){ .flags = args_flag(a, "config") ? CONFIG : 0 };
     if (!domain_get(s, a, &ret_change->dom, err) ||
         !(*ret_doc = domain_doc(s, &ret_change->dom, ret_change->flags, err)))
         return NULL;
@@ -743,7 +743,7 @@ run_setlink(Shell *s, const Args *a, GError **err)
     g_autoptr(Doc) doc = NULL;
     g_autofree char *xml = NULL;
     Node *node;
-    Change c;
+    AttachChange c;
 
     if (strcmp(state, "up") != 0 && strcmp(state, "down") != 0)
         return refuse(err, "invalid link state '%s'", state);
@@ -763,7 +763,7 @@ run_getlink(Shell *s, const Args *a, GError **err)
     g_autoptr(Doc) doc = NULL;
     g_autofree char *state = NULL;
     Node *node;
-    Change c;
+    AttachChange c;
 
     if (!(node = link_node(s, a, &c, &doc, err)))
         return FALSE;

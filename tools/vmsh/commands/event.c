@@ -318,11 +318,11 @@ static const struct {
 
 /* ---- the command */
 
-typedef struct Watch {
+typedef struct EventWatch {
     Shell *shell;
     gboolean timestamps;
     EventWait wait;
-} Watch;
+} EventWatch;
 
 static volatile sig_atomic_t interrupted;
 
@@ -342,7 +342,7 @@ event_time(void)
 }
 
 static void
-print_event(Watch *w, gsize row, gconstpointer message)
+print_event(EventWatch *w, gsize row, gconstpointer message)
 {
     const DomainRef *dom = (gconstpointer)((const guint8 *)message + events[row].dom);
     g_autofree char *detail = events[row].tell ? events[row].tell(message) : NULL;
@@ -372,7 +372,7 @@ static void
 on_event(Conn *c, gint32 procedure, guint32 program, const guint8 *payload, gsize len,
          gpointer user)
 {
-    Watch *w = user;
+    EventWatch *w = user;
     Arena arena;
 
     if (program != PROGRAM_REMOTE || (w->wait.count && !w->wait.loop))
@@ -494,9 +494,9 @@ event_wanted(const Args *a, int *ret_row, GError **err)
 static gboolean
 watch(Shell *s, const Args *a, int row, gint64 seconds, GError **err)
 {
-    Watch w = { .shell = s,
-                .timestamps = args_flag(a, "timestamp"),
-                .wait = { .loop = args_flag(a, "loop") } };
+    EventWatch w = { .shell = s,
+                     .timestamps = args_flag(a, "timestamp"),
+                     .wait = { .loop = args_flag(a, "loop") } };
     g_autoptr(GArray) callbacks = g_array_new(FALSE, FALSE, sizeof(gint32));
     DomainRef dom;
     gboolean ok;

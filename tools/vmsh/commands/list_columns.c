@@ -3,28 +3,28 @@
 
 #include "vmsh/list.h"
 
-typedef struct Row {
+typedef struct ListRow {
     const DomainRef *dom;
     DomainGetInfoRet info;
-} Row;
+} ListRow;
 
 /* What a column shows; NULL: nothing. Caller frees. */
-typedef char *(*Cell)(Shell *s, const Row *row);
+typedef char *(*Cell)(Shell *s, const ListRow *row);
 
 static char *
-cell_id(Shell *s, const Row *row)
+cell_id(Shell *s, const ListRow *row)
 {
     return row->dom->id == -1 ? NULL : g_strdup_printf("%d", row->dom->id);
 }
 
 static char *
-cell_name(Shell *s, const Row *row)
+cell_name(Shell *s, const ListRow *row)
 {
     return g_strdup(row->dom->name);
 }
 
 static char *
-cell_uuid(Shell *s, const Row *row)
+cell_uuid(Shell *s, const ListRow *row)
 {
     char uuid[UUID_TEXT_LEN];
 
@@ -33,38 +33,38 @@ cell_uuid(Shell *s, const Row *row)
 }
 
 static char *
-cell_state(Shell *s, const Row *row)
+cell_state(Shell *s, const ListRow *row)
 {
     return g_strdup(domain_state_text((int)row->info.state));
 }
 
 static char *
-cell_memory(Shell *s, const Row *row)
+cell_memory(Shell *s, const ListRow *row)
 {
     return size_cell(row->info.memory * 1024);
 }
 
 static char *
-cell_max_memory(Shell *s, const Row *row)
+cell_max_memory(Shell *s, const ListRow *row)
 {
     return size_cell(row->info.max_mem * 1024);
 }
 
 static char *
-cell_cpus(Shell *s, const Row *row)
+cell_cpus(Shell *s, const ListRow *row)
 {
     return g_strdup_printf("%u", row->info.nr_virt_cpu);
 }
 
 static char *
-cell_cpu_time(Shell *s, const Row *row)
+cell_cpu_time(Shell *s, const ListRow *row)
 {
     return g_strdup_printf("%.1f", (double)row->info.cpu_time / 1e9);
 }
 
 /* From a lease of a network, or else from the host's neighbours. */
 static char *
-cell_address(Shell *s, const Row *row)
+cell_address(Shell *s, const ListRow *row)
 {
     enum { BY_LEASE, BY_ARP = 2 };
 
@@ -82,7 +82,7 @@ cell_address(Shell *s, const Row *row)
 }
 
 static char *
-cell_autostart(Shell *s, const Row *row)
+cell_autostart(Shell *s, const ListRow *row)
 {
     DomainGetAutostartArgs args = { .dom = *row->dom };
     DomainGetAutostartRet ret = { 0 };
@@ -93,7 +93,7 @@ cell_autostart(Shell *s, const Row *row)
 }
 
 static char *
-cell_persistent(Shell *s, const Row *row)
+cell_persistent(Shell *s, const ListRow *row)
 {
     DomainIsPersistentArgs args = { .dom = *row->dom };
     DomainIsPersistentRet ret = { 0 };
@@ -104,7 +104,7 @@ cell_persistent(Shell *s, const Row *row)
 }
 
 static char *
-cell_title(Shell *s, const Row *row)
+cell_title(Shell *s, const ListRow *row)
 {
     enum { METADATA_TITLE = 1 };
     DomainGetMetadataArgs args = { .dom = *row->dom, .type = METADATA_TITLE };
@@ -186,7 +186,7 @@ list_columns(Shell *s, const char *text, const ConnectListAllDomainsRet *list, G
     table = table_new(columns, n);
     for (guint d = 0; d < list->domains.n; d++) {
         DomainGetInfoArgs args = { .dom = list->domains.v[d] };
-        Row row = { .dom = &list->domains.v[d] };
+        ListRow row = { .dom = &list->domains.v[d] };
         char *cells[MOST + 1] = { NULL };
 
         if (!call(s, PROC_DOMAIN_GET_INFO, &args, &row.info, NULL))

@@ -6,7 +6,7 @@
 enum { METADATA_DESCRIPTION, METADATA_TITLE, METADATA_ELEMENT };
 
 /* What is described, and which part of it is meant. */
-typedef struct Subject {
+typedef struct MetadataSubject {
     const char *kind; /* "domain" */
     gboolean is_network;
     DomainRef dom;
@@ -14,7 +14,7 @@ typedef struct Subject {
     gint32 type;
     const char *uri, *key;
     guint flags;
-} Subject;
+} MetadataSubject;
 
 #define METADATA_IMPACT                                                                            \
     FLAG("live", "modify/get running state"),                                                      \
@@ -22,7 +22,7 @@ typedef struct Subject {
         FLAG("current", "modify/get current state configuration")
 
 static gboolean
-subject_get(Shell *s, const Args *a, Subject *subject, GError **err)
+subject_get(Shell *s, const Args *a, MetadataSubject *subject, GError **err)
 {
     if (!domain_impact(a, &subject->flags, err))
         return FALSE;
@@ -31,7 +31,7 @@ subject_get(Shell *s, const Args *a, Subject *subject, GError **err)
 }
 
 static gboolean
-subject_ask(Shell *s, const Subject *subject, const char **ret_text, GError **err)
+subject_ask(Shell *s, const MetadataSubject *subject, const char **ret_text, GError **err)
 {
     DomainGetMetadataArgs of_domain = { subject->dom, subject->type, subject->uri, subject->flags };
     NetworkGetMetadataArgs of_network = { subject->net, subject->type, subject->uri,
@@ -47,7 +47,7 @@ subject_ask(Shell *s, const Subject *subject, const char **ret_text, GError **er
 
 /* *ret_text is NULL when there is none. */
 static gboolean
-metadata_get(Shell *s, const Subject *subject, const char **ret_text, GError **err)
+metadata_get(Shell *s, const MetadataSubject *subject, const char **ret_text, GError **err)
 {
     g_autoptr(GError) why = NULL;
 
@@ -61,7 +61,7 @@ metadata_get(Shell *s, const Subject *subject, const char **ret_text, GError **e
 
 /* text NULL takes it away. */
 static gboolean
-metadata_set(Shell *s, const Subject *subject, const char *text, GError **err)
+metadata_set(Shell *s, const MetadataSubject *subject, const char *text, GError **err)
 {
     DomainSetMetadataArgs of_domain = { subject->dom, subject->type, text,
                                         subject->key, subject->uri,  subject->flags };
@@ -83,7 +83,7 @@ static const Option desc_options[] = { DOMAIN_OPTION(complete_domains), DESC_OPT
 static const Option net_desc_options[] = { NETWORK_OPTION, DESC_OPTIONS };
 
 static gboolean
-desc_show(Shell *s, const Subject *subject, GError **err)
+desc_show(Shell *s, const MetadataSubject *subject, GError **err)
 {
     const char *text;
 
@@ -99,7 +99,8 @@ desc_show(Shell *s, const Subject *subject, GError **err)
 
 /* *ret_text is NULL when the user has left it as it was. */
 static gboolean
-desc_edited(Shell *s, const Subject *subject, const char *given, char **ret_text, GError **err)
+desc_edited(Shell *s, const MetadataSubject *subject, const char *given, char **ret_text,
+            GError **err)
 {
     const char *text = given;
 
@@ -114,7 +115,7 @@ desc_edited(Shell *s, const Subject *subject, const char *given, char **ret_text
 
 /* "Domain", of the kind "domain". */
 static char *
-kind_first(const Subject *subject)
+kind_first(const MetadataSubject *subject)
 {
     char *kind = g_strdup(subject->kind);
 
@@ -123,7 +124,7 @@ kind_first(const Subject *subject)
 }
 
 static gboolean
-describe(Shell *s, const Args *a, Subject *subject, GError **err)
+describe(Shell *s, const Args *a, MetadataSubject *subject, GError **err)
 {
     const char *what = args_flag(a, "title") ? "title" : "description";
     g_autofree char *kind = kind_first(subject);
@@ -153,7 +154,7 @@ describe(Shell *s, const Args *a, Subject *subject, GError **err)
 static gboolean
 run_desc(Shell *s, const Args *a, GError **err)
 {
-    Subject subject = { .kind = "domain" };
+    MetadataSubject subject = { .kind = "domain" };
 
     return describe(s, a, &subject, err);
 }
@@ -161,7 +162,7 @@ run_desc(Shell *s, const Args *a, GError **err)
 static gboolean
 run_net_desc(Shell *s, const Args *a, GError **err)
 {
-    Subject subject = { .kind = "network", .is_network = TRUE };
+    MetadataSubject subject = { .kind = "network", .is_network = TRUE };
 
     return describe(s, a, &subject, err);
 }
@@ -185,7 +186,7 @@ metadata_apply(Shell *s, const char *text, gboolean validate, gpointer user, GEr
 }
 
 static gboolean
-metadata_edit(Shell *s, Subject *subject, GError **err)
+metadata_edit(Shell *s, MetadataSubject *subject, GError **err)
 {
     const char *text;
     gboolean changed;
@@ -199,7 +200,7 @@ metadata_edit(Shell *s, Subject *subject, GError **err)
 }
 
 static gboolean
-metadata_show(Shell *s, const Subject *subject, GError **err)
+metadata_show(Shell *s, const MetadataSubject *subject, GError **err)
 {
     const char *text = NULL;
 
@@ -210,7 +211,7 @@ metadata_show(Shell *s, const Subject *subject, GError **err)
 }
 
 static gboolean
-annotate(Shell *s, const Args *a, Subject *subject, GError **err)
+annotate(Shell *s, const Args *a, MetadataSubject *subject, GError **err)
 {
     const char *text = args_string(a, "set");
     gboolean remove = args_flag(a, "remove"), edit = args_flag(a, "edit");
@@ -238,7 +239,7 @@ annotate(Shell *s, const Args *a, Subject *subject, GError **err)
 static gboolean
 run_metadata(Shell *s, const Args *a, GError **err)
 {
-    Subject subject = { .kind = "domain" };
+    MetadataSubject subject = { .kind = "domain" };
 
     return annotate(s, a, &subject, err);
 }
@@ -246,7 +247,7 @@ run_metadata(Shell *s, const Args *a, GError **err)
 static gboolean
 run_net_metadata(Shell *s, const Args *a, GError **err)
 {
-    Subject subject = { .kind = "network", .is_network = TRUE };
+    MetadataSubject subject = { .kind = "network", .is_network = TRUE };
 
     return annotate(s, a, &subject, err);
 }

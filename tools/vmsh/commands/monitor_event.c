@@ -13,14 +13,14 @@ static const Option options[] = {
     OPTION_END,
 };
 
-typedef struct Watch {
+typedef struct MonitorWatch {
     Shell *shell;
     gboolean timestamps, pretty;
     EventWait wait;
-} Watch;
+} MonitorWatch;
 
 static void
-put_event(const Watch *w, const QemuDomainMonitorEventMsg *m)
+put_event(const MonitorWatch *w, const QemuDomainMonitorEventMsg *m)
 {
     json_object *details = w->pretty && m->details ? json_tokener_parse(m->details) : NULL;
     const char *text = details ? json_object_to_json_string_ext(details, JSON_C_TO_STRING_PRETTY)
@@ -39,7 +39,7 @@ static void
 on_event(Conn *c, gint32 procedure, guint32 program, const guint8 *payload, gsize len,
          gpointer user)
 {
-    Watch *w = user;
+    MonitorWatch *w = user;
     QemuDomainMonitorEventMsg m = { 0 };
     Arena arena;
 
@@ -58,7 +58,7 @@ static gboolean
 run(Shell *s, const Args *a, GError **err)
 {
     static const FlagBit bits[] = { { "regex", 1 }, { "no-case", 2 }, { 0 } };
-    Watch w = {
+    MonitorWatch w = {
         s, args_flag(a, "timestamp"), args_flag(a, "pretty"), { .loop = args_flag(a, "loop") }
     };
     QemuConnectDomainMonitorEventRegisterArgs args = { .event = args_string(a, "event"),

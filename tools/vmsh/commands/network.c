@@ -209,13 +209,13 @@ run_update(Shell *s, const Args *a, GError **err)
 
 /* ---- a network's life */
 
-typedef struct Change {
+typedef struct NetworkAction {
     const char *verb, *told;
     gint32 procedure;
-} Change;
+} NetworkAction;
 
 static gboolean
-change(Shell *s, const Args *a, const Change *c, GError **err)
+change(Shell *s, const Args *a, const NetworkAction *c, GError **err)
 {
     NetworkCreateArgs args;
 
@@ -231,7 +231,7 @@ change(Shell *s, const Args *a, const Change *c, GError **err)
 #define CHANGE(function, verb, told, procedure)                                                    \
     static gboolean function(Shell *s, const Args *a, GError **err)                                \
     {                                                                                              \
-        static const Change c = { verb, told, PROC_NETWORK_##procedure };                          \
+        static const NetworkAction c = { verb, told, PROC_NETWORK_##procedure };                   \
         return change(s, a, &c, err);                                                              \
     }
 CHANGE(run_start, "start", "started", CREATE)
@@ -274,14 +274,14 @@ run_uuid(Shell *s, const Args *a, GError **err)
 
 /* ---- what is known of them */
 
-typedef struct Facts {
+typedef struct NetworkFacts {
     NetworkIsActiveRet active;
     NetworkIsPersistentRet persistent;
     NetworkGetAutostartRet autostart;
-} Facts;
+} NetworkFacts;
 
 static gboolean
-facts_get(Shell *s, const NetworkRef *net, Facts *ret, GError **err)
+facts_get(Shell *s, const NetworkRef *net, NetworkFacts *ret, GError **err)
 {
     const NetworkIsActiveArgs args = { .net = *net };
 
@@ -302,7 +302,7 @@ run_info(Shell *s, const Args *a, GError **err)
     g_autoptr(Sheet) sheet = sheet_new(16);
     NetworkGetBridgeNameArgs args;
     NetworkGetBridgeNameRet bridge = { 0 };
-    Facts f = { 0 };
+    NetworkFacts f = { 0 };
     char uuid[UUID_TEXT_LEN];
 
     if (!network_get(s, a, &args.net, err) || !facts_get(s, &args.net, &f, err))
@@ -360,7 +360,7 @@ print_networks(Shell *s, const ConnectListAllNetworksRet *ret, gboolean titles, 
     g_autoptr(Table) table = table_new(columns, titles ? G_N_ELEMENTS(columns) : 4);
 
     for (guint i = 0; i < ret->nets.n; i++) {
-        Facts f = { 0 };
+        NetworkFacts f = { 0 };
 
         if (!facts_get(s, &ret->nets.v[i], &f, err))
             return FALSE;

@@ -13,13 +13,13 @@ typedef struct EventKind {
 } EventKind;
 
 /* The index of a kind is the event's id. */
-typedef struct EventFamily {
+typedef struct FamilyWatched {
     const EventKind *kinds; /* ended by a zeroed row */
     /* Asks for one; object: what --secret or --device names, or NULL. */
     gboolean (*ask)(Shell *s, gint32 id, const char *object, gint32 *ret_callback, GError **err);
     gint32 forget; /* the procedure that ends it */
     const char *option;
-} EventFamily;
+} FamilyWatched;
 
 /* ---- secrets */
 
@@ -74,8 +74,8 @@ ask_secret(Shell *s, gint32 id, const char *object, gint32 *ret_callback, GError
     return TRUE;
 }
 
-static const EventFamily secret_events = { secret_kinds, ask_secret,
-                                           PROC_CONNECT_SECRET_EVENT_DEREGISTER_ANY, "secret" };
+static const FamilyWatched secret_events = { secret_kinds, ask_secret,
+                                             PROC_CONNECT_SECRET_EVENT_DEREGISTER_ANY, "secret" };
 
 /* ---- networks */
 
@@ -122,8 +122,9 @@ ask_network(Shell *s, gint32 id, const char *object, gint32 *ret_callback, GErro
     return TRUE;
 }
 
-static const EventFamily network_events = { network_kinds, ask_network,
-                                            PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY, "network" };
+static const FamilyWatched network_events = { network_kinds, ask_network,
+                                              PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY,
+                                              "network" };
 
 /* ---- storage pools */
 
@@ -168,8 +169,8 @@ ask_pool(Shell *s, gint32 id, const char *object, gint32 *ret_callback, GError *
     return TRUE;
 }
 
-static const EventFamily pool_events = { pool_kinds, ask_pool,
-                                         PROC_CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY, "pool" };
+static const FamilyWatched pool_events = { pool_kinds, ask_pool,
+                                           PROC_CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY, "pool" };
 
 /* ---- node devices */
 
@@ -211,24 +212,24 @@ ask_device(Shell *s, gint32 id, const char *object, gint32 *ret_callback, GError
     return TRUE;
 }
 
-static const EventFamily device_events = { device_kinds, ask_device,
-                                           PROC_CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY,
-                                           "device" };
+static const FamilyWatched device_events = { device_kinds, ask_device,
+                                             PROC_CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY,
+                                             "device" };
 
 /* ---- the commands */
 
-typedef struct Watch {
+typedef struct ObjectWatch {
     Shell *shell;
     const EventKind *kind;
     gboolean timestamps;
     EventWait wait;
-} Watch;
+} ObjectWatch;
 
 static void
 on_event(Conn *c, gint32 procedure, guint32 program, const guint8 *payload, gsize len,
          gpointer user)
 {
-    Watch *w = user;
+    ObjectWatch *w = user;
     g_autofree char *text = NULL, *time = w->timestamps ? event_time() : NULL;
     gpointer message;
     Arena arena;
@@ -249,7 +250,7 @@ on_event(Conn *c, gint32 procedure, guint32 program, const guint8 *payload, gsiz
 }
 
 static gboolean
-find_kind(const EventFamily *family, const char *name, gint32 *ret_id, GError **err)
+find_kind(const FamilyWatched *family, const char *name, gint32 *ret_id, GError **err)
 {
     if (!name)
         return refuse(err, "either --list or --event <type> is required");
@@ -262,12 +263,12 @@ find_kind(const EventFamily *family, const char *name, gint32 *ret_id, GError **
 }
 
 static gboolean
-watch(Shell *s, const Args *a, const EventFamily *family, gint32 id, GError **err)
+watch(Shell *s, const Args *a, const FamilyWatched *family, gint32 id, GError **err)
 {
-    Watch w = { .shell = s,
-                .kind = &family->kinds[id],
-                .timestamps = args_flag(a, "timestamp"),
-                .wait = { .loop = args_flag(a, "loop") } };
+    ObjectWatch w = { .shell = s,
+                      .kind = &family->kinds[id],
+                      .timestamps = args_flag(a, "timestamp"),
+                      .wait = { .loop = args_flag(a, "loop") } };
     gint64 seconds = 0;
     gint32 callback;
     gboolean ok;
@@ -290,7 +291,7 @@ watch(Shell *s, const Args *a, const EventFamily *family, gint32 id, GError **er
 }
 
 static gboolean
-run(Shell *s, const Args *a, const EventFamily *family, GError **err)
+run(Shell *s, const Args *a, const FamilyWatched *family, GError **err)
 {
     gint32 id = 0;
 

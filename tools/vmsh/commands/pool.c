@@ -322,17 +322,17 @@ run_edit(Shell *s, const Args *a, GError **err)
 static const Option build_options[] = { POOL_OPTION, BUILD_OPTIONS, OPTION_END };
 static const Option start_options[] = { POOL_OPTION, START_OPTIONS, OPTION_END };
 
-typedef struct Change {
+typedef struct PoolAction {
     const char *verb, *told;
     gint32 procedure;
     const FlagBit *bits; /* may be NULL */
-} Change;
+} PoolAction;
 
 static const FlagBit build_bits[] = { { "no-overwrite", 1 << 2 }, { "overwrite", 1 << 3 }, { 0 } };
 
 /* Their arguments are the pool, and flags that most have none of. */
 static gboolean
-change(Shell *s, const Args *a, const Change *c, GError **err)
+change(Shell *s, const Args *a, const PoolAction *c, GError **err)
 {
     StoragePoolCreateArgs args = { .flags = c->bits ? args_bits(a, c->bits) : 0 };
 
@@ -348,7 +348,7 @@ change(Shell *s, const Args *a, const Change *c, GError **err)
 #define CHANGE(function, verb, told, procedure, bits)                                              \
     static gboolean function(Shell *s, const Args *a, GError **err)                                \
     {                                                                                              \
-        static const Change c = { verb, told, PROC_STORAGE_POOL_##procedure, bits };               \
+        static const PoolAction c = { verb, told, PROC_STORAGE_POOL_##procedure, bits };           \
         return change(s, a, &c, err);                                                              \
     }
 CHANGE(run_build, "build", "built", BUILD, build_bits)
@@ -394,11 +394,11 @@ run_uuid(Shell *s, const Args *a, GError **err)
 
 /* ---- what is known of them */
 
-typedef struct Facts {
+typedef struct PoolFacts {
     StoragePoolGetInfoRet info;
     StoragePoolGetAutostartRet autostart;
     StoragePoolIsPersistentRet persistent;
-} Facts;
+} PoolFacts;
 
 static const char *
 state_text(guint state)
@@ -410,7 +410,7 @@ state_text(guint state)
 }
 
 static gboolean
-facts_get(Shell *s, const PoolRef *pool, Facts *ret_facts, GError **err)
+facts_get(Shell *s, const PoolRef *pool, PoolFacts *ret_facts, GError **err)
 {
     const StoragePoolGetInfoArgs args = { .pool = *pool };
 
@@ -437,7 +437,7 @@ run_info(Shell *s, const Args *a, GError **err)
     g_autoptr(Sheet) sheet = sheet_new(16);
     gboolean plain = args_flag(a, "bytes");
     PoolRef pool;
-    Facts f = { 0 };
+    PoolFacts f = { 0 };
     char uuid[UUID_TEXT_LEN];
 
     if (!pool_get(s, a, &pool, err) || !facts_get(s, &pool, &f, err))
@@ -500,7 +500,7 @@ type_bits(const char *text, guint *flags, GError **err)
 }
 
 static void
-add_pool(Table *table, const PoolRef *pool, const Facts *f, gboolean details)
+add_pool(Table *table, const PoolRef *pool, const PoolFacts *f, gboolean details)
 {
     g_autofree char *capacity = size_cell(f->info.capacity);
     g_autofree char *allocation = size_cell(f->info.allocation);
@@ -528,7 +528,7 @@ print_pools(Shell *s, const ConnectListAllStoragePoolsRet *ret, gboolean details
     g_autoptr(Table) table = table_new(columns, details ? G_N_ELEMENTS(columns) : 3);
 
     for (guint i = 0; i < ret->pools.n; i++) {
-        Facts f = { 0 };
+        PoolFacts f = { 0 };
         if (!facts_get(s, &ret->pools.v[i], &f, err))
             return FALSE;
         add_pool(table, &ret->pools.v[i], &f, details);

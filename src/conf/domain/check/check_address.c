@@ -7,11 +7,11 @@
 
 /* ---- every device */
 
-typedef struct Walk {
+typedef struct AddressWalk {
     const DomainDef *def;
     GHashTable *seen; /* aliases, or places on buses */
     GError **err;
-} Walk;
+} AddressWalk;
 
 /* Devices whose address is of one type. */
 typedef struct InfoSeat {
@@ -98,7 +98,7 @@ check_rom(const DeviceInfo *info, const char *what, GError **err)
 static gboolean
 check_info(DeviceInfo *info, const Schema *schema, gpointer device, gpointer user)
 {
-    const Walk *w = user;
+    const AddressWalk *w = user;
     int type = info->address.type;
 
     if (info->alias && !g_hash_table_add(w->seen, info->alias))
@@ -120,7 +120,7 @@ static gboolean
 check_infos(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    Walk w = { def, seen, err };
+    AddressWalk w = { def, seen, err };
 
     return domain_each_device((DomainDef *)def, check_info, &w);
 }
@@ -279,7 +279,7 @@ serial_controller(const DomainDef *def, guint32 index)
 static gboolean
 check_serial_port(DeviceInfo *info, const Schema *schema, gpointer device, gpointer user)
 {
-    const Walk *w = user;
+    const AddressWalk *w = user;
     guint32 index = info->address.vserial.controller, port = info->address.vserial.port;
     const ControllerDef *c;
 
@@ -300,7 +300,7 @@ static gboolean
 check_serial_ports(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
-    Walk w = { def, seen, err };
+    AddressWalk w = { def, seen, err };
 
     return domain_each_device((DomainDef *)def, check_serial_port, &w);
 }

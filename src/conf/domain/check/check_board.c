@@ -211,13 +211,13 @@ check_mdevs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 }
 
 /* Devices that some emulators lack. */
-typedef struct Need {
+typedef struct BoardNeed {
     gsize list, model;
     int which;
     const char *what, *device, *other; /* other: does as well; NULL: none */
-} Need;
+} BoardNeed;
 
-static const Need needs[] = {
+static const BoardNeed needs[] = {
 #define NEED(list, type, which, what, device, other)                                               \
     {                                                                                              \
         G_STRUCT_OFFSET(Devices, list), G_STRUCT_OFFSET(type, model), which, what, device, other   \
@@ -242,7 +242,7 @@ static gboolean
 check_needs(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(needs); i++) {
-        const Need *n = &needs[i];
+        const BoardNeed *n = &needs[i];
 
         if (caps_has_device(caps, n->device) || (n->other && caps_has_device(caps, n->other)))
             continue;

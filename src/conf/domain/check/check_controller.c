@@ -423,13 +423,13 @@ check_pci(const DomainDef *def, const ControllerDef *c, GError **err)
 
 /* ---- devices of the board, which cannot be elsewhere */
 
-typedef struct Seat {
+typedef struct ControllerSeat {
     int type, model; /* model 0: any */
     gboolean (*machine)(const DomainDef *def);
     guint slot, function;
-} Seat;
+} ControllerSeat;
 
-static const Seat seats[] = {
+static const ControllerSeat seats[] = {
     { CONTROLLER_IDE, 0, domain_is_i440fx, 0x01, 1 },
     { CONTROLLER_USB, MODEL_PIIX3_UHCI, domain_is_i440fx, 0x01, 2 },
     { CONTROLLER_SATA, 0, domain_is_q35, 0x1f, 2 },
@@ -443,7 +443,7 @@ check_seat(const DomainDef *def, const ControllerDef *c, GError **err)
     if (c->index != 0 || c->info.address.type != ADDRESS_PCI || pci_address_is_empty(at))
         return TRUE;
     for (guint i = 0; i < G_N_ELEMENTS(seats); i++) {
-        const Seat *s = &seats[i];
+        const ControllerSeat *s = &seats[i];
 
         if (c->type == s->type && (!s->model || c->model == s->model) && s->machine(def) &&
             (at->domain || at->bus || at->slot != s->slot || at->function != s->function))

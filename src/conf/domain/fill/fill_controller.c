@@ -83,23 +83,23 @@ has_model_at(const DomainDef *def, const ControllerDef *like, guint32 index)
 }
 
 /* The numbers of one type that are given out, and where the search for a free one goes on. */
-typedef struct Numbers {
+typedef struct ControllerNumbers {
     GHashTable *taken; /* index */
     guint32 next;
-} Numbers;
+} ControllerNumbers;
 
 /* By type. */
 static GArray *
 numbers_new(const DomainDef *def)
 {
-    GArray *all = g_array_new(FALSE, TRUE, sizeof(Numbers));
+    GArray *all = g_array_new(FALSE, TRUE, sizeof(ControllerNumbers));
 
     g_array_set_size(all, CONTROLLER_NVME + 1);
     for (guint i = 0; i < all->len; i++)
-        g_array_index(all, Numbers, i).taken = g_hash_table_new(NULL, NULL);
+        g_array_index(all, ControllerNumbers, i).taken = g_hash_table_new(NULL, NULL);
     EACH (ControllerDef, c, def->devices.controllers)
         if (c->has_index)
-            g_hash_table_add(g_array_index(all, Numbers, c->type).taken,
+            g_hash_table_add(g_array_index(all, ControllerNumbers, c->type).taken,
                              GUINT_TO_POINTER(c->index));
     return all;
 }
@@ -108,14 +108,14 @@ static void
 numbers_free(GArray *all)
 {
     for (guint i = 0; i < all->len; i++)
-        g_hash_table_unref(g_array_index(all, Numbers, i).taken);
+        g_hash_table_unref(g_array_index(all, ControllerNumbers, i).taken);
     g_array_unref(all);
 }
 
 static guint32
 numbers_take(GArray *all, int type)
 {
-    Numbers *n = &g_array_index(all, Numbers, type);
+    ControllerNumbers *n = &g_array_index(all, ControllerNumbers, type);
 
     while (!g_hash_table_add(n->taken, GUINT_TO_POINTER(n->next)))
         n->next++;

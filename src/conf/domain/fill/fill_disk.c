@@ -3,16 +3,16 @@
 
 #include <string.h>
 
-typedef struct Place {
+typedef struct DiskPlace {
     DiskDef *disk;
     guint bus; /* where the first disk of its bus stands */
     int index; /* of its target */
-} Place;
+} DiskPlace;
 
 static gint
 compare_places(gconstpointer a, gconstpointer b)
 {
-    const Place *x = a, *y = b;
+    const DiskPlace *x = a, *y = b;
 
     return x->bus != y->bus ? (x->bus < y->bus ? -1 : 1)
                             : (x->index > y->index) - (x->index < y->index);
@@ -24,13 +24,14 @@ static void
 sort_disks(DomainDef *def)
 {
     GPtrArray *disks = def->devices.disks;
-    g_autoptr(GArray) places = g_array_sized_new(FALSE, FALSE, sizeof(Place), list_length(disks));
+    g_autoptr(GArray)
+        places = g_array_sized_new(FALSE, FALSE, sizeof(DiskPlace), list_length(disks));
     g_autoptr(GHashTable) firsts = g_hash_table_new(NULL, NULL); /* by bus, and 1 */
 
     EACH (DiskDef, disk, disks) {
         gpointer bus = GINT_TO_POINTER(disk->bus);
-        Place place = { disk, GPOINTER_TO_UINT(g_hash_table_lookup(firsts, bus)),
-                        disk_name_index(disk->target) };
+        DiskPlace place = { disk, GPOINTER_TO_UINT(g_hash_table_lookup(firsts, bus)),
+                            disk_name_index(disk->target) };
 
         if (place.bus == 0)
             g_hash_table_insert(firsts, bus, GUINT_TO_POINTER(place.bus = places->len + 1));
@@ -38,7 +39,7 @@ sort_disks(DomainDef *def)
     }
     g_array_sort(places, compare_places);
     for (guint i = 0; i < places->len; i++)
-        disks->pdata[i] = g_array_index(places, Place, i).disk;
+        disks->pdata[i] = g_array_index(places, DiskPlace, i).disk;
 }
 
 static int

@@ -4,26 +4,26 @@
 
 enum { SPAPR_STEP = 0x1000 };
 
-typedef enum Seat {
+typedef enum SpaprSeat {
     SEAT_NONE,
     SEAT_SAID, /* where its address says so */
     SEAT_FREE, /* there, and on POWER also where it has no address */
     SEAT_ONLY, /* it can sit nowhere else, whatever its address says */
-} Seat;
+} SpaprSeat;
 
-static Seat
+static SpaprSeat
 nvram_seat(gconstpointer device G_GNUC_UNUSED)
 {
     return SEAT_FREE;
 }
 
-static Seat
+static SpaprSeat
 net_seat(gconstpointer device)
 {
     return g_strcmp0(((const NetDef *)device)->model, "spapr-vlan") == 0 ? SEAT_ONLY : SEAT_SAID;
 }
 
-static Seat
+static SpaprSeat
 controller_seat(gconstpointer device)
 {
     const ControllerDef *c = device;
@@ -33,13 +33,13 @@ controller_seat(gconstpointer device)
     return c->model == MODEL_IBMVSCSI ? SEAT_ONLY : SEAT_SAID;
 }
 
-static Seat
+static SpaprSeat
 serial_seat(gconstpointer device)
 {
     return ((const CharDef *)device)->target_type == SERIAL_SPAPR_VIO ? SEAT_FREE : SEAT_SAID;
 }
 
-static Seat
+static SpaprSeat
 tpm_seat(gconstpointer device)
 {
     return ((const TpmDef *)device)->model == TPM_SPAPR ? SEAT_FREE : SEAT_NONE;
@@ -49,7 +49,7 @@ static const struct {
     gsize list, info;
     guint64 first;
     gboolean single;
-    Seat (*seat)(gconstpointer device);
+    SpaprSeat (*seat)(gconstpointer device);
 } kinds[] = {
 #define LIST(list, type, first, seat)                                                              \
     {                                                                                              \
@@ -64,16 +64,16 @@ static const struct {
 #undef LIST
 };
 
-typedef struct Search {
+typedef struct RegSearch {
     guint64 reg;
     const DeviceInfo *but; /* itself */
     gboolean taken;
-} Search;
+} RegSearch;
 
 static gboolean
 look(DeviceInfo *info, const Schema *schema, gpointer device G_GNUC_UNUSED, gpointer user)
 {
-    Search *s = user;
+    RegSearch *s = user;
 
     /* the console is the serial port once more */
     if (info != s->but && schema != &console_schema && info->address.type == ADDRESS_SPAPR_VIO &&
@@ -85,7 +85,7 @@ look(DeviceInfo *info, const Schema *schema, gpointer device G_GNUC_UNUSED, gpoi
 static gboolean
 is_taken(Fill *f, guint64 reg, const DeviceInfo *but)
 {
-    Search search = { reg, but, FALSE };
+    RegSearch search = { reg, but, FALSE };
 
     domain_each_device(f->def, look, &search);
     return search.taken;
@@ -93,7 +93,7 @@ is_taken(Fill *f, guint64 reg, const DeviceInfo *but)
 
 /* What says that it sits there gets a register on every machine. */
 static gboolean
-assign(Fill *f, DeviceInfo *info, guint64 first, Seat seat, GError **err)
+assign(Fill *f, DeviceInfo *info, guint64 first, SpaprSeat seat, GError **err)
 {
     Address *a = &info->address;
     gboolean is_free = a->type == ADDRESS_NONE && board_has(f->board, BOARD_SPAPR);
@@ -142,7 +142,7 @@ fill_spapr_addresses(Fill *f, GError **err)
             continue;
         }
         EACH (void, device, (GPtrArray *)at) {
-            Seat seat = kinds[i].seat(device);
+            SpaprSeat seat = kinds[i].seat(device);
 
             if (seat != SEAT_NONE &&
                 !assign(f, G_STRUCT_MEMBER_P(device, kinds[i].info), kinds[i].first, seat, err))

@@ -3,11 +3,11 @@
 
 enum { UID_FIRST = 1, UID_LAST = 0xffff };
 
-typedef struct Numbers {
+typedef struct ZpciNumbers {
     GHashTable *uids, *fids;
     guint32 next_uid, next_fid;
     gboolean only_partial; /* those of which one number is written */
-} Numbers;
+} ZpciNumbers;
 
 static gboolean
 reserve(GHashTable *taken, const char *what, guint32 number, GError **err)
@@ -20,7 +20,7 @@ static gboolean
 note_written(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNUSED,
              gpointer user, GError **err)
 {
-    Numbers *n = user;
+    ZpciNumbers *n = user;
     const ZpciAddress *z = &info->address.pci.zpci;
 
     if (info->address.type != ADDRESS_PCI)
@@ -42,7 +42,7 @@ static gboolean
 number(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNUSED, gpointer user,
        GError **err)
 {
-    Numbers *n = user;
+    ZpciNumbers *n = user;
     ZpciAddress *z = &info->address.pci.zpci;
 
     if (info->address.type != ADDRESS_PCI)
@@ -69,7 +69,7 @@ number_all(Fill *f, gboolean (*each)(Fill *f, PciVisit visit, gpointer user, GEr
 {
     g_autoptr(GHashTable) uids = g_hash_table_new(NULL, NULL);
     g_autoptr(GHashTable) fids = g_hash_table_new(NULL, NULL);
-    Numbers numbers = { uids, fids, UID_FIRST, 0, TRUE };
+    ZpciNumbers numbers = { uids, fids, UID_FIRST, 0, TRUE };
 
     if (!board_has(f->board, BOARD_ZPCI))
         return TRUE;
