@@ -370,7 +370,9 @@ char **process_env(void);
  * one with limits leaves no core. The caller frees the process. */
 Process *process_spawn(const ProcessSpec *spec, ProcessDone done, gpointer user, GError **err);
 /* Watches a process that an earlier daemon started. start_time guards against pid reuse: field 22
- * of /proc/PID/stat, never 0. ERR_SYSTEM with ESRCH when it is gone. */
+ * of /proc/PID/stat, never 0. ERR_SYSTEM with ESRCH when it is gone. Where the kernel cannot say,
+ * as when no descriptor is left, it is asked again until it can; done hears of an end so found,
+ * with status -1. */
 Process *process_adopt(pid_t pid, guint64 start_time, ProcessDone done, gpointer user,
                        GError **err);
 pid_t process_pid(const Process *p);

@@ -20,6 +20,7 @@ enum {
     OUT_MAX = 1 << 20,
     ERRORS_MAX = 1 << 16,
     DRAIN_MS = 1000,   /* how long a grandchild may keep a captured pipe open */
+    ADOPT_MS = 500,    /* between two tries to watch a process while the daemon lacks descriptors */
     READS_AT_ONCE = 8, /* so that a child that never stops talking does not stop the loop */
 };
 
@@ -40,7 +41,8 @@ struct Process {
     gboolean leads; /* a process group, which is killed with it */
     gboolean exited;
     int status;
-    guint exit_source, drain_source;
+    guint64 start_time; /* of one that is adopted and not watched yet */
+    guint exit_source, drain_source, adopt_source;
     Capture out, errors;
     ProcessDone done;
     gpointer user;
@@ -311,6 +313,7 @@ stop_watching(Process *p)
 {
     source_remove(&p->exit_source);
     source_remove(&p->drain_source);
+    source_remove(&p->adopt_source);
     capture_close(&p->out);
     capture_close(&p->errors);
 }
@@ -543,23 +546,78 @@ process_spawn(const ProcessSpec *spec, ProcessDone done, gpointer user, GError *
     return g_steal_pointer(&p);
 }
 
+/* ---- a process of an earlier daemon */
+
+typedef enum {
+    ADOPT_GONE,    /* it ended, or its number is another process's */
+    ADOPT_UNKNOWN, /* the kernel did not say: no descriptor is left, or no memory */
+    ADOPT_WATCHED,
+} Adopted;
+
+static Adopted
+try_adopt(Process *p, GError **err)
+{
+    fd_auto pidfd = pidfd_open(p->pid, 0);
+    guint64 now = 0;
+
+    /* Asked after the pidfd is held: from here on the number cannot mean another process. */
+    if (pidfd >= 0)
+        now = process_start_time(p->pid);
+    if (pidfd < 0 || (now == 0 && pidfd_send_signal(pidfd, 0, NULL, 0) == 0)) {
+        int code = pidfd < 0 ? errno : EAGAIN;
+
+        fail_errno(err, code, "cannot watch process %d", (int)p->pid);
+        return code == ESRCH ? ADOPT_GONE : ADOPT_UNKNOWN;
+    }
+    if (now == 0 || now != p->start_time) {
+        fail_errno(err, ESRCH, "process %d is another one by now", (int)p->pid);
+        return ADOPT_GONE;
+    }
+    p->pidfd = fd_steal(&pidfd);
+    watch(p);
+    return ADOPT_WATCHED;
+}
+
+static gboolean
+on_adopt_again(gpointer user)
+{
+    Process *p = user;
+
+    switch (try_adopt(p, NULL)) {
+    case ADOPT_UNKNOWN:
+        return G_SOURCE_CONTINUE;
+    case ADOPT_GONE:
+        p->adopt_source = 0;
+        p->exited = TRUE;
+        p->status = -1;
+        finish(p);
+        break;
+    case ADOPT_WATCHED:
+        p->adopt_source = 0;
+        break;
+    }
+    return G_SOURCE_REMOVE;
+}
+
 Process *
 process_adopt(pid_t pid, guint64 start_time, ProcessDone done, gpointer user, GError **err)
 {
     g_autoptr(Process) p = process_new(done, user);
+    g_autoptr(GError) why = NULL;
 
     p->pid = pid;
-    p->pidfd = pidfd_open(pid, 0);
-    if (p->pidfd < 0) {
-        fail_errno(err, errno, "cannot watch process %d", (int)pid);
+    p->start_time = start_time;
+    switch (try_adopt(p, &why)) {
+    case ADOPT_GONE:
+        g_propagate_error(err, g_steal_pointer(&why));
         return NULL;
+    case ADOPT_UNKNOWN:
+        log_warning("process %d is watched as soon as that can be: %s", (int)pid, why->message);
+        p->adopt_source = g_timeout_add(ADOPT_MS, on_adopt_again, p);
+        break;
+    case ADOPT_WATCHED:
+        break;
     }
-    /* Asked after the pidfd is held: from here on the number cannot mean another process. */
-    if (start_time == 0 || process_start_time(pid) != start_time) {
-        fail_errno(err, ESRCH, "process %d is another one by now", (int)pid);
-        return NULL;
-    }
-    watch(p);
     return g_steal_pointer(&p);
 }
 
@@ -588,6 +646,8 @@ process_start_time(pid_t pid)
 gboolean
 process_signal(Process *p, int sig, GError **err)
 {
+    if (p->adopt_source && try_adopt(p, NULL) == ADOPT_WATCHED)
+        source_remove(&p->adopt_source);
     if (p->exited || pidfd_send_signal(p->pidfd, sig, NULL, 0) == 0 || errno == ESRCH)
         return TRUE;
     return fail_errno(err, errno, "cannot send signal %d to process %d", sig, (int)p->pid);

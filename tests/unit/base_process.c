@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -372,6 +373,36 @@ test_adopt(void **state)
     assert_non_null(strstr(err->message, "No such process"));
 }
 
+/* Not knowing is no end: with no descriptor left the process is watched once there is one. */
+static void
+test_adopt_without_descriptors(void **state)
+{
+    seen_auto seen = { 0 };
+    seen_auto again = { 0 };
+    ProcessSpec spec = { .stdout_fd = -1, .stderr_fd = -1, .detach = TRUE };
+    g_autoptr(Process) p = NULL;
+    g_autoptr(Process) adopted = NULL;
+    g_autoptr(GError) err = NULL;
+    struct rlimit before, none;
+    guint64 started;
+
+    spec.argv = (const char *const[]){ "sleep", "60", NULL };
+    p = spawn(&spec, &seen);
+    started = process_start_time(process_pid(p));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){ 3, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    adopted = process_adopt(process_pid(p), started, on_done, &again, &err);
+    if (adopted)
+        assert_false(process_signal(adopted, SIGTERM, &err));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_non_null(adopted);
+    assert_int_equal(again.calls, 0);
+    assert_true(process_signal(adopted, SIGTERM, NULL));
+    run(&again, 5000);
+    assert_int_equal(again.calls, 1);
+}
+
 static void
 run_to(const ProcessSpec *spec, const char *expected)
 {
@@ -536,6 +567,7 @@ main(void)
         cmocka_unit_test(test_free_kills),
         cmocka_unit_test(test_adopt),
         cmocka_unit_test(test_adopt_stranger),
+        cmocka_unit_test(test_adopt_without_descriptors),
         cmocka_unit_test(test_grandchild_keeps_pipe),
         cmocka_unit_test(test_outlives),
         cmocka_unit_test(test_limits),
