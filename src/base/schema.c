@@ -86,9 +86,8 @@ strings_equal(gconstpointer a, gconstpointer b)
 
 /* ---- numbers */
 
-static const NumSpec any_u32 = { 0, G_MAXUINT32, NULL }, any_u64 = { 0, G_MAXUINT64, NULL },
-                     any_i32 = { G_MININT32, G_MAXINT32, NULL },
-                     any_i64 = { G_MININT64, G_MAXINT64, NULL };
+static const NumSpec any_u32 = { 0, G_MAXUINT32 }, any_u64 = { 0, G_MAXUINT64 },
+                     any_i32 = { G_MININT32, G_MAXINT32 }, any_i64 = { G_MININT64, G_MAXINT64 };
 
 static const NumSpec *
 num_spec(const Field *f, const NumSpec *any)
@@ -99,7 +98,9 @@ num_spec(const Field *f, const NumSpec *any)
 static int
 num_base(const NumSpec *spec)
 {
-    return spec->base ? spec->base : spec->format ? 0 : 10;
+    static const int bases[] = { 10, 0, 0, 16 }; /* by NumText; 0: as in C */
+
+    return bases[spec->text];
 }
 
 /* As C reads numbers, but for a minus: blanks and a plus may stand before it, nothing behind it. */
@@ -201,17 +202,37 @@ i64_parse(const Field *f, const char *text, gpointer at, GError **err)
     return i64_in(num_spec(f, &any_i64), text, at);
 }
 
+/* Numbers are much of every document, and printf(3) takes ten times as long. */
+static void
+put_number(GString *out, gboolean minus, guint64 n, guint base, guint digits)
+{
+    char text[24], *at = text + sizeof(text);
+
+    do {
+        *--at = "0123456789abcdef"[n % base];
+        n /= base;
+    } while (n > 0 || at > text + sizeof(text) - digits);
+    if (base == 16) {
+        *--at = 'x';
+        *--at = '0';
+    }
+    if (minus)
+        *--at = '-';
+    g_string_append_len(out, at, text + sizeof(text) - at);
+}
+
 static void
 unsigned_format(const NumSpec *spec, guint64 n, GString *out)
 {
-    if (spec && spec->format) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        g_string_append_printf(out, spec->format, n);
-#pragma GCC diagnostic pop
-    } else {
-        g_string_append_printf(out, "%" G_GUINT64_FORMAT, n);
-    }
+    gboolean hex = spec && (spec->text == NUM_HEX || spec->text == NUM_HEX_ONLY);
+
+    put_number(out, FALSE, n, hex ? 16 : 10, hex ? spec->digits : 0);
+}
+
+static void
+signed_format(gint64 n, GString *out)
+{
+    put_number(out, n < 0, n < 0 ? -(guint64)n : (guint64)n, 10, 0);
 }
 
 static void
@@ -229,13 +250,13 @@ u64_format(const Field *f, gconstpointer at, GString *out)
 static void
 i32_format(const Field *f, gconstpointer at, GString *out)
 {
-    g_string_append_printf(out, "%d", *(const gint32 *)at);
+    signed_format(*(const gint32 *)at, out);
 }
 
 static void
 i64_format(const Field *f, gconstpointer at, GString *out)
 {
-    g_string_append_printf(out, "%" G_GINT64_FORMAT, *(const gint64 *)at);
+    signed_format(*(const gint64 *)at, out);
 }
 
 /* ---- words and flags */

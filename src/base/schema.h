@@ -169,20 +169,26 @@ struct Schema {
 #define BIT(n) (G_GUINT64_CONSTANT(1) << (n))
 
 /* Bounds and spelling of a number. A format with an x reads hexadecimal, octal and decimal. */
+/* How a number is spelled. "As in C" takes 0x for hexadecimal and 0 for octal. */
+typedef enum NumText {
+    NUM_DECIMAL,
+    NUM_ANY,      /* read as in C, written as decimal */
+    NUM_HEX,      /* read as in C, written behind 0x */
+    NUM_HEX_ONLY, /* read as hexadecimal with and without 0x, written behind it */
+} NumText;
+
 typedef struct NumSpec {
     gint64 min;
     guint64 max;
-    const char
-        *format;   /* NULL: decimal; else for a guint64, such as "0x%04" G_GINT64_MODIFIER "x" */
-    int base;      /* of what is read; 0: as the format says */
+    NumText text;
+    guint digits;  /* of hexadecimal: zeros are written up to that many */
     gboolean wrap; /* -1 is the largest one, as C reads it */
 } NumSpec;
-#define RANGE(lo, hi)  (&(const NumSpec){ lo, hi, NULL })
-#define WRAPS          (&(const NumSpec){ 0, G_MAXUINT64, NULL, 10, TRUE })
-#define HEX(width, hi) (&(const NumSpec){ 0, hi, "0x%0" #width G_GINT64_MODIFIER "x" })
-#define HEX_BARE(hi)   (&(const NumSpec){ 0, hi, "0x%" G_GINT64_MODIFIER "x" })
-/* Hexadecimal with and without 0x. */
-#define HEX_ONLY(hi) (&(const NumSpec){ 0, hi, "0x%" G_GINT64_MODIFIER "x", 16 })
+#define RANGE(lo, hi)  (&(const NumSpec){ lo, hi })
+#define WRAPS          (&(const NumSpec){ 0, G_MAXUINT64, .wrap = TRUE })
+#define HEX(width, hi) (&(const NumSpec){ 0, hi, NUM_HEX, width })
+#define HEX_BARE(hi)   (&(const NumSpec){ 0, hi, NUM_HEX })
+#define HEX_ONLY(hi)   (&(const NumSpec){ 0, hi, NUM_HEX_ONLY })
 
 typedef struct SizeSpec {
     guint64 bare;     /* bytes in 1 of a number without unit */

@@ -92,7 +92,7 @@ is_spelled(const Field *f)
 {
     const NumSpec *spec = f->arg;
 
-    return spec && spec->format;
+    return spec && spec->text != NUM_DECIMAL;
 }
 
 static json_object *

@@ -47,7 +47,7 @@ is_number(const Field *f, const char *text)
     gboolean negative;
     guint64 n;
 
-    if (spec && spec->format) {
+    if (spec && spec->text != NUM_DECIMAL) {
         text += g_str_has_prefix(text, "0x") ? 2 : 0;
         return *text && !text[strspn(text, HEXES)];
     }

@@ -18,6 +18,7 @@ typedef struct Writer {
     GArray *tags;   /* of Tag: the path to where we are; the last ones may be only wanted */
     GString *value; /* that is being written, not escaped */
     guint flags;
+    guint unwritten; /* flags of rows that are not for such a document */
     const XmlNamespace *namespaces;
     guint used;      /* bit n: a tag of namespaces[n] was written */
     gsize root_end;  /* offset in out, after the attributes of the root */
@@ -25,6 +26,21 @@ typedef struct Writer {
 } Writer;
 
 static void write_rows(Writer *w, guint base, const Schema *s, gconstpointer def);
+
+/* Most of the time of a document goes into pieces of a few bytes: where they fit they are copied
+ * here, without a call. */
+static inline void
+put(GString *out, const char *text, gsize len)
+{
+    if (len >= out->allocated_len - out->len) {
+        g_string_append_len(out, text, (gssize)len);
+        return;
+    }
+    memcpy(out->str + out->len, text, len);
+    out->len += len;
+    out->str[out->len] = '\0';
+}
+#define PUT(out, literal) put(out, literal, sizeof(literal) - 1)
 
 static Tag *
 tag_at(Writer *w, guint i)
@@ -40,7 +56,7 @@ write_indent(Writer *w, guint depth)
     for (gsize left = 2 * (gsize)depth; left > 0;) {
         gsize n = MIN(left, sizeof(blanks) - 1);
 
-        g_string_append_len(w->out, blanks, (gssize)n);
+        put(w->out, blanks, n);
         left -= n;
     }
 }
@@ -61,11 +77,11 @@ xml_escape(GString *out, const char *text, gboolean attribute)
 
         if (!word || (!attribute && (*p == '\n' || *p == '\t')))
             continue;
-        g_string_append_len(out, plain, p - plain);
-        g_string_append(out, word);
+        put(out, plain, (gsize)(p - plain));
+        put(out, word, strlen(word));
         plain = p + 1;
     }
-    g_string_append_len(out, plain, p - plain);
+    put(out, plain, (gsize)(p - plain));
 }
 
 static gboolean
@@ -100,24 +116,26 @@ note_namespace(Writer *w, const Tag *t)
             w->used |= 1u << i;
 }
 
-/* Opens what is wanted. */
+/* Opens what is wanted: the last ones of the path. */
 static void
 write_open(Writer *w)
 {
-    for (guint i = 0; i < w->tags->len; i++) {
+    guint first = w->tags->len;
+
+    while (first > 0 && tag_at(w, first - 1)->state == TAG_WANTED)
+        first--;
+    for (guint i = first; i < w->tags->len; i++) {
         Tag *t = tag_at(w, i);
 
-        if (t->state != TAG_WANTED)
-            continue;
         if (i > 0 && tag_at(w, i - 1)->state == TAG_OPEN) {
             if (i == 1)
                 w->root_end = w->out->len;
-            g_string_append(w->out, ">\n");
+            PUT(w->out, ">\n");
             tag_at(w, i - 1)->state = TAG_CHILDREN;
         }
         write_indent(w, i);
-        g_string_append_c(w->out, '<');
-        g_string_append_len(w->out, t->name, t->len);
+        PUT(w->out, "<");
+        put(w->out, t->name, t->len);
         note_namespace(w, t);
         t->state = TAG_OPEN;
     }
@@ -134,11 +152,11 @@ write_close(Writer *w, guint depth)
         if (t->state == TAG_OPEN && w->tags->len == 1)
             w->root_end = w->out->len;
         if (t->state == TAG_OPEN) {
-            g_string_append(w->out, "/>\n");
+            PUT(w->out, "/>\n");
         } else if (t->state != TAG_WANTED) {
-            g_string_append(w->out, "</");
-            g_string_append_len(w->out, t->name, t->len);
-            g_string_append(w->out, ">\n");
+            PUT(w->out, "</");
+            put(w->out, t->name, t->len);
+            PUT(w->out, ">\n");
         }
         g_array_set_size(w->tags, w->tags->len - 1);
     }
@@ -182,11 +200,11 @@ write_attr(Writer *w, const char *name, const char *value)
 {
     write_open(w);
     g_warn_if_fail(tag_at(w, w->tags->len - 1)->state == TAG_OPEN);
-    g_string_append_c(w->out, ' ');
-    g_string_append(w->out, name);
-    g_string_append_len(w->out, "='", 2);
+    PUT(w->out, " ");
+    put(w->out, name, strlen(name));
+    PUT(w->out, "='");
     xml_escape(w->out, value, TRUE);
-    g_string_append_c(w->out, '\'');
+    PUT(w->out, "'");
 }
 
 static void
@@ -199,7 +217,7 @@ write_text(Writer *w, const char *value)
     g_warn_if_fail(t->state == TAG_OPEN);
     if (w->tags->len == 1)
         w->root_end = w->out->len;
-    g_string_append_c(w->out, '>');
+    PUT(w->out, ">");
     xml_escape(w->out, value, FALSE);
     t->state = TAG_TEXT;
 }
@@ -213,12 +231,12 @@ write_raw(Writer *w, const char *xml)
     if (w->tags->len > 0 && (t = tag_at(w, w->tags->len - 1))->state == TAG_OPEN) {
         if (w->tags->len == 1)
             w->root_end = w->out->len;
-        g_string_append(w->out, ">\n");
+        PUT(w->out, ">\n");
         t->state = TAG_CHILDREN;
     }
     write_indent(w, w->tags->len);
-    g_string_append(w->out, xml);
-    g_string_append_c(w->out, '\n');
+    put(w->out, xml, strlen(xml));
+    PUT(w->out, "\n");
 }
 
 static void
@@ -294,11 +312,11 @@ is_needed(const Field *f)
 static gboolean
 is_written(Writer *w, const Field *f, gconstpointer def)
 {
-    if (f->kind == F_REFUSED || f->kind == F_IGNORED || (f->flags & F_READ) ||
-        (f->path[0] == '#' && !f->path[1]) || ((f->flags & F_LIVE) && !(w->flags & XML_LIVE)) ||
-        ((f->flags & F_SAVED) && !(w->flags & XML_SAVED)))
+    if ((f->flags & w->unwritten) || f->kind == F_REFUSED || f->kind == F_IGNORED)
         return FALSE;
     if (!is_needed(f) && !field_present(f, def))
+        return FALSE;
+    if (f->path[0] == '#' && !f->path[1])
         return FALSE;
     if (!(f->flags & F_SECRET))
         return TRUE;
@@ -378,6 +396,8 @@ xml_format_noting(const Schema *s, const XmlNamespace *namespaces, gconstpointer
                  .tags = g_array_new(FALSE, FALSE, sizeof(Tag)),
                  .value = g_string_sized_new(256),
                  .flags = flags,
+                 .unwritten = F_READ | (flags & XML_LIVE ? 0 : F_LIVE) |
+                              (flags & XML_SAVED ? 0 : F_SAVED),
                  .namespaces = namespaces };
 
     write_push(&w, s->name, strlen(s->name));

@@ -48,7 +48,7 @@ pci_address_is_empty(const PciAddress *a)
     return !a->domain && !a->bus && !a->slot;
 }
 
-static const NumSpec any_port = { 0, G_MAXUINT32, NULL };
+static const NumSpec any_port = { 0, G_MAXUINT32 };
 
 static const Field address_fields[] = {
     ROW(Address, "@type", F_ENUM, type, F_REQUIRED, address_types, "How the device is attached."),

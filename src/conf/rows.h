@@ -7,10 +7,10 @@
 #define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
 
 /* Of F_U32: 0x for hexadecimal, 0 for octal; written as decimal. */
-#define ANY_BASE (&(const NumSpec){ 0, G_MAXUINT32, "%" G_GINT64_MODIFIER "u" })
+#define ANY_BASE (&(const NumSpec){ 0, G_MAXUINT32, NUM_ANY })
 
 /* Of F_I32. */
-#define ANY_BASE_SIGNED (&(const NumSpec){ G_MININT32, G_MAXINT32, "%" G_GINT64_MODIFIER "u" })
+#define ANY_BASE_SIGNED (&(const NumSpec){ G_MININT32, G_MAXINT32, NUM_ANY })
 
 #define INFO(type)   ROW(type, "", F_STRUCT, info, 0, &device_info_schema, NULL)
 #define VIRTIO(type) ROW(type, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL)

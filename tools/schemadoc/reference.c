@@ -35,10 +35,17 @@ write_words(GString *out, Words words)
 static void
 write_range(GString *out, const NumSpec *spec)
 {
-    if (spec->format)
-        g_string_append(out, "hexadecimal");
+    static const char *const spelled[] = {
+        [NUM_ANY] = "decimal, or hexadecimal behind 0x",
+        [NUM_HEX] = "hexadecimal",
+        [NUM_HEX_ONLY] = "hexadecimal",
+    };
+    const char *text = spelled[spec->text];
+
+    if (text)
+        g_string_append(out, text);
     if (spec->max < G_MAXUINT32 || spec->min)
-        g_string_append_printf(out, "%s%" G_GINT64_FORMAT, spec->format ? ", " : "", spec->min);
+        g_string_append_printf(out, "%s%" G_GINT64_FORMAT, text ? ", " : "", spec->min);
     if (spec->max < G_MAXUINT32)
         g_string_append_printf(out, " to %" G_GUINT64_FORMAT, spec->max);
     else if (spec->min)

@@ -65,7 +65,7 @@ write_number(RngWriter *w, const Field *f)
 {
     const NumSpec *spec = f->arg;
 
-    if (spec && spec->format) {
+    if (spec && spec->text != NUM_DECIMAL) {
         write_pattern(w, "(0x)?[0-9a-fA-F]+");
         return;
     }

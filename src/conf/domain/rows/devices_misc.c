@@ -36,7 +36,7 @@ scsi_protocol_format(const Field *f, gconstpointer at, GString *out)
 static const FieldType scsi_protocol = { "protocol", NULL, sizeof(int), scsi_protocol_parse,
                                          scsi_protocol_format };
 
-#define USB_ID (&(const NumSpec){ 1, G_MAXUINT32, "0x%04" G_GINT64_MODIFIER "x" })
+#define USB_ID (&(const NumSpec){ 1, G_MAXUINT32, NUM_HEX, 4 })
 
 static const Field usb_fields[] = {
     ROW_HAS(HostdevUsb, "vendor/@id", F_U32, vendor, F_REQUIRED | F_HELD, USB_ID,
