@@ -25,6 +25,7 @@ const CommandGroup command_groups[] = {
     { "Secrets", "secret", { secret_commands, secret_event_commands } },
     { "Storage Pools", "pool", { pool_commands, pool_source_commands, pool_event_commands } },
     { "Storage Volumes", "volume", { volume_commands, volume_import_commands } },
+    { "Moving from libvirt", "adopt", { adopt_commands } },
     { "vmsh itself", "vmsh", { self_commands } },
     { 0 },
 };

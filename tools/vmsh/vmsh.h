@@ -127,6 +127,7 @@ extern const Command pages_commands[];
 extern const Command pool_source_commands[];
 extern const Command pool_event_commands[]; /* commands/object_event.c */
 extern const Command self_commands[];       /* commands/self.c */
+extern const Command adopt_commands[];      /* commands/adopt.c */
 
 /* Every group, ended by a zeroed row. */
 extern const CommandGroup command_groups[];
