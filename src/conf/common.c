@@ -153,8 +153,6 @@ static const Field rom_fields[] = {
 };
 const Schema rom_schema = { "rom", sizeof(RomDef), rom_fields };
 
-#define USER_ALIAS "ua-"
-
 /* Aliases are the daemon's own, and live, but for those that the user picked. */
 static gboolean
 alias_parse(const Field *f, const char *text, gpointer at, GError **err)

@@ -6,6 +6,8 @@
 /* A wrong word is something that cannot be had, not wrong XML: clients know the difference. */
 #define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
 
+#define USER_ALIAS "ua-" /* what an alias that a user picked begins with */
+
 /* Of F_U32: 0x for hexadecimal, 0 for octal; written as decimal. */
 #define ANY_BASE (&(const NumSpec){ 0, G_MAXUINT32, NUM_ANY })
 

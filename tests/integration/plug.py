@@ -320,7 +320,7 @@ def card(source="<source bridge='br-one'/>", kind="bridge", inner="", mac=MAC):
 @test
 def a_card_comes_and_goes(d):
     bridges()
-    begin(d)
+    begin(d, "<controller type='usb' model='none'/>")  # without USB: its row has no seat, and a name
     heard = Heard(d)
     before, host, shown = in_qemu(d), look(d), d.vmsh("dumpxml", "g")
     for xml, tap in ((card(), True), (card("", "ethernet"), True), (card("", "user"), False),

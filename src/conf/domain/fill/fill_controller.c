@@ -226,9 +226,12 @@ drop_others(ControllerDef *c)
         g_clear_pointer(&c->serial, g_free);
     if (c->model != MODEL_PCI_ROOT && c->model != MODEL_PCIE_ROOT)
         c->has_pcihole64 = FALSE;
-    if (c->type == CONTROLLER_USB && c->model == MODEL_NONE) { /* it is nowhere */
+    if (c->type == CONTROLLER_USB &&
+        c->model == MODEL_NONE) { /* it is nowhere, and has a name alone */
+        char *alias = g_steal_pointer(&c->info.alias);
+
         schema_done(&device_info_schema, &c->info);
-        c->info = (DeviceInfo){ 0 };
+        c->info = (DeviceInfo){ .alias = alias };
     }
 }
 
