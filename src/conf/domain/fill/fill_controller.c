@@ -1,4 +1,5 @@
 /* Controllers: their numbers, order and models; those a machine has and those devices need. */
+#include "conf/rows.h"
 #include "fill.h"
 
 #include <string.h>
@@ -212,6 +213,18 @@ fill_companion(ControllerDef *c)
     c->info.has_startport = TRUE;
 }
 
+/* What is left of a running one is its name. */
+static void
+drop_seat(DeviceInfo *info)
+{
+    char *alias = g_steal_pointer(&info->alias);
+
+    if (alias && g_str_has_prefix(alias, USER_ALIAS))
+        g_clear_pointer(&alias, g_free);
+    schema_done(&device_info_schema, info);
+    *info = (DeviceInfo){ .alias = alias };
+}
+
 /* What is of other kinds means nothing here. */
 static void
 drop_others(ControllerDef *c)
@@ -226,13 +239,8 @@ drop_others(ControllerDef *c)
         g_clear_pointer(&c->serial, g_free);
     if (c->model != MODEL_PCI_ROOT && c->model != MODEL_PCIE_ROOT)
         c->has_pcihole64 = FALSE;
-    if (c->type == CONTROLLER_USB &&
-        c->model == MODEL_NONE) { /* it is nowhere, and has a name alone */
-        char *alias = g_steal_pointer(&c->info.alias);
-
-        schema_done(&device_info_schema, &c->info);
-        c->info = (DeviceInfo){ .alias = alias };
-    }
+    if (c->type == CONTROLLER_USB && c->model == MODEL_NONE) /* it is nowhere */
+        drop_seat(&c->info);
 }
 
 static void
