@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
@@ -50,14 +51,34 @@ kernel_write(const char *path, const char *text, GError **err)
 
 /* ---- bridges */
 
-static gboolean
-tune_bridge(const BridgeSpec *spec, GError **err)
+/* With a spanning tree the kernel takes no delay below two seconds, so that comes last. */
+gboolean
+bridge_tune(const BridgeSpec *spec, GError **err)
 {
     g_autofree char *stp = g_strdup_printf("/sys/class/net/%s/bridge/stp_state", spec->name);
     g_autofree char *delay = g_strdup_printf("/sys/class/net/%s/bridge/forward_delay", spec->name);
     g_autofree char *hundredths = g_strdup_printf("%" G_GUINT64_FORMAT, spec->delay * 100);
 
-    return kernel_write(delay, hundredths, err) && kernel_write(stp, spec->stp ? "1" : "0", err);
+    return kernel_write(stp, "0", err) && kernel_write(delay, hundredths, err) &&
+           (!spec->stp || kernel_write(stp, "1", err));
+}
+
+/* A kernel without filtering by VLANs has no switch for it. */
+gboolean
+bridge_ignore_vlans(const char *name, GError **err)
+{
+    g_autofree char *path = g_strdup_printf("/sys/class/net/%s/bridge/vlan_filtering", name);
+
+    return !g_file_test(path, G_FILE_TEST_EXISTS) || kernel_write(path, "0", err);
+}
+
+/* No part of what a link can be made with. */
+static gboolean
+give_alias(const BridgeSpec *spec, GError **err)
+{
+    g_autofree char *path = g_strdup_printf("/sys/class/net/%s/ifalias", spec->name);
+
+    return !spec->alias || kernel_write(path, spec->alias, err);
 }
 
 gboolean
@@ -76,7 +97,7 @@ bridge_create(const BridgeSpec *spec, GError **err)
         rtnl_link_set_mtu(link, spec->mtu);
     if ((rc = rtnl_link_add(sock, link, NLM_F_CREATE | NLM_F_EXCL)) < 0)
         return fail(err, ERR_SYSTEM, "cannot make bridge '%s': %s", spec->name, nl_geterror(rc));
-    return tune_bridge(spec, err);
+    return give_alias(spec, err) && bridge_tune(spec, err);
 }
 
 gboolean
@@ -111,21 +132,58 @@ bridge_delete(const char *name, const guint8 mac[6], GError **err)
     return TRUE;
 }
 
-gboolean
-link_set_up(const char *name, GError **err)
+static gboolean
+change_link(const char *name, NlLink *change, const char *what, GError **err)
 {
     g_autoptr(NlSock) sock = open_route(err);
-    g_autoptr(NlLink) old = NULL, change = rtnl_link_alloc();
+    g_autoptr(NlLink) old = NULL;
     int rc;
 
     if (!sock)
         return FALSE;
     if ((rc = rtnl_link_get_kernel(sock, 0, name, &old)) < 0)
         return fail(err, ERR_SYSTEM, "cannot find link '%s': %s", name, nl_geterror(rc));
-    rtnl_link_set_flags(change, IFF_UP);
     if ((rc = rtnl_link_change(sock, old, change, 0)) < 0)
-        return fail(err, ERR_SYSTEM, "cannot set up link '%s': %s", name, nl_geterror(rc));
+        return fail(err, ERR_SYSTEM, "cannot %s link '%s': %s", what, name, nl_geterror(rc));
     return TRUE;
+}
+
+gboolean
+link_set_up(const char *name, GError **err)
+{
+    g_autoptr(NlLink) change = rtnl_link_alloc();
+
+    rtnl_link_set_flags(change, IFF_UP);
+    return change_link(name, change, "set up", err);
+}
+
+gboolean
+link_set_mac(const char *name, const guint8 mac[6], GError **err)
+{
+    g_autoptr(NlLink) change = rtnl_link_alloc();
+    g_autoptr(NlAddr) address = nl_addr_build(AF_LLC, mac, 6);
+
+    rtnl_link_set_addr(change, address);
+    return change_link(name, change, "give its MAC address to", err);
+}
+
+gboolean
+link_set_mtu(const char *name, guint mtu, GError **err)
+{
+    g_autoptr(NlLink) change = rtnl_link_alloc();
+
+    rtnl_link_set_mtu(change, mtu);
+    return change_link(name, change, "give its MTU to", err);
+}
+
+gboolean
+link_rename(const char *name, const char *new_name, GError **err)
+{
+    g_autoptr(NlLink) down = rtnl_link_alloc(), change = rtnl_link_alloc();
+
+    rtnl_link_unset_flags(down, IFF_UP);
+    rtnl_link_set_name(change, new_name);
+    return change_link(name, down, "set down", err) && change_link(name, change, "rename", err);
 }
 
 /* ---- addresses and routes */
@@ -180,31 +238,59 @@ link_add_address(const char *name, const char *text, guint prefix, GError **err)
                 nl_geterror(rc));
 }
 
+/* The kernel takes no address of a network that has bits beyond its prefix. */
+static void
+clear_host_bits(NlAddr *net)
+{
+    guint8 *bytes = nl_addr_get_binary_addr(net);
+    guint bits = nl_addr_get_prefixlen(net);
+
+    for (guint i = bits; i < nl_addr_get_len(net) * 8; i++)
+        bytes[i / 8] &= (guint8) ~(0x80 >> i % 8);
+}
+
+static NlAddr *
+whole_address(const char *text, GError **err)
+{
+    NlAddr *address = parse_address(text, 0, err);
+
+    if (address)
+        nl_addr_set_prefixlen(address, (int)nl_addr_get_len(address) * 8);
+    return address;
+}
+
 gboolean
 link_add_route(const char *name, const RouteSpec *spec, GError **err)
 {
     g_autoptr(NlSock) sock = open_route(err);
     g_autoptr(NlAddr) to = sock ? parse_address(spec->to, spec->prefix, err) : NULL;
-    g_autoptr(NlAddr) gateway = to ? parse_address(spec->gateway, 0, err) : NULL;
+    g_autoptr(NlAddr) gateway = NULL, from = NULL;
     g_autoptr(NlRoute) route = rtnl_route_alloc();
     struct rtnl_nexthop *hop;
     int rc;
 
-    if (!gateway)
+    if (!to || (spec->gateway && !(gateway = whole_address(spec->gateway, err))) ||
+        (spec->from && !(from = whole_address(spec->from, err))))
         return FALSE;
-    nl_addr_set_prefixlen(gateway, (int)nl_addr_get_len(gateway) * 8);
+    clear_host_bits(to);
     rtnl_route_set_family(route, (guint8)nl_addr_get_family(to));
     rtnl_route_set_dst(route, to);
+    rtnl_route_set_scope(route, gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
     if (spec->metric)
         rtnl_route_set_priority(route, spec->metric);
+    if (from)
+        rtnl_route_set_pref_src(route, from);
+    if (!gateway)
+        rtnl_route_set_protocol(route, RTPROT_KERNEL); /* as it comes with an address */
     hop = rtnl_route_nh_alloc();
-    rtnl_route_nh_set_gateway(hop, gateway);
+    if (gateway)
+        rtnl_route_nh_set_gateway(hop, gateway);
     rtnl_route_nh_set_ifindex(hop, (int)if_nametoindex(name));
     rtnl_route_add_nexthop(route, hop);
     rc = rtnl_route_add(sock, route, 0);
     return rc >= 0 || rc == -NLE_EXIST ||
            fail(err, ERR_SYSTEM, "cannot route %s/%u by %s: %s", spec->to, spec->prefix,
-                spec->gateway, nl_geterror(rc));
+                spec->gateway ? spec->gateway : name, nl_geterror(rc));
 }
 
 /* ---- what the host has already */

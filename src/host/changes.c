@@ -1,5 +1,6 @@
-/* What the kernel tells of changes to links, addresses, forwarding and the packet filter. A message
- * is a reason to look, and nothing more: whoever hears it looks at the host itself. */
+/* What the kernel tells of changes to links, addresses, routes, queues, forwarding and the packet
+ * filter. A message is a reason to look, and nothing more: whoever hears it looks at the host
+ * itself. */
 #include "host.h"
 
 #include <errno.h>
@@ -51,6 +52,50 @@ table_of(const struct nlmsghdr *h, char ret_name[NAME_LEN])
 }
 
 static void
+say(const Ear *ear, HostChange what, const char *table, guint link)
+{
+    const HostNews news = { what, table, link };
+
+    ear->watch->heard(&news, ear->watch->user);
+}
+
+static guint
+route_link(const struct nlmsghdr *h)
+{
+    struct nlattr *oif = nlmsg_find_attr((struct nlmsghdr *)h, sizeof(struct rtmsg), RTA_OIF);
+
+    return oif && nla_len(oif) >= 4 ? nla_get_u32(oif) : 0;
+}
+
+/* What takes the place of a route may lead by another link than that did. */
+static void
+hear_links(const Ear *ear, const char *message, int len)
+{
+    struct nlmsghdr *h = (struct nlmsghdr *)message;
+    gboolean links = FALSE;
+
+    for (; nlmsg_ok(h, len); h = nlmsg_next(h, &len))
+        switch (h->nlmsg_type) {
+        case RTM_NEWROUTE:
+        case RTM_DELROUTE:
+            say(ear, CHANGED_ROUTES, NULL, h->nlmsg_flags & NLM_F_REPLACE ? 0 : route_link(h));
+            break;
+        case RTM_NEWQDISC:
+        case RTM_DELQDISC:
+        case RTM_NEWTCLASS:
+        case RTM_DELTCLASS:
+            if (nlmsg_datalen(h) >= (int)sizeof(struct tcmsg))
+                say(ear, CHANGED_QUEUES, NULL,
+                    (guint)((const struct tcmsg *)nlmsg_data(h))->tcm_ifindex);
+            break;
+        default:
+            links = TRUE;
+        }
+    if (links)
+        say(ear, CHANGED_LINKS, NULL, 0);
+}
+
+static void
 hear_rules(const Ear *ear, const char *message, int len)
 {
     struct nlmsghdr *h = (struct nlmsghdr *)message;
@@ -59,28 +104,38 @@ hear_rules(const Ear *ear, const char *message, int len)
     for (; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
         const char *table = table_of(h, name);
         if (table) /* what ends a transaction names none */
-            ear->watch->heard(ear->what, table, ear->watch->user);
+            say(ear, CHANGED_RULES, table, 0);
     }
+}
+
+/* There was more to tell than was listened to. */
+static void
+say_all(const Ear *ear)
+{
+    say(ear, ear->what, NULL, 0);
+    if (ear->what == CHANGED_RULES)
+        return;
+    say(ear, CHANGED_ROUTES, NULL, 0);
+    say(ear, CHANGED_QUEUES, NULL, 0);
 }
 
 static gboolean
 on_message(gint fd, GIOCondition condition, gpointer user)
 {
     const Ear *ear = user;
-    HostWatch *w = ear->watch;
     char message[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
     gssize len;
 
     for (int i = 0; i < 64; i++) {
         len = recv(fd, message, sizeof message, MSG_DONTWAIT);
         if (len < 0 && errno == ENOBUFS)
-            w->heard(ear->what, NULL, w->user);
+            say_all(ear);
         if (len <= 0)
             break;
         if (ear->what == CHANGED_RULES)
             hear_rules(ear, message, (int)len);
         else
-            w->heard(ear->what, NULL, w->user);
+            hear_links(ear, message, (int)len);
     }
     return G_SOURCE_CONTINUE;
 }
@@ -113,7 +168,8 @@ host_watch_new(HostChanged heard, gpointer user)
 {
     static const guint links = GROUP(RTNLGRP_LINK) | GROUP(RTNLGRP_IPV4_IFADDR) |
                                GROUP(RTNLGRP_IPV6_IFADDR) | GROUP(RTNLGRP_IPV4_NETCONF) |
-                               GROUP(RTNLGRP_IPV6_NETCONF);
+                               GROUP(RTNLGRP_IPV6_NETCONF) | GROUP(RTNLGRP_IPV4_ROUTE) |
+                               GROUP(RTNLGRP_IPV6_ROUTE) | GROUP(RTNLGRP_TC);
     HostWatch *w = g_new0(HostWatch, 1);
 
     w->heard = heard;

@@ -42,6 +42,12 @@ char *link_bridge(const char *name); /* that it is a port of; NULL: none. Caller
 gboolean link_set_bridge(const char *name, const char *bridge, GError **err);
 /* Isolated ports of a bridge do not reach each other. A port that comes to a bridge is not. */
 gboolean port_isolate(const char *name, GError **err);
+/* As a port that comes to a bridge is: it forwards, learns, and gets what is for nobody known. */
+gboolean port_reset(const char *name, gboolean isolated, GError **err);
+/* A tap that somebody has deleted is made again under its name and with its queues, on the
+ * descriptors that process pid still has of it: whoever reads them goes on. What its user told the
+ * kernel of the old one (offloads) is as at the beginning. spec->name is the link's name. */
+gboolean tap_revive(const TapSpec *spec, pid_t pid, guint *ret_index, GError **err);
 
 typedef struct LinkStats {
     guint64 rx_bytes, rx_packets, rx_errs, rx_drop, tx_bytes, tx_packets, tx_errs, tx_drop;
@@ -65,6 +71,8 @@ typedef struct LinkRate {
  * link's root that somebody else has set is left alone: ERR_OPERATION_FAILED where a limit is asked
  * for. A link that is not there has no limit to lift. */
 gboolean link_limit_rate(const char *name, const LinkRate *rate, GError **err);
+/* Whether it is held to that rate now. */
+gboolean link_has_rate(const char *name, const LinkRate *rate);
 
 /* ---- links as interfaces (interfaces.c) -------------------------------------------------- */
 
@@ -83,8 +91,9 @@ typedef struct BridgeSpec {
     const char *name;
     const guint8 *mac; /* 6 bytes; also what tells this bridge from another of its name */
     gboolean stp;
-    guint64 delay; /* seconds that a new port only listens */
-    guint mtu;     /* 0: the kernel's */
+    guint64 delay;     /* seconds that a new port only listens */
+    guint mtu;         /* 0: the kernel's */
+    const char *alias; /* of the link: whose it is, whatever becomes of its name; NULL: none */
 } BridgeSpec;
 /* Makes a bridge, down. A link of that name is an error, and stays. */
 gboolean bridge_create(const BridgeSpec *spec, GError **err);
@@ -93,12 +102,21 @@ gboolean link_has_mac(const char *name, const guint8 mac[6]);
 /* Deletes the bridge if it has that MAC address; success where there is none such. */
 gboolean bridge_delete(const char *name, const guint8 mac[6], GError **err);
 gboolean link_set_up(const char *name, GError **err);
+gboolean link_set_mac(const char *name, const guint8 mac[6], GError **err);
+gboolean link_set_mtu(const char *name, guint mtu, GError **err);
+/* Sets it down for that. */
+gboolean link_rename(const char *name, const char *new_name, GError **err);
+/* Spanning tree and its delay as spec says; one that is on begins anew. */
+gboolean bridge_tune(const BridgeSpec *spec, GError **err);
+gboolean bridge_ignore_vlans(const char *name, GError **err); /* does not filter by them */
 /* An address that is there already is success. */
 gboolean link_add_address(const char *name, const char *address, guint prefix, GError **err);
 typedef struct RouteSpec {
-    const char *to, *gateway;
-    guint prefix, metric; /* metric 0: the kernel's */
+    const char *to, *gateway; /* gateway NULL: on the link itself */
+    guint prefix, metric;     /* metric 0: the kernel's */
+    const char *from;         /* the address that is used for it; NULL: the kernel chooses */
 } RouteSpec;
+/* One that is there already, with whatever gateway, is success. */
 gboolean link_add_route(const char *name, const RouteSpec *spec, GError **err);
 /* The link, other than `except` (may be NULL), with an address whose network overlaps the given
  * one; NULL: none. Caller frees. */
@@ -110,10 +128,17 @@ gboolean kernel_write(const char *path, const char *text, GError **err);
 
 typedef enum HostChange {
     CHANGED_LINKS = 1, /* links, addresses, whether packets are forwarded */
-    CHANGED_RULES,     /* of the packet filter */
+    CHANGED_ROUTES,
+    CHANGED_QUEUES, /* of links that send: tc(8) */
+    CHANGED_RULES,  /* of the packet filter */
 } HostChange;
-/* table: whose rules have changed; NULL: nobody knows, or it is about links. A reason to look. */
-typedef void (*HostChanged)(HostChange what, const char *table, gpointer user);
+typedef struct HostNews {
+    HostChange what;
+    const char *table; /* whose rules have changed; NULL: nobody knows, or it is about links */
+    guint link;        /* whose routes or queues; 0: nobody knows */
+} HostNews;
+/* A reason to look. */
+typedef void (*HostChanged)(const HostNews *news, gpointer user);
 typedef struct HostWatch HostWatch;
 HostWatch *host_watch_new(HostChanged heard, gpointer user);
 void host_watch_free(HostWatch *w);
@@ -121,17 +146,28 @@ void host_watch_free(HostWatch *w);
 /* ---- all links at once (look.c) ---------------------------------------------------------- */
 
 typedef struct HostLink {
-    guint index, master; /* master 0: none */
-    gboolean up, is_tap;
+    char name[16], alias[64]; /* alias "": none */
+    guint index, master, mtu; /* master 0: none */
+    gboolean up, is_tap, is_bridge;
+    gboolean isolated, deaf;      /* a port: deaf: it is disabled, does not learn, or is not told of
+                                     what is for nobody known */
+    gboolean stp, vlan_filtering; /* of a bridge */
     guint8 mac[6];
 } HostLink;
 typedef struct HostLinks HostLinks;
 HostLinks *host_links_look(GError **err);
 void host_links_free(HostLinks *all);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostLinks, host_links_free)
-const HostLink *host_links_find(const HostLinks *all, const char *name); /* NULL: none */
+const HostLink *host_links_find(const HostLinks *all, const char *name);        /* NULL: none */
+const HostLink *host_links_find_alias(const HostLinks *all, const char *alias); /* likewise */
 gboolean host_links_has_address(const HostLinks *all, const HostLink *link, const char *address,
                                 guint bits);
+/* The main table's routes by the link with that number. */
+typedef GHashTable HostRoutes;
+HostRoutes *host_routes_look(guint index, GError **err);
+void host_routes_free(HostRoutes *all);
+/* By that gateway, or by none; a metric of 0: any. */
+gboolean host_routes_have(HostRoutes *all, const RouteSpec *spec);
 
 /* ---- devices (devices.c) ---------------------------------------------------------------- */
 

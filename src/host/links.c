@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
@@ -14,6 +15,7 @@
 #include <netlink/route/neighbour.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -162,9 +164,14 @@ link_set_bridge(const char *name, const char *bridge, GError **err)
     return TRUE;
 }
 
-/* libnl has no word for it yet. */
-gboolean
-port_isolate(const char *name, GError **err)
+typedef struct PortFlag {
+    int attribute;
+    guint8 value;
+} PortFlag;
+
+/* libnl has no word for some of them yet. */
+static gboolean
+port_set(const char *name, const PortFlag *flags, gsize n, GError **err)
 {
     g_autoptr(NlSock) sock = route_open(err);
     struct ifinfomsg port = { .ifi_family = AF_BRIDGE, .ifi_index = (int)if_nametoindex(name) };
@@ -176,11 +183,35 @@ port_isolate(const char *name, GError **err)
         return FALSE;
     nlmsg_append(msg, &port, sizeof port, NLMSG_ALIGNTO);
     inside = nla_nest_start(msg, IFLA_PROTINFO | NLA_F_NESTED);
-    nla_put_u8(msg, IFLA_BRPORT_ISOLATED, 1);
+    for (gsize i = 0; i < n; i++)
+        nla_put_u8(msg, flags[i].attribute, flags[i].value);
     nla_nest_end(msg, inside);
     rc = nl_send_sync(sock, msg); /* frees msg */
-    return rc >= 0 || fail(err, ERR_SYSTEM, "cannot isolate port '%s' of its bridge: %s", name,
+    return rc >= 0 || fail(err, ERR_SYSTEM, "cannot set up port '%s' of its bridge: %s", name,
                            nl_geterror(rc));
+}
+
+gboolean
+port_isolate(const char *name, GError **err)
+{
+    const PortFlag flag = { IFLA_BRPORT_ISOLATED, 1 };
+
+    return port_set(name, &flag, 1, err);
+}
+
+/* The state is the spanning tree's own where there is one, and told to be tried alone. */
+gboolean
+port_reset(const char *name, gboolean isolated, GError **err)
+{
+    const PortFlag flags[] = { { IFLA_BRPORT_ISOLATED, isolated != FALSE },
+                               { IFLA_BRPORT_LEARNING, 1 },
+                               { IFLA_BRPORT_UNICAST_FLOOD, 1 },
+                               { IFLA_BRPORT_MCAST_FLOOD, 1 },
+                               { IFLA_BRPORT_BCAST_FLOOD, 1 } };
+    const PortFlag state = { IFLA_BRPORT_STATE, BR_STATE_FORWARDING };
+
+    port_set(name, &state, 1, NULL);
+    return port_set(name, flags, G_N_ELEMENTS(flags), err);
 }
 
 /* How many frames the tap gathers before it tells the host's stack of them. */
@@ -281,6 +312,78 @@ tap_create(const TapSpec *spec, char **ret_name, guint *ret_index, GArray *fds, 
     *ret_name = g_strdup(name);
     *ret_index = index;
     return TRUE;
+}
+
+/* ---- a tap that was deleted under its user */
+
+typedef struct Orphans {
+    pid_t pid;
+    GArray *fds; /* copies of descriptors of taps that have none; int */
+} Orphans;
+
+/* A descriptor of the tun driver whose link is gone is free to be given another one. */
+static void
+take_orphan(pid_t pid, int fd, const char *target, gpointer user)
+{
+    Orphans *o = user;
+    struct ifreq req = { 0 };
+    int process, copy;
+
+    if (strcmp(target, "/dev/net/tun") != 0)
+        return;
+    process = pidfd_open(pid, 0);
+    copy = process < 0 ? -1 : pidfd_getfd(process, fd, 0);
+    fd_close(&process);
+    if (copy < 0 || ioctl(copy, TUNGETIFF, &req) == 0)
+        fd_close(&copy);
+    else
+        g_array_append_val(o->fds, copy);
+}
+
+/* Of the largest header that virtio knows: guests of today have that. What a guest may be sent in
+ * one piece it has told the old link; so it is sent small pieces. */
+static gboolean
+adopt_orphan(const TapSpec *spec, int fd, GError **err)
+{
+    enum { VNET_HEADER = 12 };
+    struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+    const int size = VNET_HEADER;
+
+    if (spec->vnet_hdr)
+        req.ifr_flags |= IFF_VNET_HDR;
+    if (spec->queues > 1)
+        req.ifr_flags |= IFF_MULTI_QUEUE;
+    g_strlcpy(req.ifr_name, spec->name, IFNAMSIZ);
+    if (ioctl(fd, TUNSETIFF, &req) < 0)
+        return fail_errno(err, errno, "cannot make tap '%s' again", spec->name);
+    return !spec->vnet_hdr || ioctl(fd, TUNSETVNETHDRSZ, &size) == 0 ||
+           fail_errno(err, errno, "cannot set the header of tap '%s'", spec->name);
+}
+
+gboolean
+tap_revive(const TapSpec *spec, pid_t pid, guint *ret_index, GError **err)
+{
+    Orphans o = { pid, g_array_new(FALSE, FALSE, sizeof(int)) };
+    guint queues = MAX(spec->queues, 1);
+    gboolean ok = TRUE;
+
+    proc_each_fd(pid, take_orphan, &o);
+    if (o.fds->len != queues) /* with more, nobody knows whose they are */
+        ok = fail(err, ERR_OPERATION_FAILED,
+                  "tap '%s' was deleted, and its user has %u descriptors without a link, not %u: "
+                  "stop and start the domain, or detach and attach the interface",
+                  spec->name, o.fds->len, queues);
+    for (guint i = 0; ok && i < o.fds->len; i++)
+        ok = adopt_orphan(spec, g_array_index(o.fds, int, i), err);
+    for (guint i = 0; i < o.fds->len; i++)
+        fd_close(&g_array_index(o.fds, int, i));
+    g_array_unref(o.fds);
+    if (ok)
+        ok = tap_set_up(spec, spec->name, err) &&
+             (!spec->isolated || port_isolate(spec->name, err)) &&
+             (spec->coalesce == 0 || tap_coalesce(spec->name, spec->coalesce, err));
+    *ret_index = if_nametoindex(spec->name);
+    return ok;
 }
 
 gboolean

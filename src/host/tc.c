@@ -167,3 +167,35 @@ link_limit_rate(const char *name, const LinkRate *rate, GError **err)
     return rc >= 0 || rc == -NLE_OBJ_NOTFOUND ||
            fail(err, ERR_SYSTEM, "cannot lift the limit of link '%s': %s", name, nl_geterror(rc));
 }
+
+/* ---- what is there */
+
+static gboolean
+queue_is_there(NlSock *sock, int index)
+{
+    g_autoptr(NlCache) all = NULL;
+    g_autoptr(NlQdisc) root = NULL, queue = NULL;
+
+    if (rtnl_qdisc_alloc_cache(sock, &all) < 0)
+        return FALSE;
+    root = rtnl_qdisc_get(all, index, OUR_HANDLE);
+    queue = rtnl_qdisc_get(all, index, OUR_QUEUE);
+    return root && queue && g_strcmp0(rtnl_tc_get_kind(TC_CAST(root)), "htb") == 0;
+}
+
+/* Buckets are not compared: the kernel counts them in a unit of its own. */
+gboolean
+link_has_rate(const char *name, const LinkRate *rate)
+{
+    g_autoptr(NlSock) sock = route_open(NULL);
+    g_autoptr(NlCache) all = NULL;
+    g_autoptr(NlClass) c = NULL;
+    int index = (int)if_nametoindex(name);
+
+    if (!sock || !index || !queue_is_there(sock, index) ||
+        rtnl_class_alloc_cache(sock, index, &all) < 0)
+        return FALSE;
+    c = rtnl_class_get(all, index, OUR_CLASS);
+    return c && rtnl_htb_get_rate(c) == rate->rate &&
+           rtnl_htb_get_ceil(c) == MAX(rate->peak, rate->rate);
+}
