@@ -5,18 +5,19 @@
  * a link's chain of after, which is empty to it: so chains of links end with "accept", and what
  * comes back to the base chain is dropped if its link is in the set of those that have a filter.
  *
- * What the kernel has is read once, when the daemon begins; from then on it is known.
+ * What the kernel has is read once, when the daemon begins; from then on it is known, rule by rule.
  */
 #include <string.h>
 #include <sys/socket.h>
 
-#include "filter_priv.h"
+#include "heal_priv.h"
 
 #define LINKS "links"
 
 struct FilterBinding {
     char *link, *filter, *owner;
     char *network;     /* that tells its address; NULL: none does */
+    char *bridge;      /* that its link is in; NULL: none */
     GPtrArray *params; /* FilterParam, as the interface has them */
     guint8 mac[6], owner_uuid[UUID_LEN];
     GHashTable *vars;
@@ -27,7 +28,10 @@ static GHashTable *bindings; /* by link */
 static GHashTable *chains;   /* link: GHashTable of names of its chains that the kernel has */
 static gboolean table_known; /* the kernel has the table with its base chains and maps */
 static gboolean table_due;   /* it may have been changed by others */
+static gboolean all_known;   /* the links of all guests that an earlier daemon has left */
+static GHashTable *marks;    /* of rules, by chain, as the kernel gave them; NULL: none are known */
 static gint64 rebuilt;       /* monotonic */
+static guint in_a_row;       /* times that it was put right, each soon after the one before */
 
 /* ---- the table */
 
@@ -185,6 +189,28 @@ names_new(void)
     return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
+/* Whatever is said of chains takes the place of what was known of them. */
+static gboolean
+tell_kernel(json_object *commands, GError **err)
+{
+    g_autofree char *said = NULL;
+    g_autoptr(GHashTable) told = NULL;
+    GHashTableIter at;
+    gpointer chain, mark;
+    gboolean ok = nf_run_told(commands, &said, err);
+
+    json_object_put(commands);
+    if (!ok)
+        return FALSE;
+    if (!marks)
+        marks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    told = nf_marks(said, FILTER_TABLE);
+    g_hash_table_iter_init(&at, told);
+    while (g_hash_table_iter_next(&at, &chain, &mark))
+        g_hash_table_replace(marks, g_strdup(chain), g_strdup(mark));
+    return TRUE;
+}
+
 /* Everything anew. */
 static gboolean
 put_all(GError **err)
@@ -194,7 +220,6 @@ put_all(GError **err)
                                                       (GDestroyNotify)g_hash_table_unref);
     GHashTableIter at;
     gpointer link, binding;
-    gboolean ok;
 
     add_table(commands);
     g_hash_table_iter_init(&at, bindings);
@@ -204,9 +229,8 @@ put_all(GError **err)
         filter_plan_put(((FilterBinding *)binding)->plan, link, commands, names);
         g_hash_table_insert(all, g_strdup(link), names);
     }
-    ok = nf_run(commands, NULL, err);
-    json_object_put(commands);
-    if (!ok)
+    g_clear_pointer(&marks, g_hash_table_unref);
+    if (!tell_kernel(commands, err))
         return FALSE;
     table_known = TRUE;
     g_hash_table_unref(chains);
@@ -226,8 +250,7 @@ put_link(const char *link, const FilterPlan *plan, GError **err)
     put_in_set(commands, "add", link);
     remove_chains(commands, link);
     filter_plan_put(plan, link, commands, names);
-    ok = nf_run(commands, NULL, err);
-    json_object_put(commands);
+    ok = tell_kernel(commands, err);
     if (ok) {
         table_known = TRUE;
         g_hash_table_replace(chains, g_strdup(link), names);
@@ -255,6 +278,8 @@ remove_link(const char *link, GError **err)
     if (!ok)
         return FALSE;
     g_hash_table_remove(chains, link);
+    if (last)
+        g_clear_pointer(&marks, g_hash_table_unref);
     table_known = table_known && !last;
     return TRUE;
 }
@@ -278,6 +303,7 @@ binding_free(gpointer data)
     g_free(b->filter);
     g_free(b->owner);
     g_free(b->network);
+    g_free(b->bridge);
     g_free(b);
 }
 
@@ -362,6 +388,7 @@ binding_new(const char *link, const NetDef *net, const DomainDef *owner)
     b->link = g_strdup(link);
     b->filter = g_strdup(net->filter->filter);
     b->owner = g_strdup(owner->name);
+    b->bridge = g_strdup(net->source.bridge);
     memcpy(b->owner_uuid, owner->uuid, UUID_LEN);
     memcpy(b->mac, net->mac, sizeof b->mac);
     EACH (const FilterParam, p, net->filter->params) {
@@ -500,8 +527,12 @@ put_plans(GPtrArray *whose, GPtrArray *plans, GError **err)
         g_ptr_array_add(names, names_new());
         filter_plan_put(plans->pdata[i], b->link, commands, names->pdata[i]);
     }
-    ok = whose->len == 0 || nf_run(commands, NULL, err);
-    json_object_put(commands);
+    if (whose->len > 0) {
+        ok = tell_kernel(commands, err);
+    } else {
+        json_object_put(commands);
+        ok = TRUE;
+    }
     for (guint i = 0; i < whose->len; i++) {
         FilterBinding *b = whose->pdata[i];
         if (!ok) {
@@ -544,19 +575,30 @@ note_chain(GHashTable *by_link, const char *name)
     g_hash_table_add(names, g_strdup(name));
 }
 
+static char *
+list_table(const char *what)
+{
+    json_object *commands = json_object_new_array();
+    char *said = NULL;
+
+    filter_command(commands, "list", what,
+                   strcmp(what, "table") == 0 ? whole_table()
+                                              : json_make("family", 's', "bridge", NULL));
+    nf_run(commands, &said, NULL);
+    json_object_put(commands);
+    return said;
+}
+
 /* By link; *ret_bases: how many chains of nobody there are. */
 static GHashTable *
 kernel_chains(guint *ret_bases)
 {
     GHashTable *by_link = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                                 (GDestroyNotify)g_hash_table_unref);
-    json_object *commands = json_object_new_array(), *said, *list = NULL;
-    g_autofree char *text = NULL;
+    json_object *said, *list = NULL;
+    g_autofree char *text = list_table("chains");
 
     *ret_bases = 0;
-    filter_command(commands, "list", "chains", json_make("family", 's', "bridge", NULL));
-    nf_run(commands, &text, NULL);
-    json_object_put(commands);
     said = text ? json_tokener_parse(text) : NULL;
     json_object_object_get_ex(said, "nftables", &list);
     for (gsize i = 0; i < json_length(list); i++) {
@@ -571,40 +613,105 @@ kernel_chains(guint *ret_bases)
     return by_link;
 }
 
-static gboolean
-sets_equal(GHashTable *a, GHashTable *b)
-{
-    GHashTableIter at;
-    gpointer key;
+#define N_BASES (G_N_ELEMENTS(bases) + 1)
 
-    if (g_hash_table_size(a) != g_hash_table_size(b))
-        return FALSE;
-    g_hash_table_iter_init(&at, a);
-    while (g_hash_table_iter_next(&at, &key, NULL))
-        if (!g_hash_table_contains(b, key))
+/* A set's or map's elements, as "LINK"; an element of a map is [key, value]. */
+static void
+note_elements(json_object *list, const char *kind, const char *name, GHashTable *ret_links)
+{
+    for (gsize i = 0; i < json_length(list); i++) {
+        json_object *o = NULL, *elements = NULL;
+        if (!json_object_object_get_ex(json_object_array_get_idx(list, i), kind, &o) ||
+            g_strcmp0(json_str(o, "name"), name) != 0)
+            continue;
+        json_object_object_get_ex(o, "elem", &elements);
+        for (gsize j = 0; j < json_length(elements); j++) {
+            json_object *e = json_object_array_get_idx(elements, j);
+            if (json_object_is_type(e, json_type_array))
+                e = json_object_array_get_idx(e, 0);
+            g_hash_table_add(ret_links, g_strdup(json_object_get_string(e)));
+        }
+    }
+}
+
+/* chain: "out" of a link's chains "LINK/out"; NULL: all links are wanted. */
+static gboolean
+links_stand(json_object *list, const char *kind, const char *name, const char *chain)
+{
+    g_autoptr(GHashTable) there = names_new();
+    GHashTableIter at;
+    gpointer link, names;
+    guint wanted = 0;
+
+    note_elements(list, kind, name, there);
+    g_hash_table_iter_init(&at, chains);
+    while (g_hash_table_iter_next(&at, &link, &names)) {
+        g_autofree char *root = g_strdup_printf("%s/%s", (char *)link, chain ? chain : "");
+        if (chain && !g_hash_table_contains(names, root))
+            continue;
+        wanted++;
+        if (!g_hash_table_contains(there, link))
             return FALSE;
+    }
+    return wanted == g_hash_table_size(there);
+}
+
+static gboolean
+policies_stand(json_object *list)
+{
+    for (gsize i = 0; i < json_length(list); i++) {
+        const char *policy = json_str(json_object_array_get_idx(list, i), "chain.policy");
+        if (policy && strcmp(policy, "accept") != 0)
+            return FALSE;
+    }
     return TRUE;
 }
 
-#define N_BASES (G_N_ELEMENTS(bases) + 1)
+/* Chains of links of which an earlier daemon knows the rules are taken as they are. */
+static gboolean
+rules_stand(GHashTable *now)
+{
+    GHashTableIter at;
+    gpointer link, names, name;
+    guint wanted = N_BASES;
+
+    for (guint side = 0; filter_sides[side]; side++)
+        if (g_hash_table_contains(marks, filter_sides[side]) &&
+            !nf_marks_same(marks, now, filter_sides[side]))
+            return FALSE;
+    g_hash_table_iter_init(&at, chains);
+    while (g_hash_table_iter_next(&at, &link, &names)) {
+        GHashTableIter inner;
+        g_hash_table_iter_init(&inner, names);
+        while (g_hash_table_iter_next(&inner, &name, NULL)) {
+            wanted++;
+            if (!g_hash_table_contains(now, name) ||
+                (g_hash_table_contains(marks, name) && !nf_marks_same(marks, now, name)))
+                return FALSE;
+        }
+    }
+    return wanted == g_hash_table_size(now);
+}
 
 static gboolean
 kernel_has_all(void)
 {
-    guint n;
-    g_autoptr(GHashTable) there = kernel_chains(&n);
-    GHashTableIter at;
-    gpointer link, names;
+    g_autofree char *said = NULL;
+    g_autoptr(GHashTable) now = NULL;
+    json_object *whole, *list = NULL;
+    gboolean all;
 
-    if (g_hash_table_size(bindings) == 0)
+    if (g_hash_table_size(bindings) == 0 || !marks)
         return TRUE;
-    g_hash_table_iter_init(&at, chains);
-    while (g_hash_table_iter_next(&at, &link, &names)) {
-        GHashTable *has = g_hash_table_lookup(there, link);
-        if (!has || !sets_equal(has, names))
-            return FALSE;
-    }
-    return n == N_BASES;
+    said = list_table("table");
+    now = nf_marks(said, FILTER_TABLE);
+    whole = said ? json_tokener_parse(said) : NULL;
+    json_object_object_get_ex(whole, "nftables", &list);
+    all = list && policies_stand(list) && rules_stand(now) && links_stand(list, "set", LINKS, NULL);
+    for (guint side = 0; all && filter_sides[side]; side++)
+        all = links_stand(list, "map", filter_sides[side], filter_sides[side]);
+    json_object_put(whole);
+    return all;
 }
 
 void
@@ -613,31 +720,69 @@ filters_doubt(void)
     table_due = TRUE;
 }
 
-/* Once a second at most, whoever fights with us. Returns after how many milliseconds it wants to be
- * asked again; 0: need not be. */
+gboolean
+filters_have(const char *bridge)
+{
+    GHashTableIter at;
+    gpointer binding;
+
+    g_hash_table_iter_init(&at, bindings);
+    while (g_hash_table_iter_next(&at, NULL, &binding))
+        if (g_strcmp0(((FilterBinding *)binding)->bridge, bridge) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* After a while of calm at once, whoever fights with us less often. */
+static gint64
+rest_us(void)
+{
+    return rebuilt && in_a_row >= HEAL_IN_A_ROW ? 2 * G_USEC_PER_SEC : G_USEC_PER_SEC / 10;
+}
+
 guint
-filters_heal(void)
+filters_heal(char **ret_cause)
 {
     g_autoptr(GError) err = NULL;
-    gint64 left = rebuilt + G_USEC_PER_SEC - g_get_monotonic_time();
+    gint64 now = g_get_monotonic_time(), left = rebuilt + rest_us() - now;
 
-    if (!table_due)
+    *ret_cause = NULL;
+    if (!table_due || !all_known)
         return 0;
     if (rebuilt && left > 0)
         return (guint)(left / 1000) + 1;
     table_due = FALSE;
     if (kernel_has_all())
         return 0;
-    rebuilt = g_get_monotonic_time();
+    in_a_row = rebuilt && now - rebuilt < HEAL_LASTS_US ? in_a_row + 1 : 1;
+    rebuilt = now;
     if (put_all(&err)) {
-        log_warning("table 'bridge " FILTER_TABLE
-                    "' of the packet filter was taken away or changed; "
-                    "it is put right");
+        *ret_cause = g_strdup("table 'bridge " FILTER_TABLE "' of the packet filter was taken away "
+                              "or changed");
         return 0;
     }
     log_error("filters of guests' interfaces cannot be put right now: %s", err->message);
     table_due = TRUE;
     return 1000;
+}
+
+/* Rules that an earlier daemon has put there, and nobody here can tell from others', are put there
+ * anew once those of all links are known. */
+static void
+know_rules(void)
+{
+    g_autoptr(GError) err = NULL;
+    GHashTableIter at;
+    gpointer link;
+
+    if (g_hash_table_size(bindings) == 0)
+        return;
+    g_hash_table_iter_init(&at, chains);
+    while (g_hash_table_iter_next(&at, &link, NULL))
+        if (!g_hash_table_contains(bindings, link))
+            return;
+    if (!put_all(&err))
+        log_warning("rules of filters cannot be made anew: %s", err->message);
 }
 
 /* A link that is there may be a guest's of which too little was found. */
@@ -651,6 +796,8 @@ filters_sweep(void)
             g_autofree char *name = g_strdup(link->data);
             filter_unbind(name);
         }
+    know_rules();
+    all_known = TRUE;
 }
 
 /* ---- what clients ask */
@@ -745,4 +892,5 @@ bindings_done(void)
 {
     g_clear_pointer(&bindings, g_hash_table_unref);
     g_clear_pointer(&chains, g_hash_table_unref);
+    g_clear_pointer(&marks, g_hash_table_unref);
 }

@@ -602,6 +602,37 @@ dnsmasq_renew(Network *n)
     process_signal(run->dnsmasq, SIGKILL, NULL); /* it keeps its leases on disk at all times */
 }
 
+/* ---- stopped */
+
+/* The letter that proc(5) has for what it is doing; 0: it has ended. */
+static char
+state_of(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid), *text = NULL;
+    const char *end;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL) || !(end = strrchr(text, ')')))
+        return 0;
+    return end[1] ? end[2] : 0;
+}
+
+/* One that is being traced ('t') has a debugger, whose business it is. */
+char *
+dnsmasq_unstop(Network *n)
+{
+    NetworkRun *run = n->run;
+    gboolean again = run->was_stopped;
+
+    run->was_stopped = run->dnsmasq && state_of(process_pid(run->dnsmasq)) == 'T';
+    if (!run->was_stopped)
+        return NULL;
+    if (again)
+        dnsmasq_renew(n);
+    else
+        process_signal(run->dnsmasq, SIGCONT, NULL);
+    return g_strdup(again ? "its dnsmasq was stopped again" : "its dnsmasq was stopped");
+}
+
 /* ---- leases that lost their name */
 
 typedef struct Lost {

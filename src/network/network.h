@@ -145,6 +145,9 @@ char *filter_binding_xml(const FilterBinding *b); /* caller frees */
  * in, and is dropped on its way out. 'floor' promises nothing here. On an error part of it may be
  * in force. Of a link that is not there limits can be lifted. */
 gboolean link_limit(const char *link, const BandwidthDef *b, GError **err);
+/* Likewise, of a link that an earlier daemon has limited: what of that somebody has taken away
+ * meanwhile is put right (healing). */
+void link_limit_again(const char *link, const BandwidthDef *b);
 
 /* ---- for interfaces of guests ------------------------------------------------------------ */
 
@@ -160,12 +163,16 @@ typedef struct NetworkPort {
     const char *bridge;
     const char *link; /* the tap */
     gboolean isolated;
+    guint mtu;      /* 0: its bridge's */
+    gpointer owner; /* who tells of it knows it by that */
 } NetworkPort;
 typedef void (*NetworkPortEach)(const NetworkPort *port, gpointer user);
 /* Tells of all but those that are just being changed; FALSE: there are such. */
 typedef gboolean (*NetworkPorts)(NetworkPortEach each, gpointer user);
+/* Makes the link of a port again that somebody has deleted, in that bridge. */
+typedef gboolean (*NetworkPortRevive)(const NetworkPort *port, const char *bridge, GError **err);
 /* Who has the guests: asked when something has happened to links, and by a network that starts. */
-void network_on_ports(NetworkPorts ports);
+void network_on_ports(NetworkPorts ports, NetworkPortRevive revive);
 /* FALSE: no such network, it is not active, or it is of a mode that cannot be had yet. */
 gboolean network_plug(const char *name, const char *portgroup, NetworkPlug *ret_plug, GError **err);
 /* The host's own address in an active network, the first that its definition has: where a server

@@ -11,10 +11,14 @@ typedef enum Care {
     CARE_BRIDGE,
     CARE_LINK,
     CARE_ADDRESSES,
+    CARE_ROUTES,
     CARE_SWITCHES,
+    CARE_V6,
     CARE_RULES,
     CARE_OTHERS,
     CARE_PORTS,
+    CARE_SPEED,
+    CARE_FILTERS,
     CARE_LEASES,
     CARE_DNSMASQ,
     N_CARES
@@ -42,6 +46,9 @@ struct NetworkRun {
     gboolean rules_due;  /* they may have been changed */
     gboolean others_due; /* others' chains, likewise */
     gboolean leases_due;
+    gboolean routes_due;
+    gboolean was_stopped; /* dnsmasq, when it was last looked at */
+    guint link;           /* number of the bridge, as of the last look */
     Mended mended[N_CARES];
 };
 
@@ -73,6 +80,9 @@ void dnsmasq_forget(Network *n); /* it runs on; what is kept of it here goes */
 
 /* It is ended, and started anew at once: what it stands on is another one now. */
 void dnsmasq_renew(Network *n);
+/* Whether somebody has stopped it (SIGSTOP); then it is told to go on, or, where that was in vain,
+ * ended. Caller frees; NULL: it runs. */
+char *dnsmasq_unstop(Network *n);
 /* A copy of the file of leases that it writes to, where that has lost its name; NULL: it has not.
  * Caller frees. */
 char *dnsmasq_lost_leases(const Network *n, gsize *ret_len);
@@ -109,6 +119,13 @@ gboolean network_set_bridge_up(const NetworkDef *def,
 gboolean network_set_switches(const NetworkDef *def, GError **err);
 gboolean network_set_addresses(const NetworkDef *def, GError **err); /* and routes */
 gboolean network_set_rules(Network *n, GError **err);
+gboolean network_set_v6(const NetworkDef *def, GError **err);
+/* Each route that its bridge has: those of its addresses, and the definition's. */
+typedef gboolean (*NetworkRouteEach)(const RouteSpec *spec, gpointer user); /* FALSE: enough */
+void network_each_route(const NetworkDef *def, NetworkRouteEach each, gpointer user);
+/* How its bridge is made. alias is what spec->alias points to. */
+#define BRIDGE_ALIAS_LEN 64
+BridgeSpec network_bridge_spec(const NetworkDef *def, char alias[BRIDGE_ALIAS_LEN]);
 gboolean network_has_v6(const NetworkDef *def);
 gboolean network_has_v4(const NetworkDef *def);
 
@@ -141,4 +158,7 @@ gboolean filter_in_force(const char *name);
 gboolean filter_rebind(const char *name, GError **err);
 void filters_learn(void); /* networks may have lent or reserved other addresses */
 void filters_doubt(void); /* somebody may have changed their table */
-guint filters_heal(void); /* in how many milliseconds it wants to be called again; 0: need not */
+/* *ret_cause: what was put right; NULL: nothing. Caller frees. Returns in how many milliseconds it
+ * wants to be called again; 0: need not. */
+guint filters_heal(char **ret_cause);
+gboolean filters_have(const char *bridge); /* a link in that bridge has one */

@@ -106,15 +106,14 @@ nf_number(guint64 n)
 
 /* ---- telling the kernel */
 
-/* ret_output: what it says, or NULL. */
-gboolean
-nf_run(json_object *commands, char **ret_output, GError **err)
+static gboolean
+run(json_object *commands, unsigned int flags, char **ret_output, GError **err)
 {
     json_object *whole = json_make("nftables", 'o', json_object_get(commands), NULL);
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     gboolean ok;
 
-    nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_JSON);
+    nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_JSON | flags);
     nft_ctx_buffer_output(nft);
     nft_ctx_buffer_error(nft);
     ok = nft_run_cmd_from_buffer(
@@ -132,7 +131,62 @@ nf_run(json_object *commands, char **ret_output, GError **err)
     return ok;
 }
 
+gboolean
+nf_run(json_object *commands, char **ret_output, GError **err)
+{
+    return run(commands, 0, ret_output, err);
+}
+
+gboolean
+nf_run_told(json_object *commands, char **ret_said, GError **err)
+{
+    return run(commands, NFT_CTX_OUTPUT_ECHO | NFT_CTX_OUTPUT_HANDLE, ret_said, err);
+}
+
 /* ---- what is there */
+
+/* An object of a listing, or of what was added. */
+static json_object *
+object_of(json_object *item, const char *kind)
+{
+    json_object *o = NULL;
+
+    if (json_object_object_get_ex(item, "add", &o))
+        item = o;
+    return json_object_object_get_ex(item, kind, &o) ? o : NULL;
+}
+
+GHashTable *
+nf_marks(const char *said, const char *table)
+{
+    GHashTable *marks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                              (GDestroyNotify)g_free);
+    json_object *whole = said ? json_tokener_parse(said) : NULL, *list = NULL;
+
+    json_object_object_get_ex(whole, "nftables", &list);
+    for (gsize i = 0; i < json_length(list); i++) {
+        json_object *item = json_object_array_get_idx(list, i);
+        json_object *rule = object_of(item, "rule"), *chain = object_of(item, "chain");
+        const char *name = rule ? json_str(rule, "chain") : chain ? json_str(chain, "name") : NULL;
+        char *before;
+
+        if (!name || g_strcmp0(json_str(rule ? rule : chain, "table"), table) != 0)
+            continue;
+        before = g_hash_table_lookup(marks, name);
+        g_hash_table_replace(marks, g_strdup(name),
+                             rule ? g_strdup_printf("%s %" G_GINT64_FORMAT, before ? before : "",
+                                                    json_int(rule, "handle", 0))
+                                  : g_strdup(before ? before : ""));
+    }
+    json_object_put(whole);
+    return marks;
+}
+
+gboolean
+nf_marks_same(GHashTable *a, GHashTable *b, const char *chain)
+{
+    return g_strcmp0(g_hash_table_lookup(a, chain), g_hash_table_lookup(b, chain)) == 0;
+}
 
 /* Numbers that the kernel gives, and that differ each time. */
 void

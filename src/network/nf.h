@@ -21,5 +21,12 @@ json_object *nf_reject(void);
 
 /* All commands as one transaction. ret_output: what it says, or NULL; the caller frees it. */
 gboolean nf_run(json_object *commands, char **ret_output, GError **err);
+/* Rules of chains as the kernel numbers them, in their order: it never gives a number twice, so the
+ * same numbers are the same rules. Text by name of chain, from what nf_run says of commands
+ * (told by nf_run_told) or of a listing; those of other tables are left out. */
+GHashTable *nf_marks(const char *said, const char *table);
+gboolean nf_marks_same(GHashTable *a, GHashTable *b, const char *chain);
+/* As nf_run; *ret_said: the commands with the numbers that the kernel has given. */
+gboolean nf_run_told(json_object *commands, char **ret_said, GError **err);
 /* Numbers that the kernel gives, and that differ each time. */
 void nf_drop_handles(json_object *o);

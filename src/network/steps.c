@@ -136,16 +136,28 @@ parse_mac(const char *text, guint8 ret_mac[6])
                           &ret_mac[2], &ret_mac[3], &ret_mac[4], &ret_mac[5]) == 6;
 }
 
-static gboolean
-create_bridge(const NetworkDef *def, GError **err)
+BridgeSpec
+network_bridge_spec(const NetworkDef *def, char alias[BRIDGE_ALIAS_LEN])
 {
-    const BridgeSpec spec = {
+    char uuid[UUID_TEXT_LEN];
+
+    uuid_format(def->uuid, uuid);
+    g_snprintf(alias, BRIDGE_ALIAS_LEN, "vmd network %s", uuid);
+    return (BridgeSpec){
         .name = def->bridge->name,
         .mac = def->mac,
         .stp = def->bridge->stp == ON,
         .delay = def->bridge->delay,
         .mtu = def->mtu,
+        .alias = alias,
     };
+}
+
+static gboolean
+create_bridge(const NetworkDef *def, GError **err)
+{
+    char alias[BRIDGE_ALIAS_LEN];
+    const BridgeSpec spec = network_bridge_spec(def, alias);
 
     return bridge_create(&spec, err);
 }
@@ -230,8 +242,8 @@ network_has_v6(const NetworkDef *def)
 }
 
 /* A network that only connects guests does not speak IPv6 itself unless it has an address of it. */
-static gboolean
-set_v6(const NetworkDef *def, GError **err)
+gboolean
+network_set_v6(const NetworkDef *def, GError **err)
 {
     const char *bridge = def->bridge->name;
     g_autofree char *off = g_strdup_printf("/proc/sys/net/ipv6/conf/%s/disable_ipv6", bridge);
@@ -258,7 +270,7 @@ set_forwarding(const NetworkDef *def, const char *family, const char *all, GErro
 gboolean
 network_set_switches(const NetworkDef *def, GError **err)
 {
-    if (!set_v6(def, err))
+    if (!network_set_v6(def, err))
         return FALSE;
     if (network_mode(def) == FORWARD_NONE)
         return TRUE;
@@ -313,15 +325,55 @@ route_bits(const NetworkRoute *r)
                                                                                : 32;
 }
 
+/* The route that comes with an address, as the kernel makes it. */
+static RouteSpec
+own_route(const NetworkIp *ip)
+{
+    enum { V6_METRIC = 256 };
+    int bits = network_prefix(ip->family, ip->address, ip->netmask, ip->prefix, ip->has_prefix);
+    gboolean v6 = network_family(ip->family) == AF_INET6;
+
+    return (RouteSpec){ ip->address, NULL, (guint)bits, v6 ? V6_METRIC : 0,
+                        v6 ? NULL : ip->address };
+}
+
+void
+network_each_route(const NetworkDef *def, NetworkRouteEach each, gpointer user)
+{
+    EACH (const NetworkIp, ip, def->ips) {
+        const RouteSpec spec = own_route(ip);
+        if (spec.prefix < 32 + (spec.metric ? 96 : 0) && !each(&spec, user))
+            return;
+    }
+    EACH (const NetworkRoute, r, def->routes) {
+        const RouteSpec spec = { r->address, r->gateway, route_bits(r), r->metric, NULL };
+        if (!each(&spec, user))
+            return;
+    }
+}
+
+typedef struct PutRoute {
+    const char *bridge;
+    gboolean ok;
+    GError **err;
+} PutRoute;
+
+static gboolean
+put_route(const RouteSpec *spec, gpointer user)
+{
+    PutRoute *put = user;
+
+    return put->ok = link_add_route(put->bridge, spec, put->err);
+}
+
 static gboolean
 put_routes(const NetworkDef *def, GError **err)
 {
-    EACH (const NetworkRoute, r, def->routes) {
-        const RouteSpec spec = { r->address, r->gateway, route_bits(r), r->metric };
-        if (!link_add_route(def->bridge->name, &spec, err))
-            return FALSE;
-    }
-    return TRUE;
+    PutRoute put = { def->bridge ? def->bridge->name : NULL, TRUE, err };
+
+    if (network_owns_bridge(def))
+        network_each_route(def, put_route, &put);
+    return put.ok;
 }
 
 static StepResult

@@ -24,7 +24,7 @@ qemu_init(const Paths *paths, GError **err)
     g_autofree char *logs = g_strconcat(paths->log, "/qemu", NULL);
 
     qemu_vms = registry_new();
-    network_on_ports(links_each_port);
+    network_on_ports(links_each_port, links_revive);
     qemu_register();
     if (!dir_make(logs, 0700, err) || !capable_init(paths, err) || !define_load_all(err) ||
         !recover_all(err))
@@ -37,7 +37,7 @@ void
 qemu_done(void)
 {
     vmlog_watch(FALSE);
-    network_on_ports(NULL);
+    network_on_ports(NULL, NULL);
     host_plans_done();
     g_clear_pointer(&qemu_vms, registry_free);
     define_done();

@@ -84,6 +84,8 @@ void links_filter_again(const Vm *vm); /* of a VM that was found */
 gboolean link_join(NetDef *net, GError **err);
 /* The NetworkPorts of this room. */
 gboolean links_each_port(NetworkPortEach each, gpointer user);
+gboolean links_revive(const NetworkPort *port, const char *bridge, GError **err);
+void links_limit_again(const Vm *vm); /* of a VM that was found */
 
 /* ---- devices that come and go ------------------------------------------------------------ */
 

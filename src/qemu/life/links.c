@@ -290,17 +290,27 @@ links_filter_again(const Vm *vm)
     }
 }
 
+void
+links_limit_again(const Vm *vm)
+{
+    EACH (const NetDef, net, vm->run->live->devices.nets)
+        if (net->bandwidth && net->ifname && link_is_tap(net))
+            link_limit_again(net->ifname, net->bandwidth);
+}
+
 /* ---- what networks ask of guests that run */
 
 static void
-tell_ports(const Run *run, NetworkPortEach each, gpointer user)
+tell_ports(const Vm *vm, NetworkPortEach each, gpointer user)
 {
-    EACH (const NetDef, net, run->live->devices.nets) {
+    EACH (const NetDef, net, vm->run->live->devices.nets) {
         const NetworkPort port = {
             .network = net->source.net_type == NET_NETWORK ? net->source.network : NULL,
             .bridge = net->source.bridge,
             .link = net->ifname,
             .isolated = net->port_isolated == YES,
+            .mtu = net->mtu,
+            .owner = (gpointer)vm,
         };
         if (port.link && (port.network || net->source.net_type == NET_BRIDGE))
             each(&port, user);
@@ -320,7 +330,37 @@ links_each_port(NetworkPortEach each, gpointer user)
         if (vm->run && vm->obj.flow)
             none_busy = FALSE;
         else if (vm->run && !vm->run->stopping)
-            tell_ports(vm->run, each, user);
+            tell_ports(vm, each, user);
     }
     return none_busy;
+}
+
+/* What the guest's card is on the host's side: the same link again, for the same descriptors. */
+gboolean
+links_revive(const NetworkPort *port, const char *bridge, GError **err)
+{
+    const Vm *vm = port->owner;
+
+    EACH (const NetDef, net, vm->run->live->devices.nets) {
+        const TapSpec spec = {
+            .name = net->ifname,
+            .bridge = bridge,
+            .mac = net->mac,
+            .mtu = net->mtu,
+            .queues = net->driver.queues,
+            .coalesce = net->coalesce,
+            .isolated = net->port_isolated == YES,
+            .vnet_hdr = net_is_virtio(net),
+        };
+        guint index;
+
+        if (g_strcmp0(net->ifname, port->link) != 0)
+            continue;
+        if (is_there_before(net))
+            return fail(err, ERR_OPERATION_FAILED, "link '%s' is not the domain's own", port->link);
+        if (!tap_revive(&spec, vm->run->pid, &index, err) ||
+            (net->bandwidth && !link_limit(net->ifname, net->bandwidth, err)))
+            return fail_prefix(err, "domain '%s': ", vm->obj.name);
+    }
+    return TRUE;
 }

@@ -330,6 +330,7 @@ recover_vm(Vm *vm, Remains *r)
     if (cut_off)
         found_restore(vm, r->marks);
     links_filter_again(vm);
+    links_limit_again(vm);
     if (complete || (cut_off && r->qemu)) {
         if (!ledger_unwinding(l)) /* else its folder may be gone in part */
             doubt_what_is_missing(r);
