@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +21,10 @@ XML = """<network><name>h</name><uuid>8a3b5a0e-5d2c-4a3e-9d51-0b6a2f1c0c01</uuid
   <ip address='10.79.1.1' netmask='255.255.255.0'><dhcp>
     <range start='10.79.1.100' end='10.79.1.199'/>
     <host mac='52:54:00:00:00:05' ip='10.79.1.5'/></dhcp></ip>
-  <ip family='ipv6' address='fd00:79::1' prefix='64'/></network>"""
+  <ip family='ipv6' address='fd00:79::1' prefix='64'/>
+  <route address='10.80.0.0' prefix='16' gateway='10.79.1.5'/>
+  <route family='ipv6' address='fd00:80::' prefix='64' gateway='fd00:79::5' metric='7'/>
+  <bandwidth><inbound average='200000'/><outbound average='200000'/></bandwidth></network>"""
 WITHIN = 2.0
 
 
@@ -160,7 +164,9 @@ def scene(d, vm=True):
         yield s
 
 
-NIC = "<interface type='network'><source network='h'/><model type='virtio'/></interface>"
+NIC = ("<interface type='network'><source network='h'/><model type='virtio'/><mtu size='1400'/>"
+       "<bandwidth><inbound average='100000'/><outbound average='100000'/></bandwidth>"
+       "<port isolated='yes'/></interface>")
 
 
 def dnsmasq_of(d):
@@ -209,7 +215,7 @@ def rules_come_back(d):
                             (("nft", "insert", "rule", "inet", "vmd-br-h", "forward", "drop"), "changed")):
             heals(s, "rules", lambda hurt=hurt: run(*hurt), cause)
             connection.lives()
-        assert sum(times for times, _ in s.repairs().values()) == 4, s.repairs()
+        assert sum(times for what, (times, _) in s.repairs().items() if what != "speed") == 4, s.repairs()
         run("nft", "add", "table", "inet", "other")  # somebody else's is not ours to mend
         run("nft", "delete", "table", "inet", "other")
         quiet(s)
@@ -235,6 +241,77 @@ def links_come_back(d):
         take_lease(s)  # of the dnsmasq that listens on the new bridge
         quiet(s)
         connection.end()
+
+
+def shown(*argv):
+    """A word that only a list with it has."""
+    *argv, word = argv
+    return lambda: word in run(*argv)
+
+
+def reads(path, value):
+    return lambda: pathlib.Path(path).read_text().strip() == value
+
+
+@test
+def all_that_can_be_taken_comes_back(d):
+    """One thing after the other: (what it counts as, how it is taken, its cause, how it is well)."""
+    with scene(d) as s:
+        t, v6, mac = s.tap, "/proc/sys/net/ipv6/conf/br-h", pathlib.Path("/sys/class/net/br-h/address").read_text().strip()
+        isolated = reads(f"/sys/class/net/{t}/brport/isolated", "1")
+        for what, hurt, cause, well in (
+                ("routes", "ip route del 10.80.0.0/16", "10.80.0.0/16", shown("ip", "route", "10.80.0.0/16 via 10.79.1.5")),
+                ("routes", "ip -6 route del fd00:80::/64", "fd00:80::/64", shown("ip", "-6", "route", "fd00:80::/64 via")),
+                ("routes", "ip route del 10.79.1.0/24 dev br-h", "10.79.1.1/24", None),
+                ("routes", "ip -6 route del fd00:79::/64 dev br-h", "fd00:79::1/64", None),
+                ("routes", "ip route replace 10.80.0.0/16 dev lo; ip route del 10.80.0.0/16 dev lo", "10.80.0.0/16",
+                 shown("ip", "route", "10.80.0.0/16 via 10.79.1.5")),
+                ("addresses", "ip addr del 10.79.1.1/24 dev br-h; ip addr add 10.79.1.1/16 dev br-h",
+                 "lost 10.79.1.1/24", None),
+                ("addresses", f"echo 1 > {v6}/disable_ipv6", "fd00:79::1/64", None),
+                ("ipv6", f"echo 2 > {v6}/accept_ra", "accept_ra was 2", reads(f"{v6}/accept_ra", "0")),
+                ("bridge", "ip link set br-h address 02:00:00:00:00:09", "another MAC address",
+                 reads("/sys/class/net/br-h/address", mac)),
+                ("bridge", "ip link set br-h type bridge stp_state 1", "spanning tree",
+                 reads("/sys/class/net/br-h/bridge/stp_state", "0")),
+                ("ports", f"ip link set {t} down", "was down", s.tap_is_in),
+                ("ports", f"bridge link set dev {t} isolated off", "not isolated", isolated),
+                ("ports", f"bridge link set dev {t} learning off flood off", "did not forward",
+                 reads(f"/sys/class/net/{t}/brport/learning", "1")),
+                ("ports", f"ip link set {t} mtu 1000", "MTU of 1000", reads(f"/sys/class/net/{t}/mtu", "1400")),
+                ("ports", f"ip link set {t} nomaster", "not in bridge", isolated),
+                ("ports", f"ip link del {t}", "was deleted", isolated),
+                ("speed", f"tc qdisc del dev {t} root", t, shown("tc", "class", "show", "dev", t, "rate 800Mbit")),
+                ("speed", f"tc class change dev {t} parent 766d: classid 766d:1 htb rate 8mbit", t,
+                 shown("tc", "class", "show", "dev", t, "rate 800Mbit")),
+                ("speed", "tc qdisc del dev br-h root", "br-h", shown("tc", "class", "show", "dev", "br-h", "rate 1600Mbit")),
+                ("speed", f"nft flush chain netdev vmd-speed-{t} from-link", t,
+                 shown("nft", "list", "table", "netdev", f"vmd-speed-{t}", "limit rate over")),
+                ("speed", "nft delete table netdev vmd-speed-br-h", "br-h",
+                 shown("nft", "list", "table", "netdev", "vmd-speed-br-h", "limit rate over"))):
+            heals(s, what, lambda hurt=hurt: run("sh", "-ec", hurt), cause, well)
+        quiet(s)
+
+
+@test
+def a_bridge_with_another_name_gets_its_own_back(d):
+    with scene(d) as s:
+        heals(s, "bridge", lambda: run("sh", "-ec", "ip link set br-h down; ip link set br-h name oops"), "renamed to 'oops'")
+        wait_for(s.tap_is_in)
+        assert "oops" not in os.listdir("/sys/class/net")
+        quiet(s)
+
+
+@test
+def a_stopped_dnsmasq_goes_on(d):
+    with scene(d, vm=False) as s:
+        first = wait_for(lambda: dnsmasq_of(d))
+        heals(s, "dnsmasq", lambda: os.kill(first, signal.SIGSTOP), "was stopped", lambda: dnsmasq_of(d) == first)
+        take_lease(s)
+        shutil.rmtree(d.root / "var/lib/vmd/network")
+        wait_for(lambda: list((d.root / "var/lib/vmd/network").glob("*.leases")), 10)
+        take_lease(s)
+        wait_for(lambda: has_lease(d))
 
 
 def take_lease(s):
@@ -338,9 +415,13 @@ def what_happened_while_the_daemon_was_away(d):
         d.kill()
         run("nft", "flush", "chain", "inet", "vmd-br-h", "postrouting")
         pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
-        run("ip", "link", "set", s_tap(s), "nomaster")
+        tap = s_tap(s)
+        for words in ("ip route del 10.80.0.0/16", f"tc qdisc del dev {tap} root", f"ip link set {tap} nomaster",
+                      "nft delete table netdev vmd-speed-br-h"):
+            run(*words.split())
         d.start()
-        wait_for(lambda: s.times("rules") and s.times("forwarding") and s.times("ports"), 10)
+        wait_for(lambda: s.times("rules") and s.times("forwarding") and s.times("ports") and s.times("routes") and
+                 s.times("speed") == 2, 10)
         assert s.tap_is_in()
         wait_for(s.has_traffic, 10)
         connection.lives()
