@@ -70,9 +70,31 @@ def columns_are_chosen(d):
     rows = json.loads(d.vmsh("list", "--all", "--json", "-o", "name,id,memory,cpus,address,autostart"))
     assert [r["name"] for r in rows] == ["b", "a"]
     assert rows[0]["memory"] == 64 << 20 and rows[0]["cpus"] == 1 and rows[0]["id"] > 0
-    assert rows[1]["id"] is None and rows[1]["address"] is None and rows[1]["autostart"] == "no"
+    assert rows[1]["id"] is None and rows[1]["address"] is None and rows[1]["autostart"] is False
     assert "did you mean 'memory'?" in run(d, "list", "-o", "memroy")[1]
     assert "there are id,name" in run(d, "list", "-o", "frob")[1]
+
+
+@test
+def answers_in_ones_own_words(d):
+    define(d, "a", "b")
+    d.vmsh("autostart", "a")
+    assert d.vmsh("list", "--all", "--format", r"{name}\t{state}: {id} {{x}") == \
+        "a\tshut off: - {x}\nb\tshut off: - {x}\n"
+    assert d.vmsh("dominfo", "a", "--format", "{name} {max_memory} {autostart}") == f"a {64 << 20} true\n"
+    assert d.vmsh("list", "--all", "-o", "name,memory", "--format", "{name}={memory}").splitlines()[0] == \
+        f"a={64 << 20}"
+    assert d.vmsh("domstats", "--state", "--format", "{name} {stats.state.state}") == "a 5\nb 5\n"
+    assert d.vmsh("domstate", "a", "--format", "it is {}") == "it is shut off\n"
+    for words, says in ((("list", "--all", "--format", "{nam}"), "there is no '{nam}' in this answer; it has id, name, state"),
+                        (("domstate", "a", "--format", "{x}"), "it is one value, '{}'"),
+                        (("list", "--all", "--format", "a {name"), "no '}' follows '{name'")):
+        out, err, status = run(d, *words)
+        assert status == 1 and says in err and not out, (out, err)
+    assert run(d, "domstate", "nosuch", "--format", "{}")[1].startswith("error: failed to get domain 'nosuch'")
+    d.vmsh("list", "--format", "{name}", status=0)
+    # A command's own --format stays its own.
+    assert d.vmsh("domxml-to-native", "--format", "qemu-argv", "--domain", "a").startswith("/usr/bin/qemu")
 
 
 @test
@@ -87,7 +109,9 @@ def everything_is_json(d):
     assert ask("hostname") == os.uname().nodename and ask("uri") == d.uri
     assert ask("dumpxml", "a").startswith("<domain type='qemu' id=")
     assert ask("resume", "a") is None
-    assert ask("dominfo", "a")["max_memory"] == 64 << 20
+    info = ask("dominfo", "a")
+    assert info["max_memory"] == 64 << 20 and info["persistent"] is True and info["autostart"] is False, info
+    assert ask("vcpuinfo", "a")[0]["vcpu"] == 0
     assert ask("nodeinfo")["memory_size"] > 1 << 28
     assert ask("list")[0]["name"] == "a"
     folder = d.root / "p"

@@ -52,16 +52,29 @@ command_find(const char *name)
     return NULL;
 }
 
+gboolean
+command_has_format(const Command *c)
+{
+    for (const Option *o = c->options; o && o->name; o++)
+        if (strcmp(o->name, "format") == 0)
+            return FALSE;
+    return !(c->flags & (COMMAND_TALKS | COMMAND_OFFLINE));
+}
+
 const Option *
 command_option(const Command *c, guint i)
 {
     static const Option json = FLAG("json", "answer in JSON");
+    static const Option format = { "format", OPTION_STRING, OPTION_NAMED | OPTION_NAME_NEEDED, NULL,
+                                   "answer in these words: {key} is a value of the JSON" };
     guint n = 0;
 
     for (const Option *o = c->options; o && o->name; o++)
         if (n++ == i)
             return o;
-    return !(c->flags & (COMMAND_TALKS | COMMAND_OFFLINE)) && i == n ? &json : NULL;
+    if (c->flags & (COMMAND_TALKS | COMMAND_OFFLINE))
+        return NULL;
+    return i == n ? &json : i == n + 1 && command_has_format(c) ? &format : NULL;
 }
 
 char **

@@ -230,7 +230,8 @@ man_command(GString *s, const Command *c)
     append_item(s, usage, c->text ? c->text : c->summary);
     for (guint i = 0; (o = command_option(c, i)); i++) {
         g_autofree char *name = option_usage(o);
-        if (strcmp(o->name, "domain") == 0 || strcmp(o->name, "json") == 0)
+        if (strcmp(o->name, "domain") == 0 || strcmp(o->name, "json") == 0 ||
+            (strcmp(o->name, "format") == 0 && command_has_format(c)))
             continue;
         if (!indented)
             g_string_append(s, ".RS\n");
@@ -249,7 +250,8 @@ static const char man_head[] =
     "vmsh is the command line of vmd. Its commands, options and answers are those of virsh. Without "
     "a command it is an interactive shell with history and completion; one argument may hold "
     "several commands with ; between them. Options of a command are named or stand in their order; "
-    "what is printed as a table is printed as JSON with \\-\\-json.\n"
+    "every answer is printed as JSON with \\-\\-json, and with \\-\\-format in words of one's own, a line "
+    "for each row: {key} stands for a value of that JSON.\n"
     ".SH OPTIONS\n";
 
 static const char man_tail[] =

@@ -111,7 +111,7 @@ complain(Shell *s, const GError *err)
     if (!s->hint && error_is(err, ERR_DENIED))
         hint(s, "this connection is read-only: leave out -r, or connect to vmd.sock");
     hint_by_words(s, wire.message);
-    if (s->json || s->json_always)
+    if ((s->json && !s->format) || s->json_always)
         complain_json(s, &wire);
     else
         complain_words(s, &wire);
@@ -253,11 +253,18 @@ shell_run_args(Shell *s, const Args *a)
     gboolean ok;
 
     arena_init(&s->arena, NULL, 0);
-    s->json = s->json_always || args_flag(a, "json");
+    s->format = command_has_format(a->command) ? args_string(a, "format") : NULL;
+    s->json = s->json_always || s->format || args_flag(a, "json");
     if (s->json && !(a->command->flags & (COMMAND_JSON | COMMAND_TALKS | COMMAND_OFFLINE)))
         ok = command_run_json(s, a, &err);
     else
         ok = command_run(s, a, &err);
+    if (s->format_error) {
+        g_clear_error(&err);
+        g_clear_pointer(&s->doing, g_free);
+        err = g_steal_pointer(&s->format_error);
+        ok = FALSE;
+    }
     if (!ok && !s->silent_failure)
         complain(s, err);
     s->silent_failure = FALSE;
@@ -269,6 +276,7 @@ shell_run_args(Shell *s, const Args *a)
     else
         remark(s, "\n");
     s->json = FALSE;
+    s->format = NULL;
     fflush(stdout);
     return ok;
 }

@@ -159,7 +159,7 @@ table_add_cells(Table *t, const char *const *cells)
     char **row = g_new0(char *, t->n + 1);
 
     for (guint i = 0; i < t->n; i++) {
-        const char *number = cells[i] && t->columns[i].number ? strchr(cells[i], behind) : NULL;
+        const char *number = cells[i] && t->columns[i].kind ? strchr(cells[i], behind) : NULL;
         g_autofree char *text = number ? g_strndup(cells[i], (gsize)(number - cells[i]))
                                        : printable(cells[i] ? cells[i] : "");
         row[i] = cells[i] ? g_strconcat(text, number, NULL) : g_strdup(absent);
@@ -273,22 +273,31 @@ table_format(const Table *t, gboolean headings, guint width)
 }
 
 static json_object *
-json_of_text(const char *text, gboolean number)
+json_of_number(const char *text)
 {
     char *end;
     gint64 value;
     double real;
 
-    if (strcmp(text, absent) == 0)
-        return NULL;
-    if (number && strchr(text, behind))
+    if (strchr(text, behind))
         text = strchr(text, behind) + 1;
     value = g_ascii_strtoll(text, &end, 10);
-    if (number && end != text && !*end)
+    if (end != text && !*end)
         return json_object_new_int64(value);
     real = g_ascii_strtod(text, &end);
-    if (number && end != text && !*end)
-        return json_object_new_double_s(real, text);
+    return end != text && !*end ? json_object_new_double_s(real, text)
+                                : json_object_new_string(text);
+}
+
+static json_object *
+json_of_text(const char *text, ColumnKind kind)
+{
+    if (strcmp(text, absent) == 0)
+        return NULL;
+    if (kind == COLUMN_NUMBER)
+        return json_of_number(text);
+    if (kind == COLUMN_FLAG)
+        return json_object_new_boolean(strcmp(text, "yes") == 0 || strcmp(text, "enable") == 0);
     return json_object_new_string(text);
 }
 
@@ -302,7 +311,7 @@ table_json(const Table *t)
         for (guint i = 0; i < t->n; i++)
             json_object_object_add(
                 row, t->columns[i].key,
-                json_of_text(((char **)t->rows->pdata[r])[i], t->columns[i].number));
+                json_of_text(((char **)t->rows->pdata[r])[i], t->columns[i].kind));
         json_object_array_add(rows, row);
     }
     return rows;
@@ -322,6 +331,12 @@ terminal_width(void)
 void
 print_json(Shell *s, json_object *o)
 {
+    if (s->format) {
+        if (!s->format_error)
+            format_print(s, s->format, o, &s->format_error);
+        json_object_put(o);
+        return;
+    }
     put(s, "%s\n",
         json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
                                               JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -404,6 +419,26 @@ sheet_add(Sheet *t, const char *title, const char *fmt, ...)
     va_end(ap);
     sheet_put(t, title, value);
     json_object_object_add(t->json, key, json_object_new_string(value));
+}
+
+void
+sheet_add_value(Sheet *t, const char *title, json_object *value, const char *fmt, ...)
+{
+    g_autofree char *key = key_of(title);
+    g_autofree char *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    sheet_put(t, title, text);
+    json_object_object_add(t->json, key, value);
+}
+
+void
+sheet_add_flag(Sheet *t, const char *title, gboolean on)
+{
+    sheet_add_value(t, title, json_object_new_boolean(on), "%s", on ? "yes" : "no");
 }
 
 void

@@ -12,6 +12,7 @@
  *     connect.c    from a URI to an open connection
  *     call.c       calls, replies, events, streams, keepalive
  *     table.c      tables and sheets, as text or JSON
+ *     format.c     --format
  *     trace.c      what vmsh tells of itself
  *     domain.c     what commands share: finding a domain, its XML, its state in words
  *     named.c      what those about pools and networks share
@@ -134,7 +135,9 @@ extern const CommandGroup command_groups[];
 /* The i-th command of a group; NULL past the last. */
 const Command *group_command(const CommandGroup *g, guint i);
 const Command *command_find(const char *name); /* NULL: there is none */
-/* The i-th option, --json after the others; NULL past the last. */
+/* Whether --format is what it is for most; some have one of their own. */
+gboolean command_has_format(const Command *c);
+/* The i-th option, --json and --format after the others; NULL past the last. */
 const Option *command_option(const Command *c, guint i);
 
 char **complete_commands(Shell *s);
@@ -274,6 +277,8 @@ struct Shell {
     /* Of the command that runs. */
     Arena arena;
     gboolean json;
+    const char *format; /* --format: json is set, and its answer is put in these words; or NULL */
+    GError *format_error;
     GString *said;           /* takes what is put, for JSON; NULL: stdout does */
     char *doing;             /* what failed, told before why */
     char *hint;              /* the next step, told after it */
@@ -316,10 +321,17 @@ char **shell_expand(Shell *s, const Args *a, GError **err);
 
 /* ---- tables (table.c) ---------------------------------------------------------------- */
 
+/* What its cells are in JSON. */
+typedef enum ColumnKind {
+    COLUMN_TEXT,
+    COLUMN_NUMBER,
+    COLUMN_FLAG, /* "yes" and "enable" are true */
+} ColumnKind;
+
 typedef struct Column {
     const char *title;
     const char *key; /* in JSON */
-    gboolean number; /* in JSON */
+    ColumnKind kind;
 } Column;
 
 typedef struct Table Table;
@@ -345,6 +357,11 @@ Sheet *sheet_new(guint width); /* of the titles, with their colon */
 void sheet_free(Sheet *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sheet, sheet_free)
 void sheet_add(Sheet *t, const char *title, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+/* Text for people, and a value of its own for JSON; takes it, NULL: null. */
+void sheet_add_value(Sheet *t, const char *title, json_object *value, const char *fmt, ...)
+    G_GNUC_PRINTF(4, 5);
+/* "yes" or "no", true or false. */
+void sheet_add_flag(Sheet *t, const char *title, gboolean on);
 /* Several values, a line each; a list in JSON. */
 void sheet_add_texts(Sheet *t, const char *title, const char *const *texts, guint n);
 /* Text for people, number for JSON, there in bytes: "64 KiB" and 65536. */
@@ -357,9 +374,12 @@ void sheet_add_line(Sheet *t, const char *key, json_object *value, const char *f
 json_object *sheet_json(const Sheet *t);
 void sheet_print(Shell *s, const Sheet *t);
 char *sheet_format(const Sheet *t);
-void print_json(Shell *s, json_object *o); /* takes o */
-guint text_width(const char *text);        /* in terminal columns */
-char *text_human_size(guint64 bytes);      /* "10.000 MiB" */
+void print_json(Shell *s, json_object *o); /* takes o; by --format where that is given */
+/* An answer in the words of --format (format.c): {key} is a value, \n and \t are what they are in
+ * C. A list is a line for each row. */
+gboolean format_print(Shell *s, const char *format, json_object *answer, GError **err);
+guint text_width(const char *text);   /* in terminal columns */
+char *text_human_size(guint64 bytes); /* "10.000 MiB" */
 /* The first n bits: "yy-y", or "0-1,3" when pretty. */
 char *cpu_map_text(const guint8 *map, guint n, gboolean pretty);
 

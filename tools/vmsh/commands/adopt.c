@@ -430,10 +430,10 @@ folder_or(const Args *a, const char *option, const char *fallback)
 static gboolean
 run_adopt(Shell *s, const Args *a, GError **err)
 {
-    static const Column columns[] = { { "Kind", "kind", FALSE },
-                                      { "Name", "name", FALSE },
-                                      { "State", "state", FALSE },
-                                      { "Remarks", "remarks", FALSE } };
+    static const Column columns[] = { { "Kind", "kind", COLUMN_TEXT },
+                                      { "Name", "name", COLUMN_TEXT },
+                                      { "State", "state", COLUMN_TEXT },
+                                      { "Remarks", "remarks", COLUMN_TEXT } };
     AdoptFrom from = { .etc = folder_or(a, "etc", "/etc/libvirt"),
                        .state = folder_or(a, "state", "/var/lib/libvirt"),
                        .run = folder_or(a, "run", "/run/libvirt"),

@@ -76,10 +76,10 @@ run_fstrim(Shell *s, const Args *a, GError **err)
 static gboolean
 run_fsinfo(Shell *s, const Args *a, GError **err)
 {
-    static const Column columns[] = { { "Mountpoint", "mountpoint", FALSE },
-                                      { "Name", "name", FALSE },
-                                      { "Type", "type", FALSE },
-                                      { "Target", "target", FALSE } };
+    static const Column columns[] = { { "Mountpoint", "mountpoint", COLUMN_TEXT },
+                                      { "Name", "name", COLUMN_TEXT },
+                                      { "Type", "type", COLUMN_TEXT },
+                                      { "Target", "target", COLUMN_TEXT } };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     DomainGetFsinfoArgs args = { 0 };
     DomainGetFsinfoRet ret = { 0 };

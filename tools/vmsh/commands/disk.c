@@ -209,9 +209,9 @@ static gboolean
 block_info_all(Shell *s, const Args *a, GError **err)
 {
     static const Column columns[] = { { "Target", "target" },
-                                      { "Capacity", "capacity", TRUE },
-                                      { "Allocation", "allocation", TRUE },
-                                      { "Physical", "physical", TRUE } };
+                                      { "Capacity", "capacity", COLUMN_NUMBER },
+                                      { "Allocation", "allocation", COLUMN_NUMBER },
+                                      { "Physical", "physical", COLUMN_NUMBER } };
     gboolean human = args_flag(a, "human") && !s->json;
     g_autoptr(Table) t = table_new(columns, G_N_ELEMENTS(columns));
     g_autoptr(Doc) doc = NULL;

@@ -417,10 +417,10 @@ static gboolean
 run_daemon_status(Shell *s, const Args *a, GError **err)
 {
     static const Column columns[] = {
-        { "Budget", "budget", FALSE },  { "Used", "used", TRUE },
-        { "Most", "most", TRUE },       { "Limit", "limit", TRUE },
-        { "Kept", "kept", TRUE },       { "Slowed", "slowed", TRUE },
-        { "Refused", "refused", TRUE }, { "Dropped", "dropped", TRUE },
+        { "Budget", "budget", COLUMN_TEXT },     { "Used", "used", COLUMN_NUMBER },
+        { "Most", "most", COLUMN_NUMBER },       { "Limit", "limit", COLUMN_NUMBER },
+        { "Kept", "kept", COLUMN_NUMBER },       { "Slowed", "slowed", COLUMN_NUMBER },
+        { "Refused", "refused", COLUMN_NUMBER }, { "Dropped", "dropped", COLUMN_NUMBER },
     };
     g_autoptr(Table) t = table_new(columns, G_N_ELEMENTS(columns));
     VmdDaemonStatusRet r;

@@ -58,9 +58,9 @@ static const Option list_options[] = {
 static gboolean
 run_list(Shell *s, const Args *a, GError **err)
 {
-    static const Column columns[] = { { "Name", "name", FALSE },
-                                      { "State", "state", FALSE },
-                                      { "MAC Address", "mac", FALSE } };
+    static const Column columns[] = { { "Name", "name", COLUMN_TEXT },
+                                      { "State", "state", COLUMN_TEXT },
+                                      { "MAC Address", "mac", COLUMN_TEXT } };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     guint32 flags = args_flag(a, "all")        ? LIST_ACTIVE | LIST_INACTIVE
                     : args_flag(a, "inactive") ? LIST_INACTIVE

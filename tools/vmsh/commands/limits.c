@@ -65,8 +65,8 @@ static const Option vcpupin_options[] = {
 static gboolean
 vcpupin_show(Shell *s, const DomainRef *dom, gint64 vcpu, guint flags, GError **err)
 {
-    static const Column columns[] = { { "VCPU", "vcpu", TRUE },
-                                      { "CPU Affinity", "affinity", FALSE } };
+    static const Column columns[] = { { "VCPU", "vcpu", COLUMN_NUMBER },
+                                      { "CPU Affinity", "affinity", COLUMN_TEXT } };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     DomainGetVcpuPinInfoArgs args = { .dom = *dom, .ncpumaps = 16384, .flags = flags };
     DomainGetVcpuPinInfoRet ret;

@@ -117,18 +117,18 @@ static const struct {
     Column column;
     Cell cell;
 } known[] = {
-    { { "Id", "id", TRUE }, cell_id },
-    { { "Name", "name", FALSE }, cell_name },
-    { { "UUID", "uuid", FALSE }, cell_uuid },
-    { { "State", "state", FALSE }, cell_state },
-    { { "Memory", "memory", TRUE }, cell_memory },
-    { { "Max memory", "max_memory", TRUE }, cell_max_memory },
-    { { "CPUs", "cpus", TRUE }, cell_cpus },
-    { { "CPU time", "cpu_time", TRUE }, cell_cpu_time },
-    { { "Address", "address", FALSE }, cell_address },
-    { { "Autostart", "autostart", FALSE }, cell_autostart },
-    { { "Persistent", "persistent", FALSE }, cell_persistent },
-    { { "Title", "title", FALSE }, cell_title },
+    { { "Id", "id", COLUMN_NUMBER }, cell_id },
+    { { "Name", "name", COLUMN_TEXT }, cell_name },
+    { { "UUID", "uuid", COLUMN_TEXT }, cell_uuid },
+    { { "State", "state", COLUMN_TEXT }, cell_state },
+    { { "Memory", "memory", COLUMN_NUMBER }, cell_memory },
+    { { "Max memory", "max_memory", COLUMN_NUMBER }, cell_max_memory },
+    { { "CPUs", "cpus", COLUMN_NUMBER }, cell_cpus },
+    { { "CPU time", "cpu_time", COLUMN_NUMBER }, cell_cpu_time },
+    { { "Address", "address", COLUMN_TEXT }, cell_address },
+    { { "Autostart", "autostart", COLUMN_FLAG }, cell_autostart },
+    { { "Persistent", "persistent", COLUMN_FLAG }, cell_persistent },
+    { { "Title", "title", COLUMN_TEXT }, cell_title },
 };
 
 enum { MOST = 32 };

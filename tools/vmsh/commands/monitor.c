@@ -173,9 +173,10 @@ title_of(Shell *s, const DomainRef *dom)
 static void
 list_table(Shell *s, const Args *a, const ConnectListAllDomainsRet *list)
 {
-    static const Column columns[] = {
-        { "Id", "id", TRUE }, { "Name", "name" }, { "State", "state" }, { "Title", "title" }
-    };
+    static const Column columns[] = { { "Id", "id", COLUMN_NUMBER },
+                                      { "Name", "name" },
+                                      { "State", "state" },
+                                      { "Title", "title" } };
     gboolean titles = args_flag(a, "title");
     g_autoptr(Table) t = table_new(columns, titles ? 4 : 3);
     g_autoptr(GHashTable) states = list->domains.n > 1 ? states_at_once(s, list) : NULL;
@@ -232,7 +233,7 @@ info_identity(Sheet *t, const DomainRef *dom)
 
     uuid_text(dom->uuid, uuid);
     if (dom->id == -1)
-        sheet_add(t, "Id", "-");
+        sheet_add_value(t, "Id", NULL, "-");
     else
         sheet_add_number(t, "Id", (guint64)dom->id, NULL);
     sheet_add(t, "Name", "%s", dom->name);
@@ -253,9 +254,10 @@ info_state(Shell *s, Sheet *t, const DomainRef *dom, GError **err)
     sheet_add(t, "State", "%s", domain_state_text((int)info.state));
     sheet_add_number(t, "CPU(s)", info.nr_virt_cpu, NULL);
     if (info.cpu_time)
-        sheet_add(t, "CPU time", "%.1fs", (double)info.cpu_time / 1e9);
+        sheet_add_value(t, "CPU time", json_object_new_double((double)info.cpu_time / 1e9), "%.1fs",
+                        (double)info.cpu_time / 1e9);
     if (info.max_mem == G_MAXULONG)
-        sheet_add(t, "Max memory", "no limit");
+        sheet_add_value(t, "Max memory", NULL, "no limit");
     else
         sheet_add_number(t, "Max memory", info.max_mem, "KiB");
     sheet_add_number(t, "Used memory", info.memory, "KiB");
@@ -272,15 +274,17 @@ info_settings(Shell *s, Sheet *t, const DomainRef *dom)
     DomainHasManagedSaveImageRet saved;
 
     if (call(s, PROC_DOMAIN_IS_PERSISTENT, &args, &persistent, NULL))
-        sheet_add(t, "Persistent", "%s", persistent.persistent ? "yes" : "no");
+        sheet_add_flag(t, "Persistent", persistent.persistent);
     if (call(s, PROC_DOMAIN_GET_AUTOSTART, &args, &autostart, NULL))
-        sheet_add(t, "Autostart", "%s", autostart.autostart ? "enable" : "disable");
+        sheet_add_value(t, "Autostart", json_object_new_boolean(autostart.autostart), "%s",
+                        autostart.autostart ? "enable" : "disable");
     if (call(s, PROC_DOMAIN_GET_AUTOSTART_ONCE, &args, &once, NULL))
-        sheet_add(t, "Autostart Once", "%s", once.autostart ? "enable" : "disable");
+        sheet_add_value(t, "Autostart Once", json_object_new_boolean(once.autostart), "%s",
+                        once.autostart ? "enable" : "disable");
     if (call(s, PROC_DOMAIN_HAS_MANAGED_SAVE_IMAGE, &ask, &saved, NULL))
-        sheet_add(t, "Managed save", "%s", saved.result ? "yes" : "no");
+        sheet_add_flag(t, "Managed save", saved.result);
     else
-        sheet_add(t, "Managed save", "unknown");
+        sheet_add_value(t, "Managed save", NULL, "unknown");
 }
 
 static void
@@ -315,9 +319,9 @@ info_messages(Shell *s, Sheet *t, const DomainRef *dom)
 static gboolean
 run_confinement(Shell *s, const Args *a, GError **err)
 {
-    static const Column columns[] = { { "What", "what", FALSE },
-                                      { "Is", "is", FALSE },
-                                      { "Why", "why", FALSE } };
+    static const Column columns[] = { { "What", "what", COLUMN_TEXT },
+                                      { "Is", "is", COLUMN_TEXT },
+                                      { "Why", "why", COLUMN_TEXT } };
     g_autoptr(Table) t = table_new(columns, G_N_ELEMENTS(columns));
     VmdDomainConfinementArgs args = { 0 };
     VmdDomainConfinementRet ret = { 0 };

@@ -310,9 +310,9 @@ run_info(Shell *s, const Args *a, GError **err)
     uuid_text(args.net.uuid, uuid);
     sheet_add(sheet, "Name", "%s", args.net.name);
     sheet_add(sheet, "UUID", "%s", uuid);
-    sheet_add(sheet, "Active", "%s", yes_text(f.active.active));
-    sheet_add(sheet, "Persistent", "%s", yes_text(f.persistent.persistent));
-    sheet_add(sheet, "Autostart", "%s", yes_text(f.autostart.autostart));
+    sheet_add_flag(sheet, "Active", f.active.active);
+    sheet_add_flag(sheet, "Persistent", f.persistent.persistent);
+    sheet_add_flag(sheet, "Autostart", f.autostart.autostart);
     if (call(s, PROC_NETWORK_GET_BRIDGE_NAME, &args, &bridge, NULL)) /* not every mode has one */
         sheet_add(sheet, "Bridge", "%s", bridge.name);
     sheet_print(s, sheet);
@@ -352,11 +352,11 @@ title_of(Shell *s, const NetworkRef *net)
 static gboolean
 print_networks(Shell *s, const ConnectListAllNetworksRet *ret, gboolean titles, GError **err)
 {
-    static const Column columns[] = { { "Name", "name", FALSE },
-                                      { "State", "state", FALSE },
-                                      { "Autostart", "autostart", FALSE },
-                                      { "Persistent", "persistent", FALSE },
-                                      { "Title", "title", FALSE } };
+    static const Column columns[] = { { "Name", "name", COLUMN_TEXT },
+                                      { "State", "state", COLUMN_TEXT },
+                                      { "Autostart", "autostart", COLUMN_FLAG },
+                                      { "Persistent", "persistent", COLUMN_FLAG },
+                                      { "Title", "title", COLUMN_TEXT } };
     g_autoptr(Table) table = table_new(columns, titles ? G_N_ELEMENTS(columns) : 4);
 
     for (guint i = 0; i < ret->nets.n; i++) {
@@ -413,9 +413,9 @@ static gboolean
 run_leases(Shell *s, const Args *a, GError **err)
 {
     static const Column columns[] = {
-        { "Expiry Time", "expiry", FALSE }, { "MAC address", "mac", FALSE },
-        { "Protocol", "protocol", FALSE },  { "IP address", "address", FALSE },
-        { "Hostname", "hostname", FALSE },  { "Client ID or DUID", "client_id", FALSE }
+        { "Expiry Time", "expiry", COLUMN_TEXT }, { "MAC address", "mac", COLUMN_TEXT },
+        { "Protocol", "protocol", COLUMN_TEXT },  { "IP address", "address", COLUMN_TEXT },
+        { "Hostname", "hostname", COLUMN_TEXT },  { "Client ID or DUID", "client_id", COLUMN_TEXT }
     };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     NetworkGetDhcpLeasesArgs args = { .mac = args_string(a, "mac"), .need_results = 1 };
@@ -441,10 +441,10 @@ run_leases(Shell *s, const Args *a, GError **err)
 static gboolean
 run_repairs(Shell *s, const Args *a, GError **err)
 {
-    static const Column columns[] = { { "What", "what", FALSE },
-                                      { "Times", "times", TRUE },
-                                      { "Last", "last", FALSE },
-                                      { "Cause", "cause", FALSE } };
+    static const Column columns[] = { { "What", "what", COLUMN_TEXT },
+                                      { "Times", "times", COLUMN_NUMBER },
+                                      { "Last", "last", COLUMN_TEXT },
+                                      { "Cause", "cause", COLUMN_TEXT } };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     VmdNetworkRepairsArgs args = { 0 };
     VmdNetworkRepairsRet ret = { 0 };
@@ -469,9 +469,9 @@ static gboolean
 run_explain(Shell *s, const Args *a, GError **err)
 {
     static const Column columns[] = {
-        { "Packets", "packets", FALSE }, { "Family", "family", FALSE },
-        { "Verdict", "verdict", FALSE }, { "Chain", "chain", FALSE },
-        { "Rule", "rule", FALSE },       { "What to do", "advice", FALSE },
+        { "Packets", "packets", COLUMN_TEXT }, { "Family", "family", COLUMN_TEXT },
+        { "Verdict", "verdict", COLUMN_TEXT }, { "Chain", "chain", COLUMN_TEXT },
+        { "Rule", "rule", COLUMN_TEXT },       { "What to do", "advice", COLUMN_TEXT },
     };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     VmdNetworkExplainArgs args = { 0 };

@@ -227,9 +227,9 @@ run_info(Shell *s, const Args *a, GError **err)
         return FALSE;
     sheet_add(sheet, "Name", "%s", name);
     sheet_add(sheet, "Parent", "%s", parent.parent_name ? parent.parent_name : "");
-    sheet_add(sheet, "Active", "%s", active.active ? "yes" : "no");
-    sheet_add(sheet, "Persistent", "%s", persistent.persistent ? "yes" : "no");
-    sheet_add(sheet, "Autostart", "%s", autostart.autostart ? "yes" : "no");
+    sheet_add_flag(sheet, "Active", active.active);
+    sheet_add_flag(sheet, "Persistent", persistent.persistent);
+    sheet_add_flag(sheet, "Autostart", autostart.autostart);
     sheet_print(s, sheet);
     return TRUE;
 }

@@ -158,7 +158,8 @@ run_edit(Shell *s, const Args *a, GError **err)
 static gboolean
 run_list(Shell *s, const Args *a, GError **err)
 {
-    static const Column columns[] = { { "UUID", "uuid", FALSE }, { "Name", "name", FALSE } };
+    static const Column columns[] = { { "UUID", "uuid", COLUMN_TEXT },
+                                      { "Name", "name", COLUMN_TEXT } };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     ConnectListAllNwfiltersRet ret = { 0 };
     char uuid[UUID_TEXT_LEN];
@@ -192,8 +193,8 @@ complete_bindings(Shell *s)
 static gboolean
 run_binding_list(Shell *s, const Args *a, GError **err)
 {
-    static const Column columns[] = { { "Port Dev", "port", FALSE },
-                                      { "Filter", "filter", FALSE } };
+    static const Column columns[] = { { "Port Dev", "port", COLUMN_TEXT },
+                                      { "Filter", "filter", COLUMN_TEXT } };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     const ConnectListAllNwfilterBindingsArgs args = { .need_results = 1 };
     ConnectListAllNwfilterBindingsRet ret = { 0 };

@@ -485,8 +485,8 @@ static const Option iothread_options[] = { DOMAIN_OPTION(complete_domains), IMPA
 static gboolean
 run_iothreadinfo(Shell *s, const Args *a, GError **err)
 {
-    static const Column columns[] = { { "IOThread ID", "id", TRUE },
-                                      { "CPU Affinity", "affinity", FALSE } };
+    static const Column columns[] = { { "IOThread ID", "id", COLUMN_NUMBER },
+                                      { "CPU Affinity", "affinity", COLUMN_TEXT } };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     DomainGetIothreadInfoArgs args = { 0 };
     DomainGetIothreadInfoRet ret = { 0 };

@@ -446,8 +446,8 @@ run_info(Shell *s, const Args *a, GError **err)
     sheet_add(sheet, "Name", "%s", pool.name);
     sheet_add(sheet, "UUID", "%s", uuid);
     sheet_add(sheet, "State", "%s", state_text(f.info.state));
-    sheet_add(sheet, "Persistent", "%s", f.persistent.persistent ? "yes" : "no");
-    sheet_add(sheet, "Autostart", "%s", f.autostart.autostart ? "yes" : "no");
+    sheet_add_flag(sheet, "Persistent", f.persistent.persistent);
+    sheet_add_flag(sheet, "Autostart", f.autostart.autostart);
     if (f.info.state != 0) {
         sheet_add_size(sheet, "Capacity", f.info.capacity, plain);
         sheet_add_size(sheet, "Allocation", f.info.allocation, plain);
@@ -520,10 +520,13 @@ static gboolean
 print_pools(Shell *s, const ConnectListAllStoragePoolsRet *ret, gboolean details, GError **err)
 {
     static const Column columns[] = {
-        { "Name", "name", FALSE },           { "State", "state", FALSE },
-        { "Autostart", "autostart", FALSE }, { "Persistent", "persistent", FALSE },
-        { "Capacity", "capacity", TRUE },    { "Allocation", "allocation", TRUE },
-        { "Available", "available", TRUE },
+        { "Name", "name", COLUMN_TEXT },
+        { "State", "state", COLUMN_TEXT },
+        { "Autostart", "autostart", COLUMN_FLAG },
+        { "Persistent", "persistent", COLUMN_FLAG },
+        { "Capacity", "capacity", COLUMN_NUMBER },
+        { "Allocation", "allocation", COLUMN_NUMBER },
+        { "Available", "available", COLUMN_NUMBER },
     };
     g_autoptr(Table) table = table_new(columns, details ? G_N_ELEMENTS(columns) : 3);
 

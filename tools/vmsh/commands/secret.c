@@ -136,7 +136,8 @@ static const FlagBit list_bits[] = {
 static gboolean
 run_list(Shell *s, const Args *a, GError **err)
 {
-    static const Column columns[] = { { "UUID", "uuid", FALSE }, { "Usage", "usage", FALSE } };
+    static const Column columns[] = { { "UUID", "uuid", COLUMN_TEXT },
+                                      { "Usage", "usage", COLUMN_TEXT } };
     static const char *const usages[] = { "Unused", "volume", "ceph", "iscsi", "tls", "vtpm" };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     ConnectListAllSecretsRet ret = { 0 };

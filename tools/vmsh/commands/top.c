@@ -144,11 +144,11 @@ compare(GHashTable *before, GHashTable *now, double seconds, guint order)
 static void
 print_lines(Shell *s, const GArray *lines)
 {
-    static const Column columns[] = { { "Name", "name", FALSE },
-                                      { "CPU %", "cpu_percent", TRUE },
-                                      { "Memory", "memory", TRUE },
-                                      { "Disk/s", "disk_per_second", TRUE },
-                                      { "Net/s", "net_per_second", TRUE } };
+    static const Column columns[] = { { "Name", "name", COLUMN_TEXT },
+                                      { "CPU %", "cpu_percent", COLUMN_NUMBER },
+                                      { "Memory", "memory", COLUMN_NUMBER },
+                                      { "Disk/s", "disk_per_second", COLUMN_NUMBER },
+                                      { "Net/s", "net_per_second", COLUMN_NUMBER } };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
 
     for (guint i = 0; i < lines->len; i++) {

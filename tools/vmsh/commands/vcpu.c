@@ -71,10 +71,11 @@ running_vcpu(const VcpuInfo *v)
     if (v->cpu >= 0)
         sheet_add_number(t, "CPU", (guint64)v->cpu, NULL);
     else
-        sheet_add(t, "CPU", "N/A");
+        sheet_add_value(t, "CPU", NULL, "N/A");
     sheet_add(t, "State", "%s", nth(states, G_N_ELEMENTS(states), v->state, "no state"));
     if (v->cpu_time)
-        sheet_add(t, "CPU time", "%.1fs", (double)v->cpu_time / 1e9);
+        sheet_add_value(t, "CPU time", json_object_new_double((double)v->cpu_time / 1e9), "%.1fs",
+                        (double)v->cpu_time / 1e9);
     return t;
 }
 
@@ -84,8 +85,8 @@ defined_vcpu(guint number)
     Sheet *t = sheet_new(SHEET_WIDTH);
 
     sheet_add_number(t, "VCPU", number, NULL);
-    sheet_add(t, "CPU", "N/A");
-    sheet_add(t, "State", "N/A");
+    sheet_add_value(t, "CPU", NULL, "N/A");
+    sheet_add_value(t, "State", NULL, "N/A");
     sheet_add_line(t, "cpu_time", NULL, "%-15s N/A", "CPU time");
     return t;
 }

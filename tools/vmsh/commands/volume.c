@@ -597,11 +597,11 @@ static gboolean
 run_list(Shell *s, const Args *a, GError **err)
 {
     static const Column columns[] = {
-        { "Name", "name", FALSE },
-        { "Path", "path", FALSE },
-        { "Type", "type", FALSE },
-        { "Capacity", "capacity", TRUE },
-        { "Allocation", "allocation", TRUE },
+        { "Name", "name", COLUMN_TEXT },
+        { "Path", "path", COLUMN_TEXT },
+        { "Type", "type", COLUMN_TEXT },
+        { "Capacity", "capacity", COLUMN_NUMBER },
+        { "Allocation", "allocation", COLUMN_NUMBER },
     };
     gboolean details = args_flag(a, "details");
     g_autoptr(Table) table = table_new(columns, details ? G_N_ELEMENTS(columns) : 2);
