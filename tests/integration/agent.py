@@ -85,7 +85,8 @@ def boot(d, name, script, devices="", extra=""):
                              stdout=subprocess.PIPE, text=True)
     d.vmsh("start", name)
     try:
-        wait_for(lambda: state(d, name) == "connected", 120, 0.2)
+        d.vmsh("wait", name, "agent", "--timeout", "120")
+        assert state(d, name) == "connected"
         assert "state: 'connected' reason: 'channel event'" in heard.stdout.readline()
     finally:
         heard.kill()

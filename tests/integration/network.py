@@ -11,7 +11,7 @@ import select
 import signal
 import subprocess
 
-from harness import (domain, links, main, need, need_own_network, same, skip, test, until_heard,
+from harness import (VMSH, domain, links, main, need, need_own_network, same, skip, test, until_heard,
                      virsh_is_older, wait_for)
 
 NAT = """<network><name>{name}</name><uuid>8a3b5a0e-5d2c-4a3e-9d51-0b6a2f1c0a0{n}</uuid>
@@ -155,6 +155,23 @@ def a_guest_reaches_the_world(d):
     d.virsh("net-undefine", "nat")
     same(before, d.inventory(), "a network came and went")
     assert nft() == []
+
+
+@network_test
+def an_address_is_waited_for(d):
+    define(d, "nat")
+    d.vmsh("net-start", "nat")
+    d.vmsh("define", d.write("w.xml", domain(
+        "w", "<interface type='network'><mac address='52:54:00:00:00:05'/><source network='nat'/></interface>")))
+    d.vmsh("start", "w", "--paused")
+    with host("g0", "eth0", bridge="br-nat") as guest, \
+            subprocess.Popen([VMSH, "-c", d.uri, "wait", "w", "address", "--timeout", "60"],
+                             stdout=subprocess.PIPE, text=True) as waits:
+        take_lease(guest, d)  # of that MAC address, in the guest's place
+        assert waits.communicate(timeout=60)[0].split() == ["10.77.1.5"] and waits.returncode == 0
+    assert d.vmsh("list", "-o", "name,address").split()[-2:] == ["w", "10.77.1.5"]
+    d.vmsh("destroy", "w")
+    d.vmsh("net-destroy", "nat")
 
 
 @network_test

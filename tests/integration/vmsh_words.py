@@ -48,6 +48,8 @@ def a_state_is_waited_for(d):
     out, err, status = run(d, "wait", "a", "shutoff", "--timeout", "1")
     assert status == 1 and "domain 'a' is not shutoff in time" in err and not out.strip()
     assert time.monotonic() - begin > 0.9
+    assert "domain 'a' has no address yet" in run(d, "wait", "a", "address", "--timeout", "0")[1]
+    assert "domain 'a' has no agent that answers yet" in run(d, "wait", "a", "agent", "--timeout", "0")[1]
     with subprocess.Popen([VMSH, "-c", d.uri, "wait", "a", "shutoff"], stdout=subprocess.PIPE,
                           text=True) as waits:
         d.vmsh("destroy", "a")

@@ -204,6 +204,24 @@ domain_xml(Shell *s, const DomainRef *dom, guint flags, const char **ret_xml, GE
     return TRUE;
 }
 
+char *
+domain_address(Shell *s, const DomainRef *dom)
+{
+    enum { BY_LEASE, BY_ARP = 2 };
+
+    for (guint32 source = BY_LEASE; dom->id != -1 && source <= BY_ARP; source += BY_ARP) {
+        DomainInterfaceAddressesArgs args = { .dom = *dom, .source = source };
+        DomainInterfaceAddressesRet ret = { 0 };
+
+        if (!call(s, PROC_DOMAIN_INTERFACE_ADDRESSES, &args, &ret, NULL))
+            continue;
+        for (guint i = 0; i < ret.ifaces.n; i++)
+            if (ret.ifaces.v[i].addrs.n)
+                return g_strdup(ret.ifaces.v[i].addrs.v[0].addr);
+    }
+    return NULL;
+}
+
 gboolean
 domain_impact(const Args *a, guint *ret_flags, GError **err)
 {

@@ -16,7 +16,7 @@
  *     trace.c      what vmsh tells of itself
  *     domain.c     what commands share: finding a domain, its XML, its state in words
  *     named.c      what those about pools and networks share
- *     wait.c       until a domain is in a state
+ *     wait.c       until a domain is in a state, has an address, or its agent answers
  *     commands/    rows of commands, and their handlers
  */
 #pragma once
@@ -420,6 +420,9 @@ gboolean cpu_list_parse(Shell *s, const char *text, GByteArray *map, GError **er
 void params_print(Shell *s, const TypedParam *params, guint n, const char *format);
 /* The text of a file; "-" is what comes in. */
 gboolean xml_file(const char *path, char **ret_text, GError **err);
+/* Where it can be reached: the first address that a lease, or the host's neighbours, give; NULL: none
+ * is known. Caller frees. */
+char *domain_address(Shell *s, const DomainRef *dom);
 /* LIVE and CONFIG of --live, --config, --current. */
 gboolean domain_impact(const Args *a, guint *ret_flags, GError **err);
 const char *domain_state_text(int state);

@@ -66,19 +66,7 @@ cell_cpu_time(Shell *s, const ListRow *row)
 static char *
 cell_address(Shell *s, const ListRow *row)
 {
-    enum { BY_LEASE, BY_ARP = 2 };
-
-    for (guint32 source = BY_LEASE; row->dom->id != -1 && source <= BY_ARP; source += BY_ARP) {
-        DomainInterfaceAddressesArgs args = { .dom = *row->dom, .source = source };
-        DomainInterfaceAddressesRet ret = { 0 };
-
-        if (!call(s, PROC_DOMAIN_INTERFACE_ADDRESSES, &args, &ret, NULL))
-            continue;
-        for (guint i = 0; i < ret.ifaces.n; i++)
-            if (ret.ifaces.v[i].addrs.n)
-                return g_strdup(ret.ifaces.v[i].addrs.v[0].addr);
-    }
-    return NULL;
+    return domain_address(s, row->dom);
 }
 
 static char *
