@@ -24,7 +24,7 @@ TEST_PACKAGES=(
     tini util-linux procps libvirt-clients python3-libvirt virtinst swtpm swtpm-tools
     passt ovmf socat dnsmasq-base nftables libvirt-dev
     libxml2-utils mmdebstrap arch-test e2fsprogs ca-certificates gpg python3-fusepy
-    qemu-system-arm qemu-system-misc qemu-system-ppc mandoc zsh
+    qemu-system-arm qemu-system-misc qemu-system-ppc mandoc zsh xorriso
 )
 
 # What the second Debian of the tests has (tests/peer/enter), and of which sources it takes the

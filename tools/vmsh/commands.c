@@ -8,7 +8,7 @@ const CommandGroup command_groups[] = {
       "domain",
       { domain_commands, undefine_commands, tuning_commands, metadata_commands, device_commands,
         attach_commands, memory_device_commands, vcpu_commands, limits_commands, params_commands,
-        agent_commands, wait_commands, blockjob_commands } },
+        agent_commands, wait_commands, blockjob_commands, guest_commands } },
     { "Domain Monitoring",
       "monitor",
       { monitor_commands, disk_commands, graph_commands, logs_commands, top_commands } },

@@ -128,6 +128,7 @@ extern const Command pages_commands[];
 extern const Command pool_source_commands[];
 extern const Command pool_event_commands[]; /* commands/object_event.c */
 extern const Command self_commands[];       /* commands/self.c */
+extern const Command guest_commands[];      /* commands/create_guest.c */
 extern const Command adopt_commands[];      /* commands/adopt.c */
 
 /* Every group, ended by a zeroed row. */
@@ -420,9 +421,12 @@ gboolean cpu_list_parse(Shell *s, const char *text, GByteArray *map, GError **er
 void params_print(Shell *s, const TypedParam *params, guint n, const char *format);
 /* The text of a file; "-" is what comes in. */
 gboolean xml_file(const char *path, char **ret_text, GError **err);
-/* Where it can be reached: the first address that a lease, or the host's neighbours, give; NULL: none
- * is known. Caller frees. */
+/* Where it can be reached: the first address that a lease, or the host's neighbours, give; NULL:
+ * none is known. Caller frees. */
 char *domain_address(Shell *s, const DomainRef *dom);
+/* Until it is in a state, or "address" or "agent" holds of it, as the command wait says; it tells
+ * of that. end: monotonic, 0: however long it takes. */
+gboolean domain_wait(Shell *s, const DomainRef *dom, const char *wanted, gint64 end, GError **err);
 /* LIVE and CONFIG of --live, --config, --current. */
 gboolean domain_impact(const Args *a, guint *ret_flags, GError **err);
 const char *domain_state_text(int state);

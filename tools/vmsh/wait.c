@@ -149,18 +149,35 @@ tell(Shell *s, const guint8 uuid[16], const char *name, const char *wanted)
         remark(s, "Domain '%s' is %s\n", name, wanted);
 }
 
+gboolean
+domain_wait(Shell *s, const DomainRef *dom, const char *wanted, gint64 end, GError **err)
+{
+    ConnectDomainEventCallbackRegisterAnyRet ret = { 0 };
+    ConnectDomainEventCallbackRegisterAnyArgs args = { 0 };
+    ConnectDomainEventCallbackDeregisterAnyArgs forget;
+    Wait w = { 0 };
+    gboolean ok;
+
+    memcpy(w.uuid, dom->uuid, sizeof w.uuid);
+    conn_on_event(s->conn, on_event, &w);
+    ok = call(s, PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, &args, &ret, err) &&
+         wait_until(s, &w, dom->name, wanted, end, err);
+    forget.callback_id = ret.callback_id;
+    if (conn_alive(s->conn))
+        call(s, PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY, &forget, NULL, NULL);
+    conn_on_event(s->conn, NULL, NULL);
+    if (ok)
+        tell(s, w.uuid, dom->name, wanted);
+    return ok;
+}
+
 static gboolean
 run_wait(Shell *s, const Args *a, GError **err)
 {
     const char *wanted = args_string(a, "state");
     const char *near = nearest_word(wanted, states);
-    ConnectDomainEventCallbackRegisterAnyRet ret = { 0 };
-    ConnectDomainEventCallbackRegisterAnyArgs args = { 0 };
-    ConnectDomainEventCallbackDeregisterAnyArgs forget;
-    Wait w = { 0 };
-    DomainRef dom;
     gint64 seconds = 0, begin = g_get_monotonic_time();
-    gboolean ok;
+    DomainRef dom;
 
     if (!g_strv_contains(states, wanted))
         return near ? refuse(err, "no state is called '%s': did you mean %s?", wanted, near)
@@ -168,20 +185,9 @@ run_wait(Shell *s, const Args *a, GError **err)
                              "no state is called '%s': running, paused, shutoff, crashed, "
                              "pmsuspended and gone are, and there are address and agent",
                              wanted);
-    if (!args_number(a, "timeout", 0, G_MAXINT32, &seconds, err) || !domain_get(s, a, &dom, err))
-        return FALSE;
-    memcpy(w.uuid, dom.uuid, sizeof w.uuid);
-    conn_on_event(s->conn, on_event, &w);
-    ok = call(s, PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, &args, &ret, err) &&
-         wait_until(s, &w, dom.name, wanted,
-                    args_flag(a, "timeout") ? begin + seconds * G_USEC_PER_SEC : 0, err);
-    forget.callback_id = ret.callback_id;
-    if (conn_alive(s->conn))
-        call(s, PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY, &forget, NULL, NULL);
-    conn_on_event(s->conn, NULL, NULL);
-    if (ok)
-        tell(s, w.uuid, dom.name, wanted);
-    return ok;
+    return args_number(a, "timeout", 0, G_MAXINT32, &seconds, err) && domain_get(s, a, &dom, err) &&
+           domain_wait(s, &dom, wanted,
+                       args_flag(a, "timeout") ? begin + seconds * G_USEC_PER_SEC : 0, err);
 }
 
 const Command wait_commands[] = {

@@ -98,10 +98,9 @@ image_check(Shell *s, const char *path, const char *format, GError **err)
 }
 
 static gboolean
-image_look(Shell *s, const Args *a, char **ret_format, GError **err)
+image_look(Shell *s, const char *path, const char *said, char **ret_format, GError **err)
 {
-    const char *path = args_string(a, "file");
-    json_object *info = image_info(path, args_string(a, "format"), err);
+    json_object *info = image_info(path, said, err);
     const char *format = info ? json_str(info, "format") : NULL;
     gboolean ok = info && is_alone(info, path, err);
 
@@ -145,29 +144,45 @@ fill(Shell *s, const VolumeRef *vol, int fd, GError **err)
     return FALSE;
 }
 
-static gboolean
-run_import(Shell *s, const Args *a, GError **err)
+gboolean
+volume_import(Shell *s, const PoolRef *pool, const char *path, const char *name, const char *said,
+              VolumeRef *ret_vol, char **ret_format, GError **err)
 {
-    const char *path = args_string(a, "file");
-    g_autofree char *base = g_path_get_basename(path), *format = NULL, *xml = NULL;
-    const char *name = args_string(a, "name") ? args_string(a, "name") : base;
-    StorageVolCreateXmlArgs args = { 0 };
+    StorageVolCreateXmlArgs args = { .pool = *pool };
     StorageVolCreateXmlRet ret = { 0 };
+    g_autofree char *format = NULL, *xml = NULL;
     struct stat st;
     fd_auto fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    doing(s, "Failed to import %s", path);
     if (fd < 0 || fstat(fd, &st) < 0)
         return fail_errno(err, errno, "cannot read %s", path);
     if (!S_ISREG(st.st_mode))
         return refuse(err, "%s is no regular file", path);
-    if (!pool_lookup(s, args_string(a, "pool"), &args.pool, err) || !image_look(s, a, &format, err))
+    if (!image_look(s, path, said, &format, err))
         return FALSE;
     xml = document(name, (guint64)st.st_size);
     args.xml = xml;
     if (!call(s, PROC_STORAGE_VOL_CREATE_XML, &args, &ret, err) || !fill(s, &ret.vol, fd, err))
         return FALSE;
-    remark(s, "Vol %s imported into pool %s, of format %s\n", name, args.pool.name, format);
+    *ret_vol = ret.vol;
+    *ret_format = g_steal_pointer(&format);
+    return TRUE;
+}
+
+static gboolean
+run_import(Shell *s, const Args *a, GError **err)
+{
+    const char *path = args_string(a, "file");
+    g_autofree char *base = g_path_get_basename(path), *format = NULL;
+    const char *name = args_string(a, "name") ? args_string(a, "name") : base;
+    PoolRef pool;
+    VolumeRef vol;
+
+    doing(s, "Failed to import %s", path);
+    if (!pool_lookup(s, args_string(a, "pool"), &pool, err) ||
+        !volume_import(s, &pool, path, name, args_string(a, "format"), &vol, &format, err))
+        return FALSE;
+    remark(s, "Vol %s imported into pool %s, of format %s\n", name, pool.name, format);
     return TRUE;
 }
 
