@@ -339,11 +339,12 @@ boot(Daemon *d, int signals, GError **err)
 
     d->loop = loop;
     g_unix_fd_add(signals, G_IO_IN, on_signal, d);
-    if (!storage_init(&d->paths, err))
+    if (!tasks_init(&d->paths, err) || !storage_init(&d->paths, err))
         return FALSE;
     devices_init();
     ok = network_init(&d->paths, err) && qemu_init(&d->paths, err);
     if (ok) {
+        tasks_settle();
         ok = serve(d, err);
         qemu_done();
     }

@@ -375,6 +375,8 @@ Process *process_spawn(const ProcessSpec *spec, ProcessDone done, gpointer user,
  * with status -1. */
 Process *process_adopt(pid_t pid, guint64 start_time, ProcessDone done, gpointer user,
                        GError **err);
+/* What has been captured of its stdout so far; borrowed until the loop goes on. */
+const char *process_output(const Process *p);
 pid_t process_pid(const Process *p);
 guint64 process_start_time(pid_t pid); /* 0: no such process */
 /* pidfd_send_signal(2): cannot hit a stranger. A dead process is success. */

@@ -621,6 +621,12 @@ process_adopt(pid_t pid, guint64 start_time, ProcessDone done, gpointer user, GE
     return g_steal_pointer(&p);
 }
 
+const char *
+process_output(const Process *p)
+{
+    return p->out.text ? p->out.text->str : "";
+}
+
 pid_t
 process_pid(const Process *p)
 {

@@ -11,6 +11,7 @@
 #include "bus.h"
 #include "event.h"
 #include "params.h"
+#include "task.h"
 
 /* ---- where things are (state.c) --------------------------------------------------------- */
 
