@@ -30,6 +30,7 @@ struct Call {
     WireHeader header;
     gpointer in;
     const char *asker;
+    TaskOwner who;
     int *fds;
     guint n_fds;
     GBytes *question; /* of an answer that is kept: its arguments as they came */
@@ -147,6 +148,13 @@ call_asker(Call *c)
         c->asker = arena_strdup(&c->arena, text);
     }
     return c->asker;
+}
+
+const TaskOwner *
+call_who(Call *c)
+{
+    c->who = (TaskOwner){ .uid = c->creds.uid, .words = call_asker(c) };
+    return &c->who;
 }
 
 /* Sockets alone, and none whose other end is ours: one that holds itself open is never closed. What

@@ -22,12 +22,13 @@ typedef struct FilePiece {
     guint64 at;
     GByteArray *data;
     guint64 hole; /* bytes; with data NULL */
+    guint64 more; /* that will come after it; NO_END: nobody knows */
     /* of reading */
     guint64 most;
     gboolean sparse, end;
 } FilePiece;
 
-typedef struct FileStream {
+struct FileStream {
     Stream *stream; /* NULL: ended, and a worker is still out */
     FileStreamSpec spec;
     guint64 left;     /* of the length; NO_END: no limit */
@@ -38,9 +39,10 @@ typedef struct FileStream {
     gboolean starved; /* there is no room for more */
     gboolean end;     /* of the file, or of the client's bytes */
     guint8 sender[UUID_LEN];
+    guint64 from; /* in the file */
     FileStreamDone done;
     gpointer user;
-} FileStream;
+};
 
 static void
 piece_free(gpointer data)
@@ -53,6 +55,19 @@ piece_free(gpointer data)
 
 /* ---- in workers */
 
+/* left: of the piece. */
+static gboolean
+cannot_write(const FilePiece *p, gsize left, GError **err)
+{
+    guint64 more = p->more == NO_END ? left : left + p->more;
+
+    if (errno != ENOSPC)
+        return fail_errno(err, errno, "cannot write what the client sends");
+    return fail_errno(
+        err, ENOSPC, "no room for what the client sends: %s%" G_GUINT64_FORMAT " bytes are missing",
+        p->more == NO_END ? "at least " : "", more);
+}
+
 static gboolean
 write_data(const FilePiece *p, GError **err)
 {
@@ -63,7 +78,7 @@ write_data(const FilePiece *p, GError **err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return fail_errno(err, errno, "cannot write what the client sends");
+            return cannot_write(p, p->data->len - done, err);
         done += (gsize)n;
         at += (guint64)n;
     }
@@ -237,6 +252,7 @@ piece_new(const FileStream *s)
 
     p->fd = s->spec.fd;
     p->at = s->spec.offset;
+    p->more = s->left;
     return p;
 }
 
@@ -254,6 +270,7 @@ on_data(Stream *stream, const guint8 *data, gsize len, gpointer user)
         g_queue_push_tail(&s->queue, last);
     }
     g_byte_array_append(last->data, data, (guint)len);
+    last->more = s->left;
     s->spec.offset += len;
     s->queued += len;
     send_next(s);
@@ -375,6 +392,23 @@ static const StreamOps sparse_upload_ops = {
 static const StreamOps download_ops = { .finish = on_all_read, .abort = on_abort, .room = on_room };
 
 void
+file_stream_look(const FileStream *s, guint64 *ret_done, guint64 *ret_total)
+{
+    guint64 size = s->spec.size > s->from ? s->spec.size - s->from : 0;
+
+    *ret_done = s->spec.offset - s->from;
+    *ret_total = s->spec.length ? s->spec.length : size;
+}
+
+/* A worker that is still out ends it when it is back. */
+void
+file_stream_abort(FileStream *s, const GError *why)
+{
+    if (s->stream)
+        fail_stream(s, g_error_copy(why));
+}
+
+FileStream *
 call_stream_file(Call *c, const FileStreamSpec *spec, FileStreamDone done, gpointer user)
 {
     gboolean upload = (call_flags(c) & PROC_UPLOAD) != 0;
@@ -382,13 +416,17 @@ call_stream_file(Call *c, const FileStreamSpec *spec, FileStreamDone done, gpoin
     FileStream *s = g_new0(FileStream, 1);
 
     s->spec = *spec;
+    s->from = spec->offset;
     s->left = spec->length ? spec->length : NO_END;
     s->done = done;
     s->user = user;
     uuid_make(s->sender);
     s->stream = call_open_stream(c, upload ? ops : &download_ops, s);
-    if (!s->stream)
+    if (!s->stream) {
         free_when_idle(s);
-    else if (!upload)
+        return NULL;
+    }
+    if (!upload)
         read_next(s);
+    return s;
 }

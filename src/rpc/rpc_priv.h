@@ -20,6 +20,7 @@ Client *call_client(const Call *c); /* NULL when it is gone */
 Server *call_server(const Call *c);
 /* "client 12 (pid 4711, uid 0)"; lives as long as the call. */
 const char *call_asker(Call *c);
+const TaskOwner *call_who(Call *c); /* the same as a struct, and as long */
 /* A socket that came with the call, which keeps it; -1: there are not so many, or it is something
  * else. */
 int call_socket(const Call *c, guint i, GError **err);
@@ -97,9 +98,17 @@ typedef struct FileStreamSpec {
     int fd;
     guint64 offset, length; /* length 0: to the end */
     gboolean sparse;        /* holes are told as such */
+    guint64 size;           /* of the file that is read; 0: unknown */
 } FileStreamSpec;
 typedef GDestroyNotify FileStreamDone;
-void call_stream_file(Call *c, const FileStreamSpec *spec, FileStreamDone done, gpointer user);
+/* Borrowed until done, which has been called already where it is NULL. */
+typedef struct FileStream FileStream;
+FileStream *call_stream_file(Call *c, const FileStreamSpec *spec, FileStreamDone done,
+                             gpointer user);
+/* Bytes, holes too; *ret_total 0: nobody knows. */
+void file_stream_look(const FileStream *s, guint64 *ret_done, guint64 *ret_total);
+/* Ends it, and tells the client why. */
+void file_stream_abort(FileStream *s, const GError *why);
 
 /* ---- a client (client.c) ------------------------------------------------------------------ */
 

@@ -116,5 +116,5 @@ errand_send(Pool *pool, const ErrandSpec *spec)
     e->moved = g_get_monotonic_time();
     e->timer = g_timeout_add(ERRAND_PATIENCE_MS, on_time, e);
     n_out++;
-    offload_for(&pool->obj, travel, t, g_free, on_back, e);
+    offload_for(spec->sender ? spec->sender : &pool->obj, travel, t, g_free, on_back, e);
 }

@@ -138,18 +138,33 @@ pool_free(Object *o)
     pool_def_free(pool->def);
     pool_def_free(pool->next);
     g_free(pool->broken);
+    g_clear_pointer(&pool->touched, g_hash_table_unref);
     object_done(o);
     g_free(pool);
 }
 
 static const ObjectKind pool_kind = { "storage pool", "storage", "VMD_POOL" };
 
+gboolean
+pool_is(gconstpointer object)
+{
+    return ((const Object *)object)->kind == &pool_kind;
+}
+
 Pool *
-pool_add(const char *name, const guint8 uuid[UUID_LEN])
+pool_stand_in(const char *name, const guint8 uuid[UUID_LEN])
 {
     Pool *pool = g_new0(Pool, 1);
 
     object_init(&pool->obj, &pool_kind, name, uuid, pool_free);
+    return pool;
+}
+
+Pool *
+pool_add(const char *name, const guint8 uuid[UUID_LEN])
+{
+    Pool *pool = pool_stand_in(name, uuid);
+
     registry_add(pools, &pool->obj);
     object_unref(pool); /* the registry has it */
     return pool;
@@ -208,6 +223,50 @@ pool_leave(Pool *pool)
 {
     g_clear_pointer(&pool->live, pool_def_free);
     g_clear_pointer(&pool->volumes, volumes_drop);
+}
+
+/* ---- looks at the folder, beside which volumes come and go */
+
+void
+pool_touched(Pool *pool, const char *volume)
+{
+    if (pool->looks == 0)
+        return;
+    if (!pool->touched)
+        pool->touched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_hash_table_add(pool->touched, g_strdup(volume));
+}
+
+void
+pool_look_begins(Pool *pool)
+{
+    pool->looks++;
+}
+
+static void
+keep_known(const Pool *pool, Volumes *seen)
+{
+    GHashTableIter iter;
+    gpointer name;
+
+    g_hash_table_iter_init(&iter, pool->touched);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        const VolumeDef *known = g_hash_table_lookup(pool->volumes->by_name, name);
+
+        if (known)
+            volumes_put(seen, volume_copy(known));
+        else
+            volumes_cut(seen, name);
+    }
+}
+
+void
+pool_look_ends(Pool *pool, PoolScan *scan)
+{
+    if (scan && pool->touched && pool->volumes)
+        keep_known(pool, scan->volumes);
+    if (--pool->looks == 0)
+        g_clear_pointer(&pool->touched, g_hash_table_unref);
 }
 
 /* ---- the daemon comes and goes */
@@ -390,6 +449,7 @@ storage_init(const Paths *paths, GError **err)
         storage_done();
         return FALSE;
     }
+    volumes_recover();
     start_marked();
     wait_for_folders();
     return TRUE;

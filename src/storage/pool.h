@@ -48,7 +48,8 @@ typedef struct ErrandSpec {
     gpointer in;
     ErrandBack back;
     FlowToken token; /* woken after back; also, with ERR_TIMEOUT, when nothing has moved for long */
-    gpointer user;   /* of back */
+    const Object *sender; /* whose other errands it may have to wait for; NULL: the pool's */
+    gpointer user;        /* of back */
 } ErrandSpec;
 void errand_send(Pool *pool, const ErrandSpec *spec);
 guint errands_out(void); /* how many are under way */
@@ -62,11 +63,18 @@ void volumes_free(Volumes *volumes);
 /* Frees it, elsewhere when that takes long. */
 void volumes_drop(Volumes *volumes);
 
+/* What an earlier daemon has begun is undone. */
+void volumes_recover(void);
+
 /* ---- pools (pool.c) ---- */
 
 extern const Paths *storage_paths;
 extern Store *pool_store;
 
+/* Not among the others, for errands about what an earlier daemon has left of one that is gone; one
+ * reference. */
+Pool *pool_stand_in(const char *name, const guint8 uuid[UUID_LEN]);
+gboolean pool_is(gconstpointer object);
 Pool *pool_add(const char *name, const guint8 uuid[UUID_LEN]);
 void pool_remove(Pool *pool);
 /* What it is, or will be in a moment; NULL: nobody can say. */
@@ -77,6 +85,14 @@ char *pool_live_path(const Pool *pool);
 /* What was seen becomes what is known of it; takes both. */
 void pool_take(Pool *pool, PoolDef *live, Volumes *volumes);
 void pool_leave(Pool *pool);
+/* A change of a volume that is known now: looks at the folder that are under way may not have seen
+ * it. */
+void pool_touched(Pool *pool, const char *volume);
+/* Around each look at the folder. */
+void pool_look_begins(Pool *pool);
+/* scan: NULL where nothing was seen; of volumes that were touched meanwhile, it then has what is
+ * known. */
+void pool_look_ends(Pool *pool, PoolScan *scan);
 
 typedef enum PoolTold {
     TOLD_DEFINED,

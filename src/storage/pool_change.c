@@ -488,6 +488,7 @@ on_stopped(gpointer o, const GError *err, gpointer user)
     PoolChange *c = user;
     gboolean gone = !err && !pool->def && !pool->broken;
 
+    pool->stops--;
     if (!err && c->was_live)
         pool_tell(pool, TOLD_STOPPED);
     if (gone && c->was_live)
@@ -501,6 +502,7 @@ stop(Pool *pool, const char *what, const char *who, PoolChange *c)
     const JobSpec spec = { .kind = JOB_STOP, .what = what, .owner = who, .user = c };
 
     c->was_live = pool->live != NULL;
+    pool->stops++;
     object_unwind(pool, &spec, on_stopped);
 }
 
@@ -512,12 +514,29 @@ is_starting(const Pool *pool)
     return running && job_kind(running) == JOB_START;
 }
 
+/* What is being written would be out of reach. */
+static gboolean
+has_no_tasks(const Pool *pool, GError **err)
+{
+    Task *t = task_holding(&pool->obj);
+    TaskInfo info;
+
+    if (!t)
+        return TRUE;
+    task_info(t, &info);
+    return fail(err, ERR_INTERNAL,
+                "pool '%s' has asynchronous jobs running: task '%s' of volume '%s'; wait for it, "
+                "or abort it",
+                pool->obj.name, ((const Object *)t)->name, info.thing);
+}
+
 void
 pool_stop(Pool *pool, const char *who, PoolDone done, gpointer user)
 {
     g_autoptr(GError) err = NULL;
 
-    if ((!is_starting(pool) && !pool_needs_active(pool, &err)) || !attach_may_end(pool, &err))
+    if ((!is_starting(pool) && !pool_needs_active(pool, &err)) || !has_no_tasks(pool, &err) ||
+        !attach_may_end(pool, &err))
         done(pool, err, user);
     else
         stop(pool, "stop", who, change_new(done, user));
@@ -537,6 +556,7 @@ on_refresh_looked(Pool *pool, gpointer out, const GError *err, gboolean wanted, 
 {
     PoolScan *scan = out;
 
+    pool_look_ends(pool, scan);
     if (scan && pool->live && pool->run == GPOINTER_TO_UINT(user)) {
         pool_take(pool, g_steal_pointer(&scan->def), g_steal_pointer(&scan->volumes));
         pool_tell_refreshed(pool);
@@ -556,6 +576,7 @@ refresh_look(Flow *f, gpointer obj, GError **err)
         .user = GUINT_TO_POINTER(pool->run),
     };
 
+    pool_look_begins(pool);
     errand_send(pool, &spec);
     return STEP_WAIT;
 }

@@ -33,12 +33,14 @@ typedef struct Pool {
     PoolDef *live;    /* NULL: inactive */
     Volumes *volumes; /* NULL: inactive */
     gboolean autostart;
-    char *broken;                  /* why its definition cannot be read; NULL: it can */
-    guint late;                    /* errands to its folder that have not come back in time */
-    guint slow_looks;              /* at single volumes, which were told of without */
-    guint run;                     /* counts its starts */
-    struct VolumeChange *changing; /* of one of its volumes, while its flow is under way */
-    struct PoolProgram *program;   /* that a row of its flow waits for */
+    char *broken;                /* why its definition cannot be read; NULL: it can */
+    guint late;                  /* errands to its folder that have not come back in time */
+    guint slow_looks;            /* at single volumes, which were told of without */
+    guint run;                   /* counts its starts */
+    guint looks;                 /* at its folder, under way */
+    GHashTable *touched;         /* names of volumes that were changed since; NULL: none */
+    guint stops;                 /* asked for, or under way */
+    struct PoolProgram *program; /* that a row of its flow waits for */
 } Pool;
 
 /* Borrowed; NULL and ERR_NO_POOL when there is none. */
@@ -111,7 +113,11 @@ VolumeDef *volume_get_key(const char *key, Pool **ret_pool, GError **err);
 typedef void (*VolumeLooked)(const VolumeDef *volume, const GError *err, gpointer user);
 void volume_look(Pool *pool, const VolumeDef *volume, VolumeLooked done, gpointer user);
 
-/* ---- changing a volume (volume_make.c, volume_change.c): jobs of its pool ----------------- */
+/* ---- changing a volume (volume_make.c, volume_change.c): a task of the pool's ------------- */
+
+/* Each is a task, which holds its volume: whoever else wants it is told the task's name, and so is
+ * who wants to stop the pool. Other volumes, and the pool's own jobs, have nothing to do with it.
+ * Its client may leave. */
 
 /* Called once, maybe from within. volume is valid during the callback; NULL with err, and of one
  * that is deleted. */
@@ -126,28 +132,37 @@ enum {
 enum { RESIZE_ALLOCATE = 1 << 0, RESIZE_DELTA = 1 << 1, RESIZE_SHRINK = 1 << 2 };
 
 /* Makes a volume of a document. It is there when it is whole, or not at all. */
-void volume_create(Pool *pool, const char *xml, guint32 flags, const char *who, VolumeDone done,
-                   gpointer user);
+void volume_create(Pool *pool, const char *xml, guint32 flags, const TaskOwner *who,
+                   VolumeDone done, gpointer user);
 /* The same with the content of another one, in the format that the document says. */
 void volume_create_from(Pool *pool, const char *xml, Pool *source_pool, const VolumeDef *source,
-                        guint32 flags, const char *who, VolumeDone done, gpointer user);
-void volume_delete(Pool *pool, const VolumeDef *volume, const char *who, VolumeDone done,
+                        guint32 flags, const TaskOwner *who, VolumeDone done, gpointer user);
+void volume_delete(Pool *pool, const VolumeDef *volume, const TaskOwner *who, VolumeDone done,
                    gpointer user);
 void volume_resize(Pool *pool, const VolumeDef *volume, guint64 size, guint32 flags,
-                   const char *who, VolumeDone done, gpointer user);
+                   const TaskOwner *who, VolumeDone done, gpointer user);
 /* algorithm: the number of the protocol. */
-void volume_wipe(Pool *pool, const VolumeDef *volume, guint32 algorithm, const char *who,
+void volume_wipe(Pool *pool, const VolumeDef *volume, guint32 algorithm, const TaskOwner *who,
                  VolumeDone done, gpointer user);
 
 /* ---- what is in a volume (volume_use.c) --------------------------------------------------- */
 
-/* Somebody reads or writes the file of a volume, and holds its claim. */
+/* Somebody reads or writes the file of a volume: a task, which holds it. */
 typedef struct VolumeUse VolumeUse;
 /* fd is the caller's, use is for volume_close; -1 and NULL with err. */
 typedef void (*VolumeOpened)(int fd, VolumeUse *use, const GError *err, gpointer user);
 /* Refused where another one writes it, or uses it at all if it is to be written. */
-void volume_open(Pool *pool, const VolumeDef *volume, gboolean writes, VolumeOpened done,
-                 gpointer user);
+void volume_open(Pool *pool, const VolumeDef *volume, gboolean writes, const TaskOwner *who,
+                 VolumeOpened done, gpointer user);
+/* Who moves the bytes says how many it has moved, and ends when its task is aborted, by
+ * volume_close. */
+typedef struct VolumeMove {
+    void (*look)(gpointer user, TaskProgress *ret_progress);
+    void (*abort)(gpointer user, const GError *why);
+    gpointer user;
+} VolumeMove;
+void volume_moves(VolumeUse *use, const VolumeMove *move);
+guint64 volume_use_size(const VolumeUse *use); /* of its file, in bytes, as of the last look */
 /* What was written is looked at. */
 void volume_close(VolumeUse *use);
 

@@ -1,7 +1,7 @@
 /* Volumes as they were seen last, and looking at one of them again. */
 #include <string.h>
 
-#include "pool.h"
+#include "volume_priv.h"
 
 /* So many take longer to free than others should wait. */
 #define FREED_ELSEWHERE 1000
@@ -100,13 +100,28 @@ volumes_drop(Volumes *volumes)
 
 /* ---- finding */
 
+/* One that is being made is none yet; who makes it is told. */
+static void
+fail_none(const Pool *pool, const char *name, GError **err)
+{
+    g_autofree char *key = volume_claim_key(pool, name);
+    const Claim *claim = claim_find(CLAIM_VOLUME, key);
+    g_autofree char *maker = claim ? owner_text(claim->owner) : NULL;
+
+    if (maker)
+        fail(err, ERR_NO_VOLUME, "no storage vol with matching name '%s': %s is making it", name,
+             maker);
+    else
+        fail(err, ERR_NO_VOLUME, "no storage vol with matching name '%s'", name);
+}
+
 VolumeDef *
 volume_get_name(Pool *pool, const char *name, GError **err)
 {
     VolumeDef *v = pool->volumes ? g_hash_table_lookup(pool->volumes->by_name, name) : NULL;
 
-    if (!v)
-        fail(err, ERR_NO_VOLUME, "no storage vol with matching name '%s'", name);
+    if (!v && err)
+        fail_none(pool, name, err);
     return v;
 }
 

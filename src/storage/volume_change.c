@@ -6,13 +6,14 @@
 
 /* ---- shared */
 
+/* And nobody else's from now on. */
 static gboolean
-is_there(Pool *pool, VolumeChange *c, GError **err)
+is_there(Task *t, VolumeChange *c, GError **err)
 {
     const VolumeDef *v;
 
-    pool->changing = c;
-    if (!pool_needs_active(pool, err) || !(v = volume_get_name(pool, c->def->name, err)))
+    if (!pool_needs_active(c->pool, err) || !(v = volume_get_name(c->pool, c->def->name, err)) ||
+        !volume_hold(t, c->pool, v->name, FALSE, err))
         return FALSE;
     volume_free(c->def);
     c->def = volume_copy(v);
@@ -34,11 +35,17 @@ change_claim(Flow *f, gpointer obj, GError **err)
 }
 
 static void
-on_changed(gpointer o, const GError *err, gpointer user)
+on_changed(gpointer task, const GError *err, gpointer user)
 {
     if (!err)
-        volume_known(o, user);
-    volume_change_over(user, o, err);
+        volume_known(user);
+    volume_change_over(user, err);
+}
+
+static void
+look(gpointer user, TaskProgress *ret)
+{
+    volume_progress(user, ret);
 }
 
 static StepResult
@@ -80,24 +87,28 @@ static const Step delete_steps[] = {
 const FlowTable volume_delete_table = { "volume-delete", delete_steps, .for_good = TRUE };
 
 static void
-on_deleted(gpointer o, const GError *err, gpointer user)
+on_deleted(gpointer task, const GError *err, gpointer user)
 {
-    Pool *pool = o;
     VolumeChange *c = user;
+    Pool *pool = c->pool;
 
-    if (!err && pool->live) {
+    if (!err && pool->live && pool->run == c->run) {
         volumes_cut(pool->volumes, c->def->name);
+        pool_touched(pool, c->def->name);
         if (c->found && c->found->space.capacity)
             space_take(pool->live, &c->found->space);
     }
-    volume_change_over(c, pool, err);
+    volume_change_over(c, err);
 }
 
+const TaskKind delete_kind = { "delete", "bytes", &volume_delete_table, .holds = TRUE };
+
 void
-volume_delete(Pool *pool, const VolumeDef *volume, const char *who, VolumeDone done, gpointer user)
+volume_delete(Pool *pool, const VolumeDef *volume, const TaskOwner *who, VolumeDone done,
+              gpointer user)
 {
-    volume_change_submit(pool, "delete volume", who, &volume_delete_table, on_deleted,
-                         volume_change_new(volume_copy(volume), 0, done, user));
+    volume_change_run(&delete_kind, who, on_deleted,
+                      volume_change_new(pool, volume_copy(volume), 0, done, user));
 }
 
 /* ---- resize */
@@ -162,7 +173,7 @@ resize_check(Flow *f, gpointer obj, GError **err)
         return step_of(fail(err, ERR_OPERATION_UNSUPPORTED,
                             "volume '%s' is encrypted: such an image cannot be resized yet",
                             c->def->path));
-    return step_of(wanted_size(c, err) && size_check(obj, c, err));
+    return step_of(wanted_size(c, err) && size_check(c->pool, c, err));
 }
 
 static char *
@@ -192,7 +203,7 @@ resize_file_back(Flow *f, gpointer obj)
 
     if (!flow_word(f, 2))
         return STEP_DONE;
-    volume_stop(obj);
+    volume_stop(f);
     w = volume_undo_work(flow_key(f), NULL);
     w->mark.dev = g_ascii_strtoull(flow_word(f, 0), NULL, 10);
     w->mark.ino = g_ascii_strtoull(flow_word(f, 1), NULL, 10);
@@ -229,9 +240,12 @@ static const Step resize_steps[] = {
 };
 const FlowTable volume_resize_table = { "volume-resize", resize_steps, .for_good = TRUE };
 
+const TaskKind resize_kind = { "resize", "bytes", &volume_resize_table, .holds = TRUE,
+                               .look = look };
+
 void
-volume_resize(Pool *pool, const VolumeDef *volume, guint64 size, guint32 flags, const char *who,
-              VolumeDone done, gpointer user)
+volume_resize(Pool *pool, const VolumeDef *volume, guint64 size, guint32 flags,
+              const TaskOwner *who, VolumeDone done, gpointer user)
 {
     g_autoptr(GError) err = NULL;
     VolumeChange *c;
@@ -243,9 +257,9 @@ volume_resize(Pool *pool, const VolumeDef *volume, guint64 size, guint32 flags, 
         done(pool, NULL, err, user);
         return;
     }
-    c = volume_change_new(volume_copy(volume), flags, done, user);
+    c = volume_change_new(pool, volume_copy(volume), flags, done, user);
     c->size = size;
-    volume_change_submit(pool, "resize", who, &volume_resize_table, on_changed, c);
+    volume_change_run(&resize_kind, who, on_changed, c);
 }
 
 /* ---- wipe */
@@ -305,12 +319,14 @@ static const Step wipe_steps[] = {
 };
 const FlowTable volume_wipe_table = { "volume-wipe", wipe_steps, .for_good = TRUE };
 
+const TaskKind wipe_kind = { "wipe", "bytes", &volume_wipe_table, .holds = TRUE, .look = look };
+
 void
-volume_wipe(Pool *pool, const VolumeDef *volume, guint32 algorithm, const char *who,
+volume_wipe(Pool *pool, const VolumeDef *volume, guint32 algorithm, const TaskOwner *who,
             VolumeDone done, gpointer user)
 {
-    VolumeChange *c = volume_change_new(volume_copy(volume), 0, done, user);
+    VolumeChange *c = volume_change_new(pool, volume_copy(volume), 0, done, user);
 
     c->algorithm = algorithm;
-    volume_change_submit(pool, "wipe", who, &volume_wipe_table, on_changed, c);
+    volume_change_run(&wipe_kind, who, on_changed, c);
 }

@@ -1,15 +1,21 @@
-/* What all changes of volumes share: the job, the worker's way there and back, claims. */
+/* What all changes of volumes share: the task, the worker's way there and back, claims. */
 #include "volume_priv.h"
 
 #include <string.h>
 
 VolumeChange *
-volume_change_new(VolumeDef *def, guint32 flags, VolumeDone done, gpointer user)
+volume_change_new(Pool *pool, VolumeDef *def, guint32 flags, VolumeDone done, gpointer user)
 {
     VolumeChange *c = g_new0(VolumeChange, 1);
 
-    *c = (VolumeChange){ .def = def, .flags = flags, .key = -1, .done = done, .user = user };
-    c->stop = g_atomic_rc_box_new0(gint);
+    *c = (VolumeChange){ .pool = object_ref(pool),
+                         .run = pool->run,
+                         .def = def,
+                         .flags = flags,
+                         .key = -1,
+                         .done = done,
+                         .user = user };
+    c->pace = g_atomic_rc_box_new0(VolumePace);
     return c;
 }
 
@@ -18,49 +24,58 @@ volume_change_free(VolumeChange *c)
 {
     volume_free(c->def);
     volume_free(c->source);
-    object_unref(c->source_pool);
     volume_work_free(c->found);
-    g_atomic_rc_box_release(c->stop);
+    g_atomic_rc_box_release(c->pace);
     secret_file_wipe(&c->key);
     g_free(c->folder);
     g_free(c->image);
+    g_free(c->tool_error);
+    object_unref(c->pool);
     g_free(c);
 }
 
-void
-volume_change_submit(Pool *pool, const char *what, const char *who, const FlowTable *table,
-                     FlowDone done, VolumeChange *c)
+static void
+on_finished(gpointer task, const GError *err, gpointer user)
 {
-    const JobSpec spec = { .kind = JOB_CHANGE, .what = what, .owner = who, .user = c };
+    VolumeChange *c = user;
 
-    object_run(pool, &spec, table, done);
+    c->finish(task, err, c);
 }
 
 void
-volume_change_over(VolumeChange *c, Pool *pool, const GError *err)
+volume_change_run(const TaskKind *kind, const TaskOwner *who, FlowDone finish, VolumeChange *c)
 {
-    if (pool->changing == c) {
-        claims_drop(OWNER(pool));
-        pool->changing = NULL;
+    const TaskSpec spec = {
+        .kind = kind, .subject = &c->pool->obj, .thing = c->def->name, .who = *who, .user = c
+    };
+    g_autoptr(GError) err = NULL;
+    Task *t = c->pool->stops == 0 ? task_begin(&spec, &err) : NULL;
+
+    c->finish = finish;
+    if (t) {
+        task_run(t, on_finished);
+        return;
     }
-    c->done(pool, err ? NULL : c->def, err, c->user);
-    volume_change_free(c);
+    if (!err)
+        fail(&err, ERR_OPERATION_INVALID, "storage pool '%s' is being stopped", c->pool->obj.name);
+    volume_change_over(c, err);
 }
 
-VolumeChange *
-volume_change_of(const Pool *pool)
+void
+volume_change_over(VolumeChange *c, const GError *err)
 {
-    return pool->changing;
+    c->done(c->pool, err ? NULL : c->def, err, c->user);
+    volume_change_free(c);
 }
 
 /* ---- errands */
 
-static VolumeWork *
-work_new(const VolumeChange *c)
+VolumeWork *
+volume_work_new(const VolumeChange *c)
 {
     VolumeWork *w = g_new0(VolumeWork, 1);
 
-    w->stop = g_atomic_rc_box_acquire(c->stop);
+    w->pace = g_atomic_rc_box_acquire(c->pace);
     w->def = volume_copy(c->def);
     w->folder = g_strdup(c->folder);
     w->mark = c->mark;
@@ -99,10 +114,10 @@ active_folders(void)
     return (char **)g_ptr_array_free(folders, FALSE);
 }
 
-typedef struct Ticket {
+typedef struct VolumeTicket {
     VolumeChange *change; /* gone when it comes too late */
     ErrandWork regret;
-} Ticket;
+} VolumeTicket;
 
 static void
 take_found(VolumeChange *c, VolumeWork *w)
@@ -132,7 +147,7 @@ on_regretted(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpoin
 static void
 on_back(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
 {
-    g_autofree Ticket *t = user;
+    g_autofree VolumeTicket *t = user;
     ErrandSpec spec = { .work = t->regret, .in = out, .back = on_regretted };
 
     if (wanted && out)
@@ -144,73 +159,159 @@ on_back(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer u
 }
 
 StepResult
-volume_errand_or(Flow *f, Pool *pool, ErrandWork work, ErrandWork regret)
+volume_errand_or(Flow *f, Task *task, ErrandWork work, ErrandWork regret)
 {
     VolumeChange *c = flow_user(f);
-    VolumeWork *w = work_new(c);
-    ErrandSpec spec = { .work = work, .in = w, .back = on_back, .token = flow_wait(f) };
-    Ticket *t = g_new(Ticket, 1);
+    VolumeWork *w = volume_work_new(c);
+    ErrandSpec spec = { .work = work,
+                        .in = w,
+                        .back = on_back,
+                        .token = flow_wait(f),
+                        .sender = (const Object *)task };
+    VolumeTicket *t = g_new(VolumeTicket, 1);
 
     if (work == work_look_at_source)
         w->folders = active_folders();
-    *t = (Ticket){ c, regret };
+    *t = (VolumeTicket){ c, regret };
     spec.user = t;
-    errand_send(pool, &spec);
+    errand_send(c->pool, &spec);
     return STEP_WAIT;
 }
 
 StepResult
-volume_errand(Flow *f, Pool *pool, ErrandWork work)
+volume_errand(Flow *f, Task *task, ErrandWork work)
 {
-    return volume_errand_or(f, pool, work, NULL);
+    return volume_errand_or(f, task, work, NULL);
+}
+
+/* What a refresh has seen of a volume that is taken away again. */
+static void
+forget(Pool *pool, const VolumeWork *w)
+{
+    g_autofree char *folder = g_path_get_dirname(w->def->path);
+
+    if (!pool->live || g_strcmp0(pool->live->path, folder) != 0)
+        return;
+    volumes_cut(pool->volumes, w->def->name);
+    pool_touched(pool, w->def->name);
 }
 
 static void
 on_undone(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
 {
+    if (out)
+        forget(pool, out);
     volume_work_free(out);
 }
 
-StepResult
-volume_undo_errand(Flow *f, Pool *pool, ErrandWork work, VolumeWork *in)
+/* A pool that nobody has defined, and that ended with its daemon, is known by its name alone. */
+static Pool *
+pool_of(gpointer obj)
 {
-    const ErrandSpec spec = { .work = work, .in = in, .back = on_undone, .token = flow_wait(f) };
+    TaskInfo info;
+    Pool *pool;
+
+    if (pool_is(obj)) /* lines of a daemon whose changes were jobs of their pools */
+        return object_ref(obj);
+    task_info(obj, &info);
+    pool = pool_get_uuid(info.subject_uuid, NULL);
+    return pool ? object_ref(pool) : pool_stand_in(info.subject, info.subject_uuid);
+}
+
+StepResult
+volume_undo_errand(Flow *f, gpointer obj, ErrandWork work, VolumeWork *in)
+{
+    const VolumeChange *c = flow_user(f);
+    Pool *pool = c ? object_ref(c->pool) : pool_of(obj);
+    const ErrandSpec spec = {
+        .work = work, .in = in, .back = on_undone, .token = flow_wait(f), .sender = obj
+    };
 
     errand_send(pool, &spec);
+    object_unref(pool);
     return STEP_WAIT;
 }
 
 void
-volume_stop(Pool *pool)
+volume_stop(Flow *f)
 {
-    if (pool->changing)
-        g_atomic_int_set(pool->changing->stop, 1);
+    VolumeChange *c = flow_user(f);
+
+    if (c)
+        g_atomic_int_set(&c->pace->stop, 1);
 }
 
 /* ---- claims */
 
-gboolean
-volume_claim(Pool *pool, const char *path, FileMark mark, gboolean reads, GError **err)
+/* A claim may be had twice by its task, but not by another one. */
+static gboolean
+hold(Task *t, ClaimKind kind, const char *key, const char *label, gboolean reads, GError **err)
 {
-    g_autofree char *key = g_strdup_printf("%" G_GINT64_MODIFIER "x:%" G_GUINT64_FORMAT, mark.dev,
-                                           mark.ino);
-    const Claim *other = claim_find(CLAIM_IMAGE, key);
+    const Claim *other = claim_find(kind, key);
     const Claim claim = {
-        .kind = CLAIM_IMAGE, .key = key, .label = (char *)path, .reads = reads, .owner = OWNER(pool)
+        .kind = kind, .key = (char *)key, .label = (char *)label, .reads = reads, .owner = OWNER(t)
     };
     g_autofree char *holder = other ? owner_text(other->owner) : NULL;
 
     return claim_take(&claim, NULL) ||
-           fail(err, ERR_OPERATION_INVALID, "volume '%s' is in use by %s", path,
+           fail(err, ERR_OPERATION_INVALID, "volume '%s' is in use by %s", label,
                 holder ? holder : "somebody");
 }
 
-void
-volume_known(Pool *pool, VolumeChange *c)
+gboolean
+volume_claim(Task *t, const char *path, FileMark mark, gboolean reads, GError **err)
 {
-    if (!pool->live || !pool->volumes)
+    g_autofree char *key = g_strdup_printf("%" G_GINT64_MODIFIER "x:%" G_GUINT64_FORMAT, mark.dev,
+                                           mark.ino);
+
+    return hold(t, CLAIM_IMAGE, key, path, reads, err);
+}
+
+char *
+volume_claim_key(const Pool *pool, const char *name)
+{
+    char uuid[UUID_TEXT_LEN];
+
+    uuid_format(pool->obj.uuid, uuid);
+    return g_strdup_printf("%s/%s", uuid, name);
+}
+
+gboolean
+volume_hold(Task *t, const Pool *pool, const char *name, gboolean reads, GError **err)
+{
+    g_autofree char *key = volume_claim_key(pool, name);
+    g_autofree char *path = pool->live ? g_build_filename(pool->live->path, name, NULL)
+                                       : g_strdup(name);
+
+    return hold(t, CLAIM_VOLUME, key, path, reads, err);
+}
+
+void
+volume_progress(const VolumeChange *c, TaskProgress *ret)
+{
+    ret->total = __atomic_load_n(&c->pace->total, __ATOMIC_RELAXED);
+    ret->done = __atomic_load_n(&c->pace->done, __ATOMIC_RELAXED);
+}
+
+void
+volume_known(VolumeChange *c)
+{
+    Pool *pool = c->pool;
+
+    if (!pool->live || !pool->volumes || pool->run != c->run)
         return;
     volumes_put(pool->volumes, volume_copy(c->def));
+    pool_touched(pool, c->def->name);
     if (c->found && c->found->space.capacity)
         space_take(pool->live, &c->found->space);
+}
+
+void
+volumes_recover(void)
+{
+    static const TaskKind *const kinds[] = { &create_kind,   &clone_kind, &delete_kind,
+                                             &resize_kind,   &wipe_kind,  &upload_kind,
+                                             &download_kind, NULL };
+
+    tasks_recover(kinds);
 }

@@ -178,14 +178,24 @@ drop_remarks(VolumeDef *def)
         g_clear_pointer(&def->permissions->label, g_free);
 }
 
+/* The volume; the files below it are claimed when they are known. */
+static gboolean
+source_hold(Task *t, const VolumeChange *c, GError **err)
+{
+    Pool *pool;
+
+    return !c->source || !(pool = pool_get_uuid(c->source_uuid, NULL)) ||
+           volume_hold(t, pool, c->source->name, TRUE, err);
+}
+
 static StepResult
 create_check(Flow *f, gpointer obj, GError **err)
 {
-    Pool *pool = obj;
     VolumeChange *c = flow_user(f);
+    const Pool *pool = c->pool;
 
-    pool->changing = c;
     if (!pool_needs_active(pool, err) || !name_is_free(pool, c, err) ||
+        !volume_hold(obj, pool, c->def->name, FALSE, err) || !source_hold(obj, c, err) ||
         !format_check(c->def, err) || !encryption_check(c->def, err) || !source_is_open(c, err) ||
         !backing_may(c->def, err) || !options_check(c, err) || !size_is_possible(c->def, err))
         return STEP_FAILED;
@@ -246,7 +256,7 @@ create_unmake_folder(Flow *f, gpointer obj)
 
     if (!path)
         return STEP_DONE;
-    volume_stop(obj);
+    volume_stop(f);
     return volume_undo_errand(f, obj, work_unmake_folder, volume_undo_work(path, flow_key(f)));
 }
 
@@ -358,7 +368,7 @@ static GPtrArray *
 convert_words(const VolumeChange *c, const char *path)
 {
     const VolumeBacking *b = c->def->backing;
-    GPtrArray *argv = tool_words("qemu-img", "convert", "-q", "-O", driver_or_raw(c->def), NULL);
+    GPtrArray *argv = tool_words("qemu-img", "convert", "-p", "-O", driver_or_raw(c->def), NULL);
 
     add_options(argv, c);
     if (b && b->path) {
@@ -368,6 +378,18 @@ convert_words(const VolumeChange *c, const char *path)
     }
     tool_add(argv, c->image);
     tool_add(argv, path);
+    return argv;
+}
+
+/* Formats that qemu-img cannot measure take a little more than what is in them. */
+GPtrArray *
+create_measure_words(const VolumeChange *c)
+{
+    gboolean is_qcow2 = g_strcmp0(driver_asked(c->def), "qcow2") == 0;
+    GPtrArray *argv = tool_words("qemu-img", "measure", "--output=json", "-O",
+                                 is_qcow2 ? "qcow2" : "raw", NULL);
+
+    tool_add(argv, c->image);
     return argv;
 }
 
@@ -469,7 +491,7 @@ create_unplace(Flow *f, gpointer obj)
 
     if (!flow_word(f, 1))
         return STEP_DONE;
-    volume_stop(obj);
+    volume_stop(f);
     w = volume_undo_work(flow_key(f), NULL);
     w->mark.dev = g_ascii_strtoull(flow_word(f, 0), NULL, 10);
     w->mark.ino = g_ascii_strtoull(flow_word(f, 1), NULL, 10);
@@ -489,18 +511,37 @@ static const Step create_steps[] = {
 };
 const FlowTable volume_create_table = { "volume-create", create_steps, .for_good = TRUE };
 
+/* ---- as tasks */
+
 static void
-on_created(gpointer o, const GError *err, gpointer user)
+on_created(gpointer task, const GError *err, gpointer user)
 {
     if (!err)
-        volume_known(o, user);
-    volume_change_over(user, o, err);
+        volume_known(user);
+    volume_change_over(user, err);
 }
+
+/* Rows before and after the copy take no time that is worth a count. */
+static void
+look(gpointer user, TaskProgress *ret)
+{
+    const VolumeChange *c = user;
+    int part = tool_progress(c);
+
+    if (part >= 0)
+        *ret = (TaskProgress){ (guint64)((double)c->image_size * part / 10000), c->image_size };
+    else
+        volume_progress(c, ret);
+}
+
+const TaskKind create_kind = { "create", "bytes", &volume_create_table, .holds = TRUE,
+                               .look = look };
+const TaskKind clone_kind = { "clone", "bytes", &volume_create_table, .holds = TRUE, .look = look };
 
 /* Takes def, which is NULL with err. */
 static void
 create(Pool *pool, VolumeDef *def, Pool *source_pool, const VolumeDef *source, guint32 flags,
-       const char *who, const GError *err, VolumeDone done, gpointer user)
+       const TaskOwner *who, const GError *err, VolumeDone done, gpointer user)
 {
     VolumeChange *c;
 
@@ -508,17 +549,16 @@ create(Pool *pool, VolumeDef *def, Pool *source_pool, const VolumeDef *source, g
         done(pool, NULL, err, user);
         return;
     }
-    c = volume_change_new(def, flags, done, user);
+    c = volume_change_new(pool, def, flags, done, user);
     if (source) {
         c->source = volume_copy(source);
-        c->source_pool = object_ref(source_pool);
+        memcpy(c->source_uuid, source_pool->obj.uuid, UUID_LEN);
     }
-    volume_change_submit(pool, source ? "clone" : "create", who, &volume_create_table, on_created,
-                         c);
+    volume_change_run(source ? &clone_kind : &create_kind, who, on_created, c);
 }
 
 void
-volume_create(Pool *pool, const char *xml, guint32 flags, const char *who, VolumeDone done,
+volume_create(Pool *pool, const char *xml, guint32 flags, const TaskOwner *who, VolumeDone done,
               gpointer user)
 {
     g_autoptr(GError) err = NULL;
@@ -530,7 +570,7 @@ volume_create(Pool *pool, const char *xml, guint32 flags, const char *who, Volum
 
 void
 volume_create_from(Pool *pool, const char *xml, Pool *source_pool, const VolumeDef *source,
-                   guint32 flags, const char *who, VolumeDone done, gpointer user)
+                   guint32 flags, const TaskOwner *who, VolumeDone done, gpointer user)
 {
     g_autoptr(GError) err = NULL;
     gboolean validate = (flags & VOLUME_VALIDATE) != 0;

@@ -1,19 +1,22 @@
-/* What the changes of volumes share: each is a job of its pool and a table of rows, as those of the
- * pool itself are. */
+/* What the changes of volumes share: each is a task about its pool, with a table of rows. The
+ * pool's own jobs do not wait for it, nor it for them; what it changes it holds by claims.
+ */
 #pragma once
 
 #include "volume_work.h"
 
-/* What a change carries along. The pool has it as long as its flow is under way. */
+/* What a change carries along. */
 typedef struct VolumeChange {
+    Pool *pool;     /* referenced */
+    guint run;      /* of the pool */
     VolumeDef *def; /* of a new volume: what is asked, then what is; else the one that is changed */
     guint32 flags;
-    guint64 size;      /* of a resize, as asked; then in bytes */
-    guint32 algorithm; /* of a wipe */
-    Pool *source_pool; /* of a copy; referenced */
-    VolumeDef *source;
-    char *folder;      /* where it is made */
-    gint *stop;        /* of VolumeWork */
+    guint64 size;                 /* of a resize, as asked; then in bytes */
+    guint32 algorithm;            /* of a wipe */
+    VolumeDef *source;            /* of a copy */
+    guint8 source_uuid[UUID_LEN]; /* of its pool */
+    char *folder;                 /* where it is made */
+    VolumePace *pace;
     VolumeWork *found; /* by the last errand */
     FileMark mark;     /* of its file */
     char *image;       /* the source, and what it is as a guest sees it */
@@ -21,36 +24,50 @@ typedef struct VolumeChange {
     int key; /* a secret's file that the tool reads, -1: none */
     Process *tool;
     const char *tool_name;
+    char *tool_error;    /* of a tool that found no room, until it is known how much is missing */
+    gboolean tool_tells; /* it says on its stdout how far it is */
     FlowToken tool_wait;
+    FlowDone finish; /* what is known of the pool after it; then volume_change_over */
     VolumeDone done;
     gpointer user;
 } VolumeChange;
 
-VolumeChange *volume_change_new(VolumeDef *def, guint32 flags, VolumeDone done, gpointer user);
-/* kind JOB_CHANGE: a pool changes one thing at a time. Takes c. */
-void volume_change_submit(Pool *pool, const char *what, const char *who, const FlowTable *table,
-                          FlowDone done, VolumeChange *c);
-/* Tells, and frees it. A FlowDone is one of these after what it has to do itself. */
-void volume_change_over(VolumeChange *c, Pool *pool, const GError *err);
-/* The one whose flow runs on the pool; NULL: an earlier daemon's is undone. */
-VolumeChange *volume_change_of(const Pool *pool);
+/* Takes def. */
+VolumeChange *volume_change_new(Pool *pool, VolumeDef *def, guint32 flags, VolumeDone done,
+                                gpointer user);
+/* As a task of that kind. Takes c. finish: a FlowDone that ends by volume_change_over. */
+void volume_change_run(const TaskKind *kind, const TaskOwner *who, FlowDone finish,
+                       VolumeChange *c);
+/* Tells, and frees it. */
+void volume_change_over(VolumeChange *c, const GError *err);
+
+/* What a pool has that is named so: a volume, or one that is being made; the key of its claim.
+ * Caller frees. */
+char *volume_claim_key(const Pool *pool, const char *name);
+/* The volume is the task's, alone or (reads) beside others who read it. The error names it, and who
+ * has it. */
+gboolean volume_hold(Task *t, const Pool *pool, const char *name, gboolean reads, GError **err);
 
 /* Sends a worker with what c has; the row then waits, and c->found is what it came back with. */
-StepResult volume_errand(Flow *f, Pool *pool, ErrandWork work);
+StepResult volume_errand(Flow *f, Task *t, ErrandWork work);
 /* The same, and regret takes back what it has done where it comes too late. */
-StepResult volume_errand_or(Flow *f, Pool *pool, ErrandWork work, ErrandWork regret);
+StepResult volume_errand_or(Flow *f, Task *t, ErrandWork work, ErrandWork regret);
 /* In an undo. Takes in. */
-StepResult volume_undo_errand(Flow *f, Pool *pool, ErrandWork work, VolumeWork *in);
+StepResult volume_undo_errand(Flow *f, gpointer obj, ErrandWork work, VolumeWork *in);
 /* In an undo, whose work has words alone: of a volume at path. Never NULL. */
 VolumeWork *volume_undo_work(const char *path, const char *folder);
 /* In an undo: nobody wants any more what is under way. */
-void volume_stop(Pool *pool);
+void volume_stop(Flow *f);
+/* A copy of what c has for a worker. */
+VolumeWork *volume_work_new(const VolumeChange *c);
 
 /* An image is in use by whoever has claimed it; reads: by whom it is written. Claims of a change go
- * with it. */
-gboolean volume_claim(Pool *pool, const char *path, FileMark mark, gboolean reads, GError **err);
+ * with its task. */
+gboolean volume_claim(Task *t, const char *path, FileMark mark, gboolean reads, GError **err);
+/* What its workers count. */
+void volume_progress(const VolumeChange *c, TaskProgress *ret_progress);
 /* What a worker found becomes what is known. */
-void volume_known(Pool *pool, VolumeChange *c);
+void volume_known(VolumeChange *c);
 
 /* ---- programs (volume_tool.c) ---- */
 
@@ -58,9 +75,15 @@ void volume_known(Pool *pool, VolumeChange *c);
 StepResult tool_run(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err);
 /* An undo: ends it, and waits for that. */
 StepResult tool_stop(Flow *f, gpointer obj);
+/* How far the tool says that it is, in hundredths of a percent; -1: it says nothing. */
+int tool_progress(const VolumeChange *c);
 /* qemu-img, as the PATH or the environment VMD_QEMU_IMG say; words follow, ended by NULL. */
 GPtrArray *tool_words(const char *program, ...) G_GNUC_NULL_TERMINATED;
 void tool_add(GPtrArray *argv, const char *word);
+/* What a copy writes at most: to be asked of qemu-img. The array is the caller's. */
+GPtrArray *create_measure_words(const VolumeChange *c);
 
+extern const TaskKind create_kind, clone_kind, delete_kind, resize_kind, wipe_kind, upload_kind,
+    download_kind;
 extern const FlowTable volume_create_table, volume_delete_table, volume_resize_table,
     volume_wipe_table;

@@ -11,74 +11,84 @@
 struct VolumeUse {
     Pool *pool; /* referenced */
     guint run;  /* of the pool */
+    Task *task; /* until it is closed */
     VolumeDef *def;
     gboolean writes;
-    guint number; /* among the uses there are: the owner of its claim */
+    VolumeMove move;  /* of who moves the bytes; zeroed until then */
+    gboolean aborted; /* before that */
     VolumeOpened done;
     gpointer user;
 };
 
-/* ---- owners are words, and words stay in memory: few are used, again and again */
-
-static GArray *numbers; /* of gboolean: taken */
-
-static guint
-number_take(void)
-{
-    const gboolean taken = TRUE;
-
-    if (!numbers)
-        numbers = g_array_new(FALSE, TRUE, sizeof(gboolean));
-    for (guint i = 0; i < numbers->len; i++)
-        if (!g_array_index(numbers, gboolean, i)) {
-            g_array_index(numbers, gboolean, i) = TRUE;
-            return i;
-        }
-    g_array_append_val(numbers, taken);
-    return numbers->len - 1;
-}
-
-static Owner
-owner_of(const VolumeUse *use, char words[32])
-{
-    g_snprintf(words, 32, "transfer %u", use->number);
-    return (Owner){ .words = words };
-}
-
 static void
 use_free(VolumeUse *use)
 {
-    char words[32];
-
-    claims_drop(owner_of(use, words));
-    g_array_index(numbers, gboolean, use->number) = FALSE;
+    if (use->task)
+        task_end(use->task);
     object_unref(use->pool);
     volume_free(use->def);
     g_free(use);
 }
 
+/* ---- as tasks */
+
+static void
+look(gpointer user, TaskProgress *ret)
+{
+    const VolumeUse *use = user;
+
+    if (use->move.look)
+        use->move.look(use->move.user, ret);
+}
+
+static void
+abort_use(Task *t, gpointer user, const GError *why)
+{
+    VolumeUse *use = user;
+
+    use->aborted = TRUE;
+    if (use->move.abort)
+        use->move.abort(use->move.user, why);
+}
+
+/* What a client has sent is in the volume and stays there. */
+const TaskKind upload_kind = { "upload", "bytes", .holds = TRUE, .look = look, .abort = abort_use };
+const TaskKind download_kind = { "download", "bytes", .look = look, .abort = abort_use };
+
+guint64
+volume_use_size(const VolumeUse *use)
+{
+    return use->def->physical;
+}
+
+void
+volume_moves(VolumeUse *use, const VolumeMove *move)
+{
+    use->move = *move;
+}
+
 /* ---- opening */
 
-typedef struct Open {
+typedef struct OpenFile {
     VolumeDef *def;
     gboolean writes;
     int fd;
     FileMark mark;
-} Open;
+} OpenFile;
 
 static void
-open_free(Open *o)
+open_free(OpenFile *o)
 {
     fd_close(&o->fd);
     volume_free(o->def);
     g_free(o);
 }
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Open, open_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OpenFile, open_free)
 
 static gpointer
 open_file(gpointer in, gint *progress, GError **err)
 {
-    g_autoptr(Open) o = in;
+    g_autoptr(OpenFile) o = in;
     struct stat st;
 
     if (stat(o->def->path, &st) < 0) {
@@ -95,32 +105,21 @@ open_file(gpointer in, gint *progress, GError **err)
 }
 
 static gboolean
-claim_file(const VolumeUse *use, const Open *o, GError **err)
+may_be_used(const VolumeUse *use, const OpenFile *o, GError **err)
 {
-    g_autofree char *key = g_strdup_printf("%" G_GINT64_MODIFIER "x:%" G_GUINT64_FORMAT,
-                                           o->mark.dev, o->mark.ino);
-    const Claim *other = claim_find(CLAIM_IMAGE, key);
-    g_autofree char *holder = other ? owner_text(other->owner) : NULL;
-    char words[32];
-    const Claim claim = { .kind = CLAIM_IMAGE,
-                          .key = key,
-                          .label = use->def->path,
-                          .reads = !use->writes,
-                          .owner = owner_of(use, words) };
-
-    return claim_take(&claim, NULL) ||
-           fail(err, ERR_OPERATION_INVALID, "volume '%s' is in use by %s", use->def->path,
-                holder ? holder : "somebody");
+    if (use->aborted)
+        return fail(err, ERR_ABORTED, "volume '%s': nobody wants it any more", use->def->path);
+    return volume_claim(use->task, use->def->path, o->mark, !use->writes, err);
 }
 
 static void
 on_opened(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
 {
-    g_autoptr(Open) o = out;
+    g_autoptr(OpenFile) o = out;
     VolumeUse *use = user;
     g_autoptr(GError) refused = NULL;
 
-    if (!o || !claim_file(use, o, &refused)) {
+    if (!o || !may_be_used(use, o, &refused)) {
         use->done(-1, NULL, o ? refused : err, use->user);
         use_free(use);
         return;
@@ -128,21 +127,45 @@ on_opened(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer
     use->done(fd_steal(&o->fd), use, NULL, use->user);
 }
 
+static gboolean
+begin(VolumeUse *use, const TaskOwner *who, GError **err)
+{
+    const TaskSpec spec = { .kind = use->writes ? &upload_kind : &download_kind,
+                            .subject = &use->pool->obj,
+                            .thing = use->def->name,
+                            .who = *who,
+                            .user = use };
+
+    if (use->pool->stops)
+        return fail(err, ERR_OPERATION_INVALID, "storage pool '%s' is being stopped",
+                    use->pool->obj.name);
+    use->task = task_begin(&spec, err);
+    return use->task && volume_hold(use->task, use->pool, use->def->name, !use->writes, err);
+}
+
 void
-volume_open(Pool *pool, const VolumeDef *volume, gboolean writes, VolumeOpened done, gpointer user)
+volume_open(Pool *pool, const VolumeDef *volume, gboolean writes, const TaskOwner *who,
+            VolumeOpened done, gpointer user)
 {
     VolumeUse *use = g_new0(VolumeUse, 1);
-    Open *o = g_new0(Open, 1);
-    const ErrandSpec spec = { .work = open_file, .in = o, .back = on_opened, .user = use };
+    ErrandSpec spec = { .work = open_file, .back = on_opened, .user = use };
+    g_autoptr(GError) err = NULL;
+    OpenFile *o;
 
     *use = (VolumeUse){ .pool = object_ref(pool),
                         .run = pool->run,
                         .def = volume_copy(volume),
                         .writes = writes,
-                        .number = number_take(),
                         .done = done,
                         .user = user };
-    *o = (Open){ .def = volume_copy(volume), .writes = writes, .fd = -1 };
+    if (!begin(use, who, &err)) {
+        done(-1, NULL, err, user);
+        use_free(use);
+        return;
+    }
+    o = g_new0(OpenFile, 1);
+    *o = (OpenFile){ .def = volume_copy(volume), .writes = writes, .fd = -1 };
+    spec.in = o;
     errand_send(pool, &spec);
 }
 
@@ -168,6 +191,7 @@ on_looked(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer
     g_autoptr(VolumeWork) w = out;
 
     if (w && pool->live && pool->run == use->run && volume_get_name(pool, use->def->name, NULL)) {
+        pool_touched(pool, w->def->name);
         volumes_put(pool->volumes, g_steal_pointer(&w->def));
         if (w->space.capacity)
             space_take(pool->live, &w->space);
@@ -180,13 +204,12 @@ volume_close(VolumeUse *use)
 {
     ErrandSpec spec = { .work = look_anew, .back = on_looked, .user = use };
     VolumeWork *w;
-    char words[32];
 
+    task_end(g_steal_pointer(&use->task)); /* the client may use it at once */
     if (!use->writes) {
         use_free(use);
         return;
     }
-    claims_drop(owner_of(use, words)); /* nobody writes any more: the client may use it at once */
     w = g_new0(VolumeWork, 1);
     w->def = volume_copy(use->def);
     spec.in = w;

@@ -26,14 +26,15 @@ volume_work_free(VolumeWork *w)
 {
     if (!w)
         return;
-    if (w->stop)
-        g_atomic_rc_box_release(w->stop);
+    if (w->pace)
+        g_atomic_rc_box_release(w->pace);
     volume_free(w->def);
     volume_free(w->source);
     g_free(w->folder);
     g_strfreev(w->folders);
     g_clear_pointer(&w->images, g_ptr_array_unref);
     g_free(w->image);
+    g_free(w->trouble);
     g_free(w);
 }
 
@@ -46,7 +47,7 @@ volume_work_path(const VolumeWork *w)
 static gboolean
 is_wanted(const VolumeWork *w, GError **err)
 {
-    return !w->stop || !g_atomic_int_get(w->stop) ||
+    return !w->pace || !g_atomic_int_get(&w->pace->stop) ||
            fail(err, ERR_ABORTED, "volume '%s' is not wanted any more", w->def->name);
 }
 
@@ -55,6 +56,17 @@ went_on(const VolumeWork *w, gint *progress, GError **err)
 {
     g_atomic_int_inc(progress);
     return is_wanted(w, err);
+}
+
+/* The same, so many bytes from its beginning. */
+static gboolean
+went_on_to(const VolumeWork *w, guint64 done, guint64 total, gint *progress, GError **err)
+{
+    if (w->pace) {
+        __atomic_store_n(&w->pace->total, total, __ATOMIC_RELAXED);
+        __atomic_store_n(&w->pace->done, done, __ATOMIC_RELAXED);
+    }
+    return went_on(w, progress, err);
 }
 
 /* The work itself, or NULL: as its functions end. */
@@ -273,7 +285,7 @@ write_zeros(const VolumeWork *w, int fd, guint64 at, guint64 end, gint *progress
         if (n < 0)
             return fail_errno(err, errno, "cannot fill file '%s'", w->def->path);
         at += (guint64)n;
-        if (!went_on(w, progress, err))
+        if (!went_on_to(w, at, end, progress, err))
             return FALSE;
     }
     return TRUE;
@@ -283,9 +295,9 @@ static gboolean
 no_room(const VolumeWork *w, guint64 bytes, guint64 free_bytes, GError **err)
 {
     return fail_errno(err, ENOSPC,
-                      "cannot allocate %" G_GUINT64_FORMAT " bytes in file '%s', %" G_GUINT64_FORMAT
-                      " are free",
-                      bytes, w->def->path, free_bytes);
+                      "file '%s' needs %" G_GUINT64_FORMAT " bytes, %" G_GUINT64_FORMAT
+                      " are free, %" G_GUINT64_FORMAT " are missing",
+                      w->def->path, bytes, free_bytes, bytes > free_bytes ? bytes - free_bytes : 0);
 }
 
 /* Known before, so that what does not fit fills no disk that others need. */
@@ -300,7 +312,7 @@ has_room(const VolumeWork *w, int fd, guint64 size, GError **err)
         return fail_errno(err, errno, "cannot look at '%s'", w->def->path);
     has = (guint64)st.st_blocks * 512;
     room = (guint64)fs.f_bfree * (guint64)fs.f_bsize;
-    return size <= has || size - has <= room || no_room(w, size, room, err);
+    return size <= has || size - has <= room || no_room(w, size - has, room, err);
 }
 
 /* What the file system cannot promise is written. */
@@ -323,7 +335,8 @@ allocate(const VolumeWork *w, int fd, guint64 from, guint64 to, gint *progress, 
                                     w->def->path);
         }
         at += n;
-        if (!went_on(w, progress, err))
+        /* Of a copy what is written counts. */
+        if (!(w->source ? went_on(w, progress, err) : went_on_to(w, at, to, progress, err)))
             return FALSE;
     }
     return TRUE;
@@ -356,7 +369,59 @@ work_fill(gpointer in, gint *progress, GError **err)
     return ended(&w, size_file(w, fd, progress, err));
 }
 
+/* What a tool wrote is still there, and what it wanted is what it would have had in the end. */
+gpointer
+work_no_room(gpointer in, gint *progress, GError **err)
+{
+    g_autoptr(VolumeWork) w = in;
+    g_autofree char *path = volume_work_path(w);
+    guint64 room = 0;
+    struct statfs fs;
+    struct stat st;
+
+    if (statfs(w->folder, &fs) == 0 && stat(path, &st) == 0)
+        room = (guint64)fs.f_bavail * (guint64)fs.f_bsize + (guint64)st.st_blocks * 512;
+    if (w->size > room && room > 0)
+        fail(err, ERR_INTERNAL,
+             "%s; %" G_GUINT64_FORMAT " bytes are needed, %" G_GUINT64_FORMAT
+             " are free, %" G_GUINT64_FORMAT " are missing",
+             w->trouble, w->size, room, w->size - room);
+    else
+        fail(err, ERR_INTERNAL, "%s", w->trouble);
+    return NULL;
+}
+
 /* ---- copies of raw images */
+
+/* Bytes of the source from there on that are no holes. */
+static guint64
+data_left(int from, off_t at, off_t size)
+{
+    guint64 sum = 0;
+
+    while (at < size) {
+        off_t data = lseek(from, at, SEEK_DATA);
+        off_t hole = data < 0 ? -1 : lseek(from, data, SEEK_HOLE);
+        if (data < 0)
+            return errno == ENXIO ? sum : sum + (guint64)(size - at);
+        at = hole < 0 || hole > size ? size : hole;
+        sum += (guint64)(at - data);
+    }
+    return sum;
+}
+
+static gboolean
+cannot_write(const VolumeWork *w, int from, int to, off_t at, GError **err)
+{
+    int errnum = errno;
+    struct statfs fs;
+    struct stat st;
+
+    if (errnum != ENOSPC || fstatfs(to, &fs) < 0 || fstat(from, &st) < 0)
+        return fail_errno(err, errnum, "cannot write '%s'", w->def->path);
+    return no_room(w, data_left(from, at, st.st_size), (guint64)fs.f_bavail * (guint64)fs.f_bsize,
+                   err);
+}
 
 static gboolean
 copy_plainly(const VolumeWork *w, int from, int to, off_t *at, off_t end, GError **err)
@@ -372,7 +437,7 @@ copy_plainly(const VolumeWork *w, int from, int to, off_t *at, off_t end, GError
     for (gssize done = 0; done < got;) {
         gssize n = pwrite(to, bytes + done, (gsize)(got - done), *at + done);
         if (n < 0 && errno != EINTR)
-            return fail_errno(err, errno, "cannot write '%s'", w->def->path);
+            return cannot_write(w, from, to, *at + done, err);
         done += MAX(n, 0);
     }
     *at += got;
@@ -387,9 +452,8 @@ copy_piece(const VolumeWork *w, int from, int to, off_t *at, off_t end, GError *
     gssize n = copy_file_range(from, &in, to, &out, (gsize)MIN(PIECE, end - *at), 0);
 
     if (n <= 0)
-        return (n < 0 && errno == ENOSPC)
-                   ? fail_errno(err, errno, "cannot write '%s'", w->def->path)
-                   : copy_plainly(w, from, to, at, end, err);
+        return (n < 0 && errno == ENOSPC) ? cannot_write(w, from, to, *at, err)
+                                          : copy_plainly(w, from, to, at, end, err);
     *at += n;
     return TRUE;
 }
@@ -408,7 +472,8 @@ copy_data(const VolumeWork *w, int from, int to, off_t size, gint *progress, GEr
         hole = lseek(from, data, SEEK_HOLE);
         hole = hole < 0 || hole > size ? size : hole;
         for (at = data; at < hole;)
-            if (!copy_piece(w, from, to, &at, hole, err) || !went_on(w, progress, err))
+            if (!copy_piece(w, from, to, &at, hole, err) ||
+                !went_on_to(w, (guint64)at, (guint64)size, progress, err))
                 return FALSE;
     }
     return TRUE;
@@ -487,18 +552,37 @@ rename_anew(const VolumeWork *w, const char *path, GError **err)
     return fail_errno(err, errno, "Failed to create file '%s'", w->def->path);
 }
 
+/* A large file takes long to reach the disk: piece by piece, each while the next one is on its way,
+ * so that it is seen to go on and can be given up. What the file system cannot do so, fsync does.
+ */
 static gboolean
-place(VolumeWork *w, const char *path, GError **err)
+sync_file(const VolumeWork *w, int fd, gint *progress, GError **err)
+{
+    const guint wait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                       SYNC_FILE_RANGE_WAIT_AFTER;
+    struct stat st;
+    off_t end = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
+
+    for (off_t at = 0; at < end; at += PIECE) {
+        if (sync_file_range(fd, at, PIECE, SYNC_FILE_RANGE_WRITE) < 0 ||
+            (at > 0 && sync_file_range(fd, at - PIECE, PIECE, wait) < 0))
+            break;
+        if (!went_on(w, progress, err))
+            return FALSE;
+    }
+    return fsync(fd) == 0 || fail_errno(err, errno, "cannot write '%s'", w->def->path);
+}
+
+static gboolean
+place(VolumeWork *w, const char *path, gint *progress, GError **err)
 {
     g_autofree char *folder = g_path_get_dirname(w->def->path);
     fd_auto fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd < 0)
         return fail_errno(err, errno, "cannot open '%s'", path);
-    if (!set_permissions(w, fd, err))
+    if (!set_permissions(w, fd, err) || !sync_file(w, fd, progress, err))
         return FALSE;
-    if (fsync(fd) < 0)
-        return fail_errno(err, errno, "cannot write '%s'", w->def->path);
     if (!is_wanted(w, err) || !rename_anew(w, path, err))
         return FALSE;
     rmdir(w->folder);
@@ -511,7 +595,7 @@ work_place(gpointer in, gint *progress, GError **err)
     g_autoptr(VolumeWork) w = in;
     g_autofree char *path = volume_work_path(w);
 
-    return ended(&w, place(w, path, err));
+    return ended(&w, place(w, path, progress, err));
 }
 
 gpointer
@@ -519,9 +603,7 @@ work_unplace(gpointer in, gint *progress, GError **err)
 {
     g_autoptr(VolumeWork) w = in;
 
-    if (is_marked(w->def->path, w->mark))
-        remove_either(w->def->path, err);
-    return NULL;
+    return ended(&w, is_marked(w->def->path, w->mark) && remove_either(w->def->path, err));
 }
 
 /* ---- volumes that are there */
@@ -576,7 +658,7 @@ set_size(VolumeWork *w, int fd, gint *progress, GError **err)
         return fail_errno(err, errno, "Failed to truncate file '%s'", w->def->path);
     if (w->allocate && !allocate(w, fd, 0, w->size, progress, err))
         return FALSE;
-    return fsync(fd) == 0 || fail_errno(err, errno, "cannot write '%s'", w->def->path);
+    return sync_file(w, fd, progress, err);
 }
 
 gpointer
@@ -614,7 +696,7 @@ zero_file(VolumeWork *w, int fd, gint *progress, GError **err)
     } else if (!write_zeros(w, fd, 0, (guint64)st.st_size, progress, err)) {
         return FALSE;
     }
-    return fsync(fd) == 0 || fail_errno(err, errno, "cannot write '%s'", w->def->path);
+    return sync_file(w, fd, progress, err);
 }
 
 gpointer

@@ -15,11 +15,17 @@ typedef struct ReadImage {
     FileMark mark;
 } ReadImage;
 
+/* What the loop and a worker tell each other while it works; of g_atomic_rc_box, all atomic. */
+typedef struct VolumePace {
+    gint stop;           /* nobody wants it any more */
+    guint64 done, total; /* bytes; total 0: nothing is counted yet */
+} VolumePace;
+
 typedef struct VolumeWork {
-    gint *stop;     /* atomic, of g_atomic_rc_box: nobody wants it any more */
-    VolumeDef *def; /* what is made or changed */
-    char *folder;   /* in which it is made; NULL: it is there */
-    FileMark mark;  /* of its file */
+    VolumePace *pace; /* NULL: nobody asks */
+    VolumeDef *def;   /* what is made or changed */
+    char *folder;     /* in which it is made; NULL: it is there */
+    FileMark mark;    /* of its file */
     PoolSpace space;
     /* of a copy */
     VolumeDef *source;
@@ -28,6 +34,7 @@ typedef struct VolumeWork {
     char *image;        /* the source with all below it, as QEMU's block layer is told: JSON */
     guint64 image_size; /* that a guest would see */
     gboolean reflink;
+    char *trouble; /* of a tool that found no room; size is what it wanted */
     /* of a resize, in bytes */
     guint64 size, old_size;
     gboolean allocate;
@@ -53,4 +60,5 @@ gpointer work_remove(gpointer in, gint *progress, GError **err);
 gpointer work_set_size(gpointer in, gint *progress, GError **err);
 gpointer work_set_size_back(gpointer in, gint *progress, GError **err);
 gpointer work_zero(gpointer in, gint *progress, GError **err);
+gpointer work_no_room(gpointer in, gint *progress, GError **err); /* an error, always */
 gpointer work_measure(gpointer in, gint *progress, GError **err);

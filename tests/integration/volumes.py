@@ -113,7 +113,7 @@ def what_cannot_be_a_volume(d):
                                   "</encryption></target>", status=1)
     assert "power of two" in create(d, "<name>s</name><capacity>1</capacity><target><format type='qcow2'/>"
                                        "<clusterSize>3072</clusterSize></target>", status=1)
-    assert "are free: No space left" in d.virsh("vol-create-as", "x", "h", "4000T", status=1)
+    assert "are missing: No space left" in d.virsh("vol-create-as", "x", "h", "4000T", status=1)
     assert "btrfs" in create(d, "<name>s</name><capacity>1</capacity><target><nocow/></target>", status=1)
     d.virsh("-r", "vol-delete", "a", "x", uri=d.ro_uri, status=1)
     assert sorted(os.listdir(folder)) == ["a", "found"]
@@ -465,9 +465,9 @@ assert os.stat(w.path()).st_blocks * 512 < 6 << 20, "the hole is none"
 
 s = c.newStream()
 v.upload(s, 0, 0, 0)
-refused(lambda: v.delete(0), "in use by transfer")
-refused(lambda: v.wipe(0), "in use by transfer")
-refused(lambda: v.download(c.newStream(), 0, 0, 0), "in use by transfer")
+refused(lambda: v.delete(0), "in use by task '")
+refused(lambda: v.wipe(0), "in use by task '")
+refused(lambda: v.download(c.newStream(), 0, 0, 0), "in use by task '")
 s.abort()
 """
 

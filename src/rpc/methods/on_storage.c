@@ -403,7 +403,7 @@ create_volume(Call *c, Pool *pool)
 {
     const StorageVolCreateXmlArgs *in = call_in(c);
 
-    volume_create(pool, in->xml, in->flags, call_asker(c), on_volume, c);
+    volume_create(pool, in->xml, in->flags, call_who(c), on_volume, c);
 }
 
 static void
@@ -417,7 +417,7 @@ create_volume_from(Call *c, Pool *pool)
     if (source_pool && pool_needs_active(source_pool, &err))
         source = volume_get_name(source_pool, in->clonevol.name, &err);
     if (source)
-        volume_create_from(pool, in->xml, source_pool, source, in->flags, call_asker(c), on_volume,
+        volume_create_from(pool, in->xml, source_pool, source, in->flags, call_who(c), on_volume,
                            c);
     else
         call_fail(c, err);
@@ -426,7 +426,7 @@ create_volume_from(Call *c, Pool *pool)
 static void
 delete_volume(Call *c, Pool *pool, VolumeDef *volume)
 {
-    volume_delete(pool, volume, call_asker(c), on_volume_done, c);
+    volume_delete(pool, volume, call_who(c), on_volume_done, c);
 }
 
 static void
@@ -434,13 +434,13 @@ resize_volume(Call *c, Pool *pool, VolumeDef *volume)
 {
     const StorageVolResizeArgs *in = call_in(c);
 
-    volume_resize(pool, volume, in->capacity, in->flags, call_asker(c), on_volume_done, c);
+    volume_resize(pool, volume, in->capacity, in->flags, call_who(c), on_volume_done, c);
 }
 
 static void
 wipe_volume(Call *c, Pool *pool, VolumeDef *volume)
 {
-    volume_wipe(pool, volume, 0, call_asker(c), on_volume_done, c);
+    volume_wipe(pool, volume, 0, call_who(c), on_volume_done, c);
 }
 
 static void
@@ -448,7 +448,7 @@ wipe_volume_by_pattern(Call *c, Pool *pool, VolumeDef *volume)
 {
     const StorageVolWipePatternArgs *in = call_in(c);
 
-    volume_wipe(pool, volume, in->algorithm, call_asker(c), on_volume_done, c);
+    volume_wipe(pool, volume, in->algorithm, call_who(c), on_volume_done, c);
 }
 
 /* ---- what is in a volume */
@@ -462,14 +462,30 @@ on_stream_over(gpointer use)
 }
 
 static void
+look_at_stream(gpointer stream, TaskProgress *ret)
+{
+    file_stream_look(stream, &ret->done, &ret->total);
+}
+
+static void
+abort_stream(gpointer stream, const GError *why)
+{
+    file_stream_abort(stream, why);
+}
+
+static void
 serve_file(Call *c, int fd, VolumeUse *use, const GError *err, FileStreamSpec spec)
 {
+    VolumeMove move = { look_at_stream, abort_stream, NULL };
+
     if (err) {
         call_fail_from(c, FROM_STREAMS, g_error_copy(err));
         return;
     }
     spec.fd = fd;
-    call_stream_file(c, &spec, on_stream_over, use);
+    move.user = call_stream_file(c, &spec, on_stream_over, use);
+    if (move.user)
+        volume_moves(use, &move);
     call_reply_none(c);
 }
 
@@ -479,7 +495,9 @@ on_upload(int fd, VolumeUse *use, const GError *err, gpointer user)
     const StorageVolUploadArgs *in = call_in(user);
 
     serve_file(user, fd, use, err,
-               (FileStreamSpec){ -1, in->offset, in->length, (in->flags & SPARSE) != 0 });
+               (FileStreamSpec){ .offset = in->offset,
+                                 .length = in->length,
+                                 .sparse = (in->flags & SPARSE) != 0 });
 }
 
 static void
@@ -488,7 +506,10 @@ on_download(int fd, VolumeUse *use, const GError *err, gpointer user)
     const StorageVolDownloadArgs *in = call_in(user);
 
     serve_file(user, fd, use, err,
-               (FileStreamSpec){ -1, in->offset, in->length, (in->flags & SPARSE) != 0 });
+               (FileStreamSpec){ .offset = in->offset,
+                                 .length = in->length,
+                                 .sparse = (in->flags & SPARSE) != 0,
+                                 .size = use ? volume_use_size(use) : 0 });
 }
 
 static gboolean
@@ -505,7 +526,7 @@ upload_volume(Call *c, Pool *pool, VolumeDef *volume)
     GError *err = NULL;
 
     if (range_check(in->offset, in->length, &err))
-        volume_open(pool, volume, TRUE, on_upload, c);
+        volume_open(pool, volume, TRUE, call_who(c), on_upload, c);
     else
         call_fail(c, err);
 }
@@ -517,7 +538,7 @@ download_volume(Call *c, Pool *pool, VolumeDef *volume)
     GError *err = NULL;
 
     if (range_check(in->offset, in->length, &err))
-        volume_open(pool, volume, FALSE, on_download, c);
+        volume_open(pool, volume, FALSE, call_who(c), on_download, c);
     else
         call_fail(c, err);
 }
