@@ -20,6 +20,14 @@ typedef struct ConnStream {
     GError *error;     /* it was ended with */
 } ConnStream;
 
+/* A call that is answered late, and those that are made meanwhile. */
+typedef struct Awaited {
+    guint32 serial;
+    WireHeader answer;
+    GBytes *payload; /* of the answer, NULL until it is there */
+    struct Awaited *before;
+} Awaited;
+
 struct Conn {
     int fd;
     pid_t helper;
@@ -27,10 +35,10 @@ struct Conn {
     GByteArray *in, *out; /* bytes not yet handled, not yet written */
     WireBuf message;      /* that is being encoded */
 
-    guint32 serial; /* of the last call */
-    gboolean awaiting;
-    WireHeader answer;
-    GBytes *payload; /* of the answer, NULL until it is there */
+    guint32 serial;       /* of the last call */
+    struct Awaited *last; /* call whose answer is not there; NULL: none */
+    ConnWaiting waiting;
+    gpointer waiting_user;
 
     ConnStream stream;
     ConnEvent tell;
@@ -68,7 +76,6 @@ conn_free(Conn *c)
     g_byte_array_unref(c->out);
     g_byte_array_unref(c->stream.input);
     g_clear_error(&c->stream.error);
-    g_clear_pointer(&c->payload, g_bytes_unref);
     wire_buf_done(&c->message);
     g_free(c);
 }
@@ -186,10 +193,11 @@ conn_take(Conn *c, const WireHeader *h, const guint8 *payload, gsize len)
     switch (h->kind) {
     case MSG_REPLY:
     case MSG_REPLY_FDS:
-        if (c->awaiting && h->serial == c->serial && !c->payload) {
-            c->answer = *h;
-            c->payload = g_bytes_new(payload, len);
-        }
+        for (Awaited *a = c->last; a; a = a->before)
+            if (h->serial == a->serial && !a->payload) {
+                a->answer = *h;
+                a->payload = g_bytes_new(payload, len);
+            }
         break;
     case MSG_EVENT:
         if (c->tell)
@@ -313,16 +321,31 @@ conn_send_call(Conn *c, guint32 program, gint32 procedure, const Procedure *p, g
     return conn_send(c, err);
 }
 
+/* How often who waits is told. */
+#define WAITING_MS 250
+
 static gboolean
-conn_await(Conn *c, const Procedure *p, GError **err)
+conn_await(Conn *c, Awaited *a, GError **err)
 {
     gboolean ok = TRUE;
 
-    c->awaiting = TRUE;
-    while (ok && !c->payload)
-        ok = conn_wait(c, NULL, 0, -1, err);
-    c->awaiting = FALSE;
+    a->before = c->last;
+    c->last = a;
+    while (ok && !a->payload) {
+        gboolean tells = c->waiting && !a->before;
+        ok = conn_wait(c, NULL, 0, tells ? WAITING_MS : -1, err);
+        if (ok && tells && !a->payload)
+            c->waiting(c->waiting_user);
+    }
+    c->last = a->before;
     return ok;
+}
+
+void
+conn_on_waiting(Conn *c, ConnWaiting tell, gpointer user)
+{
+    c->waiting = tell;
+    c->waiting_user = user;
 }
 
 gboolean
@@ -331,16 +354,20 @@ conn_call(Conn *c, guint32 program, gint32 procedure, gconstpointer args, Arena 
 {
     const Procedure *p = procedure_find(program, procedure);
     g_autoptr(GBytes) payload = NULL;
+    Awaited a = { 0 };
     const guint8 *data;
     guint8 nothing;
     gsize len;
 
     g_assert(p && (ret || !p->ret->size));
-    if (!conn_send_call(c, program, procedure, p, args, err) || !conn_await(c, p, err))
+    if (!conn_send_call(c, program, procedure, p, args, err))
         return FALSE;
-    payload = g_steal_pointer(&c->payload);
+    a.serial = c->serial;
+    if (!conn_await(c, &a, err))
+        return FALSE;
+    payload = a.payload;
     data = g_bytes_get_data(payload, &len);
-    if (c->answer.status == STATUS_OK)
+    if (a.answer.status == STATUS_OK)
         return xdr_decode(p->ret, data, len, arena, ret ? ret : &nothing, err);
     if (p->flags & PROC_STREAM)
         c->stream.open = FALSE;

@@ -15,7 +15,7 @@ const CommandGroup command_groups[] = {
     { "Domain Events", "events", { event_commands, monitor_event_commands } },
     { "Host and Hypervisor",
       "host",
-      { host_commands, node_params_commands, pages_commands, cpu_commands } },
+      { host_commands, job_commands, node_params_commands, pages_commands, cpu_commands } },
     { "Host Interface", "interface", { interface_commands } },
     { "Node Devices", "nodedev", { nodedev_commands, nodedev_event_commands } },
     { "Networking",

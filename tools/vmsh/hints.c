@@ -35,6 +35,7 @@ static const HintRow rows[] = {
     { "[Nn]o network with matching name '([^']*)'",
       "'vmsh net-list --all' shows every network; 'vmsh net-define' makes one" },
     { "[Nn]o storage pool with matching name", "'vmsh pool-list --all' shows every pool" },
+    { "task '(\\d+) \\(", "'vmsh jobs' shows how far it is, 'vmsh job-abort \\1' ends it" },
     { "[Nn]o storage vol with matching", "'vmsh vol-list POOL' shows a pool's volumes" },
     { "Cannot check QEMU binary",
       "install it, or leave <emulator> out for the one of the machine's architecture" },

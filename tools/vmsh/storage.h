@@ -12,7 +12,7 @@ char **complete_pools(Shell *s);
 /* It lives in the command's arena. */
 gboolean pool_lookup(Shell *s, const char *text, PoolRef *ret_pool, GError **err);
 /* What an upload has begun gets the file, from where it is read; length 0: to its end. */
-gboolean volume_send_file(Shell *s, int fd, guint64 length, GError **err);
+gboolean volume_send_file(Shell *s, const char *volume, int fd, guint64 length, GError **err);
 /* Makes a volume of an image file of this side. said: its format, NULL: it is looked for. A part of
  * an image is not left. ret_format: the caller frees it. */
 gboolean volume_import(Shell *s, const PoolRef *pool, const char *path, const char *name,

@@ -14,6 +14,7 @@
  *     table.c      tables and sheets, as text or JSON
  *     format.c     --format
  *     trace.c      what vmsh tells of itself
+ *     progress.c   a bar, for what takes long
  *     domain.c     what commands share: finding a domain, its XML, its state in words
  *     named.c      what those about pools and networks share
  *     wait.c       until a domain is in a state, has an address, or its agent answers
@@ -122,6 +123,7 @@ extern const Command logs_commands[];
 extern const Command top_commands[];
 extern const Command wait_commands[]; /* wait.c */
 extern const Command blockjob_commands[];
+extern const Command job_commands[]; /* commands/jobs.c */
 extern const Command monitor_event_commands[];
 extern const Command memory_device_commands[];
 extern const Command pages_commands[];
@@ -238,6 +240,10 @@ gboolean conn_call(Conn *c, guint32 program, gint32 procedure, gconstpointer arg
  * other descriptors, whose revents are filled in. A signal ends the wait early. */
 gboolean conn_wait(Conn *c, struct pollfd *others, int n_others, int timeout, GError **err);
 void conn_on_event(Conn *c, ConnEvent tell, gpointer user);
+/* Called a few times a second while a call waits for its answer; it may make calls of its own.
+ * NULL: nobody is. */
+typedef void (*ConnWaiting)(gpointer user);
+void conn_on_waiting(Conn *c, ConnWaiting tell, gpointer user);
 
 /* The stream of the last call with one; a connection has one at a time. */
 GByteArray *conn_stream_input(Conn *c);    /* take from it what was read */
@@ -383,6 +389,24 @@ guint text_width(const char *text);   /* in terminal columns */
 char *text_human_size(guint64 bytes); /* "10.000 MiB" */
 /* The first n bits: "yy-y", or "0-1,3" when pretty. */
 char *cpu_map_text(const guint8 *map, guint n, gboolean pretty);
+
+/* ---- a bar (progress.c) -------------------------------------------------------------- */
+
+/* Nothing is shown before a second has passed, nor where stderr is no terminal. */
+typedef struct ProgressBar {
+    Shell *shell;
+    const char *kind, *pool, *thing; /* of the task that is waited for */
+    gboolean on;
+    gint64 began, drawn; /* monotonic */
+    int width;           /* of what is drawn; 0: nothing */
+} ProgressBar;
+/* From here on calls that wait show it. The strings are borrowed until its end. */
+void progress_begin(Shell *s, ProgressBar *b, const char *kind, const char *pool,
+                    const char *thing);
+void progress_end(ProgressBar *b);
+/* By who counts himself; total 0: unknown. */
+void progress_sent(ProgressBar *b, guint64 done, guint64 total);
+char *task_speed_text(const VmdTaskProgress *p); /* "12.00 MiB/s"; caller frees */
 
 /* ---- what commands about domains share (domain.c) ------------------------------------ */
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmsh/storage.h"
@@ -96,6 +97,30 @@ volume_get(Shell *s, const Args *a, VolumeRef *ret_vol, GError **err)
 
 /* ---- making */
 
+/* A call that makes or changes a volume, with a bar while it lasts. */
+static gboolean
+call_shown(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, const char *kind,
+           const char *pool, const char *volume, GError **err)
+{
+    ProgressBar bar;
+    gboolean ok;
+
+    progress_begin(s, &bar, kind, pool, volume);
+    ok = call(s, procedure, args, ret, err);
+    progress_end(&bar);
+    return ok;
+}
+
+/* As a document names it; the caller's. */
+static char *
+volume_name_in(const char *xml)
+{
+    g_autoptr(Doc) doc = doc_parse(xml, NULL);
+    char *name = doc ? doc_text(doc, NULL, "/volume/name") : NULL;
+
+    return name ? name : g_strdup("");
+}
+
 static const Option create_options[] = {
     POOL_OPTION,
     { "file", OPTION_STRING, OPTION_REQUIRED, NULL, "file containing an XML vol description" },
@@ -107,7 +132,7 @@ static const Option create_options[] = {
 static gboolean
 run_create(Shell *s, const Args *a, GError **err)
 {
-    g_autofree char *xml = NULL;
+    g_autofree char *xml = NULL, *name = NULL;
     StorageVolCreateXmlArgs args = { .flags = args_bits(a, create_bits) };
     StorageVolCreateXmlRet ret = { 0 };
 
@@ -115,8 +140,10 @@ run_create(Shell *s, const Args *a, GError **err)
         !xml_file(args_string(a, "file"), &xml, err))
         return FALSE;
     args.xml = xml;
+    name = volume_name_in(xml);
     doing(s, "Failed to create vol from %s", args_string(a, "file"));
-    if (!call(s, PROC_STORAGE_VOL_CREATE_XML, &args, &ret, err))
+    if (!call_shown(s, PROC_STORAGE_VOL_CREATE_XML, &args, &ret, "create", args.pool.name, name,
+                    err))
         return FALSE;
     remark(s, "Vol %s created from %s\n", ret.vol.name, args_string(a, "file"));
     return TRUE;
@@ -197,7 +224,8 @@ run_create_as(Shell *s, const Args *a, GError **err)
         return FALSE;
     args.xml = xml;
     doing(s, "Failed to create vol %s", args_string(a, "name"));
-    if (!call(s, PROC_STORAGE_VOL_CREATE_XML, &args, &ret, err))
+    if (!call_shown(s, PROC_STORAGE_VOL_CREATE_XML, &args, &ret, "create", args.pool.name,
+                    args_string(a, "name"), err))
         return FALSE;
     remark(s, "Vol %s created\n", ret.vol.name);
     return TRUE;
@@ -220,7 +248,7 @@ static const Option create_from_options[] = {
 static gboolean
 run_create_from(Shell *s, const Args *a, GError **err)
 {
-    g_autofree char *xml = NULL;
+    g_autofree char *xml = NULL, *name = NULL;
     StorageVolCreateXmlFromArgs args = { .flags = args_bits(a, create_bits) };
     StorageVolCreateXmlFromRet ret = { 0 };
 
@@ -230,8 +258,10 @@ run_create_from(Shell *s, const Args *a, GError **err)
         !xml_file(args_string(a, "file"), &xml, err))
         return FALSE;
     args.xml = xml;
+    name = volume_name_in(xml);
     doing(s, "Failed to create vol from %s", args_string(a, "file"));
-    if (!call(s, PROC_STORAGE_VOL_CREATE_XML_FROM, &args, &ret, err))
+    if (!call_shown(s, PROC_STORAGE_VOL_CREATE_XML_FROM, &args, &ret, "clone", args.pool.name, name,
+                    err))
         return FALSE;
     remark(s, "Vol %s created from input vol %s\n", ret.vol.name, args.clonevol.name);
     return TRUE;
@@ -304,7 +334,8 @@ run_clone(Shell *s, const Args *a, GError **err)
         return FALSE;
     args.xml = xml;
     doing(s, "Failed to clone vol from %s", args.clonevol.name);
-    if (!call(s, PROC_STORAGE_VOL_CREATE_XML_FROM, &args, &ret, err))
+    if (!call_shown(s, PROC_STORAGE_VOL_CREATE_XML_FROM, &args, &ret, "clone", args.pool.name,
+                    args_string(a, "newname"), err))
         return FALSE;
     remark(s, "Vol %s cloned from %s\n", ret.vol.name, args.clonevol.name);
     return TRUE;
@@ -391,7 +422,8 @@ run_wipe(Shell *s, const Args *a, GError **err)
     if (!volume_get(s, a, &args.vol, err))
         return FALSE;
     doing(s, "Failed to wipe vol %s", args_string(a, "vol"));
-    if (!call(s, PROC_STORAGE_VOL_WIPE_PATTERN, &args, NULL, err))
+    if (!call_shown(s, PROC_STORAGE_VOL_WIPE_PATTERN, &args, NULL, "wipe", args.vol.pool,
+                    args.vol.name, err))
         return FALSE;
     remark(s, "Vol %s wiped\n", args_string(a, "vol"));
     return TRUE;
@@ -421,11 +453,23 @@ range_get(const Args *a, guint64 *ret_offset, guint64 *ret_length, GError **err)
     return TRUE;
 }
 
-gboolean
-volume_send_file(Shell *s, int fd, guint64 length, GError **err)
+/* What is left of it, of a regular file; else 0. */
+static guint64
+file_left(int fd)
+{
+    off_t at = lseek(fd, 0, SEEK_CUR);
+    struct stat st;
+
+    return at >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > at
+               ? (guint64)(st.st_size - at)
+               : 0;
+}
+
+static gboolean
+send_all(Shell *s, int fd, guint64 length, ProgressBar *bar, GError **err)
 {
     g_autofree guint8 *bytes = g_malloc(CHUNK);
-    guint64 left = length ? length : G_MAXUINT64;
+    guint64 left = length ? length : G_MAXUINT64, sent = 0, total = file_left(fd);
 
     while (left > 0 && !conn_stream_ended(s->conn)) {
         gssize n = TEMP_FAILURE_RETRY(read(fd, bytes, MIN(CHUNK, left)));
@@ -435,11 +479,25 @@ volume_send_file(Shell *s, int fd, guint64 length, GError **err)
             break;
         conn_stream_send(s->conn, bytes, (gsize)n);
         left -= (guint64)n;
+        sent += (guint64)n;
+        progress_sent(bar, sent, length && total ? MIN(length, total) : total);
         while (conn_queued(s->conn) > QUEUE_MAX)
             if (!conn_wait(s->conn, NULL, 0, -1, err))
                 return FALSE;
     }
     return conn_stream_finish(s->conn, err);
+}
+
+gboolean
+volume_send_file(Shell *s, const char *volume, int fd, guint64 length, GError **err)
+{
+    ProgressBar bar;
+    gboolean ok;
+
+    progress_begin(s, &bar, "upload", "", volume);
+    ok = send_all(s, fd, length, &bar, err);
+    progress_end(&bar);
+    return ok;
 }
 
 static gboolean
@@ -456,7 +514,7 @@ run_upload(Shell *s, const Args *a, GError **err)
         return fail_errno(err, errno, "cannot read %s", path);
     doing(s, "cannot upload to volume %s", args_string(a, "vol"));
     return call(s, PROC_STORAGE_VOL_UPLOAD, &args, NULL, err) &&
-           volume_send_file(s, fd, args.length, err);
+           volume_send_file(s, args.vol.name, fd, args.length, err);
 }
 
 static gboolean

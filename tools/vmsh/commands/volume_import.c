@@ -138,7 +138,8 @@ fill(Shell *s, const VolumeRef *vol, int fd, GError **err)
     const StorageVolUploadArgs args = { .vol = *vol };
     const StorageVolDeleteArgs drop = { .vol = *vol };
 
-    if (call(s, PROC_STORAGE_VOL_UPLOAD, &args, NULL, err) && volume_send_file(s, fd, 0, err))
+    if (call(s, PROC_STORAGE_VOL_UPLOAD, &args, NULL, err) &&
+        volume_send_file(s, vol->name, fd, 0, err))
         return TRUE;
     call(s, PROC_STORAGE_VOL_DELETE, &drop, NULL, NULL);
     return FALSE;
