@@ -22,7 +22,7 @@ typedef struct Paths Paths;
 typedef struct Task Task; /* starts with its Object */
 
 /* So many at once of one subject, and of all. */
-#define TASKS_OF_ONE 32
+#define TASKS_OF_ONE 128
 #define TASKS_OF_ALL 1024
 
 /* Who asks for something. */

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* Between two looks at whether anybody still wants it. */
-#define PIECE       (64 << 20)
+#define PIECE       (16 << 20)
 #define ZEROS       (1 << 20)
 #define MADE_MODE   0600
 #define FOLDER_MODE 0700

@@ -221,7 +221,7 @@ there_are_not_too_many(void **state)
     for (guint i = 0; i < TASKS_OF_ONE; i++)
         assert_non_null(begin(&copy_kind, pool, NULL, &w, NULL));
     assert_null(begin(&copy_kind, pool, NULL, &w, &err));
-    assert_non_null(strstr(err->message, "pool 'p' has 32 tasks already"));
+    assert_non_null(strstr(err->message, "pool 'p' has 128 tasks already"));
     assert_non_null(begin(&copy_kind, other, NULL, &w, NULL));
     all = task_list();
     assert_int_equal(all->len, TASKS_OF_ONE + 1);
