@@ -41,9 +41,10 @@ static gboolean
 run_jobs(Shell *s, const Args *a, GError **err)
 {
     static const Column columns[] = {
-        { "Id", "id", TRUE },        { "Kind", "kind", FALSE },   { "Of", "of", FALSE },
-        { "State", "state", FALSE }, { "Done", "done", FALSE },   { "Speed", "speed", FALSE },
-        { "Owner", "owner", FALSE }, { "Since", "since", FALSE },
+        { "Id", "id", COLUMN_NUMBER },     { "Kind", "kind", COLUMN_TEXT },
+        { "Of", "of", COLUMN_TEXT },       { "State", "state", COLUMN_TEXT },
+        { "Done", "done", COLUMN_TEXT },   { "Speed", "speed", COLUMN_TEXT },
+        { "Owner", "owner", COLUMN_TEXT }, { "Since", "since", COLUMN_TEXT },
     };
     g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
     json_object *list;
