@@ -137,7 +137,7 @@ test_help(void **state)
                               "    domstate - domain state\n"
                               "\n"
                               "  SYNOPSIS\n"
-                              "    domstate <domain> [--reason] [--json]\n"
+                              "    domstate <domain> [--reason] [--json] [--format <string>]\n"
                               "\n"
                               "  DESCRIPTION\n"
                               "    Returns state about a domain.\n"
@@ -145,8 +145,10 @@ test_help(void **state)
                               "  OPTIONS\n"
                               "    [--domain] <string>  domain name, id or uuid\n"
                               "    --reason         also print reason for the state\n"
-                              "    --json           answer in JSON\n");
-    assert_non_null(strstr(man, ".B domstate <domain> [\\-\\-reason] [\\-\\-json]\n"));
+                              "    --json           answer in JSON\n"
+                              "    --format <string>  answer in these words: {key} is a value of "
+                              "the JSON\n");
+    assert_non_null(strstr(man, ".B domstate <domain> [\\-\\-reason] [\\-\\-json] "));
     /* A line that begins with a quote would be a request of roff's. */
     assert_null(strstr(man, "\n'"));
 }
