@@ -565,10 +565,18 @@ take_fds(Call *c, const guint8 **payload, gsize *len, GError **err)
     return account_check(c->account, BUDGET_DESCRIPTORS, 0, err);
 }
 
+/* A stream has a descriptor for as long as it lasts. */
+static gboolean
+has_room_for_stream(Call *c, GError **err)
+{
+    return !(c->procedure->flags & (PROC_UPLOAD | PROC_DOWNLOAD)) ||
+           account_check(c->account, BUDGET_DESCRIPTORS, 1, err);
+}
+
 static gboolean
 call_decode(Call *c, const guint8 *payload, gsize len, GError **err)
 {
-    if (!take_fds(c, &payload, &len, err))
+    if (!take_fds(c, &payload, &len, err) || !has_room_for_stream(c, err))
         return FALSE;
     if (c->slot->method->kept && len <= KEPT_QUESTION_MAX)
         c->question = g_bytes_new(payload, len);

@@ -31,6 +31,7 @@ stream_new(Client *c, const WireHeader *call, const StreamOps *ops, gpointer use
     s->user = user;
     s->link.data = s;
     g_queue_push_tail_link(&c->streams, &s->link);
+    account_charge(c->account, BUDGET_DESCRIPTORS, 1); /* its own */
     return s;
 }
 
@@ -40,6 +41,7 @@ stream_free(Stream *s)
     Client *c = s->client;
 
     g_queue_unlink(&c->streams, &s->link);
+    account_give_back(c->account, BUDGET_DESCRIPTORS, 1);
     stream_pause(s, FALSE);
     g_free(s);
 }

@@ -15,6 +15,7 @@ import rpc
 from harness import SANITIZED, SOURCE, domain, main, need, need_root, test, wait_for
 
 NOBODY = 65534
+VOL_DOWNLOAD = 209
 P99_MS = 20.0
 BUSY_MACHINE = 4    # times what the same calls take with nobody about
 MEASURED_S = 3.0
@@ -146,6 +147,28 @@ def descriptors_that_come_unasked_are_not_kept(d):
         time.sleep(0.5)
         assert fds(d) < before + 150, f"{fds(d) - before} descriptors"
     wait_for(lambda: fds(d) <= before + 4)
+
+
+@test
+def a_stream_is_a_descriptor_of_its_client(d):
+    """One of root's, that opens one after the other and reads none."""
+    pool = d.root / "images"
+    pool.mkdir()
+    (pool / "one").write_bytes(bytes(64 << 20))
+    xml = f"<pool type='dir'><name>images</name><target><path>{pool}</path></target></pool>"
+    d.vmsh("pool-create", d.write("pool.xml", xml))
+    before, c = fds(d), rpc.Client(d.socket)
+    volume = rpc.string("images") + rpc.string("one") + rpc.string(str(pool / "one"))
+    for opened in range(400):
+        reply = c.call(VOL_DOWNLOAD, volume + struct.pack(">QQI", 0, 0, 0))
+        while reply.kind == rpc.STREAM:
+            reply = c.read()
+        if reply.status == rpc.ERROR:
+            break
+    assert "budget 'descriptors'" in reply.error()[2] and 200 < opened < 260, (opened, reply.error())
+    assert counted(d, "descriptors")["used"] > opened
+    c.socket.close()
+    wait_for(lambda: fds(d) <= before + 4 and counted(d, "descriptors")["used"] < 10)
 
 
 # ---- memory
