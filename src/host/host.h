@@ -10,6 +10,7 @@
 
 typedef struct TapSpec {
     const char *name;   /* NULL: the next "vnet" and a number; "x%d": the kernel counts */
+    const char *alias;  /* what the kernel keeps of whose it is (ip link show); NULL: nothing */
     const char *bridge; /* NULL: none */
     const guint8 *mac;  /* of the guest's card: the tap gets it with 0xfe in front; NULL: random */
     guint mtu;          /* 0: the bridge's */
@@ -27,10 +28,10 @@ typedef struct TapSpec {
  * then one that is not there, or is no tap, is refused. */
 gboolean tap_create(const TapSpec *spec, char **ret_name, guint *ret_index, GArray *fds,
                     GError **err);
-/* For a tap whose descriptors are in other hands. Names are soon another link's, numbers only where
- * somebody asks for one: what has the number and another name (NULL: any) stays. One that is not
- * there is success. */
-gboolean tap_delete(guint index, const char *name, GError **err);
+/* For a tap whose descriptors are in other hands. Names are soon another link's, and numbers as well
+ * where somebody asks for one or a namespace is made anew: what has the number and another name, or
+ * another alias, stays. One that is not there is success. */
+gboolean tap_delete(guint index, const char *name, const char *alias, GError **err);
 /* A running VM has this name: "vnet7" is not made again before all numbers after it. */
 void tap_name_used(const char *name);
 

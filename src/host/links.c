@@ -87,7 +87,7 @@ bridge_mtu(NlSock *sock, const char *bridge)
     return rtnl_link_get_kernel(sock, 0, bridge, &link) == 0 ? rtnl_link_get_mtu(link) : 0;
 }
 
-/* Master, address, mtu and (mostly) "up" in one request. */
+/* Alias, master, address, mtu and (mostly) "up" in one request. */
 static gboolean
 tap_set_up(const TapSpec *spec, const char *name, GError **err)
 {
@@ -120,6 +120,8 @@ tap_set_up(const TapSpec *spec, const char *name, GError **err)
         rtnl_link_set_addr(change, addr);
         nl_addr_put(addr);
     }
+    if (spec->alias)
+        rtnl_link_set_ifalias(change, spec->alias);
     if (mtu > 0)
         rtnl_link_set_mtu(change, mtu);
     if (!spec->down)
@@ -387,7 +389,7 @@ tap_revive(const TapSpec *spec, pid_t pid, guint *ret_index, GError **err)
 }
 
 gboolean
-tap_delete(guint index, const char *name, GError **err)
+tap_delete(guint index, const char *name, const char *alias, GError **err)
 {
     g_autoptr(NlSock) sock = route_open(err);
     g_autoptr(NlLink) link = NULL;
@@ -401,7 +403,8 @@ tap_delete(guint index, const char *name, GError **err)
     if (rc < 0)
         return fail(err, ERR_SYSTEM, "cannot look at link number %u: %s", index, nl_geterror(rc));
     if (g_strcmp0(rtnl_link_get_type(link), "tun") != 0 ||
-        (name && g_strcmp0(rtnl_link_get_name(link), name) != 0))
+        g_strcmp0(rtnl_link_get_name(link), name) != 0 ||
+        g_strcmp0(rtnl_link_get_ifalias(link), alias) != 0)
         return fail(err, ERR_SYSTEM, "link '%s' is not the tap that was made, and stays",
                     rtnl_link_get_name(link));
     rc = rtnl_link_delete(sock, link);

@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
 """Links of guests: their names, and what becomes of links that were there before."""
+import fcntl
+import os
+import pathlib
 import re
+import signal
+import struct
 import subprocess
 import uuid
 
@@ -127,6 +132,35 @@ def an_undo_takes_its_own_link_alone(d):
     wait_for(lambda: "elsewhere" not in links())
     assert "swapped" in links()
     ip("link", "del", "swapped")
+
+
+def make_tap(name, number):
+    """Somebody's own, under that name and number, that stays."""
+    with open("/dev/net/tun", "r+b", buffering=0) as tun:
+        fcntl.ioctl(tun, 0x400454da, struct.pack("I", number))  # TUNSETIFINDEX
+        fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", name.encode(), 0x1002))  # TUNSETIFF: a tap
+        fcntl.ioctl(tun, 0x400454cb, 1)  # TUNSETPERSIST
+
+
+@test
+def a_link_is_known_by_whose_it_is(d):
+    """Another one has its name and its number by the time of the undo."""
+    prepare()
+    start(d, "a", bridge("<target dev='known'/>"))
+    what = pathlib.Path("/sys/class/net/known")
+    uuid_text = d.vmsh("domuuid", "a").strip()
+    assert (what / "ifalias").read_text().strip() == f"vmd:{uuid_text}:net0"
+    number = int((what / "ifindex").read_text())
+    d.kill()
+    for qemu in d.qemus():
+        os.kill(qemu, signal.SIGKILL)
+    wait_for(lambda: not what.exists())
+    make_tap("known", number)
+    d.start()
+    wait_for(lambda: d.vmsh("domstate", "a").strip() == "shut off")
+    assert int((what / "ifindex").read_text()) == number
+    assert "is not the tap that was made, and stays" in d.tail()
+    ip("link", "del", "known")
 
 
 main()

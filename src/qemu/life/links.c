@@ -104,10 +104,22 @@ is_there_before(const NetDef *net)
     return net->source.net_type == NET_ETHERNET && net->target_managed == NO;
 }
 
+/* What the kernel keeps with the link of an interface: which VM's, and which of it. */
+static char *
+link_alias(const Vm *vm, const char *alias)
+{
+    char uuid[UUID_TEXT_LEN];
+
+    uuid_format(vm->obj.uuid, uuid);
+    return g_strdup_printf("vmd:%s:%s", uuid, alias);
+}
+
 static gboolean
 make_link(Flow *f, Vm *vm, NetDef *net, HostNet *host, GError **err)
 {
+    g_autofree char *mark = link_alias(vm, net->info.alias);
     TapSpec spec = {
+        .alias = mark,
         .name = name_is_ours(net->ifname) ? NULL : net->ifname,
         .bridge = net->source.net_type == NET_ETHERNET ? NULL : net->source.bridge,
         .mac = net->mac,
@@ -179,12 +191,13 @@ links_delete(Flow *f, gpointer obj)
 {
     Vm *vm = obj;
     guint64 index;
+    g_autofree char *mark = link_alias(vm, flow_key(f));
     g_autoptr(GError) err = NULL;
 
     g_clear_pointer(&vm->run->start.nets, g_ptr_array_unref);
     if (flow_word(f, 0) &&
         g_ascii_string_to_unsigned(flow_word(f, 0), 10, 1, G_MAXINT32, &index, NULL) &&
-        !tap_delete((guint)index, flow_word(f, 1), &err))
+        !tap_delete((guint)index, flow_word(f, 1), mark, &err))
         log_warning("domain '%s': %s", vm->obj.name, err->message);
     if (flow_word(f, 1))
         claim_drop(CLAIM_LINK, flow_word(f, 1), OWNER(vm));
