@@ -87,18 +87,29 @@ static const struct {
     { FORMAT_LUKS, luks_is, luks_read },
 };
 
+gssize
+source_read(const ImageSource *s, gpointer bytes, gsize len, guint64 at)
+{
+    if (at >= s->size)
+        return 0;
+    return pread(s->fd, bytes, MIN(len, s->size - at), (off_t)(s->base + at));
+}
+
 static gboolean
-source_open(ImageSource *s, int fd, const char *name, GError **err)
+source_open(ImageSource *s, int fd, const char *name, guint64 base, guint64 size, GError **err)
 {
     off_t end = lseek(fd, 0, SEEK_END);
-    gssize got = end < 0 ? -1 : pread(fd, s->head, sizeof s->head, 0);
+    guint64 there = end > 0 && (guint64)end > base ? (guint64)end - base : 0;
+    gssize got;
 
+    s->fd = fd;
+    s->name = name;
+    s->base = base;
+    s->size = MIN(there, size);
+    got = end < 0 ? -1 : source_read(s, s->head, sizeof s->head, 0);
     if (got < 0)
         return fail_errno(err, errno, "cannot read the head of image '%s'", name);
     memset(s->head + got, 0, sizeof s->head - (gsize)got);
-    s->fd = fd;
-    s->name = name;
-    s->size = (guint64)end;
     s->len = (gsize)got;
     return TRUE;
 }
@@ -116,10 +127,17 @@ format_seen(const ImageSource *s)
 gboolean
 image_read(int fd, int format, const char *name, ImageHead *ret_head, GError **err)
 {
+    return image_read_part(fd, 0, G_MAXUINT64, format, name, ret_head, err);
+}
+
+gboolean
+image_read_part(int fd, guint64 offset, guint64 size, int format, const char *name,
+                ImageHead *ret_head, GError **err)
+{
     g_autofree ImageSource *s = g_new(ImageSource, 1);
     g_auto(ImageHead) head = { .format = format };
 
-    if (!source_open(s, fd, name, err))
+    if (!source_open(s, fd, name, offset, size, err))
         return FALSE;
     head.capacity = s->size;
     for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
@@ -144,7 +162,7 @@ image_probe(int fd)
 {
     g_autofree ImageSource *s = g_new(ImageSource, 1);
 
-    if (!source_open(s, fd, "", NULL))
+    if (!source_open(s, fd, "", 0, G_MAXUINT64, NULL))
         return FORMAT_RAW;
     for (gsize i = 0; i < G_N_ELEMENTS(formats); i++)
         if (formats[i].is(s))

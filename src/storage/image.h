@@ -40,6 +40,9 @@ int image_reopen(int place, const char *path, int flags, GError **err);
  * name is for errors. FALSE: it is none, or one that is broken, cut short, or of a kind that QEMU
  * does not do. ret_head is written on success; image_head_done frees what is in it. */
 gboolean image_read(int fd, int format, const char *name, ImageHead *ret_head, GError **err);
+/* The same of an image that is a part of the file: size bytes, beginning at offset. */
+gboolean image_read_part(int fd, guint64 offset, guint64 size, int format, const char *name,
+                         ImageHead *ret_head, GError **err);
 /* The format that the head looks like; FORMAT_RAW where it looks like none. A guest can write the
  * head of a raw disk: good for showing, and for saying no. */
 int image_probe(int fd);

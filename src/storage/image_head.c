@@ -2,7 +2,6 @@
  * once too often. Offsets are the formats' own.
  */
 #include <string.h>
-#include <unistd.h>
 
 #include "image_priv.h"
 
@@ -113,7 +112,7 @@ name_read(const ImageSource *s, guint64 at, guint64 len, char **ret_name, GError
 
     if (len > sizeof bytes)
         return broken(s, "it names a file by more than 1023 bytes", err);
-    if (at > s->size || pread(s->fd, bytes, len, (off_t)at) != (gssize)len)
+    if (at > s->size || source_read(s, bytes, len, at) != (gssize)len)
         return broken(s, "it is cut short: the name of another file is not in it", err);
     return name_take(s, bytes, len, ret_name, err);
 }
@@ -161,7 +160,7 @@ extensions_read(const ImageSource *s, guint64 at, guint64 end, ImageHead *head, 
 
         if (i == EXTENSIONS_MAX)
             return broken(s, "its head has too many extensions", err);
-        if (pread(s->fd, bytes, sizeof bytes, (off_t)at) != sizeof bytes)
+        if (source_read(s, bytes, sizeof bytes, at) != sizeof bytes)
             return at >= s->size || broken(s, "its head is cut short", err);
         e = (Extension){ (guint32)number(bytes, 4, TRUE), at + EXT_HEAD,
                          number(bytes + 4, 4, TRUE) };
@@ -314,7 +313,7 @@ descriptor_read(const ImageSource *s, guint64 at)
 {
     char *text = g_malloc0(VMDK_DESCRIPTOR_BYTES + 1);
 
-    if (pread(s->fd, text, VMDK_DESCRIPTOR_BYTES, (off_t)at) < 0)
+    if (source_read(s, text, VMDK_DESCRIPTOR_BYTES, at) < 0)
         *text = '\0';
     return text;
 }
@@ -368,7 +367,7 @@ vpc_foot(const ImageSource *s, guint8 foot[SECTOR])
         memcpy(foot, s->head, SECTOR);
         return TRUE;
     }
-    return s->size >= SECTOR && pread(s->fd, foot, SECTOR, (off_t)(s->size - SECTOR)) == SECTOR &&
+    return s->size >= SECTOR && source_read(s, foot, SECTOR, s->size - SECTOR) == SECTOR &&
            memcmp(foot, "conectix", 8) == 0;
 }
 

@@ -8,11 +8,14 @@
 typedef struct ImageSource {
     int fd;
     const char *name;
-    guint64 size;                  /* of the file */
+    guint64 base;                  /* where the image begins in the file */
+    guint64 size;                  /* of the image, as much of it as is in the file */
     guint8 head[IMAGE_HEAD_BYTES]; /* zeros behind its end */
     gsize len;                     /* how much of head was there */
 } ImageSource;
 
+/* pread(2) at an offset of the image; what the file has behind its end is not there. */
+gssize source_read(const ImageSource *s, gpointer bytes, gsize len, guint64 at);
 gboolean qcow2_is(const ImageSource *s);
 gboolean qcow2_read(const ImageSource *s, ImageHead *ret_head, GError **err);
 gboolean qcow_is(const ImageSource *s);

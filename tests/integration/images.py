@@ -2,14 +2,17 @@
 """Names inside images: QEMU has nothing open that only an image's head names, in any format; what lies
 below is opened by the daemon and said, and what cannot be said is refused by the names of disk, image
 and member."""
+import contextlib
+import http.server
 import json
 import os
 import pathlib
 import struct
 import subprocess
+import threading
 import time
 
-from harness import domain, main, need, test
+from harness import domain, main, need, need_root, test, wait_for
 
 
 def make(d, name, kind, *options, size="1M"):
@@ -62,9 +65,14 @@ def start(d, devices, status=0, name="g"):
     return d.virsh("create", d.write(f"{name}.xml", domain(name, devices)), "--paused", status=status)
 
 
+def guests(d):
+    """Pids of QEMUs that are guests: others serve images."""
+    return [pid for pid in d.qemus() if b"qemu-system" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
 def refused(d, devices, *words):
     said = start(d, devices, status=None)
-    assert not d.qemus(), "a QEMU runs"
+    assert not guests(d), "a QEMU runs"
     for word in words:
         assert word in said, f"{word!r} is not in {said}"
     return said
@@ -72,7 +80,7 @@ def refused(d, devices, *words):
 
 def nodes(d):
     """The -blockdev of the one QEMU, by node name."""
-    pid, = d.qemus()
+    pid, = guests(d)
     words = pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     given = [json.loads(words[i + 1]) for i, word in enumerate(words) if word == "-blockdev"]
     return {node["node-name"]: node for node in given}
@@ -217,6 +225,196 @@ def firmware_names_nothing_either(d):
         f"<nvram format='qcow2'>{variables}</nvram></os>"))
     said = d.virsh("create", d.write("g.xml", xml), status=None)
     assert str(variables) in said and str(secret) in said and not d.qemus(), said
+
+
+# ---- on every kind of source
+
+@contextlib.contextmanager
+def on_file(d, image, kind):
+    yield disk(image, kind)
+
+
+@contextlib.contextmanager
+def on_block_device(d, image, kind):
+    need_root("for a loop device")
+    device = subprocess.run([need("losetup"), "--find", "--show", image], check=True, capture_output=True,
+                            text=True).stdout.strip()
+    try:
+        yield disk(device, kind).replace("type='file' device", "type='block' device").replace("source file", "source dev")
+    finally:
+        subprocess.run(["losetup", "-d", device], check=True)
+
+
+@contextlib.contextmanager
+def on_volume(d, image, kind):
+    folder = d.root / "pool"
+    folder.mkdir(exist_ok=True)
+    (folder / "volume").unlink(missing_ok=True)
+    os.link(image, folder / "volume")
+    if "images" not in d.vmsh("pool-list", "--name"):
+        pool = f"<pool type='dir'><name>images</name><target><path>{folder}</path></target></pool>"
+        d.vmsh("pool-create", d.write("pool.xml", pool))
+    d.vmsh("pool-refresh", "images")
+    yield disk("x", kind).replace("type='file' device", "type='volume' device").replace(
+        "source file='x'", "source pool='images' volume='volume'")
+
+
+@contextlib.contextmanager
+def on_part_of_a_file(d, image, kind):
+    """What the file begins with is another image, whose head names nothing."""
+    whole, at = d.root / "whole", 1 << 20
+    whole.write_bytes(qcow2().ljust(at, b"\0") + image.read_bytes() + bytes(512))
+    size = (image.stat().st_size + 511) // 512 * 512
+    part = f"<slices><slice type='storage' offset='{at}' size='{size}'/></slices>"
+    yield disk(whole, kind, source=part)
+
+
+@contextlib.contextmanager
+def on_nbd_server(d, image, kind):
+    socket = d.root / "nbd.sock"
+    server = subprocess.Popen([need("qemu-nbd"), "-f", "raw", "-k", socket, "-t", "-x", "there", image])
+    try:
+        wait_for(socket.exists)
+        yield (f"<disk type='network' device='disk'><driver name='qemu' type='{kind}'/><source protocol='nbd' "
+               f"name='there'><host transport='unix' socket='{socket}'/></source><target dev='vda' bus='virtio'/></disk>")
+    finally:
+        server.kill()
+        server.wait()
+        socket.unlink()
+
+
+class Ranges(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.answer(self.server.image.read_bytes(), False)
+
+    def do_GET(self):
+        self.answer(self.server.image.read_bytes(), True)
+
+    def answer(self, data, wanted):
+        first, last = 0, len(data) - 1
+        if "Range" in self.headers:
+            first, last = (int(n) for n in self.headers["Range"].removeprefix("bytes=").split("-"))
+        self.send_response(206 if "Range" in self.headers else 200)
+        part = data[first:last + 1]
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(part)))
+        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(data)}")
+        self.end_headers()
+        if wanted:
+            self.wfile.write(part)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def on_http_server(d, image, kind):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ranges)
+    server.image = image
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield (f"<disk type='network' device='disk'><driver name='qemu' type='{kind}'/><source protocol='http' "
+               f"name='image'><host name='127.0.0.1' port='{server.server_port}'/></source>"
+               "<target dev='vda' bus='virtio'/><readonly/></disk>")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+HERE = (on_file, on_block_device, on_volume, on_part_of_a_file)
+THERE = (on_nbd_server, on_http_server)
+
+
+def opened(d):
+    """Names of all that the QEMU has open."""
+    names = []
+    for pid in guests(d):
+        for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                names.append(os.readlink(entry))
+    return names
+
+
+def hostile_heads(d, secret):
+    """(format, image that works but for what its head names, whether that is a word for what lies below)"""
+    data = d.root / "data"
+    image = make(d, "with-data", "qcow2", "-o", f"data_file={data}")
+    yield "qcow2", with_name(image, data, secret), False
+    for kind in ("qcow2", "qcow", "qed"):
+        below = make(d, f"below-{kind}", "raw")
+        image = make(d, f"top-{kind}", kind, "-b", below, "-F", "raw")
+        yield kind, with_name(image, below, secret), True
+    image = d.root / "extents"
+    image.write_bytes(descriptor(f'RW 2048 FLAT "{secret}" 0').ljust(65536, b"\0"))
+    yield "vmdk", image, False
+
+
+def with_name(image, name, other):
+    """The same with another name of the same length in its head."""
+    old, new = str(name).encode(), str(other).encode()
+    assert len(new) <= len(old)
+    text = image.read_bytes()
+    assert old in text
+    image.write_bytes(text.replace(old, new.rjust(len(old), b"/")))
+    return image
+
+
+def trust_guests(d):
+    """QEMU may open whatever the daemon may."""
+    d.end()
+    (d.root / "etc/vmd/vmd.conf").write_text("confine_guests = no\n")
+    d.start()
+
+
+def start_with_name_below(d, xml, on, secret):
+    d.vmsh("create", d.write("g.xml", domain("g", xml)), "--paused")
+    node = nodes(d)["libvirt-1-format"]
+    if on in THERE:
+        assert node["backing"] is None and str(secret) not in opened(d), node
+    else:
+        assert node["backing"], node
+    d.vmsh("destroy", "g")
+
+
+@test
+def what_a_head_names_is_opened_on_no_kind_of_source(d):
+    """Of what lies on this host the daemon has read the head. On a server QEMU alone reads it: that
+    nothing lies below it is said, and one that has opened a data file gets no guest."""
+    trust_guests(d)
+    secret = d.root / "s"
+    secret.write_bytes(bytes(1 << 20))
+    tried = 0
+    for kind, image, is_below in hostile_heads(d, secret):
+        for on in HERE + THERE:
+            with on(d, image, kind) as xml:
+                if is_below:
+                    start_with_name_below(d, xml, on, secret)
+                else:
+                    refused(d, xml, "'vda'", *([str(secret)] if on in HERE or kind == "qcow2" else []))
+                tried += 1
+    assert tried == 5 * len(HERE + THERE)
+
+
+@test
+def a_confined_qemu_opens_no_data_file_at_all(d):
+    secret, data = d.root / "s", d.root / "data"
+    image = make(d, "image", "qcow2", "-o", f"data_file={data}")
+    secret.write_bytes(bytes(1 << 20))
+    for on in THERE:
+        with on(d, with_name(image, data, secret) if on == THERE[0] else image, "qcow2") as xml:
+            refused(d, xml, str(secret), "Permission denied")
+
+
+@test
+def a_data_file_of_a_disk_that_is_plugged_in_is_seen(d):
+    trust_guests(d)
+    data = d.root / "data-of-it"
+    image = make(d, "image", "qcow2", "-o", f"data_file={data}")
+    d.vmsh("create", d.write("g.xml", domain("g", machine="pc")), "--paused")
+    with on_nbd_server(d, image, "qcow2") as xml:
+        said = d.vmsh("attach-device", "g", d.write("disk.xml", xml), "--live", status=1)
+        assert "'vda'" in said and str(data) in said, said
+        assert "vda" not in d.vmsh("domblklist", "g") and str(data) not in opened(d)
 
 
 @test

@@ -42,6 +42,7 @@ typedef struct HostFd {
     gboolean shared;         /* several may write it: no lock is asked for */
     int format;              /* DiskFormat of an image, of that below a HOST_OVERLAY */
     gboolean has_data_store; /* the definition names the image's data file */
+    SliceDef slice;          /* where the image is in the file; of no size: it is all of it */
     gboolean direct;         /* O_DIRECT: QEMU wants the flags that it would have opened it with */
     gboolean by_monitor;     /* QEMU gets it when it runs: not at its start */
     gboolean by_name;        /* QEMU opens the descriptor once more, as a file in /proc */

@@ -314,7 +314,7 @@ source_file(ArgsOut *a, json_object *o, const DiskSource *s, const NodeLook *loo
     if (!look->read_only)
         name = open_image(a, HOST_WRITE, s->path, look->what);
     if (!args_is_native(a))
-        args_format(a, s->path, look->format, s->data_store != NULL);
+        args_format(a, s, look->format);
     props_add(o, "s:driver", disk_source_kind(s) == SOURCE_BLOCK ? "host_device" : "file",
               "s:filename", name, "s:aio", io > 0 && io < (int)G_N_ELEMENTS(aio) ? aio[io] : NULL,
               NULL);

@@ -279,7 +279,7 @@ put_sd(ArgsOut *a, const DiskDef *disk, GError **err)
     if (name == NULL)
         return TRUE;
     if (!args_is_native(a))
-        args_format(a, disk->source.path, disk->driver.format, FALSE);
+        args_format(a, &disk->source, disk->driver.format);
     args_pairf(a, "-drive", "file=%s,format=%s,if=sd,index=0%s", name,
                disk->driver.format > 0 ? word_of(disk_formats, disk->driver.format) : "raw",
                alone ? ",backing=" : "");

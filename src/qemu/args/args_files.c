@@ -96,15 +96,20 @@ args_open_overlay(ArgsOut *a, const char *path, int format, const char *what)
 }
 
 void
-args_format(ArgsOut *a, const char *path, int format, gboolean has_data_store)
+args_format(ArgsOut *a, const DiskSource *source, int format)
 {
+    const GPtrArray *slices = source->slices;
+
     for (guint i = 0; a->collect != NULL && i < a->collect->len; i++) {
         HostFd *h = LIST_AT(HostFd, a->collect, i);
 
-        if ((h->kind != HOST_READ && h->kind != HOST_WRITE) || !g_str_equal(h->path, path))
+        if ((h->kind != HOST_READ && h->kind != HOST_WRITE) ||
+            g_strcmp0(h->path, source->path) != 0)
             continue;
         h->format = format;
-        h->has_data_store = has_data_store;
+        h->has_data_store = source->data_store != NULL;
+        if (list_length(slices) > 0)
+            h->slice = *LIST_AT(SliceDef, slices, 0);
     }
 }
 
@@ -223,6 +228,7 @@ host_fd_copy(const HostFd *h)
     copy->set = h->set;
     copy->format = h->format;
     copy->has_data_store = h->has_data_store;
+    copy->slice = h->slice;
     copy->shared = h->shared;
     copy->direct = h->direct;
     copy->by_monitor = h->by_monitor;

@@ -89,7 +89,7 @@ const char *args_open_overlay(ArgsOut *a, const char *path, int format, const ch
 /* Several guests may write it. */
 void args_share(ArgsOut *a, const char *path);
 /* What that path is opened as, whose head is read before QEMU reads it. */
-void args_format(ArgsOut *a, const char *path, int format, gboolean has_data_store);
+void args_format(ArgsOut *a, const DiskSource *source, int format);
 /* The -add-fd of everything that was opened. */
 gboolean args_put_fds(ArgsOut *a, GError **err);
 

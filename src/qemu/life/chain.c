@@ -77,12 +77,14 @@ members_check(const char *what, const char *path, const ImageHead *head, gboolea
 }
 
 static gboolean
-head_read(int fd, const char *what, const char *path, int format, gboolean has_data_store,
-          ImageHead *ret_head, GError **err)
+head_read(int fd, const char *what, const char *path, int format, const SliceDef *slice,
+          gboolean has_data_store, ImageHead *ret_head, GError **err)
 {
     g_auto(ImageHead) head = { 0 };
+    gboolean is_part = slice && slice->size > 0;
 
-    if (!image_read(fd, format, path, &head, err))
+    if (!image_read_part(fd, is_part ? slice->offset : 0, is_part ? slice->size : G_MAXUINT64,
+                         format, path, &head, err))
         return fail_prefix(err, "%s: ", what);
     if (!members_check(what, path, &head, has_data_store, err))
         return FALSE;
@@ -102,7 +104,8 @@ image_check_opened(const HostFd *h, int fd, GError **err)
         return TRUE;
     plain = fd_reopen(fd, O_RDONLY | O_NONBLOCK);
     return plain < 0 ? fail_errno(err, errno, "Cannot access storage file '%s'", h->path)
-                     : head_read(plain, h->what, h->path, h->format, h->has_data_store, &head, err);
+                     : head_read(plain, h->what, h->path, h->format, &h->slice, h->has_data_store,
+                                 &head, err);
 }
 
 /* Relative to the folder of the image that names it; only files can be handed to QEMU. */
@@ -209,6 +212,12 @@ walk_server(const ChainWalk *w, int format, BackingStore **below, GError **err)
     return TRUE;
 }
 
+static const SliceDef *
+slice_of(const DiskSource *source)
+{
+    return list_length(source->slices) > 0 ? LIST_AT(SliceDef, source->slices, 0) : NULL;
+}
+
 static gboolean
 walk_image(ChainWalk *w, const DiskSource *source, int format, ImageKinds kinds,
            BackingStore **below, GError **err)
@@ -223,7 +232,8 @@ walk_image(ChainWalk *w, const DiskSource *source, int format, ImageKinds kinds,
     if (fd < 0)
         return error_is(*err, ERR_SYSTEM) ? FALSE : fail_prefix(err, "%s: ", w->what);
     return walk_enter(w, &st, source->path, err) &&
-           head_read(fd, w->what, source->path, format, source->data_store != NULL, &head, err) &&
+           head_read(fd, w->what, source->path, format, slice_of(source),
+                     source->data_store != NULL, &head, err) &&
            (*below || below_add(w, source->path, &head, below, err));
 }
 

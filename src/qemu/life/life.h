@@ -140,6 +140,7 @@ StepResult device_open_files(Flow *f, gpointer obj, GError **err);
 StepResult device_claim_images(Flow *f, gpointer obj, GError **err);
 StepResult device_drop_claims(Flow *f, gpointer obj);
 StepResult device_add_backends(Flow *f, gpointer obj, GError **err);
+StepResult device_look_opened(Flow *f, gpointer obj, GError **err); /* opened.c */
 StepResult device_remove_backends(Flow *f, gpointer obj);
 void calls_remove(Calls *calls, const char *word); /* "blockdev-del NODE" */
 gboolean device_qemu_listens(const Vm *vm); /* FALSE: it is about to end, and takes all along */
@@ -344,3 +345,8 @@ gboolean chain_fill(DomainDef *live, GError **err);
 gboolean chain_fill_disk(DiskDef *disk, GError **err);
 /* Whether an image, which fd has open now, names no file that QEMU would open by itself. */
 gboolean image_check_opened(const HostFd *h, int fd, GError **err);
+/* What QEMU has opened itself (opened.c). nodes: what it says to query-named-block-nodes with
+ * opened_args. FALSE: it has opened a file that only the head of an image names. live has the
+ * numbers and the chains of its images. */
+gboolean opened_check(const DomainDef *live, json_object *nodes, GError **err);
+json_object *opened_args(gpointer unused);

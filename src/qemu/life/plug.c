@@ -633,6 +633,7 @@ static const Step plug_steps[] = {
     { "claim images", device_claim_images, device_drop_claims, STEP_KEYED | STEP_FOR_GOOD },
     { "add backends", device_add_backends, device_remove_backends, STEP_KEYED | STEP_FOR_GOOD },
     { "read back", read_back, NULL },
+    { "look at what is open", device_look_opened, NULL },
     { "write live definition", edit_write_live, edit_write_live_back, STEP_KEYED | STEP_FOR_GOOD },
     { "mark outdated", edit_mark_outdated, edit_unmark_outdated, STEP_KEYED | STEP_FOR_GOOD },
     { "write definition", edit_write_definition, edit_write_definition_back,

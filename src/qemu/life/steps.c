@@ -280,10 +280,25 @@ reboot_args(gpointer obj)
     return json_make("reboot", 's', "shutdown", NULL);
 }
 
+static gboolean
+has_images(gpointer obj)
+{
+    const DomainDef *live = ((Vm *)obj)->run->live;
+
+    return list_length(live->devices.disks) > 0 || live->os.loader || live->os.nvram;
+}
+
+static gboolean
+take_nodes(gpointer obj, json_object *ret, GError **err)
+{
+    return opened_check(((Vm *)obj)->run->live, ret, err);
+}
+
 static StepResult
 read_back(Flow *f, gpointer obj, GError **err)
 {
     static const QmpRow rows[] = {
+        { "query-named-block-nodes", has_images, opened_args, take_nodes, FALSE },
         { "query-chardev", NULL, NULL, take_chardevs, FALSE },
         { "qom-get", knows_first_cpu, cpu_words_args, take_cpu_words, TRUE },
         { "query-iothreads", NULL, NULL, take_iothreads, FALSE },

@@ -583,6 +583,7 @@ static const Step update_steps[] = {
     { "open files", device_open_files, NULL },
     { "claim images", device_claim_images, device_drop_claims, STEP_KEYED | STEP_FOR_GOOD },
     { "add backends", device_add_backends, device_remove_backends, STEP_KEYED | STEP_FOR_GOOD },
+    { "look at what is open", device_look_opened, NULL },
     { "move link", move_link, move_link_back, STEP_KEYED | STEP_FOR_GOOD },
     { "limit link", limit_link, limit_link_back, STEP_KEYED | STEP_FOR_GOOD },
     { "change medium", change_medium, change_medium_back, STEP_KEYED | STEP_FOR_GOOD },
