@@ -129,6 +129,27 @@ seconds_range(const ConfigRow *row)
 static const ConfigKind kind_seconds = { sizeof(guint), seconds_parse, seconds_format,
                                          seconds_range };
 
+#define MIB_MAX (1u << 20)
+
+static gboolean
+mib_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
+{
+    guint64 n;
+
+    if (!g_ascii_string_to_unsigned(text, 10, 0, MIB_MAX, &n, NULL))
+        return fail(err, ERR_INVALID_ARG, "'%s' is no number up to %u", text, MIB_MAX);
+    *(guint *)at = (guint)n;
+    return TRUE;
+}
+
+static char *
+mib_range(const ConfigRow *row)
+{
+    return g_strdup_printf("a number of MiB, up to %u; 0 is without end", MIB_MAX);
+}
+
+static const ConfigKind kind_mib = { sizeof(guint), mib_parse, seconds_format, mib_range };
+
 static gboolean
 delay_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
@@ -459,6 +480,10 @@ static const ConfigRow rows[] = {
     { "confine_guests", &kind_switch, AT(confine_guests), "yes", AT_START,
       "Whether a QEMU that is started gets a user of its own without any right. Without, it is the "
       "daemon's user with all that that may, and is told of as tainted." },
+    { "output_limit", &kind_mib, AT(output_limit), "2", AT_START,
+      "How long a file grows that a guest writes into: that of a <serial type='file'>, console, "
+      "channel and their like, and of a <log file=''>. At that length its end goes to FILE.0, what is "
+      "there to FILE.1, that to FILE.2, and it begins anew." },
     { "unix_sock_group", &kind_group, AT(server.group), "vmd", SYSTEM,
       "Whose members may change things beside root: the group of vmd.sock. Where the host has no "
       "group vmd and the file names none, it is root alone." },

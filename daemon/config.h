@@ -14,6 +14,7 @@ typedef struct Config {
     LogLevel log_level;
     LogFilters log_filters;
     gboolean confine_guests;
+    guint output_limit; /* MiB; 0: none */
     guint idle_exit; /* seconds; 0: never */
     HostPlan guests; /* what their metadata does not say */
     ServerSettings server;

@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -170,4 +171,50 @@ file_open_output(const char *path, int flags, mode_t mode, struct stat *ret_st)
             return -1;
     }
     return -1;
+}
+
+/* ---- what others write into without end */
+
+static void
+shift_backups(int dir, const char *name, guint backups)
+{
+    for (guint i = backups - 1; i > 0; i--) {
+        g_autofree char *from = g_strdup_printf("%s.%u", name, i - 1);
+        g_autofree char *to = g_strdup_printf("%s.%u", name, i);
+
+        renameat(dir, from, dir, to);
+    }
+}
+
+/* As a new file, whatever else has its name by now; it is whose the first one is. */
+static void
+copy_end(int dir, const char *name, int fd, const struct stat *st, gint64 max)
+{
+    g_autofree char *backup = g_strdup_printf("%s.0", name);
+    off_t at = MAX(st->st_size - max, 0);
+    fd_auto out = openat(dir, backup, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    gssize n = 1;
+
+    if (out < 0 || fchown(out, st->st_uid, st->st_gid) < 0 || fchmod(out, st->st_mode & 0777) < 0)
+        return;
+    while (n > 0 && at < st->st_size)
+        n = sendfile(out, fd, &at, (gsize)(st->st_size - at));
+}
+
+int
+file_rotate(int dir, const char *name, gint64 max, guint backups)
+{
+    fd_auto fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -1;
+    errno = !S_ISREG(st.st_mode) ? EINVAL : st.st_nlink > 1 ? EMLINK : 0;
+    if (errno)
+        return -1;
+    if (st.st_size < max)
+        return 0;
+    shift_backups(dir, name, backups);
+    copy_end(dir, name, fd, &st, max);
+    return ftruncate(fd, 0) < 0 ? -1 : 1;
 }

@@ -24,6 +24,7 @@ typedef struct Paths {
     char *log;         /* /var/log/vmd */
     gboolean session;  /* an ordinary user's daemon */
     gboolean trusting; /* what it starts is not confined */
+    gint64 output_max; /* bytes of a file that a guest writes into; 0: any */
 } Paths;
 
 /* The system's folders below root ("" for the real ones). */

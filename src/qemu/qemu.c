@@ -26,6 +26,7 @@ qemu_init(const Paths *paths, GError **err)
     qemu_vms = registry_new();
     network_on_ports(links_each_port, links_revive);
     qemu_register();
+    outputs_init(TRUE);
     if (!dir_make(logs, 0700, err) || !capable_init(paths, err) || !define_load_all(err) ||
         !recover_all(err))
         return FALSE;
@@ -37,6 +38,7 @@ void
 qemu_done(void)
 {
     vmlog_watch(FALSE);
+    outputs_init(FALSE);
     network_on_ports(NULL, NULL);
     host_plans_done();
     g_clear_pointer(&qemu_vms, registry_free);

@@ -156,6 +156,45 @@ def a_log_is_short_however_fast_it_is_written(d):
     wait_for(lambda: size() <= 9 << 20, 10)
 
 
+CHATTER = bytes((0xfa, 0xba, 0xf8, 0x03, 0xb0, 0x78, 0xee, 0xeb, 0xfd))  # cli; dx 0x3f8; al "x"; out dx, al; again
+
+
+@test
+def no_guest_fills_the_host_by_its_serial_port(d):
+    """The guest is a boot sector that writes without end; its files are cut, also by the next daemon,
+    in somebody else's folder and where a link of theirs leads to."""
+    folder = folder_of_another(d)
+    (d.root / "etc/vmd").mkdir(parents=True, exist_ok=True)
+    d.end()
+    (d.root / "etc/vmd/vmd.conf").write_text("output_limit = 1\n")
+    d.start()
+    image = d.root / "chatter.img"
+    image.write_bytes(CHATTER.ljust(510, b"\0") + b"\x55\xaa" + bytes(16 << 20))
+    said, log = folder / "said", folder / "log"
+    (folder / "there").mkdir()
+    os.chown(folder / "there", OTHER, OTHER)
+    (folder / "there/log").touch()
+    os.chown(folder / "there/log", OTHER, OTHER)
+    link(log, folder / "there/log")
+    said.write_bytes(b"of the run before")
+    xml = domain("a", raw_disk(image) + f"<serial type='file'><source path='{said}'/><log file='{log}'/></serial>",
+                 machine="pc", extra="").replace("</os>", "<boot dev='hd'/></os>")
+    d.vmsh("create", d.write("a.xml", xml))
+    cut = [folder / "said.0", folder / "there/log.0"]
+    wait_for(lambda: all(path.exists() for path in cut), 60)
+    assert cut[1].stat().st_uid == OTHER
+    d.kill()
+    d.start()
+    for path in cut:
+        path.unlink()
+    wait_for(lambda: all(path.exists() for path in cut), 60)
+    for path in (said, folder / "there/log", *cut):
+        assert path.stat().st_size < 64 << 20, path
+        assert path.stat().st_blocks * 512 + 4096 >= path.stat().st_size, f"{path} has a hole"
+    assert b"of the run before" not in said.read_bytes() and set(cut[0].read_bytes()) == {0x78}
+    d.vmsh("destroy", "a")
+
+
 @test
 def a_name_of_a_link_is_one_domains(d):
     need_root("for links")

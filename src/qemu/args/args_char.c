@@ -44,13 +44,22 @@ char_device(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd 
     return TRUE;
 }
 
+/* What is handed over was emptied, if that is meant, and is cut when it grows too long: QEMU goes
+ * on at its end, wherever that is by then. */
+static int
+writes_at_end(const ArgsOut *a, int append)
+{
+    return args_is_native(a) ? append : ON;
+}
+
 static gboolean
 char_file(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end,
           const char *what, GError **err)
 {
     HostKind kind = end->append == ON ? HOST_APPEND : HOST_CREATE;
 
-    props_add(o, "s:path", args_open(a, kind, end->path, what), "B:append", end->append, NULL);
+    props_add(o, "s:path", args_open(a, kind, end->path, what), "B:append",
+              writes_at_end(a, end->append), NULL);
     return TRUE;
 }
 
@@ -182,8 +191,8 @@ add_log(ArgsOut *a, json_object *o, const CharLog *log, const char *what)
 {
     HostKind kind = log->append == OFF ? HOST_CREATE : HOST_APPEND;
 
-    props_add(o, "s:logfile", args_open(a, kind, log->file, what), "B:logappend", log->append,
-              NULL);
+    props_add(o, "s:logfile", args_open(a, kind, log->file, what), "B:logappend",
+              writes_at_end(a, log->append), NULL);
 }
 
 static const CharRow *

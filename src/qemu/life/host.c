@@ -18,7 +18,7 @@
 static const int open_flags[] = {
     [HOST_READ] = O_RDONLY,
     [HOST_WRITE] = O_RDWR,
-    [HOST_CREATE] = O_WRONLY | O_TRUNC,
+    [HOST_CREATE] = O_WRONLY | O_TRUNC | O_APPEND,
     [HOST_APPEND] = O_WRONLY | O_APPEND,
     [HOST_DEVICE] = O_RDWR,
 };

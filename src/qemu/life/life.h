@@ -350,3 +350,7 @@ gboolean image_check_opened(const HostFd *h, int fd, GError **err);
  * numbers and the chains of its images. */
 gboolean opened_check(const DomainDef *live, json_object *nodes, GError **err);
 json_object *opened_args(gpointer unused);
+/* Files that the guest of a running VM writes into are kept short from now on (outputs.c). Once
+ * more is fine, and needed when one came. init: before all others; off: at the end. */
+void outputs_watch(Vm *vm);
+void outputs_init(gboolean on);

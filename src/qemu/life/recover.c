@@ -35,6 +35,7 @@ adopt(Vm *vm)
     if (run->process) {
         log_info("domain '%s': found its QEMU, process %d", vm->obj.name, (int)run->pid);
         passt_watch(vm);
+        outputs_watch(vm);
         talk_resume(vm);
         undo_loose_changes(vm);
         update_recover(vm);

@@ -433,6 +433,7 @@ static StepResult
 save_status(Flow *f, gpointer obj, GError **err)
 {
     confine_verify(obj);
+    outputs_watch(obj);
     return step_of(live_save(obj, err) && status_save(obj, err));
 }
 

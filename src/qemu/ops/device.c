@@ -347,6 +347,7 @@ tell_added(const Edit *e)
     added.s[0] = c->alias;
     if (e->impact & IMPACT_LIVE) {
         event_emit(&added);
+        outputs_watch(e->vm);
         vm_save_soon(e->vm);
     }
     tell_changed(e);

@@ -93,6 +93,7 @@ run_free(Run *run)
     run_part_free(&run->counters);
     run_part_free(&run->leaving);
     run_part_free(&run->guest);
+    run_part_free(&run->outputs);
     g_clear_pointer(&run->start.files, g_ptr_array_unref);
     g_clear_pointer(&run->start.nets, g_ptr_array_unref);
     fd_close(&run->start.monitor_fd);

@@ -203,6 +203,7 @@ typedef struct Run {
     RunPart consoles; /* ops/console.c */
     RunPart leaving;  /* life/leave.c */
     RunPart guest;    /* guest.c */
+    RunPart outputs;  /* life/outputs.c */
 } Run;
 
 struct Vm {

@@ -5,10 +5,8 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -26,44 +24,15 @@ log_path(const Vm *vm)
     return g_strdup_printf("%s/qemu/%s.log", qemu_paths->log, vm->obj.name);
 }
 
-static void
-shift_backups(const char *path)
-{
-    for (int i = LOG_BACKUPS - 1; i > 0; i--) {
-        g_autofree char *from = g_strdup_printf("%s.%d", path, i - 1);
-        g_autofree char *to = g_strdup_printf("%s.%d", path, i);
-        rename(from, to);
-    }
-}
-
-/* The end of it, as much as a log may be long. */
-static void
-copy_end(int in, int out, off_t size)
-{
-    off_t at = MAX(size - LOG_MAX, 0);
-
-    for (gssize n = 1; n > 0 && at < size;)
-        n = sendfile(out, in, &at, (gsize)(size - at));
-}
-
 /* Lines written between the copy and the cut are lost: a few microseconds, every 2 MiB; and what
  * came faster than it could be looked at. */
 static void
-rotate(const char *path, int fd)
+rotate(const char *folder, const char *name)
 {
-    g_autofree char *backup = g_strdup_printf("%s.0", path);
-    fd_auto in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    fd_auto out = -1;
-    struct stat st;
+    fd_auto dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    if (in < 0 || fstat(in, &st) < 0 || st.st_size < LOG_MAX)
-        return;
-    shift_backups(path);
-    out = open(backup, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (out >= 0)
-        copy_end(in, out, st.st_size);
-    if (ftruncate(fd, 0) < 0)
-        log_warning("cannot cut %s: %s", path, strerror(errno));
+    if (dir >= 0 && file_rotate(dir, name, LOG_MAX, LOG_BACKUPS) < 0 && errno != ENOENT)
+        log_warning("cannot cut %s/%s: %s", folder, name, strerror(errno));
 }
 
 /* ---- the watch */
@@ -91,14 +60,9 @@ look_at_logs(gpointer in, GError **err)
     g_autoptr(GDir) dir = g_dir_open(in, 0, NULL);
     const char *name;
 
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *path = g_build_filename(in, name, NULL);
-        fd_auto fd = g_str_has_suffix(name, ".log")
-                         ? open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-                         : -1;
-        if (fd >= 0)
-            rotate(path, fd);
-    }
+    while (dir && (name = g_dir_read_name(dir)))
+        if (g_str_has_suffix(name, ".log"))
+            rotate(in, name);
     return NULL;
 }
 
@@ -160,6 +124,7 @@ int
 vmlog_open(Vm *vm, GError **err)
 {
     g_autofree char *path = log_path(vm), *folder = g_path_get_dirname(path);
+    g_autofree char *name = g_path_get_basename(path);
     int fd;
 
     if (!dir_make(folder, 0700, err)) /* somebody may have tidied up */
@@ -169,7 +134,7 @@ vmlog_open(Vm *vm, GError **err)
         fail_errno(err, errno, "cannot open log %s", path);
         return -1;
     }
-    rotate(path, fd);
+    rotate(folder, name);
     watch_folder(folder);
     return fd;
 }
