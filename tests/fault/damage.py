@@ -230,7 +230,8 @@ def a_qemu_of_somebody_else(d):
             process.wait()
 
 
-if QEMU:
-    main()
-else:
-    print("1..0 # SKIP no QEMU")
+if __name__ == "__main__":
+    if QEMU:
+        main()
+    else:
+        print("1..0 # SKIP no QEMU")

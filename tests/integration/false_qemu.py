@@ -244,4 +244,5 @@ def what_lives_is_found_again(d):
         wait_for(lambda: not d.qemus(), 10)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -209,4 +209,5 @@ def rights_are_as_the_facts_say():
             assert kinds_of_rights(m.rights) == kinds_of_rights(acl), f"{m.name}: {m.rights}, not {acl}"
 
 
-main()
+if __name__ == "__main__":
+    main()
