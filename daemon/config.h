@@ -15,8 +15,8 @@ typedef struct Config {
     LogFilters log_filters;
     gboolean confine_guests;
     guint output_limit; /* MiB; 0: none */
-    guint idle_exit; /* seconds; 0: never */
-    HostPlan guests; /* what their metadata does not say */
+    guint idle_exit;    /* seconds; 0: never */
+    HostPlan guests;    /* what their metadata does not say */
     ServerSettings server;
 } Config;
 

@@ -263,9 +263,9 @@ int fd_reopen(int fd, int flags);
  * missing. flags: O_WRONLY or O_RDWR, O_TRUNC, O_APPEND, O_NONBLOCK. A file with a second name is
  * refused: EMLINK. */
 int file_open_output(const char *path, int flags, mode_t mode, struct stat *ret_st);
-/* Keeps a file short that others write into (with O_APPEND): once name in the folder dir has max bytes
- * or more, its end, as much as max, is copied to NAME.0, that to NAME.1 and so on, backups of them in
- * all, and the file is emptied. What is written meanwhile is lost. -1 and errno; 0: it is short; 1.
+/* Keeps a file short that others write into (with O_APPEND): once name in the folder dir has max
+ * bytes, its end, as much as max, is copied to NAME.0, that to NAME.1 and so on, backups of them;
+ * the file is emptied. What is written meanwhile is lost. -1 and errno; 0: it is short; 1: done.
  * A file with a second name, or that is none: EMLINK, EINVAL. This may block. */
 int file_rotate(int dir, const char *name, gint64 max, guint backups);
 

@@ -28,9 +28,9 @@ typedef struct TapSpec {
  * then one that is not there, or is no tap, is refused. */
 gboolean tap_create(const TapSpec *spec, char **ret_name, guint *ret_index, GArray *fds,
                     GError **err);
-/* For a tap whose descriptors are in other hands. Names are soon another link's, and numbers as well
- * where somebody asks for one or a namespace is made anew: what has the number and another name, or
- * another alias, stays. One that is not there is success. */
+/* For a tap whose descriptors are in other hands. Names are soon another link's, and numbers, too,
+ * where somebody asks for one or a namespace is made anew: what has the number and another name,
+ * or another alias, stays. One that is not there is success. */
 gboolean tap_delete(guint index, const char *name, const char *alias, GError **err);
 /* A running VM has this name: "vnet7" is not made again before all numbers after it. */
 void tap_name_used(const char *name);
