@@ -349,10 +349,34 @@ dir_make(const char *path, mode_t mode, GError **err)
     return fail_errno(err, errno, "cannot create folder '%s'", path);
 }
 
-static gboolean remove_below(int at, const char *name, const char *path, GError **err);
+/* A tree that is being removed. What lies deeper than this many folders is brought to the top
+ * first: whoever made it may have made it as deep as they liked, and each level takes a descriptor.
+ */
+#define DEPTH_MAX 32
+
+typedef struct Removal {
+    int top;       /* the folder that goes */
+    guint brought; /* to the top: they go in another pass */
+} Removal;
+
+static gboolean remove_below(Removal *r, int at, const char *name, const char *path, guint depth,
+                             GError **err);
 
 static gboolean
-remove_entry(int dir, const char *name, const char *folder, GError **err)
+bring_up(Removal *r, int dir, const char *name, const char *path, GError **err)
+{
+    for (;;) {
+        g_autofree char *to = g_strdup_printf(".removed-%u", r->brought++);
+
+        if (renameat2(dir, name, r->top, to, RENAME_NOREPLACE) == 0 || errno == ENOENT)
+            return TRUE;
+        if (errno != EEXIST)
+            return fail_errno(err, errno, "cannot remove folder '%s'", path);
+    }
+}
+
+static gboolean
+remove_entry(Removal *r, int dir, const char *name, const char *folder, guint depth, GError **err)
 {
     g_autofree char *path = NULL;
 
@@ -362,7 +386,8 @@ remove_entry(int dir, const char *name, const char *folder, GError **err)
     path = g_build_filename(folder, name, NULL);
     if (errno != EISDIR)
         return fail_errno(err, errno, "cannot remove '%s'", path);
-    return remove_below(dir, name, path, err);
+    return depth == DEPTH_MAX ? bring_up(r, dir, name, path, err)
+                              : remove_below(r, dir, name, path, depth + 1, err);
 }
 
 static void
@@ -372,20 +397,38 @@ dir_close(DIR **d)
         closedir(*d);
 }
 
+static gboolean
+empty(Removal *r, int fd, const char *path, guint depth, GError **err)
+{
+    fd_auto mine = fd;
+    __attribute__((cleanup(dir_close))) DIR *dir = fdopendir(fd);
+
+    if (!dir)
+        return fail_errno(err, errno, "cannot open folder '%s'", path);
+    fd_steal(&mine);
+    for (const struct dirent *e; (e = readdir(dir));)
+        if (!remove_entry(r, dirfd(dir), e->d_name, path, depth, err))
+            return FALSE;
+    return TRUE;
+}
+
+static int
+open_folder(int at, const char *name)
+{
+    return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 /* A folder is opened without following links and emptied through its descriptor, so nobody who
  * swaps names meanwhile can lead it elsewhere. */
 static gboolean
-remove_below(int at, const char *name, const char *path, GError **err)
+remove_below(Removal *r, int at, const char *name, const char *path, guint depth, GError **err)
 {
-    fd_auto fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    __attribute__((cleanup(dir_close))) DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    int fd = open_folder(at, name);
 
-    if (!dir)
+    if (fd < 0)
         return errno == ENOENT || fail_errno(err, errno, "cannot open folder '%s'", path);
-    fd_steal(&fd);
-    for (const struct dirent *e; (e = readdir(dir));)
-        if (!remove_entry(dirfd(dir), e->d_name, path, err))
-            return FALSE;
+    if (!empty(r, fd, path, depth, err))
+        return FALSE;
     if (unlinkat(at, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
         return fail_errno(err, errno, "cannot remove folder '%s'", path);
     return TRUE;
@@ -394,7 +437,19 @@ remove_below(int at, const char *name, const char *path, GError **err)
 gboolean
 dir_remove(const char *path, GError **err)
 {
-    return remove_below(AT_FDCWD, path, path, err);
+    fd_auto top = open_folder(AT_FDCWD, path);
+    Removal r = { .top = top };
+    guint before;
+
+    if (top < 0)
+        return errno == ENOENT || fail_errno(err, errno, "cannot open folder '%s'", path);
+    do {
+        before = r.brought;
+        if (!empty(&r, open_folder(top, "."), path, 0, err))
+            return FALSE;
+    } while (r.brought > before);
+    return rmdir(path) == 0 || errno == ENOENT ||
+           fail_errno(err, errno, "cannot remove folder '%s'", path);
 }
 
 /* FNV-1a: each byte changes the sum in a way that no other byte does. */

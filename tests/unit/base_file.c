@@ -236,6 +236,31 @@ test_remove(void **state)
     check_errno(&err, EISDIR);
 }
 
+/* Deeper than there are descriptors, and than a path is long. */
+static void
+test_remove_deep(void **state)
+{
+    enum { LEVELS = 5000 };
+    g_autofree char *dir = below(state, "d");
+    fd_auto at = -1;
+    g_autoptr(GError) err = NULL;
+
+    assert_true(dir_make(dir, 0700, &err));
+    at = open(dir, O_PATH | O_DIRECTORY);
+    for (int i = 0; i < LEVELS; i++) {
+        int next;
+
+        assert_int_equal(mkdirat(at, "deeper", 0700), 0);
+        assert_int_equal(mkdirat(at, ".removed-3", 0700), 0);
+        next = openat(at, "deeper", O_PATH | O_DIRECTORY);
+        assert_true(next >= 0);
+        close(at);
+        at = next;
+    }
+    assert_true(dir_remove(dir, &err));
+    assert_int_equal(access(dir, F_OK), -1);
+}
+
 static void
 test_set_aside(void **state)
 {
@@ -326,11 +351,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_write_read),      TEST(test_write_over_leftover),
-        TEST(test_read_limits),     TEST(test_write_nowhere),
-        TEST(test_write_limit),     TEST(test_write_full_disk),
-        TEST(test_folders),         TEST(test_remove),
-        TEST(test_set_aside),       cmocka_unit_test(test_descriptors),
+        TEST(test_write_read),
+        TEST(test_write_over_leftover),
+        TEST(test_read_limits),
+        TEST(test_write_nowhere),
+        TEST(test_write_limit),
+        TEST(test_write_full_disk),
+        TEST(test_folders),
+        TEST(test_remove),
+        TEST(test_remove_deep),
+        TEST(test_set_aside),
+        cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_log),
     };
 

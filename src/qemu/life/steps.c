@@ -71,15 +71,40 @@ make_folder(Flow *f, gpointer obj, GError **err)
     return step_of(confine_make_folder(((Vm *)obj)->run, err));
 }
 
+typedef struct FolderWait {
+    Vm *vm;
+    FlowToken token;
+} FolderWait;
+
+static gpointer
+remove_tree(gpointer in, GError **err)
+{
+    dir_remove(in, err);
+    return NULL;
+}
+
+static void
+on_removed(gpointer out, const GError *err, gpointer user)
+{
+    g_autofree FolderWait *w = user;
+
+    if (err)
+        log_warning("domain '%s': %s", w->vm->obj.name, err->message);
+    flow_wake(w->token, NULL);
+    object_unref(w->vm);
+}
+
+/* A part of it is QEMU's, which may have put anything in there. It does not wait for what hangs
+ * about the VM's images. */
 static StepResult
 remove_folder(Flow *f, gpointer obj)
 {
     Vm *vm = obj;
-    g_autoptr(GError) err = NULL;
+    FolderWait *w = g_new(FolderWait, 1);
 
-    if (!dir_remove(vm->run->dir, &err))
-        log_warning("domain '%s': %s", vm->obj.name, err->message);
-    return STEP_DONE;
+    *w = (FolderWait){ object_ref(vm), flow_wait(f) };
+    offload(remove_tree, g_strdup(vm->run->dir), g_free, on_removed, w);
+    return STEP_WAIT;
 }
 
 /* ---- ports of graphics */
