@@ -304,9 +304,10 @@ extern const ProcessLimits process_tool_limits;
 /* How much a process sees of a folder, or a file (landlock.c). */
 typedef enum Sight {
     SIGHT_READ,
-    SIGHT_RUN, /* and executes what is in there */
-    SIGHT_USE, /* writes, and controls devices */
-    SIGHT_OWN, /* makes and removes */
+    SIGHT_RUN,     /* and executes what is in there */
+    SIGHT_USE,     /* writes, and controls devices */
+    SIGHT_OWN,     /* makes and removes */
+    SIGHT_SOCKETS, /* makes and removes sockets */
 } Sight;
 /* The kernel's; 0: it has none, or this process may not use it. */
 int landlock_abi(void);
@@ -326,6 +327,7 @@ typedef struct Confine {
     guint32 group;        /* one more; 0: none */
     guint64 caps;         /* bits by number, kept where uid is 0 */
     guint64 files, tasks; /* limits; 0: as the daemon */
+    guint64 file_bytes;   /* of each file that it writes; 0: any */
     gboolean locks;       /* as much memory as it likes may be locked */
     int namespaces;       /* CLONE_NEW...: empty ones; what the kernel refuses stays the daemon's */
     int landlock;         /* a ruleset; 0: it sees what its user does */

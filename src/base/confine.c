@@ -50,7 +50,8 @@ set_limits(const Confine *c)
     const struct rlimit none = { 0, 0 };
 
     return setrlimit(RLIMIT_CORE, &none) == 0 && limit(RLIMIT_NOFILE, c->files) &&
-           limit(RLIMIT_NPROC, c->tasks) && (!c->locks || lift(RLIMIT_MEMLOCK));
+           limit(RLIMIT_NPROC, c->tasks) && limit(RLIMIT_FSIZE, c->file_bytes) &&
+           (!c->locks || lift(RLIMIT_MEMLOCK));
 }
 
 /* So that none could come back by a later exec. A daemon that may not say so has no_new_privs for

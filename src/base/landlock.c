@@ -22,7 +22,9 @@ enum { VERSION = 1, PATH_BENEATH = 1 };
 #define WRITE_FILE (1u << 1)
 #define READ_FILE  (1u << 2)
 #define READ_DIR   (1u << 3)
-#define CHANGES    (0x1ff0u)  /* of a folder: removing and making, of every kind */
+#define CHANGES    (0x1ff0u) /* of a folder: removing and making, of every kind */
+#define UNLINK     (1u << 5)
+#define MAKE_SOCK  (1u << 9)
 #define REFER      (1u << 13) /* 2 */
 #define TRUNCATE   (1u << 14) /* 3 */
 #define IOCTL_DEV  (1u << 15) /* 5 */
@@ -38,6 +40,7 @@ static const guint64 sights[] = {
     [SIGHT_RUN] = READ_FILE | READ_DIR | EXECUTE,
     [SIGHT_USE] = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | IOCTL_DEV,
     [SIGHT_OWN] = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | CHANGES | REFER,
+    [SIGHT_SOCKETS] = READ_FILE | READ_DIR | UNLINK | MAKE_SOCK,
 };
 
 typedef struct Attr {

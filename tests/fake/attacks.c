@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,24 @@ static int
 try_write(const char *path)
 {
     return opened(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+static int
+try_folder(const char *path)
+{
+    return mkdir(path, 0700) < 0 ? errno : 0;
+}
+
+static int
+try_bind(const char *path)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), err;
+
+    g_strlcpy(addr.sun_path, path, sizeof addr.sun_path);
+    err = fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 ? errno : 0;
+    close(fd);
+    return err;
 }
 
 /* Somebody who closes at once does not listen. */
@@ -149,9 +168,10 @@ static const struct {
     const char *word;
     int (*act)(const char *what);
 } rows[] = {
-    { "read", try_read }, { "write", try_write },   { "talk", try_talk },
-    { "tcp", try_tcp },   { "signal", try_signal }, { "trace", try_trace },
-    { "run", try_run },   { "mount", try_mount },   { "user", try_user },
+    { "read", try_read },     { "write", try_write },   { "talk", try_talk },
+    { "tcp", try_tcp },       { "signal", try_signal }, { "trace", try_trace },
+    { "run", try_run },       { "mount", try_mount },   { "user", try_user },
+    { "folder", try_folder }, { "bind", try_bind },
 };
 
 static void

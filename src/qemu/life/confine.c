@@ -504,13 +504,16 @@ static const struct {
     { "/dev/zero", SIGHT_USE },
 };
 
+/* Sockets of displays are all that it makes there. No file of its own: /run is memory of the host.
+ */
 static gboolean
 allow_own(int ruleset, const Run *run)
 {
     g_autofree char *own = g_build_filename(run->dir, "own", NULL);
+    Sight sight = list_length(run->live->devices.graphics) > 0 ? SIGHT_SOCKETS : SIGHT_READ;
     const char *paths = run->confined.has.paths;
     g_auto(GStrv) others = g_strsplit(paths ? paths : "", "\n", 0);
-    gboolean ok = landlock_allow(ruleset, own, SIGHT_OWN) &&
+    gboolean ok = landlock_allow(ruleset, own, sight) &&
                   landlock_allow(ruleset, run->live->devices.emulator, SIGHT_RUN);
 
     for (guint i = 0; ok && others[i]; i++)
@@ -569,7 +572,8 @@ confine_spec(Run *run, Confine *ret_spec, GError **err)
 
 /* ---- a helper */
 
-#define HELPER_FILES 1024
+#define HELPER_FILES      1024
+#define HELPER_FILE_BYTES (64 << 20)
 
 static int
 helper_ruleset(const char *program, const char *own, GError **err)
@@ -598,6 +602,7 @@ confine_helper(const Run *run, const char *program, const char *own, gboolean ot
         .gid = others ? 0 : c->gid,
         .caps = others ? CAP(DAC_OVERRIDE) : 0,
         .files = HELPER_FILES,
+        .file_bytes = HELPER_FILE_BYTES,
         .tasks = c->how == CONFINE_OWN && !others ? TASKS_MAX : 0,
         .namespaces = qemu_paths->session ? 0 : CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET,
     };
