@@ -145,6 +145,68 @@ a_pipe_without_a_reader_is_not_waited_for(void **state)
     assert_int_equal(errno, ENXIO);
 }
 
+static guint8
+last_of(int dir, const char *name, gint64 *ret_size)
+{
+    fd_auto fd = openat(dir, name, O_RDONLY);
+    struct stat st;
+    guint8 byte = 0;
+
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    *ret_size = st.st_size;
+    if (st.st_size > 0)
+        assert_int_equal(pread(fd, &byte, 1, st.st_size - 1), 1);
+    return byte;
+}
+
+static void
+what_is_long_is_cut(void **state)
+{
+    static const char *const names[] = { "out.0", "out.1", "out.2" };
+    fd_auto dir = open(*state, O_PATH | O_DIRECTORY);
+    fd_auto out = openat(dir, "out", O_WRONLY | O_CREAT | O_APPEND, 0640);
+    gint64 size;
+
+    for (guint8 n = 1; n <= 5; n++) {
+        guint8 bytes[100];
+
+        memset(bytes, n, sizeof bytes);
+        assert_int_equal(write(out, bytes, sizeof bytes), sizeof bytes);
+        assert_int_equal(file_rotate(dir, "out", 101, 3), 0);
+        assert_int_equal(write(out, bytes, sizeof bytes), sizeof bytes);
+        assert_int_equal(file_rotate(dir, "out", 101, 3), 1);
+        last_of(dir, "out", &size);
+        assert_int_equal(size, 0);
+    }
+    for (guint8 i = 0; i < G_N_ELEMENTS(names); i++) {
+        assert_int_equal(last_of(dir, names[i], &size), 5 - i);
+        assert_int_equal(size, 101);
+    }
+    assert_int_equal(faccessat(dir, "out.3", F_OK, 0), -1);
+}
+
+static void
+what_may_be_anothers_is_not_cut(void **state)
+{
+    fd_auto dir = open(*state, O_PATH | O_DIRECTORY);
+    g_autofree char *file = below(state, "precious"), *twice = below(state, "twice");
+    g_autofree char *alias = below(state, "alias"), *pipe = below(state, "pipe");
+    struct stat st;
+
+    put(file);
+    assert_int_equal(link(file, twice), 0);
+    assert_int_equal(symlink(file, alias), 0);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(file_rotate(dir, "twice", 1, 3), -1);
+    assert_int_equal(errno, EMLINK);
+    assert_int_equal(file_rotate(dir, "alias", 1, 3), -1);
+    assert_int_equal(errno, ELOOP);
+    assert_int_equal(file_rotate(dir, "pipe", 0, 3), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(stat(file, &st), 0);
+    assert_int_equal(st.st_size, strlen("PRECIOUS"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -157,6 +219,8 @@ main(void)
         TEST(folders_behind_links_of_others_are_not_entered),
         TEST(outputs_are_made_or_opened),
         TEST(a_pipe_without_a_reader_is_not_waited_for),
+        TEST(what_is_long_is_cut),
+        TEST(what_may_be_anothers_is_not_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
