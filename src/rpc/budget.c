@@ -40,7 +40,7 @@ const BudgetRow budget_defaults[N_BUDGETS] = {
     [BUDGET_CALLS] = { "calls", 32, 128, 1024, 1024, 8192, 4096 },
     [BUDGET_ERRANDS] = { "errands", 1, 2, 16, 4, 24, 12 },
     [BUDGET_REGISTRATIONS] = { "registrations", 64, 256, 1024, 2048, 16384, 8192 },
-    [BUDGET_MESSAGE] = { "message", 64 * KIB, 256 * KIB, ANY, ANY, ANY, 0 },
+    [BUDGET_MESSAGE] = { "message", 64 * KIB, 128 * KIB, ANY, ANY, ANY, 0 },
     [BUDGET_INPUT] = { "input", 64 * KIB, 512 * KIB, 64 * MIB, 4 * MIB, 256 * MIB, 192 * MIB },
     [BUDGET_OUTPUT] = { "output", 1 * MIB, 4 * MIB, 64 * MIB, 32 * MIB, 384 * MIB, 256 * MIB },
 };

@@ -253,6 +253,16 @@ def node_information_holds_nobody_up(d):
 
 
 @test
+def a_baseline_of_many_cpus_holds_nobody_up(d):
+    held_up(d, "big_baseline")
+
+
+@test
+def connections_that_come_and_go_hold_nobody_up(d):
+    held_up(d, "churn")
+
+
+@test
 def the_cpu_map_holds_nobody_up(d):
     held_up(d, "cpu_map")
 

@@ -12,6 +12,7 @@ import rpc
 
 SOCKET, MODE = sys.argv[1:3]
 MANY = 20000
+BASELINE_CPU = 162
 
 
 def connect():
@@ -87,7 +88,7 @@ def halves():
 
 def small_halves():
     """The same of messages that a client may send."""
-    return announced(250 << 10, 240 << 10)
+    return announced(125 << 10, 120 << 10)
 
 
 def silent():
@@ -113,6 +114,19 @@ def names():
         except (OSError, EOFError):
             pass
     return keep
+
+
+def churn():
+    """Connections that come and go as fast as they can."""
+    def come_and_go():
+        while True:
+            try:
+                connect().close()
+            except OSError:
+                pass
+    for _ in range(4):
+        threading.Thread(target=come_and_go, daemon=True).start()
+    return []
 
 
 def pipeline(c, calls):
@@ -177,10 +191,26 @@ def children():
     return keep
 
 
+def big_baseline():
+    """As many and as large descriptions of CPUs as one message takes, another one each time."""
+    words = "vmx svm avx512f pcid x2apic avx2 bmi1 bmi2 erms invpcid rtm hle smap adx smep fsgsbase xsave avx"
+    cpu = "<cpu><arch>x86_64</arch><model>EPYC</model>%s</cpu>" % "".join(
+        f"<feature name='{word}'/>" for word in words.split())
+    cpus = 250
+    c = rpc.Client(SOCKET)
+    c.socket.settimeout(None)
+    calls = [c.pack(BASELINE_CPU, struct.pack(">I", cpus) + rpc.string(cpu + " " * n) * cpus + struct.pack(">I", 1))
+             for n in range(8)]
+    threading.Thread(target=pipeline, args=(c, b"".join(calls)), daemon=True).start()
+    threading.Thread(target=read_all, args=(c,), daemon=True).start()
+    return c
+
+
 MODES = {
     "lingering": lingering, "circle": circle, "descriptors": descriptors, "halves": halves,
     "small_halves": small_halves, "silent": silent, "names": names, "deaf": deaf, "noise": noise,
     "children": children,
+    "big_baseline": big_baseline, "churn": churn,
     "capabilities": lambda: busy(7), "node_info": lambda: busy(6),
     "stats": lambda: busy(344, struct.pack(">III", 0, 0, 0)),
     "cpu_map": lambda: busy(rpc.CPU_MAP, struct.pack(">iiI", 1, 1, 0)),
