@@ -355,8 +355,10 @@ links_revive(const NetworkPort *port, const char *bridge, GError **err)
     const Vm *vm = port->owner;
 
     EACH (const NetDef, net, vm->run->live->devices.nets) {
+        g_autofree char *mark = link_alias(vm, net->info.alias);
         const TapSpec spec = {
             .name = net->ifname,
+            .alias = mark,
             .bridge = bridge,
             .mac = net->mac,
             .mtu = net->mtu,
