@@ -65,15 +65,18 @@ lock_wait(int fd)
     return TRUE;
 }
 
-/* The descriptor is kept until the process ends: the lock goes with it. */
+/* The descriptor is kept until the process ends: the lock goes with it. Nobody else may open the
+ * file, for whoever can could lock it; and it is not where a run folder that is wiped would take it
+ * along, but for a session, whose run folder is its user's alone while data may lie on a server. */
 static gboolean
-lock_take(const char *run, int *ret_fd, GError **err)
+lock_take(const Paths *paths, int *ret_fd, GError **err)
 {
-    g_autofree char *path = g_build_filename(run, "vmd.pid", NULL);
-    fd_auto fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    g_autofree char *path = g_build_filename(paths->session ? paths->run : paths->lib, "vmd.lock",
+                                             NULL);
+    fd_auto fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     char text[32];
 
-    if (fd < 0)
+    if (fd < 0 || fchmod(fd, 0600) < 0)
         return fail_errno(err, errno, "cannot open %s", path);
     if (!lock_wait(fd)) {
         if (errno != EWOULDBLOCK)
@@ -86,6 +89,50 @@ lock_take(const char *run, int *ret_fd, GError **err)
         return fail_errno(err, errno, "cannot write %s", path);
     *ret_fd = fd_steal(&fd);
     return TRUE;
+}
+
+/* For people and scripts; that it is there says that the run folder is. */
+static char *
+pid_path(const Daemon *d)
+{
+    return g_build_filename(d->paths.run, "vmd.pid", NULL);
+}
+
+static gboolean
+pid_write(const Daemon *d, GError **err)
+{
+    g_autofree char *path = pid_path(d), *text = g_strdup_printf("%d\n", (int)getpid());
+
+    return file_write_volatile(path, text, -1, 0644, err);
+}
+
+/* ---- the run folder, which somebody may wipe */
+
+#define LOOK_S 2
+
+/* What runs goes on without it; the next daemon, and clients, need what is in it. The file goes
+ * last: without it there is another look. */
+static gboolean
+look_at_run(gpointer user)
+{
+    Daemon *d = user;
+    g_autofree char *path = pid_path(d);
+    g_autoptr(GError) err = NULL;
+    gboolean all;
+
+    if (access(path, F_OK) == 0 || errno != ENOENT)
+        return G_SOURCE_CONTINUE;
+    log_warning("somebody has emptied %s: what belongs in it is made anew", d->paths.run);
+    if (!paths_make(&d->paths, &err) || !server_listen_again(d->server, &err)) {
+        log_error("%s", err->message);
+        return G_SOURCE_CONTINUE;
+    }
+    all = storage_save_runs();
+    all = network_save_runs() && all;
+    all = qemu_save_runs() && all;
+    if (all && !pid_write(d, &err))
+        log_error("%s", err->message);
+    return G_SOURCE_CONTINUE;
 }
 
 /* ---- the loop */
@@ -311,7 +358,7 @@ check_config(Daemon *d)
 static gboolean
 serve(Daemon *d, GError **err)
 {
-    guint watch;
+    guint watch, look;
 
     d->server = server_new(&d->paths, &d->config.server, &d->sockets, err);
     if (!d->server)
@@ -322,7 +369,9 @@ serve(Daemon *d, GError **err)
     qemu_autostart();
     service_ready();
     log_info("vmd " VMD_VERSION " serves %s", d->paths.run);
+    look = g_timeout_add_seconds(LOOK_S, look_at_run, d);
     g_main_loop_run(d->loop);
+    g_source_remove(look);
     service_stopping();
     g_clear_handle_id(&watch, g_source_remove);
     g_clear_handle_id(&d->idle_timer, g_source_remove);
@@ -388,8 +437,8 @@ run(Daemon *d, GError **err)
     qemu_set_host_plan(&d->config.guests);
     objects_init(&d->paths);
     ok = set_log(d, err) && service_sockets(&d->sockets, err) && signals_block(&signals, err) &&
-         fault_set(err) && paths_make(&d->paths, err) && lock_take(d->paths.run, &lock, err) &&
-         boot(d, signals, err);
+         fault_set(err) && paths_make(&d->paths, err) && lock_take(&d->paths, &lock, err) &&
+         pid_write(d, err) && boot(d, signals, err);
     bus_done();
     config_done(&d->config);
     return ok;

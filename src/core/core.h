@@ -94,6 +94,9 @@ gpointer registry_find_id(Registry *r, int id);
 guint registry_size(const Registry *r);
 /* All objects in order of creation, each referenced; free with g_ptr_array_unref. */
 GPtrArray *registry_list(Registry *r);
+/* Writes the ledgers of all of them anew, for somebody has removed the files. FALSE: one is busy,
+ * and its own was left out. */
+gboolean registry_save_ledgers(Registry *r);
 
 /* ---- ledgers (ledger.c) ----------------------------------------------------------------- */
 

@@ -488,6 +488,12 @@ compact_if_long(Ledger *l)
         log_warning("%s", err->message);
 }
 
+gboolean
+ledger_save(Ledger *l, GError **err)
+{
+    return !l->path || l->rows->len == 0 || compact(l, err);
+}
+
 /* ---- opening */
 
 static char *

@@ -41,5 +41,7 @@ void ledger_undone(Ledger *l, guint64 no);
 void ledger_unwind(Ledger *l);
 /* The flow is finished. FALSE: that could not be written. */
 gboolean ledger_commit(Ledger *l, guint64 flow, GError **err);
+/* Writes its file anew, which somebody has removed; nobody may hold a row's number. */
+gboolean ledger_save(Ledger *l, GError **err);
 /* The object's name in the first line of the file, or NULL. Caller frees. */
 char *ledger_read_name(const char *path);

@@ -250,3 +250,20 @@ registry_list(Registry *r)
         g_ptr_array_add(list, object_ref(r->all->pdata[i]));
     return list;
 }
+
+gboolean
+registry_save_ledgers(Registry *r)
+{
+    gboolean all = TRUE;
+
+    for (guint i = 0; i < r->all->len; i++) {
+        Object *o = r->all->pdata[i];
+        g_autoptr(GError) err = NULL;
+
+        if (o->flow)
+            all = FALSE;
+        else if (o->ledger && !ledger_save(o->ledger, &err))
+            log_error("%s", err->message);
+    }
+    return all;
+}

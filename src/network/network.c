@@ -613,6 +613,21 @@ follow(Network *n, GError **err)
     return file_write_volatile(path, xml, -1, 0600, err) && dnsmasq_reload(n, err);
 }
 
+gboolean
+network_save_runs(void)
+{
+    g_autoptr(GPtrArray) all = registry_list(networks);
+    gboolean done = registry_save_ledgers(networks);
+
+    EACH (Network, n, all) {
+        g_autoptr(GError) err = NULL;
+
+        if (n->live && !n->obj.flow && !follow(n, &err))
+            log_error("network '%s': %s", n->obj.name, err->message);
+    }
+    return done;
+}
+
 static gboolean
 put_live(Network *n, NetworkDef *def, GError **err)
 {

@@ -19,7 +19,10 @@ void network_register(void);
  * the daemon. */
 gboolean network_init(const Paths *paths, GError **err);
 void network_autostart(void); /* starts what is marked so and is not active */
-void network_done(void);      /* drops what is in memory; networks run on */
+/* Writes anew what is kept of active networks below the run folder, for somebody has emptied it.
+ * FALSE: one of them is just being changed; to be asked again. */
+gboolean network_save_runs(void);
+void network_done(void); /* drops what is in memory; networks run on */
 
 /* ---- networks ---------------------------------------------------------------------------- */
 

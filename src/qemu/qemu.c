@@ -34,6 +34,27 @@ qemu_init(const Paths *paths, GError **err)
     return TRUE;
 }
 
+static gboolean
+save_run(Vm *vm, GError **err)
+{
+    return confine_make_folder(vm->run, err) && live_save(vm, err) && status_save(vm, err);
+}
+
+gboolean
+qemu_save_runs(void)
+{
+    g_autoptr(GPtrArray) all = registry_list(qemu_vms);
+    gboolean done = registry_save_ledgers(qemu_vms);
+
+    EACH (Vm, vm, all) {
+        g_autoptr(GError) err = NULL;
+
+        if (vm->run && vm->run->complete && !vm->run->stopping && !save_run(vm, &err))
+            log_error("domain '%s': %s", vm->obj.name, err->message);
+    }
+    return done;
+}
+
 void
 qemu_done(void)
 {

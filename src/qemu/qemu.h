@@ -24,6 +24,9 @@ gboolean qemu_init(const Paths *paths, GError **err);
 /* Starts what is marked autostart and was not running; called when the sockets are open. autostart
  * happens once a boot of the host, not at every start of the daemon. */
 void qemu_autostart(void);
+/* Writes anew what is kept below the run folder of VMs that run: somebody has emptied it. FALSE:
+ * one of them is just being changed; to be asked again. */
+gboolean qemu_save_runs(void);
 /* Drops everything in memory and leaves every QEMU running. */
 void qemu_done(void);
 

@@ -214,6 +214,33 @@ listeners_permit(Server *s)
     }
 }
 
+static gboolean
+is_in_place(const Listener *l)
+{
+    struct stat st;
+
+    return lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode;
+}
+
+/* Only what is not there any more: what took the place of a socket stays. */
+gboolean
+listeners_again(Server *s, GError **err)
+{
+    for (gsize i = 0; i < N_LISTENERS; i++) {
+        Listener *l = &s->listeners[i];
+        g_autofree char *folder = l->path ? g_path_get_dirname(l->path) : NULL;
+
+        if (!l->inode || is_in_place(l) || access(l->path, F_OK) == 0)
+            continue;
+        g_clear_handle_id(&l->watch, g_source_remove);
+        fd_close(&l->fd);
+        if (!dir_make(folder, s->paths->session ? 0700 : 0755, err) ||
+            !listener_open(l, g_steal_pointer(&l->path), err))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 void
 listeners_close(Server *s)
 {

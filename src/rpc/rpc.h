@@ -66,6 +66,9 @@ Server *server_new(const Paths *paths, const ServerSettings *settings, const Ser
                    GError **err);
 /* The settings have changed: group, permissions and budgets count from now on. */
 void server_settings_changed(Server *s);
+/* Listens anew where a socket of its own is not there any more. Those that were given are not its
+ * own. */
+gboolean server_listen_again(Server *s, GError **err);
 /* Hangs up on everybody; pending calls run on without an audience. */
 void server_free(Server *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)

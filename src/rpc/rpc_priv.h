@@ -289,7 +289,8 @@ struct Server {
 
 /* listener.c */
 gboolean listeners_open(Server *s, const ServerSockets *given, GError **err);
-void listeners_permit(Server *s); /* group and modes, as the settings say now */
+void listeners_permit(Server *s);                  /* group and modes, as the settings say now */
+gboolean listeners_again(Server *s, GError **err); /* as server_listen_again */
 void listeners_close(Server *s);
 
 void server_forget(Server *s, Client *c);

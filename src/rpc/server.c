@@ -263,6 +263,15 @@ server_new(const Paths *paths, const ServerSettings *settings, const ServerSocke
     return g_steal_pointer(&s);
 }
 
+gboolean
+server_listen_again(Server *s, GError **err)
+{
+    gboolean ok = listeners_again(s, err);
+
+    server_accept(s);
+    return ok;
+}
+
 void
 server_settings_changed(Server *s)
 {

@@ -210,6 +210,25 @@ pool_live_path(const Pool *pool)
     return g_strdup_printf("%s/storage/%s.xml", storage_paths->run, pool->obj.name);
 }
 
+gboolean
+storage_save_runs(void)
+{
+    g_autofree char *folder = g_strconcat(storage_paths->run, "/storage", NULL);
+    g_autoptr(GPtrArray) all = registry_list(pools);
+    gboolean done = registry_save_ledgers(pools);
+
+    EACH (Pool, pool, all) {
+        g_autofree char *path = pool_live_path(pool);
+        g_autofree char *xml = pool->live ? pool_format(pool->live, TRUE) : NULL;
+        g_autoptr(GError) err = NULL;
+
+        if (xml && !pool->obj.flow &&
+            (!dir_make(folder, 0700, &err) || !file_write_volatile(path, xml, -1, 0600, &err)))
+            log_error("storage pool '%s': %s", pool->obj.name, err->message);
+    }
+    return done;
+}
+
 void
 pool_take(Pool *pool, PoolDef *live, Volumes *volumes)
 {

@@ -16,6 +16,9 @@ void storage_register(void);
 /* Reads the definitions, finds again what was active, starts what is marked. Waits for the folders,
  * but not for long: one that does not answer comes later. */
 gboolean storage_init(const Paths *paths, GError **err);
+/* Writes anew what is kept of active pools below the run folder, for somebody has emptied it.
+ * FALSE: one of them is just being changed; to be asked again. */
+gboolean storage_save_runs(void);
 void storage_done(void);
 
 /* ---- pools (pool.c) ---------------------------------------------------------------------- */

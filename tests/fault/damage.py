@@ -6,12 +6,13 @@ import contextlib
 import os
 import pathlib
 import random
+import shutil
 import stat
 import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from harness import (QEMU, domain, main, need, need_own_network, same, test, wait_for)  # noqa: E402
+from harness import (QEMU, VMD, domain, main, need, need_own_network, same, test, wait_for)  # noqa: E402
 
 SEED = int(os.environ.get("VMD_DAMAGE_SEED", "7"))
 BITS = 6  # changed in each file, one at a time
@@ -211,6 +212,33 @@ def everything_at_once(d):
     other = domain("other", f"<disk type='file'><driver name='qemu' type='raw'/><source file="
                             f"'{d.root}/gone.img'/><target dev='vda' bus='virtio'/></disk>", memory=32)
     assert "is in use by domain 'gone'" in d.vmsh("create", d.write("other.xml", other), status=1)
+    end(host)
+
+
+@test
+def a_run_folder_that_is_wiped(d):
+    """While the daemon runs: it is made anew, there is no second daemon, and the next one knows all."""
+    need_own_network()
+    host = Host(d)
+    d.vmsh("pool-create-as", "images", "dir", "--target", str(d.root))
+    for path in sorted((d.root / "run").iterdir()):
+        shutil.rmtree(path)
+    assert "already runs" in d.run(VMD, "--root", d.root, status=1)
+    lock = d.root / "var/lib/vmd/vmd.lock"
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+    wait_for(lambda: "made anew" in d.log.read_text() and (d.root / "run/vmd/vmd.pid").exists())
+    assert set(host.running()) == {"kept", "gone"}
+    assert stat.S_IMODE(d.ro_socket.stat().st_mode) == 0o666
+    d.vmsh("suspend", "gone")
+    d.kill()
+    d.start()
+    assert all(is_alive(q) for q in host.qemus), d.tail()
+    assert set(host.running()) == {"kept", "gone"}, d.tail()
+    assert "images" in d.vmsh("pool-list", "--name")
+    for name in host.running():
+        assert "monitor" in d.vmsh("domcontrol", name, status=None)
+        assert "<address type='pci'" in d.vmsh("dumpxml", name)
+    d.vmsh("pool-destroy", "images")
     end(host)
 
 

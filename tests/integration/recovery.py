@@ -6,9 +6,12 @@ import fcntl
 import os
 import random
 import signal
+import struct
 import threading
 import time
+import uuid
 
+import rpc
 from harness import QEMU, VMD, Daemon, domain, main, test, wait_for
 from storm import Storm, kill_a_qemu, settled, small, states_are_true, tidy
 
@@ -16,6 +19,7 @@ ROUNDS = int(os.environ.get("VMD_STORM", "12"))
 SEED = int(os.environ.get("VMD_STORM_SEED", "7"))
 DOMAINS = 6
 WORKERS = 4
+DOMAIN_CREATE = 9
 
 
 @test
@@ -113,13 +117,31 @@ def a_new_daemon_says_what_the_old_one_said(d):
 
 
 @test
+def a_start_that_was_answered_stays(d):
+    """However soon after its answer the daemon dies."""
+    names = [f"a{n}" for n in range(6)]
+    for name in names:
+        d.vmsh("define", d.write(f"{name}.xml", domain(name, memory=16, machine="pc")))
+    client = rpc.Client(d.socket)
+    for name in names:
+        subject = rpc.string(name) + uuid.UUID(d.vmsh("domuuid", name).strip()).bytes + struct.pack(">i", -1)
+        assert client.call(DOMAIN_CREATE, subject).status == rpc.OK
+        d.process.send_signal(signal.SIGKILL)
+        d.kill()
+        d.start()
+        assert d.vmsh("domstate", name).strip() == "running", d.tail()
+        client = rpc.Client(d.socket)
+    assert sorted(d.vmsh("list", "--name").split()) == names
+
+
+@test
 def a_boot_waits_for_what_the_last_daemon_left():
     """A child that is about to become a QEMU has the lock until it is one."""
     d = Daemon()
     try:
         d.start()
         d.kill()
-        with open(d.root / "run/vmd/vmd.pid") as lock:
+        with open(d.root / "var/lib/vmd/vmd.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             threading.Timer(0.5, lambda: fcntl.flock(lock, fcntl.LOCK_UN)).start()
             began = time.monotonic()
