@@ -89,6 +89,7 @@ static const ErrRow rows[N_ERRS] = {
     [ERR_HOOK_FAILED] = { 70, 0, "Hook script execution failed: %1$s" },
     [ERR_NO_BACKUP] = { 104, 0, "Domain backup job id not found: %1$s" },
     [ERR_NO_NETWORK_PORT] = { 107, 0, "network port not found: %1$s" },
+    [ERR_NETWORK_PORT_EXISTS] = { 106, 0, "network port %1$s exists already" },
     [ERR_NO_HOSTNAME] = { 108, 0, "no hostname found: %1$s" },
     [ERR_NO_SERVER] = { 95, 0, "Server not found: %1$s" },
     [ERR_MULTIPLE_DOMAINS] = { 110, 0, "multiple matching domains found: %1$s" },

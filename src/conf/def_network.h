@@ -199,3 +199,46 @@ gboolean network_check(const NetworkDef *def, GError **err);
  * virNetworkUpdateSection's; parent_index -1: where it fits. def is unchanged when it fails. */
 gboolean network_update(NetworkDef *def, guint command, guint section, int parent_index,
                         const char *xml, GError **err);
+
+/* ---- ports of a network, bindings of filters (network_port.c) -------------------------------- */
+
+enum { PLUG_NONE = 1, PLUG_NETWORK, PLUG_BRIDGE };
+
+/* <networkport>: what a network has of one interface. */
+typedef struct NetworkPortDef {
+    guint8 uuid[16], owner_uuid[16], mac[6];
+    char *owner; /* the domain's name */
+    char *group; /* portgroup; NULL: none */
+    VlanDef *vlan;
+    VirtualPort *vport;
+    BandwidthDef *bandwidth;
+    int isolated, trust; /* YES, NO */
+    int plug_type;       /* PLUG_*; 0: it is not said */
+    char *plug_bridge;
+} NetworkPortDef;
+/* flags: XML_VALIDATE. What must be there is: UUID, owner, MAC address. */
+NetworkPortDef *network_port_parse(const char *xml, guint flags, GError **err);
+char *network_port_format(const NetworkPortDef *def); /* caller frees */
+NetworkPortDef *network_port_copy(const NetworkPortDef *def);
+void network_port_free(gpointer def);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NetworkPortDef, network_port_free)
+
+/* Several of them in one file of the daemon's own. */
+typedef struct NetworkPortList {
+    GPtrArray *ports; /* NetworkPortDef; NULL: none */
+} NetworkPortList;
+NetworkPortList *network_ports_parse(const char *xml, GError **err);
+char *network_ports_format(const NetworkPortList *list); /* caller frees */
+void network_ports_free(NetworkPortList *list);
+
+/* <filterbinding>: the filter of one link. */
+typedef struct FilterBindingDef {
+    char *owner; /* the domain's name */
+    guint8 owner_uuid[16], mac[6];
+    char *portdev; /* the link */
+    FilterRef *ref;
+} FilterBindingDef;
+/* flags: XML_VALIDATE. All of it is there. */
+FilterBindingDef *filter_binding_parse(const char *xml, guint flags, GError **err);
+void filter_binding_def_free(FilterBindingDef *def);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FilterBindingDef, filter_binding_def_free)

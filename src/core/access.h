@@ -62,6 +62,7 @@ typedef struct Creds {
     RIGHT(NETWORK, DELETE, "network", "delete")                                                    \
     RIGHT(NETWORK, START, "network", "start")                                                      \
     RIGHT(NETWORK, STOP, "network", "stop")                                                        \
+    RIGHT(NETWORK, SEARCH_PORTS, "network", "search_ports")                                        \
     RIGHT(NWFILTER, GETATTR, "nwfilter", "getattr")                                                \
     RIGHT(NWFILTER, READ, "nwfilter", "read")                                                      \
     RIGHT(NWFILTER, WRITE, "nwfilter", "write")                                                    \
@@ -69,6 +70,13 @@ typedef struct Creds {
     RIGHT(NWFILTER, DELETE, "nwfilter", "delete")                                                  \
     RIGHT(NWFILTER_BINDING, GETATTR, "nwfilter_binding", "getattr")                                \
     RIGHT(NWFILTER_BINDING, READ, "nwfilter_binding", "read")                                      \
+    RIGHT(NWFILTER_BINDING, CREATE, "nwfilter_binding", "create")                                  \
+    RIGHT(NWFILTER_BINDING, DELETE, "nwfilter_binding", "delete")                                  \
+    RIGHT(NETWORK_PORT, GETATTR, "network_port", "getattr")                                        \
+    RIGHT(NETWORK_PORT, READ, "network_port", "read")                                              \
+    RIGHT(NETWORK_PORT, WRITE, "network_port", "write")                                            \
+    RIGHT(NETWORK_PORT, CREATE, "network_port", "create")                                          \
+    RIGHT(NETWORK_PORT, DELETE, "network_port", "delete")                                          \
     RIGHT(NODE_DEVICE, GETATTR, "node_device", "getattr")                                          \
     RIGHT(NODE_DEVICE, READ, "node_device", "read")                                                \
     RIGHT(INTERFACE, GETATTR, "interface", "getattr")                                              \

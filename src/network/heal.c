@@ -426,6 +426,7 @@ heal_adopt(Network *n)
 {
     g_autofree char *path = network_file(n, "rules");
 
+    ports_adopt(n);
     file_read_regular(path, RULES_MAX, &n->run->rules, &(gsize){ 0 }, NULL, NULL);
     if (!n->run->rules && network_owns_bridge(n->live) && network_mode(n->live) != FORWARD_OPEN)
         n->run->rules = g_strdup("");

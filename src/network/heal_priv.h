@@ -37,6 +37,7 @@ char *ports_wrong(const Network *n, HostView *p);
 gboolean ports_repair(Network *n, HostView *p, GError **err);
 /* Those in bridges that no network has. */
 void ports_heal_others(HostView *p);
+void ports_adopt(Network *n);
 /* Whether one of the network's ports has that link. */
 gboolean ports_have(const Network *n, const char *link);
 

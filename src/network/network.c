@@ -130,6 +130,7 @@ drop_run(Network *n)
     if (n->run) {
         dnsmasq_forget(n);
         heal_forget(n);
+        ports_forget(n, FALSE);
     }
     g_clear_pointer(&n->run, g_free);
 }
@@ -484,6 +485,8 @@ ask_new(NetworkDone done, gpointer user)
 static void
 forget_run(Network *n)
 {
+    if (n->run)
+        ports_forget(n, TRUE);
     drop_run(n);
     g_clear_pointer(&n->live, network_free);
     if (n->persistent)

@@ -83,6 +83,22 @@ void network_lease_free(gpointer lease);
 /* GPtrArray of NetworkLease; mac NULL: all. */
 GPtrArray *network_leases(Network *n, const char *mac, GError **err);
 
+/* ---- ports (ports.c) ----------------------------------------------------------------------- */
+
+/* Those of guests that run, and those that clients have made: GPtrArray of NetworkPortDef; free
+ * with g_ptr_array_unref. */
+GPtrArray *network_port_list(const Network *n, GError **err);
+/* Caller frees. *ret_link: of the guest's interface; NULL: it is no guest's. ret_link may be NULL.
+ */
+NetworkPortDef *network_port_get(const Network *n, const guint8 uuid[UUID_LEN], char **ret_link,
+                                 GError **err);
+/* A port that is kept for a client, until the network ends. flags: NETWORK_PORT_*. */
+enum { NETWORK_PORT_RECLAIM = 1 << 0, NETWORK_PORT_VALIDATE = 1 << 1 };
+gboolean network_port_create(Network *n, const char *xml, guint flags, guint8 ret_uuid[UUID_LEN],
+                             GError **err);
+/* Not one of a guest's, which has it as long as its interface. */
+gboolean network_port_delete(Network *n, const guint8 uuid[UUID_LEN], GError **err);
+
 /* What was put right of an active network since the daemon began (heal.c). */
 typedef struct NetworkRepair {
     const char *what;  /* "bridge", "rules", ...; constant */
@@ -130,6 +146,10 @@ void nwfilter_undefine(Nwfilter *f, NwfilterDone done, gpointer user);
  * is replaced in one transaction. FALSE: nothing has changed. */
 gboolean filter_bind(const char *link, const NetDef *net, const DomainDef *owner, GError **err);
 void filter_unbind(const char *link); /* there may be none */
+/* By a client, of a link that is there: kept until it is deleted. *ret_link is borrowed. */
+gboolean filter_binding_create(const char *xml, gboolean validate, const char **ret_link,
+                               GError **err);
+gboolean filter_binding_delete(const char *link, GError **err);
 /* Once all guests that run are known: rules of links that are gone go. */
 void filters_sweep(void);
 
@@ -166,12 +186,14 @@ typedef struct NetworkPort {
     const char *bridge;
     const char *link; /* the tap */
     gboolean isolated;
-    guint mtu;      /* 0: its bridge's */
+    gboolean busy; /* it is just being changed */
+    guint mtu;     /* 0: its bridge's */
+    const DomainDef *domain;
+    const NetDef *net;
     gpointer owner; /* who tells of it knows it by that */
 } NetworkPort;
 typedef void (*NetworkPortEach)(const NetworkPort *port, gpointer user);
-/* Tells of all but those that are just being changed; FALSE: there are such. */
-typedef gboolean (*NetworkPorts)(NetworkPortEach each, gpointer user);
+typedef void (*NetworkPorts)(NetworkPortEach each, gpointer user); /* tells of all */
 /* Makes the link of a port again that somebody has deleted, in that bridge. */
 typedef gboolean (*NetworkPortRevive)(const NetworkPort *port, const char *bridge, GError **err);
 /* Who has the guests: asked when something has happened to links, and by a network that starts. */

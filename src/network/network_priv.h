@@ -48,6 +48,7 @@ struct NetworkRun {
     gboolean leases_due;
     gboolean routes_due;
     gboolean was_stopped; /* dnsmasq, when it was last looked at */
+    GPtrArray *ports;     /* NetworkPortDef, of clients; NULL: none */
     guint link;           /* number of the bridge, as of the last look */
     Mended mended[N_CARES];
 };
@@ -142,6 +143,7 @@ void heal_count(Network *n, Care care, const char *cause);
 gboolean heal_ports(Network *n, GError **err);
 void heal_adopt(Network *n);
 void heal_forget(Network *n);
+void ports_forget(Network *n, gboolean ended); /* ended: the network has */
 
 /* ---- filters of packets (filter.c) ------------------------------------------------------- */
 
@@ -152,6 +154,7 @@ void filters_done(void);
 
 void bindings_init(void);
 void bindings_done(void);
+gboolean bindings_load(GError **err); /* those that clients have made; once filters are known */
 /* Some interface has it, or a filter that refers to it. */
 gboolean filter_in_force(const char *name);
 /* The definition of a filter has changed: so do the interfaces that have it, or none does. */

@@ -411,6 +411,56 @@ def vmsh_says_it_as_virsh_does(d):
     assert f"Network nat created from {path}" in d.vmsh("net-create", path)
 
 
+PORT = """<networkport><uuid>8a3b5a0e-5d2c-4a3e-9d51-0b6a2f1c0c55</uuid><owner><name>x</name>
+  <uuid>8a3b5a0e-5d2c-4a3e-9d51-0b6a2f1c0c10</uuid></owner><mac address='52:54:00:09:09:09'/>{}</networkport>"""
+MINE = "8a3b5a0e-5d2c-4a3e-9d51-0b6a2f1c0c55"
+
+
+@network_test
+def ports_are_those_of_guests_and_of_clients(d):
+    define(d, "nat")
+    assert "not active" in d.vmsh("net-port-list", "nat", status=1)
+    d.vmsh("net-start", "nat")
+    nic = "<interface type='network'><mac address='52:54:00:00:01:0{}'/><source network='nat'/>{}</interface>"
+    d.vmsh("define", d.write("p.xml", domain("p", nic.format(1, "<port isolated='yes'/>") + nic.format(2, ""), memory=32)))
+    d.vmsh("start", "p", "--paused")
+
+    def listed():
+        return set(d.vmsh("net-port-list", "nat", "--uuid").split())
+    guests = set(re.findall(r"portid='([^']+)'", d.vmsh("dumpxml", "p")))
+    assert listed() == guests and len(guests) == 2
+    assert "portid" not in d.vmsh("dumpxml", "p", "--inactive")
+    shown = "".join(d.vmsh("net-port-dumpxml", "nat", u) for u in guests)
+    for part in ("<name>p</name>", "<plug type='network' bridge='br-nat'/>", "<mac address='52:54:00:00:01:02'/>",
+                 "<port isolated='yes'/>"):
+        assert part in shown, shown
+    some = min(guests)
+    for asked in (["net-port-list", "nat"], ["net-port-list", "nat", "--uuid"], ["net-port-dumpxml", "nat", some]):
+        assert words(d.vmsh(*asked)) == words(d.virsh(*asked)), asked
+    assert "goes with it" in d.vmsh("net-port-delete", "nat", some, status=1)
+    path = d.write("port.xml", PORT.format(""))
+    assert f"Network port {MINE} created from {path}" in d.vmsh("net-port-create", "nat", path)
+    assert "exists already" in d.vmsh("net-port-create", "nat", path, status=1)
+    d.kill()
+    d.start()
+    assert listed() == guests | {MINE}
+    assert "br-nat" in d.vmsh("net-port-dumpxml", "nat", MINE)
+    assert f"Network port {MINE} deleted" in d.vmsh("net-port-delete", "nat", MINE)
+    assert f"failed to get network port '{MINE}'" in d.vmsh("net-port-dumpxml", "nat", MINE, status=1)
+    for more, said in (("<bandwidth><inbound average='9'/></bandwidth>", "'bandwidth' of a port"),
+                       ("<plug type='bridge' bridge='x'/>", "Port reclaim not requested"),
+                       ("<port isolated='yes'/>", "'port' of a port")):
+        assert said in d.vmsh("net-port-create", "nat", d.write("port.xml", PORT.format(more)), status=1)
+    assert "no mac" in d.vmsh("net-port-create", "nat", d.write("port.xml", re.sub("<mac.*/>", "", PORT.format(""))),
+                              status=1)
+    d.vmsh("net-port-create", "nat", d.write("port.xml", PORT.format("")))
+    d.vmsh("destroy", "p")
+    assert listed() == {MINE}
+    d.vmsh("net-destroy", "nat")
+    d.vmsh("net-start", "nat")
+    assert listed() == set()
+
+
 @network_test
 def events_of_networks_are_told(d):
     define(d, "nat")

@@ -83,7 +83,7 @@ void links_filter_again(const Vm *vm); /* of a VM that was found */
 /* Writes into an interface of a network which bridge that is. */
 gboolean link_join(NetDef *net, GError **err);
 /* The NetworkPorts of this room. */
-gboolean links_each_port(NetworkPortEach each, gpointer user);
+void links_each_port(NetworkPortEach each, gpointer user);
 gboolean links_revive(const NetworkPort *port, const char *bridge, GError **err);
 void links_limit_again(const Vm *vm); /* of a VM that was found */
 

@@ -76,6 +76,8 @@ link_join(NetDef *net, GError **err)
     net->source.bridge = g_strdup(plug.bridge);
     if (!net->mtu)
         net->mtu = plug.mtu;
+    if (uuid_is_zero(net->source.portid))
+        uuid_make(net->source.portid);
     if (!net->bandwidth && plug.bandwidth)
         net->bandwidth = schema_copy(&bandwidth_schema, plug.bandwidth);
     return TRUE;
@@ -248,16 +250,18 @@ links_hasten(Flow *f, gpointer obj)
     return STEP_DONE;
 }
 
-/* ---- filters: in force before the link is up */
+/* ---- filters: in force before the link is up; they can come later, and have a line for when they
+ * go. */
 
 gboolean
 link_filter(Flow *f, const DomainDef *def, const NetDef *net, GError **err)
 {
-    if (!net->filter)
+    if (!link_is_tap(net))
         return TRUE;
     if (!flow_note(f, net->info.alias, WORDS(net->ifname), err))
         return FALSE;
-    return (filter_bind(net->ifname, net, def, err) &&
+    return !net->filter ||
+           (filter_bind(net->ifname, net, def, err) &&
             (is_there_before(net) || link_set_up(net->ifname, err))) ||
            fail_prefix(err, "interface '%s': ", net->info.alias);
 }
@@ -323,29 +327,28 @@ tell_ports(const Vm *vm, NetworkPortEach each, gpointer user)
             .link = net->ifname,
             .isolated = net->port_isolated == YES,
             .mtu = net->mtu,
+            .busy = vm->obj.flow != NULL,
+            .domain = vm->run->live,
+            .net = net,
             .owner = (gpointer)vm,
         };
-        if (port.link && (port.network || net->source.net_type == NET_BRIDGE))
+        if (port.network || net->source.net_type == NET_BRIDGE)
             each(&port, user);
     }
 }
 
 /* A link that a change has just put elsewhere stands elsewhere in the definition only at its end.
  */
-gboolean
+void
 links_each_port(NetworkPortEach each, gpointer user)
 {
     g_autoptr(GPtrArray) all = registry_list(qemu_vms);
-    gboolean none_busy = TRUE;
 
     for (guint i = 0; i < all->len; i++) {
         const Vm *vm = all->pdata[i];
-        if (vm->run && vm->obj.flow)
-            none_busy = FALSE;
-        else if (vm->run && !vm->run->stopping)
+        if (vm->run && vm->run->live && !vm->run->stopping)
             tell_ports(vm, each, user);
     }
-    return none_busy;
 }
 
 /* What the guest's card is on the host's side: the same link again, for the same descriptors. */

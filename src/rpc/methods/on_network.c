@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "network/network.h"
+#include "qemu/qemu.h"
 #include "rpc/rpc_priv.h"
 
 /* ---- shared */
@@ -346,7 +347,182 @@ get_repairs(Call *c, Network *n)
     call_reply(c, &out);
 }
 
+/* ---- ports */
+
+static NetworkPortRef
+port_ref(const Network *n, const guint8 uuid[UUID_LEN])
+{
+    NetworkPortRef ref = { .net = network_ref(n) };
+
+    memcpy(ref.uuid, uuid, UUID_LEN);
+    return ref;
+}
+
+static void
+list_ports(Call *c, Network *n)
+{
+    const NetworkListAllPortsArgs *in = call_in(c);
+    GError *err = NULL;
+    g_autoptr(GPtrArray) all = network_port_list(n, &err);
+    NetworkListAllPortsRet out = { 0 };
+
+    if (!all) {
+        call_fail(c, err);
+        return;
+    }
+    out.ret = all->len;
+    out.ports.n = in->need_results ? all->len : 0;
+    out.ports.v = arena_new(call_arena(c), NetworkPortRef, out.ports.n);
+    for (guint i = 0; i < out.ports.n; i++)
+        out.ports.v[i] = port_ref(n, ((const NetworkPortDef *)all->pdata[i])->uuid);
+    call_reply(c, &out);
+}
+
+static void
+find_port(Call *c, Network *n)
+{
+    const NetworkPortLookupByUuidArgs *in = call_in(c);
+    NetworkPortLookupByUuidRet out = { .port = port_ref(n, in->uuid) };
+    GError *err = NULL;
+    g_autoptr(NetworkPortDef) def = network_port_get(n, in->uuid, NULL, &err);
+
+    if (def)
+        call_reply(c, &out);
+    else
+        call_fail(c, err);
+}
+
+static void
+create_port(Call *c, Network *n)
+{
+    const NetworkPortCreateXmlArgs *in = call_in(c);
+    NetworkPortCreateXmlRet out = { 0 };
+    GError *err = NULL;
+    guint8 uuid[UUID_LEN];
+
+    if (!network_port_create(n, in->xml, in->flags, uuid, &err)) {
+        call_fail(c, err);
+        return;
+    }
+    out.port = port_ref(n, uuid);
+    call_reply(c, &out);
+}
+
+/* What a port's own procedures are about. ret_link may be NULL. Caller frees; NULL: it has
+ * failed. */
+static NetworkPortDef *
+port_of(Call *c, const NetworkPortRef *ref, Network **ret_network, char **ret_link)
+{
+    GError *err = NULL;
+    Network *n = network_get_uuid(ref->net.uuid, &err);
+    NetworkPortDef *def = n ? network_port_get(n, ref->uuid, ret_link, &err) : NULL;
+
+    if (!def)
+        call_fail(c, err);
+    else if (ret_network)
+        *ret_network = n;
+    return def;
+}
+
+static void
+get_port_xml(Call *c)
+{
+    const NetworkPortGetXmlDescArgs *in = call_in(c);
+    g_autoptr(NetworkPortDef) def = port_of(c, &in->port, NULL, NULL);
+    g_autofree char *xml = def ? network_port_format(def) : NULL;
+    NetworkPortGetXmlDescRet out = { .xml = xml };
+
+    if (def)
+        call_reply(c, &out);
+}
+
+static void
+delete_port(Call *c)
+{
+    const NetworkPortDeleteArgs *in = call_in(c);
+    g_autoptr(GError) err = NULL;
+    Network *n;
+    g_autoptr(NetworkPortDef) def = port_of(c, &in->port, &n, NULL);
+
+    if (!def)
+        return;
+    network_port_delete(n, in->port.uuid, &err);
+    call_done(c, err);
+}
+
+/* Limits of a port are those of the interface that has it. NULL: it has failed. */
+static Vm *
+guest_of(Call *c, const NetworkPortRef *ref, char **ret_link)
+{
+    g_autoptr(NetworkPortDef) def = port_of(c, ref, NULL, ret_link);
+    Vm *vm = def && *ret_link ? vm_find_uuid(def->owner_uuid) : NULL;
+    GError *err = NULL;
+
+    if (!def || vm)
+        return vm;
+    fail(&err, ERR_OPERATION_INVALID, "no interface of a domain has this port");
+    call_fail(c, err);
+    return NULL;
+}
+
+enum { TYPED_STRINGS = 4, LIVE = 1 };
+
+static void
+get_port_parameters(Call *c)
+{
+    const NetworkPortGetParametersArgs *in = call_in(c);
+    NetworkPortGetParametersRet out = { 0 };
+    g_autofree char *link = NULL;
+    Vm *vm = guest_of(c, &in->port, &link);
+    GError *err = NULL;
+    Params params;
+
+    if (!vm)
+        return;
+    params_init(&params);
+    if (vm_limits(vm, VM_LIMITS_INTERFACE, link, LIVE, &params, &err)) {
+        guint32 count;
+        params_to_wire(&params, call_arena(c), &out.params.v, &count);
+        out.nparams = (gint32)(in->nparams > 0 ? MIN((guint32)in->nparams, count) : count);
+        out.params.n = in->nparams > 0 ? (guint32)out.nparams : 0;
+        call_reply(c, &out);
+    } else {
+        call_fail(c, err);
+    }
+    params_done(&params);
+}
+
+static void
+on_limited(Vm *vm, const GError *err, gpointer user)
+{
+    call_done(user, err);
+}
+
+static void
+set_port_parameters(Call *c)
+{
+    const NetworkPortSetParametersArgs *in = call_in(c);
+    g_autofree char *link = NULL;
+    Vm *vm = guest_of(c, &in->port, &link);
+    Params params;
+
+    if (!vm)
+        return;
+    params_from_wire(in->params.v, in->params.n, &params);
+    vm_set_limits(vm, VM_LIMITS_INTERFACE, link, &params, LIVE, call_asker(c), on_limited, c);
+    params_done(&params);
+}
+
 const Method network_methods[] = {
+    { ON_NETWORK(NETWORK_LIST_ALL_PORTS, list_ports), MAY(NETWORK_SEARCH_PORTS) },
+    { ON_NETWORK(NETWORK_PORT_LOOKUP_BY_UUID, find_port), MAY(NETWORK_PORT_GETATTR) },
+    { ON_NETWORK(NETWORK_PORT_CREATE_XML, create_port),
+      FLAGS(NETWORK_PORT_RECLAIM | NETWORK_PORT_VALIDATE), MAY(NETWORK_PORT_CREATE) },
+    { ON_NONE(NETWORK_PORT_GET_XML_DESC, get_port_xml), MAY(NETWORK_PORT_READ) },
+    { ON_NONE(NETWORK_PORT_DELETE, delete_port), MAY(NETWORK_PORT_DELETE) },
+    { ON_NONE(NETWORK_PORT_GET_PARAMETERS, get_port_parameters), FLAGS(TYPED_STRINGS),
+      MAY(NETWORK_PORT_READ) },
+    { ON_NONE(NETWORK_PORT_SET_PARAMETERS, set_port_parameters), MAY(NETWORK_PORT_WRITE) },
     { ON_NETWORK_BY(name, NETWORK_LOOKUP_BY_NAME, reply_network), MAY(NETWORK_GETATTR) },
     { ON_NETWORK_BY(uuid, NETWORK_LOOKUP_BY_UUID, reply_network), MAY(NETWORK_GETATTR) },
     { ON_NONE(CONNECT_LIST_ALL_NETWORKS, list_all), FLAGS(LIST_FLAGS),

@@ -490,6 +490,119 @@ run_explain(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
+/* ---- ports */
+
+static const Option port_list_options[] = { NETWORK_OPTION, FLAG("uuid", "list uuid's only"),
+                                            FLAG("table", "list table (default)"), OPTION_END };
+
+static gboolean
+run_port_list(Shell *s, const Args *a, GError **err)
+{
+    static const Column columns[] = { { "UUID", "uuid", FALSE } };
+    g_autoptr(Table) table = table_new(columns, G_N_ELEMENTS(columns));
+    NetworkListAllPortsArgs args = { .need_results = 1 };
+    NetworkListAllPortsRet ret = { 0 };
+    char uuid[UUID_TEXT_LEN];
+
+    if (!args_exclusive(a, "uuid", "table", err) || !network_get(s, a, &args.network, err))
+        return FALSE;
+    doing(s, "Failed to list network ports");
+    if (!call(s, PROC_NETWORK_LIST_ALL_PORTS, &args, &ret, err))
+        return FALSE;
+    for (guint i = 0; i < ret.ports.n; i++) {
+        uuid_text(ret.ports.v[i].uuid, uuid);
+        if (args_flag(a, "uuid"))
+            put(s, "%s\n", uuid);
+        else
+            table_add(table, uuid);
+    }
+    if (!args_flag(a, "uuid"))
+        table_print(s, table);
+    return TRUE;
+}
+
+static const Option port_file_options[] = {
+    NETWORK_OPTION,
+    { "file", OPTION_STRING, OPTION_REQUIRED, NULL,
+      "file containing an XML network port description" },
+    FLAG("validate", "validate the XML against the schema"),
+    OPTION_END,
+};
+
+static gboolean
+run_port_create(Shell *s, const Args *a, GError **err)
+{
+    enum { VALIDATE = 2 };
+    const char *path = args_string(a, "file");
+    g_autofree char *xml = NULL;
+    NetworkPortCreateXmlArgs args = { .flags = args_flag(a, "validate") ? VALIDATE : 0 };
+    NetworkPortCreateXmlRet ret = { 0 };
+    char uuid[UUID_TEXT_LEN];
+
+    if (!xml_file(path, &xml, err) || !network_get(s, a, &args.network, err))
+        return FALSE;
+    args.xml = xml;
+    doing(s, "Failed to create network from %s", path);
+    if (!call(s, PROC_NETWORK_PORT_CREATE_XML, &args, &ret, err))
+        return FALSE;
+    uuid_text(ret.port.uuid, uuid);
+    remark(s, "Network port %s created from %s\n", uuid, path);
+    return TRUE;
+}
+
+#define PORT_OPTION                                                                                \
+    {                                                                                              \
+        "port", OPTION_STRING, OPTION_REQUIRED, NULL, "port UUID"                                  \
+    }
+
+static const Option port_options[] = { NETWORK_OPTION, PORT_OPTION, OPTION_END };
+static const Option port_dumpxml_options[] = { NETWORK_OPTION, PORT_OPTION, XPATH_OPTIONS,
+                                               OPTION_END };
+
+static gboolean
+port_get(Shell *s, const Args *a, NetworkPortRef *ret_port, GError **err)
+{
+    const char *text = args_string(a, "port");
+    NetworkPortLookupByUuidArgs args;
+    NetworkPortLookupByUuidRet ret = { 0 };
+
+    if (!network_get(s, a, &args.network, err))
+        return FALSE;
+    doing(s, "failed to get network port '%s'", text);
+    if (!uuid_parse(text, args.uuid))
+        return fail(err, ERR_INVALID_ARG, "'%s' is no UUID", text);
+    if (!call(s, PROC_NETWORK_PORT_LOOKUP_BY_UUID, &args, &ret, err))
+        return FALSE;
+    *ret_port = ret.port;
+    g_clear_pointer(&s->doing, g_free);
+    return TRUE;
+}
+
+static gboolean
+run_port_dumpxml(Shell *s, const Args *a, GError **err)
+{
+    NetworkPortGetXmlDescArgs args = { 0 };
+    NetworkPortGetXmlDescRet ret = { 0 };
+
+    return port_get(s, a, &args.port, err) &&
+           call(s, PROC_NETWORK_PORT_GET_XML_DESC, &args, &ret, err) &&
+           doc_print(s, a, ret.xml, err);
+}
+
+static gboolean
+run_port_delete(Shell *s, const Args *a, GError **err)
+{
+    NetworkPortDeleteArgs args = { 0 };
+
+    if (!port_get(s, a, &args.port, err))
+        return FALSE;
+    doing(s, "Failed to delete network port %s", args_string(a, "port"));
+    if (!call(s, PROC_NETWORK_PORT_DELETE, &args, NULL, err))
+        return FALSE;
+    remark(s, "Network port %s deleted\n", args_string(a, "port"));
+    return TRUE;
+}
+
 const Command network_commands[] = {
     { "net-autostart", "autostart a network",
       "Configure a network to be automatically started at boot.", autostart_options,
@@ -517,6 +630,15 @@ const Command network_commands[] = {
     { "net-list", "list networks", "Returns list of networks.", list_options, run_list,
       COMMAND_JSON },
     { "net-name", "convert a network UUID to network name", NULL, network_options, run_name },
+    { "net-port-create", "create a network port from an XML file", "Create a network port.",
+      port_file_options, run_port_create },
+    { "net-port-delete", "delete the specified network port", "Delete the specified network port.",
+      port_options, run_port_delete },
+    { "net-port-dumpxml", "network port information in XML",
+      "Output the network port information as an XML dump to stdout.", port_dumpxml_options,
+      run_port_dumpxml },
+    { "net-port-list", "list network ports", "Returns list of network ports.", port_list_options,
+      run_port_list, COMMAND_JSON },
     { "net-repairs", "what was put right of an active network",
       "What somebody else has changed of an active network (its bridge, addresses, rules, guests' "
       "links, dnsmasq, ...) and the daemon has put right since it began: how often, when last and "
