@@ -273,7 +273,8 @@ filters_init(const Paths *paths, GError **err)
 
     filters = registry_new();
     bindings_init();
-    return (store = store_open(&store_kind, folder, err)) && store_load(store, load_one, NULL, err);
+    return (store = store_open(&store_kind, folder, err)) &&
+           store_load(store, load_one, NULL, err) && bindings_load(err);
 }
 
 void

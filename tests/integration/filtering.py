@@ -638,6 +638,102 @@ def a_flushed_table_comes_back(d):
         assert not ends.passes(plain())
 
 
+UNFILTERED = "<interface type='bridge'><mac address='{}'/><source bridge='br-f'/><model type='e1000'/>{}</interface>"
+
+
+@test
+def the_filter_of_a_running_interface_changes(d):
+    """Another one, none, and one again: what each says holds at once, and none lets through for a moment what
+    both forbid."""
+    prepare(d)
+    for name, kind in (("a", "0x1234"), ("b", "0x1235")):
+        define_filter(d, name, f"<rule action='drop' direction='out'><mac protocolid='{kind}'/></rule>"
+                               "<rule action='drop' direction='out'><mac protocolid='0x1236'/></rule>")
+
+    def update(ref):
+        d.vmsh("update-device", "g", d.write("nic.xml", UNFILTERED.format(MAC, ref)), "--live")
+    with guest(d, "<filterref filter='a'/>") as ends:
+        kinds = 0x1234, 0x1235, 0x1236
+
+        def passing():
+            return [ends.passes(plain(kind)) for kind in kinds]
+        assert passing() == [False, True, False]
+        stop, leaked = threading.Event(), []
+
+        def flood():
+            while not stop.is_set():
+                os.write(ends.tap, plain(0x1236))
+        flooder = threading.Thread(target=flood)
+        ends.raw.setblocking(False)
+        flooder.start()
+        for ref in ("b", "a") * 10:
+            update(f"<filterref filter='{ref}'/>")
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    frame, where = ends.raw.recvfrom(2048)
+                    if where[2] != socket.PACKET_OUTGOING and frame[12:14] == b"\x12\x36":
+                        leaked.append(frame)
+        stop.set()
+        flooder.join()
+        assert not leaked, f"{len(leaked)} frames"
+        assert passing() == [False, True, False]
+        update("<filterref filter='b'/>")
+        assert passing() == [True, False, False]
+        assert "filter='b'" in d.vmsh("dumpxml", "g")
+        assert "none" in d.vmsh("update-device", "g", d.write("nic.xml", UNFILTERED.format(
+            MAC, "<filterref filter='none'/>")), "--live", status=1)
+        assert passing() == [True, False, False]
+        update("")
+        assert passing() == [True, True, True] and rules_left() == []
+        update("<filterref filter='a'/>")
+        assert passing() == [False, True, False]
+        d.kill()
+        d.start()
+        assert passing() == [False, True, False]
+        assert "a" in d.vmsh("nwfilter-binding-list")
+    assert rules_left() == []
+    with guest(d, "") as ends:
+        assert passing() == [True, True, True]
+        update("<filterref filter='a'/>")
+        assert passing() == [False, True, False]
+        d.kill()
+        d.start()
+        assert passing() == [False, True, False]
+    assert rules_left() == []
+
+
+@test
+def bindings_are_made_and_deleted_by_call(d):
+    prepare(d)
+    define_filter(d, "t", FORBIDDEN.format(1))
+    before = d.steady_inventory()
+    xml = ("<filterbinding><owner><name>x</name><uuid>8a3b5a0e-5d2c-4a3e-9d51-0b6a2f1c0c10</uuid></owner>"
+           "<portdev name='{}'/><mac address='" + MAC + "'/><filterref filter='{}'/></filterbinding>")
+    with guest(d, "") as ends:
+        (tap,) = re.findall(r"<target dev='(\w+)'", d.vmsh("dumpxml", "g"))
+        path = d.write("b.xml", xml.format(tap, "t"))
+        assert ends.passes(plain())
+        assert "created from" in d.vmsh("nwfilter-binding-create", path)
+        assert not ends.passes(plain())
+        assert f"binding '{tap}' already exists" in d.vmsh("nwfilter-binding-create", path, status=1)
+        assert f"<portdev name='{tap}'/>" in d.vmsh("nwfilter-binding-dumpxml", tap)
+        assert "in use" in d.vmsh("nwfilter-undefine", "t", status=1)
+        d.kill()
+        d.start()
+        assert not ends.passes(plain())
+        d.vmsh("nwfilter-binding-delete", tap)
+        assert ends.passes(plain()) and rules_left() == []
+        assert "no nwfilter binding" in d.vmsh("nwfilter-binding-delete", tap, status=1)
+        d.kill()
+        d.start()
+        assert ends.passes(plain())
+    for text, said in (("<filterbinding/>", "no port dev name"), (xml.format("none", "t"), "no link 'none'"),
+                       (xml.format("far", "nonesuch"), "'nonesuch' is missing"),
+                       (xml.format("../x", "t"), "no link '../x'")):
+        assert said in d.vmsh("nwfilter-binding-create", d.write("b.xml", text), status=1)
+    same(before, d.steady_inventory())
+
+
 @test
 def bindings_are_shown(d):
     prepare(d)

@@ -51,13 +51,15 @@ static gboolean
 settle_net(const NetDef *old, NetDef *new, GError **err)
 {
     static const guint64 bridged = BIT(NET_BRIDGE) | BIT(NET_NETWORK);
-    static const char *const may[] = { "@type", "source", "link", "bandwidth", NULL };
+    static const char *const may[] = { "@type", "source", "link", "bandwidth", "filterref", NULL };
     Device a = { &net_schema, (gpointer)old }, b = { &net_schema, new };
 
     if (!new->ifname)
         new->ifname = g_strdup(old->ifname);
     if (!new->mtu)
         new->mtu = old->mtu;
+    if (g_strcmp0(new->source.network, old->source.network) == 0)
+        memcpy(new->source.portid, old->source.portid, sizeof new->source.portid);
     if (new->source.net_type == NET_NETWORK && !link_join(new, err))
         return FALSE;
     if (!differs_only(&a, &b, may, err))
@@ -161,6 +163,51 @@ find_both(Flow *f, const Vm *vm, Device *ret_old, Device *ret_new)
 }
 
 /* ---- an interface */
+
+static gboolean
+same_filter(const NetDef *a, const NetDef *b)
+{
+    if (!a->filter || !b->filter)
+        return a->filter == b->filter;
+    return schema_equal(&filter_ref_schema, a->filter, b->filter);
+}
+
+static gboolean
+put_filter(const NetDef *net, const DomainDef *owner, GError **err)
+{
+    if (net->filter)
+        return filter_bind(net->ifname, net, owner, err);
+    filter_unbind(net->ifname);
+    return TRUE;
+}
+
+/* In one transaction: no packet passes between the old rules and the new. */
+static StepResult
+swap_filter(Flow *f, gpointer obj, GError **err)
+{
+    const Edit *e = flow_user(f);
+    const DeviceChange *c = device_live_change(f);
+    Device old, new;
+
+    if (!find_both(f, obj, &old, &new) || old.schema != &net_schema || !link_is_tap(new.def) ||
+        same_filter(old.def, new.def))
+        return STEP_DONE;
+    return step_of(flow_note(f, c->alias, WORDS(((const NetDef *)new.def)->ifname), err) &&
+                   put_filter(new.def, e->new_live, err));
+}
+
+static StepResult
+swap_filter_back(Flow *f, gpointer obj)
+{
+    const Vm *vm = obj;
+    g_autoptr(GError) err = NULL;
+    Device old;
+
+    if (vm->run && domain_find_alias(vm->run->live, flow_key(f), &old) &&
+        old.schema == &net_schema && !put_filter(old.def, vm->run->live, &err))
+        log_warning("domain '%s': %s", vm->obj.name, err->message);
+    return STEP_DONE;
+}
 
 static StepResult
 move_link(Flow *f, gpointer obj, GError **err)
@@ -584,6 +631,7 @@ static const Step update_steps[] = {
     { "claim images", device_claim_images, device_drop_claims, STEP_KEYED | STEP_FOR_GOOD },
     { "add backends", device_add_backends, device_remove_backends, STEP_KEYED | STEP_FOR_GOOD },
     { "look at what is open", device_look_opened, NULL },
+    { "swap filter", swap_filter, swap_filter_back, STEP_KEYED | STEP_FOR_GOOD },
     { "move link", move_link, move_link_back, STEP_KEYED | STEP_FOR_GOOD },
     { "limit link", limit_link, limit_link_back, STEP_KEYED | STEP_FOR_GOOD },
     { "change medium", change_medium, change_medium_back, STEP_KEYED | STEP_FOR_GOOD },

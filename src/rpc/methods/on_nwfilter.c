@@ -111,6 +111,34 @@ get_binding_xml(Call *c)
         call_fail(c, err);
 }
 
+enum { CREATE_VALIDATE = 1 };
+
+static void
+create_binding(Call *c)
+{
+    const NwfilterBindingCreateXmlArgs *in = call_in(c);
+    NwfilterBindingCreateXmlRet out = { 0 };
+    GError *err = NULL;
+    const char *link;
+
+    if (!filter_binding_create(in->xml, in->flags & CREATE_VALIDATE, &link, &err)) {
+        call_fail(c, err);
+        return;
+    }
+    out.nwfilter = binding_ref(filter_binding_get(link, NULL));
+    call_reply(c, &out);
+}
+
+static void
+delete_binding(Call *c)
+{
+    const NwfilterBindingDeleteArgs *in = call_in(c);
+    g_autoptr(GError) err = NULL;
+
+    filter_binding_delete(in->nwfilter.portdev, &err);
+    call_done(c, err);
+}
+
 /* ---- definitions */
 
 enum { DEFINE_VALIDATE = 1 };
@@ -175,6 +203,9 @@ const Method nwfilter_methods[] = {
       MAY(CONNECT_SEARCH_NWFILTER_BINDINGS) },
     { ON_NONE(NWFILTER_BINDING_LOOKUP_BY_PORT_DEV, find_binding), MAY(NWFILTER_BINDING_GETATTR) },
     { ON_NONE(NWFILTER_BINDING_GET_XML_DESC, get_binding_xml), MAY(NWFILTER_BINDING_READ) },
+    { ON_NONE(NWFILTER_BINDING_CREATE_XML, create_binding), FLAGS(CREATE_VALIDATE),
+      MAY(NWFILTER_BINDING_CREATE) },
+    { ON_NONE(NWFILTER_BINDING_DELETE, delete_binding), MAY(NWFILTER_BINDING_DELETE) },
     { ON_NONE(NWFILTER_DEFINE_XML, define_xml), MAY_BOTH(NWFILTER_WRITE, NWFILTER_SAVE) },
     { ON_NONE(NWFILTER_DEFINE_XML_FLAGS, define_xml_flags), FLAGS(DEFINE_VALIDATE),
       MAY_BOTH(NWFILTER_WRITE, NWFILTER_SAVE) },

@@ -10,7 +10,7 @@ from . import Driver, driver
 
 MAC = "52:54:00:12:00:01"
 CARD = ("<interface type='bridge'><mac address='" + MAC + "'/><source bridge='br-{}'/>"
-        "<model type='virtio'/><link state='{}'/>"
+        "<model type='virtio'/><link state='{}'/><filterref filter='f-{}'/>"
         "<bandwidth><inbound average='{}'/><outbound average='900'/></bandwidth></interface>")
 DRIVE = ("<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='{}'/>"
          "<target dev='sda' bus='sata'/><readonly/></disk>")
@@ -25,14 +25,18 @@ class Update(Driver):
         for name in ("br-old", "br-new"):
             if not os.path.exists(f"/sys/class/net/{name}"):
                 subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
+        for number, word in enumerate(("old", "new")):
+            self.d.vmsh("nwfilter-define", self.d.write("filter.xml", (
+                f"<filter name='f-{word}'><rule action='drop' direction='out'>"
+                f"<mac protocolid='0x123{number}'/></rule></filter>")))
         self.files = {}
         for word in ("old", "new"):
             path = self.d.root / f"{word}.iso"
             path.write_bytes(bytes(1 << 20))
             self.files[word] = (self.d.write(f"{word}-drive.xml", DRIVE.format(path)), self.d.write(
-                f"{word}-card.xml", CARD.format(word, *(("down", 500) if word == "new" else ("up", 900)))))
+                f"{word}-card.xml", CARD.format(word, *(("down", "new", 500) if word == "new" else ("up", "old", 900)))))
         self.d.vmsh("define", self.d.write("u.xml", domain(
-            "u", DRIVE.format(self.d.root / "old.iso") + CARD.format("old", "up", 900))))
+            "u", DRIVE.format(self.d.root / "old.iso") + CARD.format("old", "up", "old", 900))))
 
     def runs(self):
         return self.d.vmsh("domstate", "u").strip() == "running"
@@ -41,7 +45,7 @@ class Update(Driver):
         """How many of the two have failed."""
         failed, both = 0, list(self.files[word])
         with open(f"/proc/{self.d.pid}/environ") as environ:
-            if re.search("update/(move|limit|tell) link:", environ.read()):  # of the card alone
+            if re.search("update/(swap filter|(move|limit|tell) link):", environ.read()):  # of the card alone
                 both.reverse()
         for path in both:
             try:
@@ -85,7 +89,10 @@ class Update(Driver):
         up = self.d.vmsh("qemu-monitor-command", "u", "--hmp", "info qtree")
         queue = subprocess.run(["tc", "class", "show", "dev", tap], check=True, capture_output=True,
                                text=True).stdout
-        return {bridge, re.search(r"<source bridge='br-(\w+)'", shown)[1],
+        rules = subprocess.run(["nft", "list", "chain", "bridge", "vmd-filter", f"{tap}/out"], check=True,
+                               capture_output=True, text=True).stdout
+        return {bridge, "new" if "0x1231" in rules else "old" if "0x1230" in rules else rules,
+                re.search(r"filterref filter='f-(\w+)'", shown)[1], re.search(r"<source bridge='br-(\w+)'", shown)[1],
                 "new" if "rate 4Mbit" in queue else "old" if "rate 7200Kbit" in queue else queue,
                 "new" if "average='500'" in shown else "old",
                 "new" if "link state='down'" in shown else "old"} | (set() if up else {"dead"})

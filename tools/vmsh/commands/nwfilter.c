@@ -229,7 +229,60 @@ run_binding_dumpxml(Shell *s, const Args *a, GError **err)
            doc_print(s, a, ret.xml, err);
 }
 
+static const Option binding_file_options[] = {
+    { "file", OPTION_STRING, OPTION_REQUIRED, NULL,
+      "file containing an XML network filter binding description" },
+    FLAG("validate", "validate the XML against the schema"),
+    OPTION_END,
+};
+
+static gboolean
+run_binding_create(Shell *s, const Args *a, GError **err)
+{
+    const char *path = args_string(a, "file");
+    g_autofree char *xml = NULL;
+    NwfilterBindingCreateXmlArgs args = { .flags = args_flag(a, "validate") };
+    NwfilterBindingCreateXmlRet ret = { 0 };
+
+    if (!xml_file(path, &xml, err))
+        return FALSE;
+    args.xml = xml;
+    doing(s, "Failed to create network filter from %s", path);
+    if (!call(s, PROC_NWFILTER_BINDING_CREATE_XML, &args, &ret, err))
+        return FALSE;
+    remark(s, "Network filter binding on %s created from %s\n", ret.nwfilter.portdev, path);
+    return TRUE;
+}
+
+static const Option binding_delete_options[] = {
+    { "binding", OPTION_STRING, OPTION_REQUIRED, complete_bindings,
+      "network filter binding port dev" },
+    OPTION_END,
+};
+
+static gboolean
+run_binding_delete(Shell *s, const Args *a, GError **err)
+{
+    const NwfilterBindingLookupByPortDevArgs by_port = { .name = args_string(a, "binding") };
+    NwfilterBindingLookupByPortDevRet found = { 0 };
+    NwfilterBindingDeleteArgs args = { 0 };
+
+    doing(s, "failed to get nwfilter binding '%s'", by_port.name);
+    if (!call(s, PROC_NWFILTER_BINDING_LOOKUP_BY_PORT_DEV, &by_port, &found, err))
+        return FALSE;
+    args.nwfilter = found.nwfilter;
+    doing(s, "Failed to delete network filter binding %s", by_port.name);
+    if (!call(s, PROC_NWFILTER_BINDING_DELETE, &args, NULL, err))
+        return FALSE;
+    remark(s, "Network filter binding on %s deleted\n", by_port.name);
+    return TRUE;
+}
+
 const Command nwfilter_commands[] = {
+    { "nwfilter-binding-create", "create a network filter binding from an XML file",
+      "Create a new network filter binding.", binding_file_options, run_binding_create, 0 },
+    { "nwfilter-binding-delete", "delete a network filter binding",
+      "Delete a given network filter binding.", binding_delete_options, run_binding_delete, 0 },
     { "nwfilter-binding-dumpxml", "network filter information in XML",
       "Output the network filter binding information as an XML dump to stdout.", binding_options,
       run_binding_dumpxml, 0 },
