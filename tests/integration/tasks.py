@@ -4,9 +4,11 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import subprocess
+import time
 
 from harness import VMSH, main, need, need_root, skip, test, wait_for
 from terminal import Terminal
@@ -158,6 +160,41 @@ def a_killed_daemon_leaves_nothing(d):
     assert "running" in d.virsh("pool-info", "x")
     d.virsh("vol-clone", "small", "copy", "--pool", "x")
     d.virsh("vol-delete", "copy", "x")
+
+
+@test
+def no_moment_of_a_kill_leaves_a_half(d):
+    """What is under way beside each other is whole or not there, and the pool knows which."""
+    folder = pool(d)
+    (folder / "r").write_bytes(os.urandom(32 * MIB))
+    data = d.root / "data"
+    data.write_bytes(os.urandom(8 * MIB))
+    os.truncate(folder / "small", 8 * MIB)  # so that an upload makes it no larger
+    d.virsh("pool-refresh", "x")
+    work = (("vol-create-from", "x", d.write("q.xml", NEW.format("q", "qcow2")), "r", "--inputpool", "x"),
+            ("vol-create-from", "x", d.write("w.xml", NEW.format("w", "raw")), "r", "--inputpool", "x"),
+            ("vol-create-as", "x", "n", "64M"), ("vol-wipe", "small", "x"),
+            ("vol-upload", "small", data, "--pool", "x"), ("vol-resize", "small", "40M", "--pool", "x", "--allocate"))
+    for moment in range(8):
+        clients = [subprocess.Popen(["virsh", "-q", "-c", d.uri, *map(str, words)], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL) for words in random.sample(work, 3)]
+        time.sleep(0.06 * moment)
+        d.kill()
+        for client in clients:
+            client.wait(30)
+        d.start()
+        wait_for(lambda: not [name for name in left(folder) if name.startswith(".")])
+        wait_for(lambda: not list((d.root / "run/vmd/tasks").iterdir()))
+        listed = d.virsh("vol-list", "x")
+        for name in ("q", "w", "n"):
+            assert (folder / name).exists() == (f" {name} " in listed), (name, listed, left(folder))
+            if (folder / name).exists():
+                assert name == "n" or not subprocess.run(
+                    ["qemu-img", "compare", "-q", folder / name, folder / "r"]).returncode, name
+                d.virsh("vol-delete", name, "x")
+        assert (folder / "small").stat().st_size in (8 * MIB, 40 * MIB) and left(folder) == ["r", "small"]
+        os.truncate(folder / "small", 8 * MIB)
+        d.virsh("pool-refresh", "x")
 
 
 @test
