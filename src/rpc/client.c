@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "qemu/qemu.h"
 #include "rpc_priv.h"
 
 /* With more than this unsent no call is read, or a quarter of the budget where that is less; it is
@@ -30,6 +31,33 @@ registration_clear(gpointer registration)
     Registration *r = registration;
 
     g_clear_pointer(&r->name, g_free);
+}
+
+/* ---- domains that should end with it */
+
+static void
+on_left_destroyed(Vm *vm, const GError *err, gpointer user)
+{
+    if (err)
+        log_warning("a domain that should end with its client runs on: %s", err->message);
+}
+
+void
+client_left_domain(Vm *vm)
+{
+    if (vm_is_active(vm))
+        vm_destroy(vm, 0, "the client that started it has left", on_left_destroyed, NULL);
+}
+
+static void
+destroy_owned(const ClientState *state)
+{
+    for (guint i = 0; i < state->owned->len; i++) {
+        const Owned *owned = &g_array_index(state->owned, Owned, i);
+        Vm *vm = vm_find_uuid(owned->uuid);
+        if (vm && vm_object(vm)->id == owned->id)
+            client_left_domain(vm);
+    }
 }
 
 /* ---- life */
@@ -65,7 +93,7 @@ client_free(Client *c)
     close_account(c);
     lines_free(c->lines);
     account_unref(c->account);
-    client_destroy_owned(&c->state);
+    destroy_owned(&c->state);
     g_clear_pointer(&c->groups, g_array_unref);
     g_array_unref(c->state.registrations);
     g_array_unref(c->state.owned);

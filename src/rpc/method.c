@@ -1,35 +1,7 @@
 /* The rows of a program by procedure number, checked against the procedures they are for. */
 #include "rpc_priv.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static const Method *const remote_tables[] = {
-    host_methods,        memory_methods,    event_methods,
-    domain_methods,      device_methods,    lifecycle_methods,
-    stats_methods,       tuning_methods,    agent_methods,
-    console_methods,     emulator_methods,  network_methods,
-    storage_methods,     secret_methods,    nwfilter_methods,
-    node_device_methods, interface_methods, NULL,
-};
-
-static const Method *const qemu_tables[] = {
-    qemu_event_methods,
-    qemu_methods,
-    qemu_agent_methods,
-    NULL,
-};
-
-static const Method *const vmd_tables[] = { daemon_methods, vmd_network_methods, vmd_domain_methods,
-                                            NULL };
-
-static const Method *const *
-tables_of(guint32 program)
-{
-    if (program == PROGRAM_VMD)
-        return vmd_tables;
-    return program == PROGRAM_QEMU ? qemu_tables : remote_tables;
-}
 
 static const WireField *
 field_find(const WireType *t, WireKind kind, const char *name, const WireType *of)
@@ -61,9 +33,8 @@ slot_set(Slot *slot, guint32 program, const Method *m)
 }
 
 Slot *
-slots_load(guint32 program)
+slots_load(guint32 program, const Method *const *tables)
 {
-    const Method *const *tables = tables_of(program);
     Slot *slots = g_new0(Slot, (gsize)procedure_max(program) + 1);
 
     for (; *tables; tables++) {
@@ -74,48 +45,6 @@ slots_load(guint32 program)
         }
     }
     return slots;
-}
-
-/* ---- as text */
-
-static void
-print_need(const Need *need, const char *before)
-{
-    static const char *const when[] = { "", ":write", ":flags", ":change" };
-
-    printf("%s%s%s", before, right_word(need->right), when[need->when]);
-    if (need->when == NEED_IF_FLAGS)
-        printf("=%#x", need->flags);
-}
-
-static void
-print_slot(guint32 program, const Slot *slot)
-{
-    const Method *m = slot->method;
-
-    printf("%x\t%d\t%s\t%s\t", program, m->number, procedure_find(program, m->number)->name,
-           m->subject->word);
-    if (slot->flags_offset < 0)
-        putchar('-');
-    else
-        printf("%#x", m->flags);
-    print_need(&m->needs[0], "\t");
-    for (gsize i = 1; i < NEEDS_MAX && m->needs[i].right; i++)
-        print_need(&m->needs[i], ",");
-    putchar('\n');
-}
-
-void
-methods_print(void)
-{
-    static const guint32 programs[] = { PROGRAM_REMOTE, PROGRAM_QEMU };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(programs); i++) {
-        g_autofree Slot *slots = slots_load(programs[i]);
-        for (gint32 n = 1; n <= procedure_max(programs[i]); n++)
-            if (slots[n].method)
-                print_slot(programs[i], &slots[n]);
-    }
 }
 
 /* ---- lists */

@@ -137,11 +137,16 @@ typedef struct Slot {
     gint32 flags_offset;    /* -1: they have no flags */
 } Slot;
 
-/* Of all procedures that are done; rows that do not fit their procedures end the program. */
-Slot *slots_load(guint32 program);
+/* Of all procedures of a program that these tables (a list that ends with NULL) have; rows that do
+ * not fit their procedures end the program. */
+Slot *slots_load(guint32 program, const Method *const *tables);
 void slot_set(Slot *slot, guint32 program, const Method *m);
 
 /* ---- the tables of methods/, each ended by a zeroed row ----------------------------------- */
+
+/* All of a program (rpc.c); ended by NULL. */
+typedef const Method *const *(*MethodsOf)(guint32 program);
+const Method *const *methods_of(guint32 program);
 
 extern const Method host_methods[];
 extern const Method memory_methods[];

@@ -186,7 +186,7 @@ void client_send_secret(Client *c, WireBuf *message); /* and wipes it */
 /* Stops or goes on reading, as its calls, queue and streams allow. */
 void client_update_flow(Client *c);
 void client_start_keepalive(Client *c);
-void client_destroy_owned(const ClientState *state); /* on_lifecycle.c */
+void client_left_domain(Vm *vm); /* that should end with the client that started it */
 
 /* ---- who may do what (permit.c) ----------------------------------------------------------- */
 
@@ -293,6 +293,9 @@ void listeners_permit(Server *s);                  /* group and modes, as the se
 gboolean listeners_again(Server *s, GError **err); /* as server_listen_again */
 void listeners_close(Server *s);
 
+/* server_new, with these methods. */
+Server *server_open(const Paths *paths, const ServerSettings *settings, const ServerSockets *given,
+                    MethodsOf methods, GError **err);
 void server_forget(Server *s, Client *c);
 /* Somebody waits for room that another client has to make. */
 void server_ask_room(Server *s);

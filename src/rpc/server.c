@@ -241,8 +241,8 @@ settings_without_file(void)
 }
 
 Server *
-server_new(const Paths *paths, const ServerSettings *settings, const ServerSockets *given,
-           GError **err)
+server_open(const Paths *paths, const ServerSettings *settings, const ServerSockets *given,
+            MethodsOf methods, GError **err)
 {
     const ServerSockets none = { -1, -1 };
     g_autoptr(Server) s = g_new0(Server, 1);
@@ -251,9 +251,9 @@ server_new(const Paths *paths, const ServerSettings *settings, const ServerSocke
     s->settings = settings ? settings : settings_without_file();
     s->budgets = budgets_new();
     budgets_set(s->budgets, s->settings->budgets);
-    s->remote = slots_load(PROGRAM_REMOTE);
-    s->qemu = slots_load(PROGRAM_QEMU);
-    s->own = slots_load(PROGRAM_VMD);
+    s->remote = slots_load(PROGRAM_REMOTE, methods(PROGRAM_REMOTE));
+    s->qemu = slots_load(PROGRAM_QEMU, methods(PROGRAM_QEMU));
+    s->own = slots_load(PROGRAM_VMD, methods(PROGRAM_VMD));
     if (!listeners_open(s, given ? given : &none, err))
         return NULL;
     find_who_may(s);

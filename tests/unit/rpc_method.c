@@ -227,7 +227,7 @@ each_row(void (*each)(guint32 program, const Procedure *p, const Slot *slot))
     static const guint32 programs[] = { PROGRAM_REMOTE, PROGRAM_QEMU };
 
     for (gsize i = 0; i < G_N_ELEMENTS(programs); i++) {
-        g_autofree Slot *slots = slots_load(programs[i]);
+        g_autofree Slot *slots = slots_load(programs[i], methods_of(programs[i]));
         for (gint32 n = 1; n <= procedure_max(programs[i]); n++)
             if (slots[n].method)
                 each(programs[i], procedure_find(programs[i], n), &slots[n]);

@@ -113,31 +113,6 @@ set_lifecycle_action(Call *c, Vm *vm)
 /* ---- running */
 
 static void
-on_left_destroyed(Vm *vm, const GError *err, gpointer user)
-{
-    if (err)
-        log_warning("a domain that should end with its client runs on: %s", err->message);
-}
-
-static void
-destroy_left(Vm *vm)
-{
-    if (vm_is_active(vm))
-        vm_destroy(vm, 0, "the client that started it has left", on_left_destroyed, NULL);
-}
-
-void
-client_destroy_owned(const ClientState *state)
-{
-    for (guint i = 0; i < state->owned->len; i++) {
-        const Owned *owned = &g_array_index(state->owned, Owned, i);
-        Vm *vm = vm_find_uuid(owned->uuid);
-        if (vm && vm_object(vm)->id == owned->id)
-            destroy_left(vm);
-    }
-}
-
-static void
 client_own(Client *client, Vm *vm)
 {
     Owned owned = { .id = vm_object(vm)->id };
@@ -155,7 +130,7 @@ on_owned_started(Vm *vm, const GError *err, gpointer user)
     if (!err && client)
         client_own(client, vm);
     else if (!err)
-        destroy_left(vm);
+        client_left_domain(vm);
     on_vm_done(vm, err, user);
 }
 
