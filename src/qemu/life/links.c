@@ -245,7 +245,7 @@ links_hasten(Flow *f, gpointer obj)
     const Vm *vm = obj;
     g_autoptr(GError) err = NULL;
 
-    if (may_be_slow(vm, flow_key(f)) && !link_limit(flow_word(f, 0), NULL, &err))
+    if (flow_word(f, 0) && may_be_slow(vm, flow_key(f)) && !link_limit(flow_word(f, 0), NULL, &err))
         log_warning("domain '%s': %s", vm->obj.name, err->message);
     return STEP_DONE;
 }
@@ -280,7 +280,8 @@ links_filter(Flow *f, gpointer obj, GError **err)
 StepResult
 links_unfilter(Flow *f, gpointer obj)
 {
-    filter_unbind(flow_word(f, 0));
+    if (flow_word(f, 0))
+        filter_unbind(flow_word(f, 0));
     return STEP_DONE;
 }
 
