@@ -360,6 +360,17 @@ read_live(const char *path, GError **err)
     return pool_parse(text, (gssize)len, TRUE, FALSE, err);
 }
 
+/* Nobody knows the UUID of a definition that cannot be read: it is that of the pool that runs. */
+static Pool *
+pool_that_runs(const PoolDef *live)
+{
+    Pool *named = registry_find_name(pools, live->name);
+
+    return named && registry_set_uuid(pools, &named->obj, live->uuid)
+               ? named
+               : pool_add(live->name, live->uuid);
+}
+
 static void
 load_live(const char *path)
 {
@@ -372,7 +383,7 @@ load_live(const char *path)
         return;
     }
     if (!pool)
-        pool = pool_add(live->name, live->uuid);
+        pool = pool_that_runs(live);
     if (!ledger_loose(object_ledger(pool), NULL) ||
         ledger_committed(object_ledger(pool), &pool_start_table))
         pool_resume(pool, g_steal_pointer(&live));
