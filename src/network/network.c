@@ -18,7 +18,7 @@ const Paths *network_paths;
 static Registry *networks;
 static Store *store;
 
-static const ObjectKind network_kind = { "network", "network", "VMD_NETWORK" };
+const ObjectKind network_kind = { "network", "network", "VMD_NETWORK" };
 
 /* ---- files */
 
@@ -159,6 +159,23 @@ network_add(const char *name, const guint8 uuid[UUID_LEN])
         return NULL;
     }
     object_unref(n); /* the registry has it */
+    return n;
+}
+
+Network *
+network_find_for(const char *name, const guint8 uuid[UUID_LEN])
+{
+    Network *n = registry_find_uuid(networks, uuid);
+
+    if (n || (n = network_add(name, uuid)))
+        return n;
+    n = registry_find_name(networks, name);
+    if (n->live || !registry_set_uuid(networks, &n->obj, uuid))
+        return NULL;
+    if (n->def) {
+        log_warning("network '%s': its definition has another UUID than what runs", name);
+        memcpy(n->def->uuid, uuid, UUID_LEN);
+    }
     return n;
 }
 
@@ -482,8 +499,8 @@ ask_new(NetworkDone done, gpointer user)
 }
 
 /* Nothing of it is left: a network that is not kept goes. */
-static void
-forget_run(Network *n)
+void
+network_forget_run(Network *n)
 {
     if (n->run)
         ports_forget(n, TRUE);
@@ -502,7 +519,7 @@ on_start(gpointer o, const GError *err, gpointer user)
     g_autoptr(Network) n = object_ref(o);
 
     if (err)
-        forget_run(n);
+        network_forget_run(n);
     else
         tell(n, TOLD_STARTED);
     heal_soon(); /* what has happened meanwhile */
@@ -566,7 +583,7 @@ on_stop(gpointer o, const GError *err, gpointer user)
     g_autoptr(Network) n = object_ref(o);
 
     if (!err) {
-        forget_run(n);
+        network_forget_run(n);
         tell(n, TOLD_STOPPED);
     }
     if (ask->done)
@@ -610,10 +627,8 @@ meant(const Network *n, guint *flags, GError **err)
 static gboolean
 follow(Network *n, GError **err)
 {
-    g_autofree char *path = network_file(n, "live"), *xml = network_format(n->live, XML_LIVE);
-
     heal_learn(); /* reservations */
-    return file_write_volatile(path, xml, -1, 0600, err) && dnsmasq_reload(n, err);
+    return network_save_live(n, err) && dnsmasq_reload(n, err);
 }
 
 gboolean
@@ -878,55 +893,6 @@ load_one(const StoreFound *found, gpointer user)
     log_warning("definition of network '%s' cannot be read: %s", found->name, n->broken);
 }
 
-/* What ran when the last daemon ended, if all of it is still there. */
-static void
-adopt(Network *n)
-{
-    n->run = g_new0(NetworkRun, 1);
-    heal_adopt(n);
-    if (dnsmasq_is_wanted(n->live))
-        dnsmasq_adopt(n);
-}
-
-static void
-on_undone(gpointer o, const GError *err, gpointer user)
-{
-    Network *n = o;
-
-    log_warning("network '%s': its start or its end was interrupted; it is down", n->obj.name);
-    forget_run(n);
-}
-
-static void
-recover_one(const char *uuid_text)
-{
-    g_autofree char *path = NULL, *text = NULL,
-                    *name = ledger_object_name(&network_kind, uuid_text);
-    g_autoptr(GError) err = NULL;
-    guint8 uuid[UUID_LEN];
-    Network *n;
-    gsize len;
-
-    if (!uuid_parse(uuid_text, uuid))
-        return;
-    if (!(n = registry_find_uuid(networks, uuid)) &&
-        !(n = network_add(name ? name : uuid_text, uuid)))
-        return;
-    path = network_file(n, "live");
-    if (file_read_regular(path, FILE_MAX, &text, &len, NULL, &err))
-        n->live = network_parse(text, (gssize)len, XML_LIVE, &err);
-    if (!n->live && n->def)
-        n->live = network_copy(n->def);
-    if (n->live && ledger_committed(object_ledger(n), &network_start_table) &&
-        !ledger_unwinding(object_ledger(n))) {
-        adopt(n);
-        log_info("network '%s': found active", n->obj.name);
-        return;
-    }
-    n->run = g_new0(NetworkRun, 1);
-    flow_unwind(n, on_undone, NULL);
-}
-
 gboolean
 network_init(const Paths *paths, GError **err)
 {
@@ -934,17 +900,14 @@ network_init(const Paths *paths, GError **err)
     g_autofree char *state = g_strconcat(paths->lib, "/network", NULL);
     g_autofree char *run = g_strconcat(paths->run, "/network", NULL);
     g_autofree char *logs = g_strconcat(paths->log, "/network", NULL);
-    g_autoptr(GPtrArray) running = NULL;
 
     network_paths = paths;
     networks = registry_new();
     network_register();
     if (!filters_init(paths, err) || !dir_make(state, 0755, err) || !dir_make(run, 0755, err) ||
         !dir_make(logs, 0700, err) || !(store = store_open(&store_kind, folder, err)) ||
-        !store_load(store, load_one, NULL, err) || !(running = ledger_names(&network_kind, err)))
+        !store_load(store, load_one, NULL, err) || !networks_recover(run, err))
         return FALSE;
-    for (guint i = 0; i < running->len; i++)
-        recover_one(running->pdata[i]);
     heal_init();
     return TRUE;
 }

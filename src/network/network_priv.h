@@ -54,6 +54,12 @@ struct NetworkRun {
 };
 
 extern const Paths *network_paths;
+extern const ObjectKind network_kind;
+/* The network of that UUID, made where it is not there. One of that name that is not active gets
+ * the UUID: its file cannot be read, or says another one. NULL: an active one has the name. */
+Network *network_find_for(const char *name, const guint8 uuid[UUID_LEN]);
+/* It is down; a transient one is gone. */
+void network_forget_run(Network *n);
 
 /* The files of one network, by what they end in; caller frees. */
 char *network_file(const Network *n, const char *ending);  /* below the run folder */
@@ -111,6 +117,11 @@ gboolean others_forget(const char *bridge, GError **err);
 /* ---- flows (steps.c) ------------------------------------------------------------------------ */
 
 extern const FlowTable network_start_table;
+/* The live definition on disk, by which a later daemon finds what it runs. */
+gboolean network_save_live(const Network *n, GError **err);
+/* Lines that the ledger has lost, as the live definition says: undone, they take nothing of others.
+ */
+void network_restore(Network *n);
 /* The first virbrN that neither another network (n may be NULL) nor a link of the host has; NULL:
  * all are taken. Caller frees. */
 char *network_free_bridge(const Network *n);
@@ -129,6 +140,12 @@ void network_each_route(const NetworkDef *def, NetworkRouteEach each, gpointer u
 BridgeSpec network_bridge_spec(const NetworkDef *def, char alias[BRIDGE_ALIAS_LEN]);
 gboolean network_has_v6(const NetworkDef *def);
 gboolean network_has_v4(const NetworkDef *def);
+
+/* ---- what an earlier daemon has begun (recover.c) ---------------------------------------------
+ */
+
+/* folder: where live definitions are. FALSE: it cannot be read. */
+gboolean networks_recover(const char *folder, GError **err);
 
 /* ---- healing (heal.c) ------------------------------------------------------------------------ */
 

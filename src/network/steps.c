@@ -481,13 +481,18 @@ plug_guests(Flow *f, gpointer obj, GError **err)
 
 /* ---- for the next daemon */
 
+gboolean
+network_save_live(const Network *n, GError **err)
+{
+    g_autofree char *path = network_file(n, "live"), *xml = network_format(n->live, XML_LIVE);
+
+    return file_write_volatile(path, xml, -1, 0600, err);
+}
+
 static StepResult
 save_live(Flow *f, gpointer obj, GError **err)
 {
-    Network *n = obj;
-    g_autofree char *path = network_file(n, "live"), *xml = network_format(n->live, XML_LIVE);
-
-    return step_of(file_write_volatile(path, xml, -1, 0600, err));
+    return step_of(network_save_live(obj, err));
 }
 
 static StepResult
@@ -519,3 +524,31 @@ static const Step start_steps[] = {
 };
 
 const FlowTable network_start_table = { "network start", start_steps };
+
+/* ---- a ledger that was lost */
+
+void
+network_restore(Network *n)
+{
+    const NetworkDef *def = n->live;
+    const char *bridge = def->bridge ? def->bridge->name : NULL;
+    gboolean own = network_owns_bridge(def);
+    char mac[18], *words[] = { mac, NULL };
+    const struct {
+        gboolean has;
+        LedgerLine line;
+    } rows[] = {
+        { TRUE, { "save live", NULL, NULL } },
+        { own && bridge, { "make bridge", bridge, words } },
+        { bridge && def->bandwidth, { "limit speed", bridge, NULL } },
+        { own && bridge && has_rules(def), { "add filter", bridge, NULL } },
+        { own && bridge && network_mode(def) != FORWARD_NONE,
+          { "open others' chains", bridge, NULL } },
+        { dnsmasq_is_wanted(def), { "start dnsmasq", "dnsmasq", NULL } },
+    };
+
+    format_mac(def->mac, mac);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (rows[i].has)
+            ledger_restore(object_ledger(n), &network_start_table, &rows[i].line, 1);
+}
