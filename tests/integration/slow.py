@@ -9,7 +9,7 @@ import threading
 import time
 
 import rpc
-from harness import VMSH, domain, main, skip, stopped, test, wait_for
+from harness import VMSH, domain, firmware, main, skip, stopped, test, wait_for
 from slowness import check_quick, connect, libvirt, meanwhile, mounted
 
 MANY = 30000
@@ -211,6 +211,32 @@ def a_daemon_starts_beside_a_folder_that_hangs(d):
         wait_for(lambda: pool.numOfVolumes() == 10, 10)
         assert state(c, "far") == RUNNING
         c.close()
+
+
+@test
+def what_is_beside_the_images_holds_nobody_up(d):
+    """The state of a TPM, and the variables of a firmware."""
+    c = connect(d)
+    with mounted(d) as (path, server):
+        tpm = (f"<tpm model='tpm-crb'><backend type='emulator' version='2.0'><source type='dir' path='{path}'/>"
+               "</backend></tpm>")
+        c.defineXML(domain("sealed", tpm))
+        loader = firmware().partition("<nvram")[0]
+        c.defineXML(domain("varied").replace("</os>", f"{loader}<nvram>{path}/file-1</nvram></os>"))
+        with stopped(server):
+            waiting = [subprocess.Popen([VMSH, "-c", d.uri, *words], stderr=subprocess.PIPE, text=True)
+                       for words in (("start", "sealed"), ("undefine", "varied", "--nvram"))]
+            wait_for(lambda: state_of(c, "sealed") != libvirt.VIR_DOMAIN_SHUTOFF)
+            check_quick(d, "beside a TPM and variables that hang", [c.getHostname, c.listAllDomains])
+            assert all(process.poll() is None for process in waiting)
+            c.lookupByName("sealed").destroy()
+        said = [process.communicate(timeout=20)[1] for process in waiting]
+        assert "file-1" in said[1] and "varied" in [x.name() for x in c.listAllDomains()], said
+        c.close()
+
+
+def state_of(c, name):
+    return c.lookupByName(name).state()[0]
 
 
 def domain_ref(c, name):

@@ -30,6 +30,7 @@ look(gpointer in, GError **err)
 {
     g_autoptr(DomainDef) live = in;
 
+    tpm_look(live);
     return missing_settle(live, err) && chain_fill(live, err) ? g_steal_pointer(&live) : NULL;
 }
 

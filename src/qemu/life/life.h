@@ -308,6 +308,9 @@ char *tpm_log_path(const Vm *vm);
 char *tpm_state_option(const Vm *vm); /* what swtpm is told of its state; caller frees */
 /* The folder of the state, or the file; *ret_others: the definition names it. Caller frees. */
 char *tpm_state_place(const Vm *vm, gboolean *ret_others);
+/* In a worker, before a start: a server that does not answer, where the state may lie, keeps the
+ * start waiting there, and nobody else. */
+void tpm_look(const DomainDef *live);
 /* The files of a folder of ours are from now on those of the user that swtpm is. */
 gboolean tpm_hand_over(const Vm *vm, GError **err);
 StepResult tpm_set_up(Flow *f, gpointer obj, GError **err);

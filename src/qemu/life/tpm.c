@@ -95,6 +95,14 @@ tpm_state_place(const Vm *vm, gboolean *ret_others)
     return is_one_file(tpm) ? g_strdup(tpm->state->path) : folder_of(vm, tpm);
 }
 
+void
+tpm_look(const DomainDef *live)
+{
+    EACH (const TpmDef, tpm, live->devices.tpms)
+        if (tpm->state && tpm->state->path)
+            access(tpm->state->path, F_OK);
+}
+
 /* ---- whose it is: that of the last run had another user */
 
 /* What else a swtpm of before may have left there is nobody's business. */

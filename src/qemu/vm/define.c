@@ -608,6 +608,7 @@ vm_define(const char *xml, guint flags, VmDone done, gpointer user)
 
 typedef struct Undefining {
     Vm *vm; /* referenced */
+    guint flags;
     VmDone done;
     gpointer user;
 } Undefining;
@@ -622,11 +623,17 @@ on_undefined(const GError *err, gpointer user)
 }
 
 static gboolean
-undefine(Vm *vm, guint flags, GError **err)
+may_undefine(const Vm *vm, guint flags, GError **err)
 {
     if (!vm->persistent)
         return fail(err, ERR_OPERATION_INVALID, "cannot undefine transient domain");
-    if (!remains_undefine(vm, define_get(vm, NULL), flags, err) ||
+    return remains_check(flags, err);
+}
+
+static gboolean
+undefine(Vm *vm, guint flags, GError **err)
+{
+    if (!may_undefine(vm, flags, err) || !remains_undefine(vm, define_get(vm, NULL), flags, err) ||
         !store_remove(store, vm->obj.name, err))
         return FALSE;
     vm->persistent = FALSE;
@@ -638,17 +645,29 @@ undefine(Vm *vm, guint flags, GError **err)
     return TRUE;
 }
 
+static void
+on_nvram_settled(gpointer out, const GError *err, gpointer user)
+{
+    Undefining *u = user;
+    g_autoptr(GError) why = NULL;
+
+    if (!err && undefine(u->vm, u->flags, &why))
+        store_settle(store, on_undefined, u);
+    else
+        on_undefined(err ? err : why, u);
+}
+
 void
 vm_undefine(Vm *vm, guint flags, VmDone done, gpointer user)
 {
     Undefining *u = g_new(Undefining, 1);
     g_autoptr(GError) err = NULL;
 
-    *u = (Undefining){ object_ref(vm), done, user };
-    if (undefine(vm, flags, &err))
-        store_settle(store, on_undefined, u);
-    else
+    *u = (Undefining){ object_ref(vm), flags, done, user };
+    if (!may_undefine(vm, flags, &err))
         on_undefined(err, u);
+    else if (!remains_settle_nvram(vm, define_get(vm, NULL), flags, on_nvram_settled, u))
+        on_nvram_settled(NULL, NULL, u);
 }
 
 /* ---- rename, autostart */

@@ -20,16 +20,27 @@ tpm_state_dir(const Vm *vm)
 
 /* ---- the firmware's variables */
 
-/* A file of the guest's own. What a distribution has installed, and what is no file, is none. */
-static const char *
-nvram_of(const DomainDef *def)
+typedef struct NvramLook {
+    char *path; /* as the definition has it */
+    guint flags;
+} NvramLook;
+
+static void
+nvram_look_free(gpointer data)
 {
-    const NvramDef *nvram = def->os.nvram;
-    const char *path = nvram ? nvram->path ? nvram->path : nvram->source.path : NULL;
+    NvramLook *l = data;
+
+    g_free(l->path);
+    g_free(l);
+}
+
+/* A file of the guest's own. What a distribution has installed, and what is no file, is none. */
+static gboolean
+is_guests_own(const char *path)
+{
     struct stat st;
 
-    return path && lstat(path, &st) == 0 && S_ISREG(st.st_mode) && !path_is_installed(path) ? path
-                                                                                            : NULL;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && !path_is_installed(path);
 }
 
 /* In the folder as it is reached now: nobody's link leads it elsewhere. */
@@ -43,6 +54,35 @@ nvram_remove(const char *path, GError **err)
     return (dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
             unlinkat(dir, name, 0) == 0) ||
            fail_errno(err, errno, "cannot remove '%s'", path);
+}
+
+static gpointer
+settle_nvram(gpointer in, GError **err)
+{
+    const NvramLook *l = in;
+
+    if (!is_guests_own(l->path))
+        return NULL;
+    if (!(l->flags & (UNDEFINE_NVRAM | UNDEFINE_KEEP_NVRAM)))
+        fail(err, ERR_OPERATION_INVALID, "cannot undefine domain with nvram");
+    else if (l->flags & UNDEFINE_NVRAM)
+        nvram_remove(l->path, err);
+    return NULL;
+}
+
+gboolean
+remains_settle_nvram(Vm *vm, const DomainDef *def, guint flags, OffloadDone done, gpointer user)
+{
+    const NvramDef *nvram = def ? def->os.nvram : NULL;
+    const char *path = nvram ? nvram->path ? nvram->path : nvram->source.path : NULL;
+    NvramLook *l;
+
+    if (!path)
+        return FALSE;
+    l = g_new(NvramLook, 1);
+    *l = (NvramLook){ g_strdup(path), flags };
+    offload_for(&vm->obj, settle_nvram, l, nvram_look_free, done, user);
+    return TRUE;
 }
 
 /* ---- the state of the TPM */
@@ -81,19 +121,20 @@ fate_of(guint flags)
 /* ---- the end of a definition, and of a domain without one */
 
 gboolean
-remains_undefine(Vm *vm, const DomainDef *def, guint flags, GError **err)
+remains_check(guint flags, GError **err)
 {
-    const char *nvram = def ? nvram_of(def) : NULL;
-    g_autoptr(GError) why = NULL;
-
     if (flags & UNDEFINE_NVRAM && flags & UNDEFINE_KEEP_NVRAM)
         return fail(err, ERR_OPERATION_INVALID, "cannot both keep and delete nvram");
     if (flags & UNDEFINE_TPM && flags & UNDEFINE_KEEP_TPM)
         return fail(err, ERR_OPERATION_INVALID, "cannot both keep and delete TPM");
-    if (nvram && !(flags & (UNDEFINE_NVRAM | UNDEFINE_KEEP_NVRAM)))
-        return fail(err, ERR_OPERATION_INVALID, "cannot undefine domain with nvram");
-    if (nvram && flags & UNDEFINE_NVRAM && !nvram_remove(nvram, err))
-        return FALSE;
+    return TRUE;
+}
+
+gboolean
+remains_undefine(Vm *vm, const DomainDef *def, guint flags, GError **err)
+{
+    g_autoptr(GError) why = NULL;
+
     if (!vm->run)
         return drop_tpm(vm, def, fate_of(flags), err);
     /* swtpm writes it as long as it runs; who comes after a crash has to know as well. */

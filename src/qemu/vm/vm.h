@@ -269,9 +269,15 @@ enum {
     UNDEFINE_KEEP_TPM = 1 << 6,
 };
 char *tpm_state_dir(const Vm *vm); /* where swtpm keeps it; caller frees */
-/* Before def (NULL: it cannot be read, and nobody knows what it has) goes: removes what the flags
- * say, or keeps in mind that it must go at the end of the run. FALSE when they do not say enough,
- * or it cannot be removed. */
+/* Whether the flags of an undefine say one thing. */
+gboolean remains_check(guint flags, GError **err);
+/* A worker looks for the variables that def has, which may lie on a server that does not answer,
+ * and removes them where the flags say so; done gets an error where they do not say enough. FALSE:
+ * def has none, and done is not called. */
+gboolean remains_settle_nvram(Vm *vm, const DomainDef *def, guint flags, OffloadDone done,
+                              gpointer user);
+/* Before def (NULL: it cannot be read, and nobody knows what it has) goes: removes what else the
+ * flags say, or keeps in mind that it must go at the end of the run. */
 gboolean remains_undefine(Vm *vm, const DomainDef *def, guint flags, GError **err);
 /* swtpm has ended: the state of a domain without a definition goes with it. Twice is as once. */
 void remains_end(Vm *vm);
