@@ -84,6 +84,8 @@ void vm_state(const Vm *vm, VmState *ret_state, int *ret_reason);
 /* FALSE: it is off, and its definition cannot be read. */
 gboolean vm_info(Vm *vm, VmInfo *ret_info, GError **err);
 gboolean vm_is_active(const Vm *vm);     /* has a QEMU, or is just getting one */
+/* When its QEMU was started: Unix time in milliseconds; 0: there is none. */
+gint64 vm_started(const Vm *vm);
 gboolean vm_is_persistent(const Vm *vm); /* has a definition on disk */
 gboolean vm_is_updated(const Vm *vm);    /* the definition differs from what runs */
 gboolean vm_autostart(const Vm *vm, AutostartKind kind);

@@ -3,6 +3,7 @@
 everything, scripts that stop at the first error, and a word for slips."""
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -69,7 +70,9 @@ def columns_are_chosen(d):
     lines = d.vmsh("list", "--all", "-o", "name,state,memory,cpus").splitlines()
     assert lines[0].split() == ["Name", "State", "Memory", "CPUs"], lines
     assert lines[2].split() == ["b", "running", "64.00", "MiB", "1"], lines
-    rows = json.loads(d.vmsh("list", "--all", "--json", "-o", "name,id,memory,cpus,address,autostart"))
+    rows = json.loads(d.vmsh("list", "--all", "--json", "-o", "name,id,memory,cpus,address,autostart,uptime"))
+    assert rows[0]["uptime"] in range(0, 600) and rows[1]["uptime"] is None, rows
+    assert re.fullmatch(r"b +\d+m \d+s", d.vmsh("list", "-o", "name,uptime").splitlines()[2].strip())
     assert [r["name"] for r in rows] == ["b", "a"]
     assert rows[0]["memory"] == 64 << 20 and rows[0]["cpus"] == 1 and rows[0]["id"] > 0
     assert rows[1]["id"] is None and rows[1]["address"] is None and rows[1]["autostart"] is False

@@ -150,6 +150,23 @@ size_cell(guint64 bytes)
     return g_strdup_printf("%.2f %s%c%" G_GUINT64_FORMAT, size, units[unit], behind, bytes);
 }
 
+char *
+duration_cell(guint64 seconds)
+{
+    static const struct {
+        guint64 seconds;
+        char unit;
+    } units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+    gsize i = 0;
+
+    while (i + 2 < G_N_ELEMENTS(units) && seconds < units[i].seconds)
+        i++;
+    return g_strdup_printf("%" G_GUINT64_FORMAT "%c %" G_GUINT64_FORMAT "%c%c%" G_GUINT64_FORMAT,
+                           seconds / units[i].seconds, units[i].unit,
+                           seconds % units[i].seconds / units[i + 1].seconds, units[i + 1].unit,
+                           behind, seconds);
+}
+
 /* An absent value is told from an empty one by a byte that printable() would never give. */
 static const char absent[] = "\001";
 

@@ -350,6 +350,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Table, table_free)
 void table_add(Table *t, ...);
 /* The same of a column of numbers: "4.88 KiB", and bytes for JSON. Caller frees. */
 char *size_cell(guint64 bytes);
+/* "3d 4h", "5m 12s"; seconds for JSON. Caller frees. */
+char *duration_cell(guint64 seconds);
 void table_add_cells(Table *t, const char *const *cells);
 /* Text; width 0: as wide as it comes, else long cells are cut so that it fits. */
 char *table_format(const Table *t, gboolean headings, guint width);

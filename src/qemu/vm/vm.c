@@ -1,6 +1,8 @@
 /* The live object: its registry, its state and the table of legal moves, and what is read of it
  * from memory. */
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "host/host.h"
 #include "vm.h"
@@ -315,6 +317,19 @@ gboolean
 vm_is_active(const Vm *vm)
 {
     return vm->run != NULL;
+}
+
+/* The kernel tells it in ticks since the host was booted. */
+gint64
+vm_started(const Vm *vm)
+{
+    struct timespec boot;
+    gint64 ticks = vm->run ? (gint64)vm->run->start_time : 0;
+
+    if (ticks == 0 || clock_gettime(CLOCK_BOOTTIME, &boot) < 0)
+        return 0;
+    return g_get_real_time() / 1000 - ((gint64)boot.tv_sec * 1000 + boot.tv_nsec / 1000000) +
+           ticks * 1000 / sysconf(_SC_CLK_TCK);
 }
 
 gboolean

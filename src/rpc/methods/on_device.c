@@ -209,8 +209,17 @@ get_confinement(Call *c, Vm *vm)
     call_reply(c, &out);
 }
 
+static void
+get_started(Call *c, Vm *vm)
+{
+    VmdDomainStartedRet out = { .when = vm_started(vm) };
+
+    call_reply(c, &out);
+}
+
 const Method vmd_domain_methods[] = {
     { ON_DOMAIN(VMD_DOMAIN_CONFINEMENT, get_confinement), MAY(DOMAIN_READ) },
+    { ON_DOMAIN(VMD_DOMAIN_STARTED, get_started), MAY(DOMAIN_READ) },
     { 0 },
 };
 

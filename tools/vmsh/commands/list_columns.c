@@ -62,6 +62,18 @@ cell_cpu_time(Shell *s, const ListRow *row)
     return g_strdup_printf("%.1f", (double)row->info.cpu_time / 1e9);
 }
 
+static char *
+cell_uptime(Shell *s, const ListRow *row)
+{
+    const VmdDomainStartedArgs args = { .dom = *row->dom };
+    VmdDomainStartedRet ret = { 0 };
+    gint64 now = g_get_real_time() / 1000;
+
+    if (row->dom->id == -1 || !call_vmd(s, PROC_VMD_DOMAIN_STARTED, &args, &ret, NULL) || !ret.when)
+        return NULL;
+    return duration_cell((guint64)MAX(now - ret.when, 0) / 1000);
+}
+
 /* From a lease of a network, or else from the host's neighbours. */
 static char *
 cell_address(Shell *s, const ListRow *row)
@@ -113,6 +125,7 @@ static const struct {
     { { "Max memory", "max_memory", COLUMN_NUMBER }, cell_max_memory },
     { { "CPUs", "cpus", COLUMN_NUMBER }, cell_cpus },
     { { "CPU time", "cpu_time", COLUMN_NUMBER }, cell_cpu_time },
+    { { "Uptime", "uptime", COLUMN_NUMBER }, cell_uptime },
     { { "Address", "address", COLUMN_TEXT }, cell_address },
     { { "Autostart", "autostart", COLUMN_FLAG }, cell_autostart },
     { { "Persistent", "persistent", COLUMN_FLAG }, cell_persistent },
