@@ -11,25 +11,33 @@ const char *const address_types[] = { NULL,         "pci",         "drive",     
                                       "unassigned", NULL };
 
 #define PCI_ROWS(type, at, flags)                                                                  \
-    ROW(type, "@domain", F_U32, at.domain, flags, HEX(4, G_MAXUINT32), "PCI domain."),             \
-        ROW(type, "@bus", F_U32, at.bus, flags, HEX(2, 0xff), "PCI bus."),                         \
-        ROW(type, "@slot", F_U32, at.slot, flags, HEX(2, 0x1f), "PCI slot."),                      \
-        ROW(type, "@function", F_U32, at.function, flags, HEX_BARE(7), "PCI function."),           \
+    ROW(type, "@domain", F_U32, at.domain, flags, HEX(4, G_MAXUINT32),                             \
+        "PCI domain (segment) of the address; usually 0."),                                        \
+        ROW(type, "@bus", F_U32, at.bus, flags, HEX(2, 0xff),                                      \
+            "Number of the PCI bus: the index of the controller that has it."),                    \
+        ROW(type, "@slot", F_U32, at.slot, flags, HEX(2, 0x1f),                                    \
+            "Number of the slot on the bus, 0 to 31."),                                            \
+        ROW(type, "@function", F_U32, at.function, flags, HEX_BARE(7),                             \
+            "Number of the function in the slot, 0 to 7."),                                        \
         ROW(type, "@multifunction", F_ENUM, at.multifunction, 0, on_off,                           \
-            "Whether more functions of this slot are in use.")
+            "Whether further functions of the same slot are in use.")
 
 static const Field zpci_fields[] = {
-    ROW_HAS(ZpciAddress, "@uid", F_U32, uid, 0, HEX(4, G_MAXUINT32), "Number of the user's own."),
-    ROW_HAS(ZpciAddress, "@fid", F_U32, fid, 0, HEX(8, G_MAXUINT32), "Number of the function."),
+    ROW_HAS(ZpciAddress, "@uid", F_U32, uid, 0, HEX(4, G_MAXUINT32),
+            "Identifier (UID) of the PCI function on s390x; without it a free one is chosen."),
+    ROW_HAS(ZpciAddress, "@fid", F_U32, fid, 0, HEX(8, G_MAXUINT32),
+            "Number (FID) of the PCI function on s390x; without it a free one is chosen."),
     ROW_END
 };
 static const Schema zpci_schema = { "zpci", sizeof(ZpciAddress), zpci_fields };
 
 static const Field ccw_fields[] = {
     ROW_HAS(CcwAddress, "@cssid", F_U32, cssid, 0, HEX_BARE(G_MAXUINT32),
-            "Channel subsystem of s390x."),
-    ROW_HAS(CcwAddress, "@ssid", F_U32, ssid, 0, HEX_BARE(G_MAXUINT32), "Subchannel set of s390x."),
-    ROW_HAS(CcwAddress, "@devno", F_U32, devno, 0, HEX(4, G_MAXUINT32), "Device number of s390x."),
+            "Number of the channel subsystem of s390x; 0xfe is the one for virtio devices."),
+    ROW_HAS(CcwAddress, "@ssid", F_U32, ssid, 0, HEX_BARE(G_MAXUINT32),
+            "Number of the subchannel set of s390x."),
+    ROW_HAS(CcwAddress, "@devno", F_U32, devno, 0, HEX(4, G_MAXUINT32),
+            "Number of the device in its subchannel set of s390x."),
     ROW_END
 };
 static const Schema ccw_schema = { "address", sizeof(CcwAddress), ccw_fields };
@@ -51,43 +59,52 @@ pci_address_is_empty(const PciAddress *a)
 static const NumSpec any_port = { 0, G_MAXUINT32 };
 
 static const Field address_fields[] = {
-    ROW(Address, "@type", F_ENUM, type, F_REQUIRED, address_types, "How the device is attached."),
+    ROW(Address, "@type", F_ENUM, type, F_REQUIRED, address_types,
+        "Kind of bus or memory that the device is attached to."),
     WHEN(Address, type, BIT(ADDRESS_PCI)),
     PCI_ROWS(Address, pci, F_ALWAYS),
     ROW(Address, "zpci", F_STRUCT, pci.zpci, 0, &zpci_schema,
-        "Numbers that s390x gives a PCI device besides."),
+        "Identifiers that s390x gives a PCI device besides its address."),
     WHEN(Address, type, BIT(ADDRESS_DRIVE)),
     ROW(Address, "@controller", F_U32, drive.controller, F_ALWAYS, NULL,
-        "Index of its controller."),
-    ROW(Address, "@bus", F_U32, drive.bus, F_ALWAYS, NULL, "Bus of the controller."),
-    ROW(Address, "@target", F_U32, drive.target, F_ALWAYS, NULL, "Target on the bus."),
-    ROW(Address, "@unit", F_U32, drive.unit, F_ALWAYS, NULL, "Unit of the target."),
+        "Index of the disk controller that the device is on."),
+    ROW(Address, "@bus", F_U32, drive.bus, F_ALWAYS, NULL, "Number of the bus on that controller."),
+    ROW(Address, "@target", F_U32, drive.target, F_ALWAYS, NULL,
+        "Number of the target on that bus."),
+    ROW(Address, "@unit", F_U32, drive.unit, F_ALWAYS, NULL,
+        "Number of the unit (LUN) at that target."),
     WHEN(Address, type, BIT(ADDRESS_VIRTIO_SERIAL)),
     ROW(Address, "@controller", F_U32, vserial.controller, F_ALWAYS, NULL,
         "Index of the virtio-serial controller."),
     ROW(Address, "@bus", F_U32, vserial.bus, F_ALWAYS, NULL,
         "Number of the bus; 0 is the only one."),
-    ROW(Address, "@port", F_U32, vserial.port, F_ALWAYS, &any_port, "Port on the controller."),
+    ROW(Address, "@port", F_U32, vserial.port, F_ALWAYS, &any_port,
+        "Number of the port on that controller."),
     WHEN(Address, type, BIT(ADDRESS_CCID)),
     ROW(Address, "@controller", F_U32, ccid.controller, F_ALWAYS, NULL,
         "Index of the CCID controller."),
-    ROW(Address, "@slot", F_U32, ccid.slot, F_ALWAYS, NULL, "Slot of the smartcard controller."),
+    ROW(Address, "@slot", F_U32, ccid.slot, F_ALWAYS, NULL,
+        "Number of the slot on the smartcard controller."),
     WHEN(Address, type, BIT(ADDRESS_USB)),
-    ROW(Address, "@bus", F_U32, usb.bus, F_ALWAYS, NULL, "Index of the USB controller."),
+    ROW(Address, "@bus", F_U32, usb.bus, F_ALWAYS, NULL,
+        "Index of the USB controller that the device is on."),
     ROW(Address, "@port", F_STRING, usb.port, 0, NULL,
-        "Port of the controller; 1.2: port 2 of the hub at port 1."),
+        "Port of the USB controller; 1.2 is port 2 of the hub that is at port 1."),
     WHEN(Address, type, BIT(ADDRESS_SPAPR_VIO)),
     ROW(Address, "@reg", F_U64, spapr.reg, 0, HEX(8, G_MAXUINT64),
-        "Register of the virtual bus of pSeries."),
+        "Register of the device on the virtual bus of pSeries."),
     WHEN(Address, type, BIT(ADDRESS_CCW)),
     ROW(Address, "", F_STRUCT, ccw, 0, &ccw_schema, "Address on the channels of s390x."),
     WHEN(Address, type, BIT(ADDRESS_ISA)),
-    ROW(Address, "@iobase", F_U32, isa.iobase, 0, HEX_ONLY(G_MAXUINT32), "I/O port."),
-    ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_ONLY(G_MAXUINT32), "Interrupt of the device."),
+    ROW(Address, "@iobase", F_U32, isa.iobase, 0, HEX_ONLY(G_MAXUINT32),
+        "First I/O port of the ISA device."),
+    ROW(Address, "@irq", F_U32, isa.irq, 0, HEX_ONLY(G_MAXUINT32),
+        "Number of the interrupt of the ISA device."),
     WHEN(Address, type, BIT(ADDRESS_DIMM)),
     ROW(Address, "@slot", F_U32, dimm.slot, F_ALWAYS | F_REQUIRED, NULL,
-        "Number of the memory slot."),
-    ROW(Address, "@base", F_U64, dimm.base, 0, HEX_ONLY(G_MAXUINT64), "Guest physical address."),
+        "Number of the memory slot that the module is in."),
+    ROW(Address, "@base", F_U64, dimm.base, 0, HEX_ONLY(G_MAXUINT64),
+        "Guest physical address that the memory begins at."),
     WHEN_END,
     ROW_END
 };
@@ -147,9 +164,13 @@ const Schema address_schema = { "address", sizeof(Address), address_fields, addr
 /* ---- what every device has */
 
 static const Field rom_fields[] = {
-    ROW(RomDef, "@enabled", F_ENUM, enabled, 0, yes_no, "Whether the device shows a ROM."),
-    ROW(RomDef, "@bar", F_ENUM, bar, 0, on_off, "Whether the ROM is in the memory map."),
-    ROW(RomDef, "@file", F_STRING, file, 0, NULL, "Image of the ROM."), ROW_END
+    ROW(RomDef, "@enabled", F_ENUM, enabled, 0, yes_no,
+        "Whether the guest sees an option ROM on the device."),
+    ROW(RomDef, "@bar", F_ENUM, bar, 0, on_off,
+        "Whether the option ROM is mapped into the guest's memory."),
+    ROW(RomDef, "@file", F_STRING, file, 0, NULL,
+        "Path of the option ROM's image on the host, in place of the device's own."),
+    ROW_END
 };
 const Schema rom_schema = { "rom", sizeof(RomDef), rom_fields };
 
@@ -232,16 +253,18 @@ static const Field device_info_fields[] = {
         "Place of the device in the firmware's boot order."),
     ROW(DeviceInfo, "boot/@loadparm", F_STRING, loadparm, 0, NULL,
         "Boot parameter of s390, up to eight characters."),
-    ROW(DeviceInfo, "alias/@name", F_OWN, alias, 0, &user_alias, "Name, beginning with ua-."),
+    ROW(DeviceInfo, "alias/@name", F_OWN, alias, 0, &user_alias,
+        "Name of the device; one given by a user begins with ua-."),
     ROW(DeviceInfo, "alias/@name", F_STRING, alias, F_LIVE | F_READ, NULL, NULL),
     ROW(DeviceInfo, "alias/@name", F_OWN, alias, F_LIVE | F_WRITE, &own_alias, NULL),
     ROW(DeviceInfo, "master", F_FLAG, has_master, F_READ, NULL, NULL),
     ROW_HAS(DeviceInfo, "master/@startport", F_U32, startport, 0, NULL,
             "First port of the shared bus that this USB companion serves."),
-    ROW(DeviceInfo, "rom", F_PTR, rom, 0, &rom_schema, "The device's option ROM."),
+    ROW(DeviceInfo, "rom", F_PTR, rom, 0, &rom_schema, "The option ROM of the device."),
     ROW(DeviceInfo, "acpi/@index", F_U32, acpi_index, 0, RANGE(1, G_MAXUINT32),
         "ACPI index, which names a network card in the guest."),
-    ROW(DeviceInfo, "address", F_STRUCT, address, 0, &address_schema, "Where the guest sees it."),
+    ROW(DeviceInfo, "address", F_STRUCT, address, 0, &address_schema,
+        "Address of the device in the guest; without it a free one is chosen."),
     ROW_END
 };
 
@@ -280,12 +303,13 @@ const Schema device_info_schema = { "info", sizeof(DeviceInfo), device_info_fiel
 
 static const Field virtio_options_fields[] = {
     ROW(VirtioOptions, "driver/@iommu", F_ENUM, iommu, 0, on_off,
-        "Whether the device goes through the guest's IOMMU."),
-    ROW(VirtioOptions, "driver/@ats", F_ENUM, ats, 0, on_off, "Address translation service."),
+        "Whether the virtio device translates addresses through the guest's IOMMU."),
+    ROW(VirtioOptions, "driver/@ats", F_ENUM, ats, 0, on_off,
+        "Whether the virtio device uses the address translation service (ATS) of PCI."),
     ROW(VirtioOptions, "driver/@packed", F_ENUM, packed, 0, on_off,
-        "Whether the queues have the packed layout."),
+        "Whether the queues of the virtio device have the packed layout."),
     ROW(VirtioOptions, "driver/@page_per_vq", F_ENUM, page_per_vq, 0, on_off,
-        "A notification page for each queue."),
+        "Whether each queue has a notification page of its own."),
     ROW_END
 };
 const Schema virtio_options_schema = { "driver", sizeof(VirtioOptions), virtio_options_fields };
@@ -299,23 +323,28 @@ static const char *const seclabel_types[] = { NULL, "dynamic", "static", "none",
 
 static const Field seclabel_fields[] = {
     ROW(SeclabelDef, "@type", F_ENUM, type, 0, seclabel_types,
-        "Whether the label is made at each start, given, or not wanted."),
-    ROW(SeclabelDef, "@model", F_STRING, model, 0, NULL, "Security driver: dac, selinux ..."),
-    ROW(SeclabelDef, "@relabel", F_ENUM, relabel, 0, yes_no, "Whether resources are relabelled."),
+        "Whether vmd makes the label at each start (dynamic), it is given here (static), "
+        "or none is set."),
+    ROW(SeclabelDef, "@model", F_STRING, model, 0, NULL,
+        "Security driver that the label is for: dac, selinux or apparmor."),
+    ROW(SeclabelDef, "@relabel", F_ENUM, relabel, 0, yes_no,
+        "Whether the files that the domain uses are relabelled too."),
     ROW(SeclabelDef, "label", F_STRING, label, 0, NULL, "Label that QEMU runs with."),
     ROW(SeclabelDef, "imagelabel", F_STRING, imagelabel, F_LIVE, NULL,
-        "Label that images get while the domain runs."),
-    ROW(SeclabelDef, "baselabel", F_STRING, baselabel, 0, NULL, "Label to derive one from."),
+        "Label that the domain's images have while it runs."),
+    ROW(SeclabelDef, "baselabel", F_STRING, baselabel, 0, NULL,
+        "Label that a dynamic label is derived from."),
     ROW_END
 };
 const Schema seclabel_schema = { "seclabel", sizeof(SeclabelDef), seclabel_fields };
 
 static const Field source_seclabel_fields[] = {
-    ROW(SeclabelDef, "@model", F_STRING, model, 0, NULL, "Security driver."),
+    ROW(SeclabelDef, "@model", F_STRING, model, 0, NULL,
+        "Security driver that the label is for: dac, selinux or apparmor."),
     ROW(SeclabelDef, "@labelskip", F_ENUM, labelskip, F_LIVE, yes_no,
-        "Labelling was not possible."),
+        "Whether the image could not be labelled when the domain started."),
     ROW(SeclabelDef, "@relabel", F_ENUM, relabel, 0, yes_no, "Whether this source is relabelled."),
-    ROW(SeclabelDef, "label", F_STRING, label, 0, NULL, "Label that QEMU runs with."), ROW_END
+    ROW(SeclabelDef, "label", F_STRING, label, 0, NULL, "Label that this source gets."), ROW_END
 };
 
 static gboolean

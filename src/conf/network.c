@@ -18,7 +18,8 @@ enum { LEASE_SECONDS = 1, LEASE_MINUTES, LEASE_HOURS };
 /* ---- <forward> */
 
 static const Field nat_fields[] = {
-    ROW(NatDef, "@ipv6", F_ENUM, ipv6, 0, yes_no, "IPv6 guests are hidden behind the host too."),
+    ROW(NatDef, "@ipv6", F_ENUM, ipv6, 0, yes_no,
+        "Whether IPv6 guests are hidden behind the host's address too."),
     ROW(NatDef, "address/@start", F_STRING, start, 0, NULL,
         "First of the addresses that guests are seen under; without it the host's own."),
     ROW(NatDef, "address/@end", F_STRING, end, 0, NULL, "Last of these addresses."),
@@ -51,19 +52,21 @@ static const Field forward_pf_fields[] = {
 static const Schema forward_pf_schema = { "pf", sizeof(ForwardPf), forward_pf_fields };
 
 static const Field forward_interface_fields[] = {
-    ROW(ForwardInterface, "@dev", F_STRING, dev, F_REQUIRED, NULL, "A link of the host."),
+    ROW(ForwardInterface, "@dev", F_STRING, dev, F_REQUIRED, NULL,
+        "Name of a link of the host that guests use."),
     ROW(ForwardInterface, "@connections", F_U32, connections, F_LIVE | F_STATE, NULL,
-        "How many interfaces of guests use it."),
+        "Number of guests' interfaces that use the link."),
     ROW_END
 };
 const Schema forward_interface_schema = { "interface", sizeof(ForwardInterface),
                                           forward_interface_fields };
 
 static const Field forward_pci_fields[] = {
-    ROW(ForwardPci, "@type", F_ENUM, type, F_REQUIRED, card_types, "Kind of address."),
+    ROW(ForwardPci, "@type", F_ENUM, type, F_REQUIRED, card_types,
+        "Kind of address; pci is the only one."),
     ROW(ForwardPci, "", F_STRUCT, pci, 0, &pci_address_schema, NULL),
     ROW(ForwardPci, "@connections", F_U32, connections, F_LIVE | F_STATE, NULL,
-        "How many interfaces of guests use it."),
+        "Number of guests' interfaces that use the card."),
     ROW_END
 };
 static const Schema forward_pci_schema = { "address", sizeof(ForwardPci), forward_pci_fields };
@@ -79,12 +82,13 @@ static const Field forward_fields[] = {
     ROW(ForwardDef, "driver/@model", F_STRING, driver_model, 0, NULL,
         "Driver of the host that the card is bound to."),
     ROW(ForwardDef, "nat", F_PTR, nat, F_FILLED, &nat_schema,
-        "What guests' packets look like outside."),
-    ROW(ForwardDef, "pf", F_PTR, pf, F_ONCE, &forward_pf_schema, "A card with virtual functions."),
+        "Addresses and ports that guests' packets have outside."),
+    ROW(ForwardDef, "pf", F_PTR, pf, F_ONCE, &forward_pf_schema,
+        "Name of a card of the host that has virtual functions."),
     ROW(ForwardDef, "interface", F_LIST, interfaces, 0, &forward_interface_schema,
-        "Links of the host."),
+        "Links of the host that guests use."),
     ROW(ForwardDef, "address", F_LIST, addresses, 0, &forward_pci_schema,
-        "Cards of the host, by where they are."),
+        "PCI addresses of host cards that guests get."),
     ROW_END
 };
 
@@ -116,13 +120,15 @@ static const Schema forward_schema = { "forward", sizeof(ForwardDef), forward_fi
 
 static const Field bridge_fields[] = {
     ROW(BridgeDef, "@name", F_STRING, name, F_NONEMPTY, NULL,
-        "The bridge of the host; without it the first free virbrN."),
-    ROW(BridgeDef, "@zone", F_STRING, zone, F_NONEMPTY, NULL, "Zone of firewalld that it is in."),
-    ROW(BridgeDef, "@stp", F_ENUM, stp, 0, on_off, "Spanning tree; on unless it is told off."),
+        "Name of the bridge on the host; without it the first free virbrN."),
+    ROW(BridgeDef, "@zone", F_STRING, zone, F_NONEMPTY, NULL,
+        "Zone of firewalld that the bridge is in."),
+    ROW(BridgeDef, "@stp", F_ENUM, stp, 0, on_off,
+        "Whether the bridge uses the spanning tree protocol; without it on."),
     ROW_HAS(BridgeDef, "@delay", F_U64, delay, 0, NULL,
             "Seconds that a new port only listens; without it 0."),
     ROW(BridgeDef, "@macTableManager", F_ENUM, mac_table, 0, mac_tables,
-        "Who fills the bridge's table of MAC addresses."),
+        "Whether the kernel or vmd fills the bridge's table of MAC addresses."),
     ROW_END
 };
 static const Schema bridge_schema = { "bridge", sizeof(BridgeDef), bridge_fields };
@@ -132,53 +138,64 @@ static const Schema bridge_schema = { "bridge", sizeof(BridgeDef), bridge_fields
 static const Field network_domain_fields[] = {
     ROW(NetworkDomain, "@name", F_STRING, name, F_REQUIRED, NULL, "DNS domain of the guests."),
     ROW(NetworkDomain, "@localOnly", F_ENUM, local_only, 0, yes_no,
-        "Names of it that are not known here are not asked for elsewhere."),
+        "Whether names of this domain that are unknown here are asked of no other server."),
     ROW(NetworkDomain, "@register", F_ENUM, registered, 0, yes_no,
-        "The host's resolver is told of it."),
+        "Whether the host's resolver (systemd-resolved) is told of the domain."),
     ROW_END
 };
 static const Schema network_domain_schema = { "domain", sizeof(NetworkDomain),
                                               network_domain_fields };
 
 static const Field forwarder_fields[] = {
-    ROW(DnsForwarder, "@domain", F_STRING, domain, 0, NULL, "The domain that it is asked about."),
-    ROW(DnsForwarder, "@addr", F_STRING, addr, 0, NULL, "Address of the server."),
-    ROW(DnsForwarder, "@port", F_U32, port, 0, RANGE(0, 65535), "Its port; without it 53."), ROW_END
+    ROW(DnsForwarder, "@domain", F_STRING, domain, 0, NULL,
+        "DNS domain whose names are asked of this server."),
+    ROW(DnsForwarder, "@addr", F_STRING, addr, 0, NULL, "IP address of the DNS server."),
+    ROW(DnsForwarder, "@port", F_U32, port, 0, RANGE(0, 65535),
+        "UDP port of the DNS server; without it 53."),
+    ROW_END
 };
 static const Schema forwarder_schema = { "forwarder", sizeof(DnsForwarder), forwarder_fields };
 
 static const Field txt_fields[] = {
-    ROW(DnsTxt, "@name", F_STRING, name, F_MISSING(ERR_XML_DETAIL), NULL, "Name of the record."),
-    ROW(DnsTxt, "@value", F_STRING, value, 0, NULL, "Its text."), ROW_END
+    ROW(DnsTxt, "@name", F_STRING, name, F_MISSING(ERR_XML_DETAIL), NULL,
+        "Name of the TXT record."),
+    ROW(DnsTxt, "@value", F_STRING, value, 0, NULL, "Text of the TXT record."), ROW_END
 };
 const Schema dns_txt_schema = { "txt", sizeof(DnsTxt), txt_fields };
 
 static const Field srv_fields[] = {
     ROW(DnsSrv, "@service", F_STRING, service, 0, NULL, "Name of the service, without underscore."),
-    ROW(DnsSrv, "@protocol", F_STRING, protocol, 0, NULL, "tcp or udp."),
+    ROW(DnsSrv, "@protocol", F_STRING, protocol, 0, NULL, "Protocol of the service: tcp or udp."),
     ROW(DnsSrv, "@domain", F_STRING, domain, 0, NULL, "Domain that has the service."),
-    ROW(DnsSrv, "@target", F_STRING, target, 0, NULL, "Host that serves it."),
-    ROW(DnsSrv, "@port", F_U32, port, 0, RANGE(1, 65535), "Its port."),
-    ROW(DnsSrv, "@priority", F_U32, priority, 0, RANGE(0, 65535), "Lower ones are tried first."),
-    ROW(DnsSrv, "@weight", F_U32, weight, 0, RANGE(0, 65535), "Share among equal priorities."),
+    ROW(DnsSrv, "@target", F_STRING, target, 0, NULL, "Name of the host that offers the service."),
+    ROW(DnsSrv, "@port", F_U32, port, 0, RANGE(1, 65535), "Port of the service."),
+    ROW(DnsSrv, "@priority", F_U32, priority, 0, RANGE(0, 65535),
+        "Priority of the target; lower ones are tried first."),
+    ROW(DnsSrv, "@weight", F_U32, weight, 0, RANGE(0, 65535),
+        "Weight of the target among those of equal priority."),
     ROW_END
 };
 const Schema dns_srv_schema = { "srv", sizeof(DnsSrv), srv_fields };
 
 static const Field dns_host_fields[] = {
-    ROW(DnsHost, "@ip", F_STRING, ip, 0, NULL, "Address of the host."),
-    ROW(DnsHost, "hostname", F_STRINGS, names, 0, NULL, "Its names."), ROW_END
+    ROW(DnsHost, "@ip", F_STRING, ip, 0, NULL, "IP address of the host."),
+    ROW(DnsHost, "hostname", F_STRINGS, names, 0, NULL, "Names of the host."), ROW_END
 };
 const Schema dns_host_schema = { "host", sizeof(DnsHost), dns_host_fields };
 
 static const Field dns_fields[] = {
-    ROW(DnsDef, "@enable", F_ENUM, enable, 0, yes_no, "Whether there is a DNS server at all."),
+    ROW(DnsDef, "@enable", F_ENUM, enable, 0, yes_no,
+        "Whether the network has a DNS server; without it yes."),
     ROW(DnsDef, "@forwardPlainNames", F_ENUM, forward_plain_names, 0, yes_no,
-        "Names without a dot are asked for elsewhere too."),
-    ROW(DnsDef, "forwarder", F_LIST, forwarders, 0, &forwarder_schema, "Servers that are asked."),
-    ROW(DnsDef, "txt", F_LIST, txts, 0, &dns_txt_schema, "TXT records."),
-    ROW(DnsDef, "srv", F_LIST, srvs, 0, &dns_srv_schema, "SRV records."),
-    ROW(DnsDef, "host", F_LIST, hosts, 0, &dns_host_schema, "Names with their addresses."),
+        "Whether names without a dot are asked of other servers too."),
+    ROW(DnsDef, "forwarder", F_LIST, forwarders, 0, &forwarder_schema,
+        "DNS servers that are asked for names that are unknown here."),
+    ROW(DnsDef, "txt", F_LIST, txts, 0, &dns_txt_schema,
+        "TXT records that the DNS server answers with."),
+    ROW(DnsDef, "srv", F_LIST, srvs, 0, &dns_srv_schema,
+        "SRV records that the DNS server answers with."),
+    ROW(DnsDef, "host", F_LIST, hosts, 0, &dns_host_schema,
+        "Names and addresses of hosts that the DNS server answers with."),
     ROW_END
 };
 static const Schema dns_schema = { "dns", sizeof(DnsDef), dns_fields };
@@ -187,8 +204,10 @@ static const Schema dns_schema = { "dns", sizeof(DnsDef), dns_fields };
 
 static const Field lease_fields[] = {
     ROW_HAS(LeaseTime, "@expiry", F_U64, expiry, F_REQUIRED, NULL,
-            "How long a lease lasts; 0: for ever."),
-    ROW(LeaseTime, "@unit", F_ENUM, unit, 0, lease_units, "Its unit; without it minutes."), ROW_END
+            "Time that a lease is valid, in @unit; 0: for ever."),
+    ROW(LeaseTime, "@unit", F_ENUM, unit, 0, lease_units,
+        "Unit of the time: seconds, minutes or hours; without it minutes."),
+    ROW_END
 };
 
 static gboolean
@@ -218,7 +237,8 @@ static const Schema lease_time_schema = { "lease", sizeof(LeaseTime), lease_fiel
 static const Field dhcp_range_fields[] = {
     ROW(DhcpRange, "@start", F_STRING, start, F_REQUIRED, NULL, "First address that is given out."),
     ROW(DhcpRange, "@end", F_STRING, end, F_REQUIRED, NULL, "Last address that is given out."),
-    ROW(DhcpRange, "lease", F_PTR, lease, 0, &lease_time_schema, "How long guests keep one."),
+    ROW(DhcpRange, "lease", F_PTR, lease, 0, &lease_time_schema,
+        "Time that addresses of the range are leased for."),
     ROW_END
 };
 const Schema dhcp_range_schema = { "range", sizeof(DhcpRange), dhcp_range_fields };
@@ -226,48 +246,64 @@ const Schema dhcp_range_schema = { "range", sizeof(DhcpRange), dhcp_range_fields
 static const Field dhcp_host_fields[] = {
     ROW(DhcpHost, "@mac", F_STRING, mac, 0, NULL, "MAC address of the guest's card."),
     ROW(DhcpHost, "@id", F_STRING, id, F_NONEMPTY, NULL, "DUID of the guest, for DHCPv6."),
-    ROW(DhcpHost, "@name", F_STRING, name, F_NONEMPTY, NULL, "Name that the guest is given."),
-    ROW(DhcpHost, "@ip", F_STRING, ip, 0, NULL, "Address that is kept for it."),
-    ROW(DhcpHost, "lease", F_PTR, lease, 0, &lease_time_schema, "How long it keeps it."),
+    ROW(DhcpHost, "@name", F_STRING, name, F_NONEMPTY, NULL, "Host name that the guest gets."),
+    ROW(DhcpHost, "@ip", F_STRING, ip, 0, NULL, "IP address that is reserved for the guest."),
+    ROW(DhcpHost, "lease", F_PTR, lease, 0, &lease_time_schema,
+        "Time that the guest's address is leased for."),
     ROW_END
 };
 const Schema dhcp_host_schema = { "host", sizeof(DhcpHost), dhcp_host_fields };
 
 static const Field bootp_fields[] = {
-    ROW(DhcpBootp, "@file", F_STRING, file, F_REQUIRED, NULL, "File that guests boot by network."),
-    ROW(DhcpBootp, "@server", F_STRING, server, 0, NULL, "Where it is; without it here."), ROW_END
+    ROW(DhcpBootp, "@file", F_STRING, file, F_REQUIRED, NULL,
+        "Name of the file that guests boot from the network."),
+    ROW(DhcpBootp, "@server", F_STRING, server, 0, NULL,
+        "Address of the server that has the file; without it this host."),
+    ROW_END
 };
 static const Schema bootp_schema = { "bootp", sizeof(DhcpBootp), bootp_fields };
 
-static const Field dhcp_fields[] = {
-    ROW(DhcpDef, "range", F_LIST, ranges, 0, &dhcp_range_schema, "Addresses that are given out."),
-    ROW(DhcpDef, "host", F_LIST, hosts, 0, &dhcp_host_schema, "Addresses that are kept for one."),
-    ROW(DhcpDef, "bootp", F_PTR, bootp, 0, &bootp_schema, "Boot by network."), ROW_END
-};
+static const Field dhcp_fields[] = { ROW(DhcpDef, "range", F_LIST, ranges, 0, &dhcp_range_schema,
+                                         "Ranges of addresses that the DHCP server gives out."),
+                                     ROW(DhcpDef, "host", F_LIST, hosts, 0, &dhcp_host_schema,
+                                         "Addresses that are reserved for one guest each."),
+                                     ROW(DhcpDef, "bootp", F_PTR, bootp, 0, &bootp_schema,
+                                         "File and server for guests that boot from the network."),
+                                     ROW_END };
 static const Schema dhcp_schema = { "dhcp", sizeof(DhcpDef), dhcp_fields };
 
 static const Field network_ip_fields[] = {
-    ROW(NetworkIp, "@family", F_ENUM, family, 0, families, "Without it ipv4."),
-    ROW(NetworkIp, "@address", F_STRING, address, F_REQUIRED, NULL, "The host's on this network."),
-    ROW(NetworkIp, "@netmask", F_STRING, netmask, 0, NULL, "Bits of the network, as an address."),
-    ROW_HAS(NetworkIp, "@prefix", F_U32, prefix, 0, RANGE(0, 128), "The same as a number of bits."),
+    ROW(NetworkIp, "@family", F_ENUM, family, 0, families,
+        "Family of the address: ipv4 or ipv6; without it ipv4."),
+    ROW(NetworkIp, "@address", F_STRING, address, F_REQUIRED, NULL,
+        "IP address of the host on this network."),
+    ROW(NetworkIp, "@netmask", F_STRING, netmask, 0, NULL,
+        "Netmask of the network, in place of @prefix."),
+    ROW_HAS(NetworkIp, "@prefix", F_U32, prefix, 0, RANGE(0, 128),
+            "Length of the network's prefix, in bits."),
     ROW(NetworkIp, "@localPtr", F_ENUM, local_ptr, 0, yes_no,
-        "Names of its addresses are not asked for elsewhere."),
-    ROW(NetworkIp, "tftp/@root", F_STRING, tftp_root, 0, NULL, "Folder that is served by TFTP."),
-    ROW(NetworkIp, "dhcp", F_PTR, dhcp, F_FILLED, &dhcp_schema, "Addresses for guests."),
+        "Whether names for addresses of this network are asked of no other server."),
+    ROW(NetworkIp, "tftp/@root", F_STRING, tftp_root, 0, NULL,
+        "Path of the host's folder that is served by TFTP."),
+    ROW(NetworkIp, "dhcp", F_PTR, dhcp, F_FILLED, &dhcp_schema,
+        "Addresses and settings that guests get by DHCP."),
     ROW_END
 };
 const Schema network_ip_schema = { "ip", sizeof(NetworkIp), network_ip_fields };
 
 static const Field network_route_fields[] = {
-    ROW(NetworkRoute, "@family", F_ENUM, family, 0, families, "Without it ipv4."),
-    ROW(NetworkRoute, "@address", F_STRING, address, F_REQUIRED, NULL, "Network that it leads to."),
+    ROW(NetworkRoute, "@family", F_ENUM, family, 0, families,
+        "Family of the route: ipv4 or ipv6; without it ipv4."),
+    ROW(NetworkRoute, "@address", F_STRING, address, F_REQUIRED, NULL,
+        "Network that the route leads to."),
     ROW(NetworkRoute, "@netmask", F_STRING, netmask, 0, NULL,
-        "Bits of the network, as an address."),
+        "Netmask of that network, in place of @prefix."),
     ROW_HAS(NetworkRoute, "@prefix", F_U32, prefix, 0, RANGE(0, 128),
-            "The same as a number of bits."),
-    ROW(NetworkRoute, "@gateway", F_STRING, gateway, F_REQUIRED, NULL, "Guest that leads there."),
-    ROW(NetworkRoute, "@metric", F_U32, metric, 0, RANGE(1, G_MAXUINT32), "Lower ones go first."),
+            "Length of that network's prefix, in bits."),
+    ROW(NetworkRoute, "@gateway", F_STRING, gateway, F_REQUIRED, NULL,
+        "IP address of the guest that the route goes through."),
+    ROW(NetworkRoute, "@metric", F_U32, metric, 0, RANGE(1, G_MAXUINT32),
+        "Cost of the route; lower ones go first."),
     ROW_END
 };
 const Schema network_route_schema = { "route", sizeof(NetworkRoute), network_route_fields };
@@ -275,13 +311,18 @@ const Schema network_route_schema = { "route", sizeof(NetworkRoute), network_rou
 /* ---- the whole */
 
 static const Field portgroup_fields[] = {
-    ROW(Portgroup, "@name", F_STRING, name, F_REQUIRED, NULL, "What interfaces name it by."),
-    ROW(Portgroup, "@default", F_ENUM, is_default, 0, yes_no, "For interfaces that name none."),
+    ROW(Portgroup, "@name", F_STRING, name, F_REQUIRED, NULL,
+        "Name by which interfaces choose the port group."),
+    ROW(Portgroup, "@default", F_ENUM, is_default, 0, yes_no,
+        "Whether interfaces that name no port group get this one."),
     ROW(Portgroup, "@trustGuestRxFilters", F_ENUM, trust_guest_rx_filters, 0, yes_no,
-        "The host's link follows the guest's MAC and multicast filters."),
-    ROW(Portgroup, "vlan", F_PTR, vlan, 0, &vlan_schema, "VLAN tags."),
-    ROW(Portgroup, "bandwidth", F_PTR, bandwidth, 0, &bandwidth_schema, "Limits of an interface."),
-    ROW(Portgroup, "virtualport", F_PTR, vport, 0, &virtual_port_schema, "Port of a switch."),
+        "Whether the host's link follows the MAC and multicast filters that the guest sets."),
+    ROW(Portgroup, "vlan", F_PTR, vlan, 0, &vlan_schema,
+        "VLANs that interfaces of the group are in."),
+    ROW(Portgroup, "bandwidth", F_PTR, bandwidth, 0, &bandwidth_schema,
+        "Limits of each interface of the group."),
+    ROW(Portgroup, "virtualport", F_PTR, vport, 0, &virtual_port_schema,
+        "Settings of the interfaces' ports on their switch."),
     ROW_END
 };
 
@@ -301,42 +342,52 @@ static const XmlNamespace namespaces[] = {
     { "dnsmasq", "http://libvirt.org/schemas/network/dnsmasq/1.0" }, { 0 }
 };
 
-static const Field dnsmasq_option_fields[] = { ROW(DnsmasqOption, "@value", F_STRING, value,
-                                                   F_REQUIRED, NULL,
-                                                   "A line for its configuration."),
-                                               ROW_END };
+static const Field dnsmasq_option_fields[] = {
+    ROW(DnsmasqOption, "@value", F_STRING, value, F_REQUIRED, NULL,
+        "A line that is added to the configuration of dnsmasq."),
+    ROW_END
+};
 static const Schema dnsmasq_option_schema = { "dnsmasq:option", sizeof(DnsmasqOption),
                                               dnsmasq_option_fields };
 
 static const Field network_fields[] = {
     ROW(NetworkDef, "@connections", F_U32, connections, F_LIVE | F_STATE, NULL,
-        "How many interfaces of guests are on it."),
+        "Number of guests' interfaces that are on the network."),
     ROW(NetworkDef, "@ipv6", F_ENUM, ipv6, 0, yes_no,
-        "Guests may speak IPv6 with each other where the network has no such address."),
+        "Whether guests may speak IPv6 with each other where the network has no IPv6 address."),
     ROW(NetworkDef, "@trustGuestRxFilters", F_ENUM, trust_guest_rx_filters, 0, yes_no,
-        "The host's links follow the guests' MAC and multicast filters."),
-    ROW(NetworkDef, "name", F_STRING, name, F_MISSING(ERR_NO_NAME), NULL, "Name."),
-    ROW(NetworkDef, "uuid", F_UUID, uuid, 0, NULL, "UUID; without it a random one."),
-    ROW(NetworkDef, "title", F_STRING, title, 0, NULL, "What it is, in a line."),
-    ROW(NetworkDef, "description", F_STRING, description, 0, NULL, "What it is, in any length."),
-    ROW(NetworkDef, "metadata", F_XML, metadata, 0, NULL, "Other programs' own, by namespace."),
+        "Whether the host's links follow the MAC and multicast filters that guests set."),
+    ROW(NetworkDef, "name", F_STRING, name, F_MISSING(ERR_NO_NAME), NULL,
+        "Name of the network; no two have the same."),
+    ROW(NetworkDef, "uuid", F_UUID, uuid, 0, NULL,
+        "UUID of the network; without it a random one is made."),
+    ROW(NetworkDef, "title", F_STRING, title, 0, NULL, "Title of the network, one line."),
+    ROW(NetworkDef, "description", F_STRING, description, 0, NULL,
+        "Description of the network, of any length."),
+    ROW(NetworkDef, "metadata", F_XML, metadata, 0, NULL,
+        "Elements of other programs, each in a namespace of its own; they are kept unchanged."),
     ROW(NetworkDef, "forward", F_PTR, forward, F_ONCE, &forward_schema,
-        "How guests reach the world; without it not at all."),
-    ROW(NetworkDef, "bridge", F_PTR, bridge, F_FILLED, &bridge_schema, "The bridge of the host."),
+        "How guests reach the world outside; without it they do not."),
+    ROW(NetworkDef, "bridge", F_PTR, bridge, F_FILLED, &bridge_schema,
+        "Bridge of the host that the network's guests are connected to."),
     ROW(NetworkDef, "mtu/@size", F_U32, mtu, 0, RANGE(1, G_MAXUINT32),
         "Largest packet in bytes, of the bridge and of guests' cards."),
     ROW(NetworkDef, "mac/@address", F_MAC, mac, 0, NULL, "MAC address of the bridge."),
-    ROW(NetworkDef, "domain", F_PTR, domain, 0, &network_domain_schema, "DNS domain."),
-    ROW(NetworkDef, "dns", F_PTR, dns, F_FILLED | F_ONCE, &dns_schema, "The DNS server."),
-    ROW(NetworkDef, "vlan", F_PTR, vlan, 0, &vlan_schema, "VLAN tags of guests' interfaces."),
+    ROW(NetworkDef, "domain", F_PTR, domain, 0, &network_domain_schema,
+        "DNS domain of the guests."),
+    ROW(NetworkDef, "dns", F_PTR, dns, F_FILLED | F_ONCE, &dns_schema,
+        "Settings of the network's DNS server."),
+    ROW(NetworkDef, "vlan", F_PTR, vlan, 0, &vlan_schema, "VLANs that guests' interfaces are in."),
     ROW(NetworkDef, "bandwidth", F_PTR, bandwidth, 0, &bandwidth_schema,
         "Limits of the whole network."),
     ROW(NetworkDef, "port/@isolated", F_ENUM, port_isolated, 0, yes_no,
-        "Guests do not see each other."),
-    ROW(NetworkDef, "ip", F_LIST, ips, 0, &network_ip_schema, "Addresses of the host on it."),
+        "Whether guests are kept from reaching each other."),
+    ROW(NetworkDef, "ip", F_LIST, ips, 0, &network_ip_schema,
+        "IP addresses that the host has on the network."),
     ROW(NetworkDef, "route", F_LIST, routes, 0, &network_route_schema,
         "Networks that are reached through a guest."),
-    ROW(NetworkDef, "virtualport", F_PTR, vport, 0, &virtual_port_schema, "Port of a switch."),
+    ROW(NetworkDef, "virtualport", F_PTR, vport, 0, &virtual_port_schema,
+        "Settings of the interfaces' ports on their switch."),
     ROW(NetworkDef, "portgroup", F_LIST, portgroups, 0, &portgroup_schema,
         "Settings that interfaces choose by name."),
     ROW(NetworkDef, "dnsmasq:options/dnsmasq:option", F_LIST, dnsmasq, 0, &dnsmasq_option_schema,

@@ -35,7 +35,8 @@ static const char *const protocols[] = {
 #define PORTS   (OF(TCP) | OF(UDP) | OF(SCTP) | OF(TCP6) | OF(UDP6) | OF(SCTP6))
 
 static const Field match_fields[] = {
-    ROW(FilterMatch, "#", F_ENUM, protocol, 0, protocols, "The packets that are looked at."),
+    ROW(FilterMatch, "#", F_ENUM, protocol, 0, protocols,
+        "Protocol of the packets that the rule looks at."),
     BY("match", BY_MATCH, no, "'no': what is said of a packet must not be so."),
     BY("srcmacaddr", BY_SRC_MAC, mac, "MAC address of the sender."),
     WHEN(FilterMatch, protocol, FRAMES),
@@ -200,7 +201,9 @@ static const Schema match_schema = { "all", sizeof(FilterMatch), match_fields, m
 
 static const Field param_fields[] = {
     ROW(FilterParam, "@name", F_STRING, name, 0, NULL, "Name of a variable of the filter."),
-    ROW(FilterParam, "@value", F_STRING, value, 0, NULL, "Value of that variable."), ROW_END
+    ROW(FilterParam, "@value", F_STRING, value, 0, NULL,
+        "Value of that variable; several elements of one name make a list."),
+    ROW_END
 };
 static const Schema param_schema = { "parameter", sizeof(FilterParam), param_fields };
 
@@ -218,18 +221,21 @@ static const FieldType statematch = { "false",          NULL,        sizeof(char
                                       text_clear,       text_copy,   text_equal };
 
 static const Field entry_fields[] = {
-    ROW(FilterEntry, "#", F_ENUM, kind, 0, kinds, "A rule, or all that another filter says."),
+    ROW(FilterEntry, "#", F_ENUM, kind, 0, kinds, "A rule, or a reference to another filter."),
     WHEN(FilterEntry, kind, BIT(FILTER_RULE)),
-    ROW(FilterEntry, "@action", F_ENUM, action, F_REQUIRED, actions, "What becomes of a packet."),
+    ROW(FilterEntry, "@action", F_ENUM, action, F_REQUIRED, actions,
+        "What happens with a packet that matches: drop, reject, accept, return or continue."),
     ROW(FilterEntry, "@direction", F_ENUM, direction, F_REQUIRED, directions,
-        "Packets to the guest, from it, or both."),
+        "Whether the rule is for packets to the guest (in), from it (out), or both."),
     ROW_HAS(FilterEntry, "@priority", F_I32, priority, 0, NULL,
-            "Lower ones go first; without it 500."),
+            "Place of the rule among others: lower ones go first; without it 500."),
     ROW(FilterEntry, "@statematch", F_OWN, statematch, 0, &statematch,
-        "'false': connections are not looked at."),
-    ROW(FilterEntry, "*", F_LIST, matches, 0, &match_schema, "What a packet must be like."),
+        "Whether the state of the connection counts; 'false': it does not."),
+    ROW(FilterEntry, "*", F_LIST, matches, 0, &match_schema,
+        "Properties that a packet must have to match."),
     WHEN(FilterEntry, kind, BIT(FILTER_REF)),
-    ROW(FilterEntry, "@filter", F_STRING, filter, F_REQUIRED, NULL, "Name of the other filter."),
+    ROW(FilterEntry, "@filter", F_STRING, filter, F_REQUIRED, NULL,
+        "Name of the filter whose rules are included."),
     ROW(FilterEntry, "parameter", F_LIST, params, 0, &param_schema, "Variables of that filter."),
     WHEN_END,
     ROW_END
@@ -303,13 +309,17 @@ static const Schema entry_schema = { "rule", sizeof(FilterEntry), entry_fields, 
 /* ---- the whole */
 
 static const Field nwfilter_fields[] = {
-    ROW(NwfilterDef, "@name", F_STRING, name, F_NONEMPTY, NULL, "Name."),
+    ROW(NwfilterDef, "@name", F_STRING, name, F_NONEMPTY, NULL,
+        "Name of the filter; no two have the same."),
     ROW(NwfilterDef, "@chain", F_STRING, chain, F_NONEMPTY, NULL,
-        "Which packets come here; without it root, where all begin."),
+        "Chain that the rules are in; without it root, where all packets begin."),
     ROW_HAS(NwfilterDef, "@priority", F_I32, priority, F_NONEMPTY | F_ERR(ERR_INVALID_ARG),
-            RANGE(-1000, 1000), "Chains with lower ones go first; without it as the chain's kind."),
-    ROW(NwfilterDef, "uuid", F_UUID, uuid, 0, NULL, "UUID; without it a random one."),
-    ROW(NwfilterDef, "*", F_LIST, entries, 0, &entry_schema, "What it does, in order."),
+            RANGE(-1000, 1000),
+            "Place of the chain among others: lower ones go first; without it that of its kind."),
+    ROW(NwfilterDef, "uuid", F_UUID, uuid, 0, NULL,
+        "UUID of the filter; without it a random one is made."),
+    ROW(NwfilterDef, "*", F_LIST, entries, 0, &entry_schema,
+        "Rules and references to other filters, in order."),
     ROW_END
 };
 

@@ -6,13 +6,17 @@ const char *const secret_usages[] = {
 };
 
 static const Field use_fields[] = {
-    ROW(SecretUse, "@type", F_ENUM, type, F_REQUIRED, secret_usages, "What it is for."),
+    ROW(SecretUse, "@type", F_ENUM, type, F_REQUIRED, secret_usages,
+        "Kind of use that the secret is for."),
     WHEN(SecretUse, type, BIT(SECRET_FOR_VOLUME)),
-    ROW(SecretUse, "volume", F_STRING, id, F_NONEMPTY, NULL, "Path of the encrypted volume."),
+    ROW(SecretUse, "volume", F_STRING, id, F_NONEMPTY, NULL,
+        "Path of the encrypted volume that the secret opens."),
     WHEN(SecretUse, type, BIT(SECRET_FOR_CEPH) | BIT(SECRET_FOR_TLS) | BIT(SECRET_FOR_VTPM)),
-    ROW(SecretUse, "name", F_STRING, id, F_NONEMPTY, NULL, "What definitions name it by."),
+    ROW(SecretUse, "name", F_STRING, id, F_NONEMPTY, NULL,
+        "Name by which definitions refer to the secret."),
     WHEN(SecretUse, type, BIT(SECRET_FOR_ISCSI)),
-    ROW(SecretUse, "target", F_STRING, id, F_NONEMPTY, NULL, "What definitions name it by."),
+    ROW(SecretUse, "target", F_STRING, id, F_NONEMPTY, NULL,
+        "Name by which definitions refer to the secret."),
     WHEN_END,
     ROW_END
 };
@@ -38,12 +42,15 @@ use_settle(gpointer data, GError **err)
 static const Schema use_schema = { "usage", sizeof(SecretUse), use_fields, use_settle };
 
 static const Field secret_fields[] = {
-    ROW(SecretDef, "@ephemeral", F_ENUM, ephemeral, 0, yes_no, "It is kept in memory alone."),
+    ROW(SecretDef, "@ephemeral", F_ENUM, ephemeral, 0, yes_no,
+        "Whether the secret is kept in memory only, and never on disk."),
     ROW(SecretDef, "@private", F_ENUM, is_private, 0, yes_no,
-        "Its value is given to no client, to guests alone."),
-    ROW(SecretDef, "uuid", F_UUID, uuid, F_ERR(ERR_PLAIN), NULL, "UUID; without it a random one."),
-    ROW(SecretDef, "description", F_STRING, description, 0, NULL, "What it is, for people."),
-    ROW(SecretDef, "usage", F_PTR, use, F_FILLED, &use_schema, "What it is for."),
+        "Whether the value is given to guests only, and to no client."),
+    ROW(SecretDef, "uuid", F_UUID, uuid, F_ERR(ERR_PLAIN), NULL,
+        "UUID of the secret; without it a random one is made."),
+    ROW(SecretDef, "description", F_STRING, description, 0, NULL,
+        "Description of the secret, for people."),
+    ROW(SecretDef, "usage", F_PTR, use, F_FILLED, &use_schema, "What the secret is used for."),
     ROW_END
 };
 

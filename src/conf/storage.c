@@ -97,12 +97,13 @@ static const FieldType user_or_group = { "number of a user or group", "integer v
                                          sizeof(guint32), id_parse, id_format };
 
 static const Field permissions_fields[] = {
-    ROW_HAS(Permissions, "mode", F_OWN, mode, 0, &octal_mode, "Bits of access, octal."),
+    ROW_HAS(Permissions, "mode", F_OWN, mode, 0, &octal_mode, "Permission bits, in octal."),
     ROW_HAS(Permissions, "owner", F_OWN, owner, F_TEXT, &user_or_group,
-            "Number of the user; -1: as it is."),
+            "Number of the user that owns it; -1: unchanged."),
     ROW_HAS(Permissions, "group", F_OWN, group, F_TEXT, &user_or_group,
-            "Number of the group; -1: as it is."),
-    ROW(Permissions, "label", F_STRING, label, 0, NULL, "Security label."), ROW_END
+            "Number of the group that owns it; -1: unchanged."),
+    ROW(Permissions, "label", F_STRING, label, 0, NULL, "Security label of the file or folder."),
+    ROW_END
 };
 
 static gboolean
@@ -121,52 +122,62 @@ static const Schema permissions_schema = { "permissions", sizeof(Permissions), p
 
 static const Field host_fields[] = {
     ROW(PoolHost, "@name", F_STRING, name, F_REQUIRED, NULL, "Name or address of the server."),
-    ROW(PoolHost, "@port", F_U32, port, 0, RANGE(0, 65535), "Its port; without it the usual one."),
+    ROW(PoolHost, "@port", F_U32, port, 0, RANGE(0, 65535),
+        "Port of the server; without it the protocol's usual one."),
     ROW_END
 };
 static const Schema host_schema = { "host", sizeof(PoolHost), host_fields };
 
-static const Field extent_fields[] = {
-    ROW(PoolExtent, "@start", F_U64, start, F_ALWAYS, NULL, "Where it begins, in bytes."),
-    ROW(PoolExtent, "@end", F_U64, end, F_ALWAYS, NULL, "Where it ends, in bytes."), ROW_END
-};
+static const Field extent_fields[] = { ROW(PoolExtent, "@start", F_U64, start, F_ALWAYS, NULL,
+                                           "First byte of the extent on the device."),
+                                       ROW(PoolExtent, "@end", F_U64, end, F_ALWAYS, NULL,
+                                           "Byte of the device that the extent ends at."),
+                                       ROW_END };
 static const Schema extent_schema = { "freeExtent", sizeof(PoolExtent), extent_fields };
 static const Schema volume_extent_schema = { "extent", sizeof(PoolExtent), extent_fields };
 
 static const Field device_fields[] = {
     ROW(PoolDevice, "@path", F_STRING, path, F_REQUIRED, NULL,
-        "A device, or the name of a target."),
+        "Path of a device, or the name of an iSCSI target."),
     ROW(PoolDevice, "@part_separator", F_ENUM, part_separator, 0, yes_no,
-        "Whether partitions' names have a p before their number."),
-    ROW(PoolDevice, "freeExtent", F_LIST, free, F_LIVE, &extent_schema, "Space that is not used."),
+        "Whether names of partitions have a p before their number."),
+    ROW(PoolDevice, "freeExtent", F_LIST, free, F_LIVE, &extent_schema,
+        "Parts of the device that are not used."),
     ROW_END
 };
 static const Schema device_schema = { "device", sizeof(PoolDevice), device_fields };
 
 static const Field adapter_parent_fields[] = {
     ROW(AdapterParent, "@unique_id", F_U32, unique_id, F_ALWAYS, NULL,
-        "Number of the port behind that address."),
+        "Number of the port at that PCI address."),
     ROW(AdapterParent, "address", F_STRUCT, address, F_ALWAYS, &pci_address_schema,
-        "Where the card is."),
+        "PCI address of the adapter."),
     ROW_END
 };
 static const Schema adapter_parent_schema = { "parentaddr", sizeof(AdapterParent),
                                               adapter_parent_fields };
 
 static const Field adapter_fields[] = {
-    ROW(PoolAdapter, "@type", F_ENUM, type, 0, adapter_types, "Kind of adapter."),
-    ROW(PoolAdapter, "@name", F_STRING, name, 0, NULL, "Its name on this host."),
-    ROW(PoolAdapter, "@parent", F_STRING, parent, 0, NULL, "The adapter that a virtual one is of."),
+    ROW(PoolAdapter, "@type", F_ENUM, type, 0, adapter_types,
+        "Kind of SCSI adapter: scsi_host or fc_host."),
+    ROW(PoolAdapter, "@name", F_STRING, name, 0, NULL,
+        "Name of the adapter on this host, such as scsi_host5."),
+    ROW(PoolAdapter, "@parent", F_STRING, parent, 0, NULL,
+        "Name of the adapter that the virtual adapter is made on."),
     ROW(PoolAdapter, "@managed", F_ENUM, managed, 0, yes_no,
-        "Whether the virtual one goes with the pool."),
-    ROW(PoolAdapter, "@parent_wwnn", F_STRING, parent_wwnn, 0, NULL, "The parent by its node."),
-    ROW(PoolAdapter, "@parent_wwpn", F_STRING, parent_wwpn, 0, NULL, "The parent by its port."),
+        "Whether the virtual adapter is deleted when the pool stops."),
+    ROW(PoolAdapter, "@parent_wwnn", F_STRING, parent_wwnn, 0, NULL,
+        "Parent adapter, found by its world wide node name."),
+    ROW(PoolAdapter, "@parent_wwpn", F_STRING, parent_wwpn, 0, NULL,
+        "Parent adapter, found by its world wide port name."),
     ROW(PoolAdapter, "@parent_fabric_wwn", F_STRING, parent_fabric_wwn, 0, NULL,
-        "The parent by its fabric."),
-    ROW(PoolAdapter, "@wwnn", F_STRING, wwnn, 0, NULL, "Node name of the virtual one."),
-    ROW(PoolAdapter, "@wwpn", F_STRING, wwpn, 0, NULL, "Port name of the virtual one."),
+        "Parent adapter, found by the world wide name of its fabric."),
+    ROW(PoolAdapter, "@wwnn", F_STRING, wwnn, 0, NULL,
+        "World wide node name of the virtual adapter."),
+    ROW(PoolAdapter, "@wwpn", F_STRING, wwpn, 0, NULL,
+        "World wide port name of the virtual adapter."),
     ROW(PoolAdapter, "parentaddr", F_PTR, stable, 0, &adapter_parent_schema,
-        "The adapter by where its card is."),
+        "PCI address by which the adapter is found."),
     ROW_END
 };
 
@@ -190,10 +201,11 @@ static const Schema adapter_schema = { "adapter", sizeof(PoolAdapter), adapter_f
                                        adapter_settle };
 
 static const Field pool_auth_fields[] = {
-    ROW(AuthDef, "@type", F_STRING, type, F_REQUIRED, NULL, "chap or ceph."),
+    ROW(AuthDef, "@type", F_STRING, type, F_REQUIRED, NULL, "Kind of login: chap or ceph."),
     ROW(AuthDef, "@username", F_STRING, username, F_REQUIRED | F_NONEMPTY, NULL,
-        "Name to log in with."),
-    ROW(AuthDef, "secret", F_PTR, secret, F_REQUIRED, &secret_ref_schema, "Where the password is."),
+        "Name of the user to log in as."),
+    ROW(AuthDef, "secret", F_PTR, secret, F_REQUIRED, &secret_ref_schema,
+        "Secret whose value is the password."),
     ROW_END
 };
 
@@ -209,19 +221,26 @@ static const Schema pool_auth_schema = { "auth", sizeof(AuthDef), pool_auth_fiel
                                          pool_auth_settle };
 
 static const Field pool_source_fields[] = {
-    ROW(PoolSource, "host", F_LIST, hosts, 0, &host_schema, "Server that has it."),
-    ROW(PoolSource, "device", F_LIST, devices, 0, &device_schema, "Devices that it is on."),
-    ROW(PoolSource, "dir/@path", F_STRING, dir, 0, NULL, "Folder of the server."),
+    ROW(PoolSource, "host", F_LIST, hosts, 0, &host_schema, "Name and port of the server."),
+    ROW(PoolSource, "device", F_LIST, devices, 0, &device_schema,
+        "Devices that the pool is made of."),
+    ROW(PoolSource, "dir/@path", F_STRING, dir, 0, NULL,
+        "Path of the folder, on the server or on this host."),
     ROW(PoolSource, "adapter", F_PTR, adapter, 0, &adapter_schema, "SCSI adapter of the host."),
-    ROW(PoolSource, "name", F_STRING, name, 0, NULL, "Its name there: volume group, pool."),
+    ROW(PoolSource, "name", F_STRING, name, 0, NULL,
+        "Name of the source: a volume group, or a pool of the server."),
     ROW(PoolSource, "initiator/iqn/@name", F_STRING, initiator, 0, NULL,
-        "Who the host says it is."),
+        "Name (IQN) by which the host is known to the iSCSI server."),
     ROW(PoolSource, "format/@type", F_STRING, format, 0, NULL,
-        "Format of the device or the server."),
-    ROW(PoolSource, "auth", F_PTR, auth, 0, &pool_auth_schema, "How the host logs in."),
-    ROW(PoolSource, "vendor/@name", F_STRING, vendor, 0, NULL, "Who made the storage; a remark."),
-    ROW(PoolSource, "product/@name", F_STRING, product, 0, NULL, "What it is; a remark."),
-    ROW(PoolSource, "protocol/@ver", F_STRING, protocol, 0, NULL, "Version of NFS to speak."),
+        "Format of the device, or kind of the server."),
+    ROW(PoolSource, "auth", F_PTR, auth, 0, &pool_auth_schema,
+        "User and secret to log in with at the server."),
+    ROW(PoolSource, "vendor/@name", F_STRING, vendor, 0, NULL,
+        "Name of the storage's maker; a remark without effect."),
+    ROW(PoolSource, "product/@name", F_STRING, product, 0, NULL,
+        "Name of the storage product; a remark without effect."),
+    ROW(PoolSource, "protocol/@ver", F_STRING, protocol, 0, NULL,
+        "Version of the NFS protocol to use."),
     ROW_END
 };
 static const Schema pool_source_schema = { "source", sizeof(PoolSource), pool_source_fields };
@@ -234,36 +253,43 @@ static const XmlNamespace namespaces[] = {
     { 0 },
 };
 
-static const Field mount_option_fields[] = {
-    ROW(PoolOption, "@name", F_STRING, name, F_REQUIRED, NULL, "A word for mount -o."), ROW_END
-};
+static const Field mount_option_fields[] = { ROW(PoolOption, "@name", F_STRING, name, F_REQUIRED,
+                                                 NULL, "Option that mount gets after -o."),
+                                             ROW_END };
 static const Schema mount_option_schema = { "fs:option", sizeof(PoolOption), mount_option_fields };
 
 static const Field rbd_option_fields[] = {
     ROW(PoolOption, "@name", F_STRING, name, F_REQUIRED, NULL, "Name of an option of librados."),
-    ROW(PoolOption, "@value", F_STRING, value, F_REQUIRED, NULL, "Its value."), ROW_END
+    ROW(PoolOption, "@value", F_STRING, value, F_REQUIRED, NULL, "Value of that option."), ROW_END
 };
 static const Schema rbd_option_schema = { "rbd:option", sizeof(PoolOption), rbd_option_fields };
 
 static const Field pool_fields[] = {
-    ROW(PoolDef, "@type", F_ENUM, type, F_REQUIRED, pool_types, "Kind of pool."),
-    ROW(PoolDef, "name", F_STRING, name, 0, NULL, "Name; without it the one of its source."),
-    ROW(PoolDef, "uuid", F_UUID, uuid, 0, NULL, "UUID; without it a random one."),
-    ROW(PoolDef, "capacity", F_SIZE, capacity, F_LIVE | F_ALWAYS, &size_bytes, "Bytes in all."),
-    ROW(PoolDef, "allocation", F_SIZE, allocation, F_LIVE | F_ALWAYS, &size_bytes, "Bytes in use."),
-    ROW(PoolDef, "available", F_SIZE, available, F_LIVE | F_ALWAYS, &size_bytes, "Bytes free."),
+    ROW(PoolDef, "@type", F_ENUM, type, F_REQUIRED, pool_types,
+        "Kind of pool, such as dir, fs or netfs."),
+    ROW(PoolDef, "name", F_STRING, name, 0, NULL,
+        "Name of the pool; without it that of its source."),
+    ROW(PoolDef, "uuid", F_UUID, uuid, 0, NULL,
+        "UUID of the pool; without it a random one is made."),
+    ROW(PoolDef, "capacity", F_SIZE, capacity, F_LIVE | F_ALWAYS, &size_bytes,
+        "Size of the pool, in bytes."),
+    ROW(PoolDef, "allocation", F_SIZE, allocation, F_LIVE | F_ALWAYS, &size_bytes,
+        "Bytes of the pool that are in use."),
+    ROW(PoolDef, "available", F_SIZE, available, F_LIVE | F_ALWAYS, &size_bytes,
+        "Bytes of the pool that are free."),
     ROW(PoolDef, "features/cow/@state", F_ENUM, cow, 0, yes_no,
-        "Whether files of it are copied when they are written to."),
-    ROW(PoolDef, "source", F_STRUCT, source, F_ALWAYS, &pool_source_schema, "Where it comes from."),
-    ROW(PoolDef, "target/path", F_STRING, path, 0, NULL, "Where it is on this host."),
+        "Whether the file system of the pool copies data when it is overwritten (btrfs)."),
+    ROW(PoolDef, "source", F_STRUCT, source, F_ALWAYS, &pool_source_schema,
+        "Device, server or folder that the pool's data comes from."),
+    ROW(PoolDef, "target/path", F_STRING, path, 0, NULL, "Path of the pool on this host."),
     ROW(PoolDef, "target/permissions", F_PTR, permissions, F_FILLED, &permissions_schema,
-        "Access to the folder that build makes."),
+        "Owner and mode of the folder that a build of the pool makes."),
     ROW(PoolDef, "refresh/volume/@allocation", F_ENUM, refresh, 0, refresh_words,
-        "What volumes are said to take: what they do, or all they may."),
+        "Whether a volume's allocation is what it takes on disk, or its capacity."),
     ROW(PoolDef, "fs:mount_opts/fs:option", F_LIST, mount_options, 0, &mount_option_schema,
-        "Words for mount."),
+        "Options that mount gets."),
     ROW(PoolDef, "rbd:config_opts/rbd:option", F_LIST, rbd_options, 0, &rbd_option_schema,
-        "Options for librados."),
+        "Options that librados gets."),
     ROW_END
 };
 
@@ -433,30 +459,37 @@ pool_source_free(PoolSource *source)
 
 /* ---- volumes */
 
-static const Field volume_device_fields[] = { ROW(VolumeDevice, "@path", F_STRING, path, 0, NULL,
-                                                  "A device of the pool."),
-                                              ROW(VolumeDevice, "extent", F_LIST, extents, 0,
-                                                  &volume_extent_schema, "The parts that it has."),
-                                              ROW_END };
+static const Field volume_device_fields[] = {
+    ROW(VolumeDevice, "@path", F_STRING, path, 0, NULL, "Path of the pool's device."),
+    ROW(VolumeDevice, "extent", F_LIST, extents, 0, &volume_extent_schema,
+        "Parts of that device that the volume uses."),
+    ROW_END
+};
 static const Schema volume_device_schema = { "device", sizeof(VolumeDevice), volume_device_fields };
 
 static const Field qcow2_features_fields[] = {
     ROW(VolumeFeatures, "lazy_refcounts", F_FLAG, lazy_refcounts, 0, NULL,
-        "Counts of qcow2 are written late."),
-    ROW(VolumeFeatures, "extended_l2", F_FLAG, extended_l2, 0, NULL, "qcow2 has subclusters."),
+        "A qcow2 image writes its reference counts late."),
+    ROW(VolumeFeatures, "extended_l2", F_FLAG, extended_l2, 0, NULL,
+        "A qcow2 image has subclusters."),
     ROW_END
 };
 static const Schema qcow2_features_schema = { "features", sizeof(VolumeFeatures),
                                               qcow2_features_fields };
 
 static const Field backing_fields[] = {
-    ROW(VolumeBacking, "path", F_STRING, path, 0, NULL, "The image below."),
-    ROW(VolumeBacking, "format/@type", F_STRING, format, 0, NULL, "Its format."),
-    ROW(VolumeBacking, "permissions", F_PTR, permissions, 0, &permissions_schema, "Access to it."),
-    ROW(VolumeBacking, "timestamps/atime", F_STRING, atime, 0, NULL, "When it was last read."),
-    ROW(VolumeBacking, "timestamps/mtime", F_STRING, mtime, 0, NULL, "When it was last written."),
-    ROW(VolumeBacking, "timestamps/ctime", F_STRING, ctime, 0, NULL, "When it last changed."),
-    ROW(VolumeBacking, "timestamps/btime", F_STRING, btime, 0, NULL, "When it was made."),
+    ROW(VolumeBacking, "path", F_STRING, path, 0, NULL, "Path of the backing image."),
+    ROW(VolumeBacking, "format/@type", F_STRING, format, 0, NULL, "Format of the backing image."),
+    ROW(VolumeBacking, "permissions", F_PTR, permissions, 0, &permissions_schema,
+        "Owner and mode of the backing image."),
+    ROW(VolumeBacking, "timestamps/atime", F_STRING, atime, 0, NULL,
+        "Time when the backing image was last read."),
+    ROW(VolumeBacking, "timestamps/mtime", F_STRING, mtime, 0, NULL,
+        "Time when the backing image was last written."),
+    ROW(VolumeBacking, "timestamps/ctime", F_STRING, ctime, 0, NULL,
+        "Time when the backing image or its attributes last changed."),
+    ROW(VolumeBacking, "timestamps/btime", F_STRING, btime, 0, NULL,
+        "Time when the backing image was made."),
     ROW_END
 };
 const Schema volume_backing_schema = { "backingStore", sizeof(VolumeBacking), backing_fields };
@@ -464,36 +497,44 @@ const Schema volume_backing_schema = { "backingStore", sizeof(VolumeBacking), ba
 static const SizeSpec cluster_bytes = { 1, 1, "B", 0 };
 
 static const Field volume_fields[] = {
-    ROW(VolumeDef, "@type", F_ENUM, type, UNSUPPORTED, volume_types, "What it is."),
-    ROW(VolumeDef, "name", F_STRING, name, F_MISSING(ERR_XML), NULL, "Name within its pool."),
-    ROW(VolumeDef, "key", F_STRING, key, 0, NULL, "Name that no other volume has."),
+    ROW(VolumeDef, "@type", F_ENUM, type, UNSUPPORTED, volume_types,
+        "Kind of volume: file, block, dir or network."),
+    ROW(VolumeDef, "name", F_STRING, name, F_MISSING(ERR_XML), NULL,
+        "Name of the volume within its pool."),
+    ROW(VolumeDef, "key", F_STRING, key, 0, NULL, "Key of the volume, which no other volume has."),
     ROW(VolumeDef, "source/device", F_LIST, devices, 0, &volume_device_schema,
-        "Where it lies on the devices of its pool."),
+        "Devices of the pool that the volume is on."),
     ROW_HAS(VolumeDef, "capacity", F_SIZE, capacity, F_ALWAYS, &size_bytes,
-            "Bytes, as a guest sees it."),
+            "Size of the volume as a guest sees it, in bytes."),
     ROW_HAS(VolumeDef, "allocation", F_SIZE, allocation, F_ALWAYS, &size_bytes,
-            "Bytes that it takes."),
+            "Bytes that the volume takes on disk."),
     ROW(VolumeDef, "physical", F_SIZE, physical, 0, &size_bytes,
-        "Bytes from its start to its end."),
-    ROW(VolumeDef, "target/path", F_STRING, path, 0, NULL, "Where it is on this host."),
-    ROW(VolumeDef, "target/format/@type", F_STRING, format, 0, NULL, "Format of the image."),
+        "Length of the volume's file, in bytes."),
+    ROW(VolumeDef, "target/path", F_STRING, path, 0, NULL, "Path of the volume on this host."),
+    ROW(VolumeDef, "target/format/@type", F_STRING, format, 0, NULL,
+        "Format of the volume's image."),
     ROW(VolumeDef, "target/permissions", F_PTR, permissions, 0, &permissions_schema,
-        "Access to it."),
-    ROW(VolumeDef, "target/timestamps/atime", F_STRING, atime, 0, NULL, "When it was last read."),
+        "Owner and mode of the volume."),
+    ROW(VolumeDef, "target/timestamps/atime", F_STRING, atime, 0, NULL,
+        "Time when the volume was last read."),
     ROW(VolumeDef, "target/timestamps/mtime", F_STRING, mtime, 0, NULL,
-        "When it was last written."),
-    ROW(VolumeDef, "target/timestamps/ctime", F_STRING, ctime, 0, NULL, "When it last changed."),
-    ROW(VolumeDef, "target/timestamps/btime", F_STRING, btime, 0, NULL, "When it was made."),
+        "Time when the volume was last written."),
+    ROW(VolumeDef, "target/timestamps/ctime", F_STRING, ctime, 0, NULL,
+        "Time when the volume or its attributes last changed."),
+    ROW(VolumeDef, "target/timestamps/btime", F_STRING, btime, 0, NULL,
+        "Time when the volume was made."),
     ROW(VolumeDef, "target/encryption", F_PTR, encryption, 0, &encryption_schema,
-        "How it is encrypted."),
-    ROW(VolumeDef, "target/compat", F_STRING, compat, 0, NULL, "Version of qcow2: 0.10 or 1.1."),
+        "Format and secret of the volume's encryption."),
+    ROW(VolumeDef, "target/compat", F_STRING, compat, 0, NULL,
+        "Version of the qcow2 format: 0.10 or 1.1."),
     ROW(VolumeDef, "target/clusterSize", F_SIZE, cluster_size, 0, &cluster_bytes,
         "Bytes that qcow2 allocates at once."),
     ROW(VolumeDef, "target/nocow", F_FLAG, nocow, 0, NULL,
-        "The file system writes into it, and copies nothing."),
+        "Whether the file system is told not to copy data when it is overwritten (btrfs)."),
     ROW(VolumeDef, "target/features", F_PTR, features, 0, &qcow2_features_schema,
-        "Features of qcow2."),
-    ROW(VolumeDef, "backingStore", F_PTR, backing, 0, &volume_backing_schema, "The image below."),
+        "Features of the qcow2 image."),
+    ROW(VolumeDef, "backingStore", F_PTR, backing, 0, &volume_backing_schema,
+        "Image that the volume is based on."),
     ROW_END
 };
 const Schema volume_def_schema = { "volume", sizeof(VolumeDef), volume_fields };

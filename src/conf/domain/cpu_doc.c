@@ -5,18 +5,22 @@
 
 #define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
 
-static const Field page_fields[] = { ROW(CpuPages, "@unit", F_STRING, unit, 0, NULL, "Unit."),
-                                     ROW(CpuPages, "@size", F_U64, size, 0, NULL, "Size."),
-                                     ROW_END };
+static const Field page_fields[] = {
+    ROW(CpuPages, "@unit", F_STRING, unit, 0, NULL, "Unit of the page size; without it KiB."),
+    ROW(CpuPages, "@size", F_U64, size, 0, NULL, "Size of one kind of page of the host, in @unit."),
+    ROW_END
+};
 static const Schema page_schema = { "pages", sizeof(CpuPages), page_fields };
 
 static const Field cpu_doc_fields[] = {
     ROW(CpuDoc, "", F_STRUCT, cpu, 0, &cpu_schema, NULL),
-    ROW(CpuDoc, "arch", F_STRING, arch, 0, NULL, "Architecture of a host."),
-    ROW(CpuDoc, "microcode/@version", F_U32, microcode, UNSUPPORTED, NULL, "Of a host."),
+    ROW(CpuDoc, "arch", F_STRING, arch, 0, NULL,
+        "Architecture of the host; only the CPU of a host has it."),
+    ROW(CpuDoc, "microcode/@version", F_U32, microcode, UNSUPPORTED, NULL,
+        "Version of the host processor's microcode."),
     ROW_IGNORED("signature"),
     ROW_IGNORED("counter"),
-    ROW(CpuDoc, "pages", F_LIST, pages, 0, &page_schema, "Sizes of a host's pages."),
+    ROW(CpuDoc, "pages", F_LIST, pages, 0, &page_schema, "Sizes of pages that the host offers."),
     ROW_END
 };
 static const Schema cpu_doc_schema = { "cpu", sizeof(CpuDoc), cpu_doc_fields };

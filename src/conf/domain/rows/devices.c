@@ -72,7 +72,7 @@ static const SizeSpec pcihole_size = { 1024, 1024, "KiB", 0 };
 
 static const Field controller_pci_fields[] = {
     ROW(ControllerPci, "model/@name", F_ENUM, model_name, F_ONCE, pci_model_names,
-        "Name of QEMU's device."),
+        "Name of the QEMU device that emulates the controller."),
     ROW_HAS(ControllerPci, "target/@chassisNr", F_U32, chassis_nr, F_ONCE, ANY_BASE,
             "Number of the bridge's chassis, which the guest's firmware tells slots apart by."),
     ROW_HAS(ControllerPci, "target/@chassis", F_U32, chassis, F_ONCE, ANY_BASE,
@@ -82,7 +82,7 @@ static const Field controller_pci_fields[] = {
     ROW_HAS(ControllerPci, "target/@busNr", F_U32, bus_nr, F_ONCE, ANY_BASE,
             "Number of the first bus behind an expander."),
     ROW_HAS(ControllerPci, "target/@index", F_U32, index, F_ONCE, NULL,
-            "Number of a host bridge of pSeries."),
+            "Number of the PCI host bridge of pSeries."),
     ROW(ControllerPci, "target/@hotplug", F_ENUM, hotplug, F_ONCE, on_off,
         "Whether devices can be plugged while the guest runs."),
     ROW_HAS(ControllerPci, "target/@memReserve", F_U64, mem_reserve, 0, NULL,
@@ -95,35 +95,39 @@ static const Schema controller_pci_schema = { "controller", sizeof(ControllerPci
                                               controller_pci_fields };
 
 static const Field controller_driver_fields[] = {
-    ROW(ControllerDriver, "driver/@queues", F_U32, queues, 0, NULL, "Number of request queues."),
+    ROW(ControllerDriver, "driver/@queues", F_U32, queues, 0, NULL,
+        "Number of request queues of a SCSI controller."),
     ROW(ControllerDriver, "driver/@cmd_per_lun", F_U32, cmd_per_lun, 0, NULL,
         "Most commands that are queued to one unit."),
     ROW(ControllerDriver, "driver/@max_sectors", F_U32, max_sectors, 0, NULL,
         "Most sectors that one command moves."),
     ROW(ControllerDriver, "driver/@ioeventfd", F_ENUM, ioeventfd, 0, on_off,
-        "Whether the guest's notices are taken by another thread than its vcpu."),
+        "Whether a thread other than the vcpu's takes the guest's notifications."),
     ROW(ControllerDriver, "driver/@iothread", F_U32, iothread, 0, NULL,
-        "The iothread that serves it."),
+        "Number of the iothread that does the controller's I/O."),
     ROW(ControllerDriver, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL),
     ROW(ControllerDriver, "driver/iothreads/iothread", F_LIST, iothread_maps, 0,
-        &iothread_map_schema, "Iothreads that serve the queues."),
+        &iothread_map_schema, "Iothreads that serve the controller's queues."),
     ROW_END
 };
 static const Schema controller_driver_schema = { "driver", sizeof(ControllerDriver),
                                                  controller_driver_fields };
 
 static const Field controller_fields[] = {
-    ROW(ControllerDef, "@type", F_ENUM, type, F_ALWAYS, controller_types, "Kind of bus."),
+    ROW(ControllerDef, "@type", F_ENUM, type, F_ALWAYS, controller_types,
+        "Kind of bus that the controller provides."),
     ROW_HAS(ControllerDef, "@index", F_U32, index, 0, RANGE(0, G_MAXINT32),
             "Number of the controller among those of its kind, from 0."),
     ROW(ControllerDef, "@model", F_ENUM, model, UNSUPPORTED, controller_models,
-        "Model of the controller."),
-    ROW_HAS(ControllerDef, "@ports", F_U32, ports, 0, NULL, "Number of ports."),
-    ROW_HAS(ControllerDef, "@vectors", F_U32, vectors, 0, NULL, "Number of MSI vectors."),
+        "Model of the controller that the guest sees; without it the machine's usual one."),
+    ROW_HAS(ControllerDef, "@ports", F_U32, ports, 0, NULL,
+            "Number of ports that the controller has."),
+    ROW_HAS(ControllerDef, "@vectors", F_U32, vectors, 0, NULL,
+            "Number of interrupt (MSI-X) vectors of a virtio-serial controller."),
     WHEN(ControllerDef, type, BIT(CONTROLLER_PCI)),
     ROW(ControllerDef, "", F_PTR, pci, 0, &controller_pci_schema, NULL),
     WHEN_END,
-    ROW(ControllerDef, "serial", F_STRING, serial, 0, NULL, "Serial number of an NVMe."),
+    ROW(ControllerDef, "serial", F_STRING, serial, 0, NULL, "Serial number of an NVMe controller."),
     ROW(ControllerDef, "", F_PTR, driver, 0, &controller_driver_schema, NULL),
     INFO(ControllerDef),
     WHEN(ControllerDef, type, BIT(CONTROLLER_PCI)),
@@ -161,25 +165,27 @@ static const char *const hub_types[] = { NULL, "usb", NULL };
 
 static const Field input_fields[] = {
     ROW(InputDef, "@type", F_ENUM, type, UNSUPPORTED | F_MISSING(ERR_PLAIN), input_types,
-        "Kind of input."),
+        "Kind of input device that the guest sees."),
     ROW(InputDef, "@bus", F_ENUM, bus, UNSUPPORTED | F_READ, input_buses,
-        "Bus that the device is on."),
+        "Bus that the input device is on."),
     WHEN(InputDef, type, ~BIT(INPUT_EVDEV)),
     ROW(InputDef, "@bus", F_ENUM, bus, F_WRITE, input_buses, NULL),
     WHEN_END,
-    ROW(InputDef, "@model", F_ENUM, model, UNSUPPORTED, virtio_models, "Model of a virtio input."),
+    ROW(InputDef, "@model", F_ENUM, model, UNSUPPORTED, virtio_models,
+        "Variant of virtio that the input device speaks."),
     VIRTIO(InputDef),
     WHEN(InputDef, type, BIT(INPUT_EVDEV)),
     ROW(InputDef, "source/@dev", F_STRING, evdev, F_REQUIRED | F_HELD, NULL,
-        "Event device of the host."),
-    ROW(InputDef, "source/@grab", F_ENUM, grab, 0, grabs, "Grab all input devices together."),
+        "Path of the host's event device, such as /dev/input/event3."),
+    ROW(InputDef, "source/@grab", F_ENUM, grab, 0, grabs,
+        "Whether one key combination grabs all input devices of the domain together."),
     ROW(InputDef, "source/@grabToggle", F_ENUM, grab_toggle, 0, grab_toggles,
-        "Keys that move the device between host and guest."),
+        "Keys that move the input devices between host and guest."),
     ROW(InputDef, "source/@repeat", F_ENUM, repeat, 0, on_off,
-        "Whether a key that is held is repeated."),
+        "Whether a key that is held down is repeated."),
     WHEN(InputDef, type, BIT(INPUT_PASSTHROUGH)),
     ROW(InputDef, "source/@evdev", F_STRING, evdev, F_REQUIRED | F_HELD, NULL,
-        "Event device of the host."),
+        "Path of the host's event device, such as /dev/input/event3."),
     WHEN_END,
     INFO(InputDef),
     ROW_END
@@ -230,21 +236,24 @@ typedef struct AudioRef {
     guint32 id;
 } AudioRef;
 
-static const Field audio_ref_fields[] = { ROW(AudioRef, "@id", F_U32, id, F_REQUIRED,
-                                              RANGE(1, G_MAXUINT32),
-                                              "Number of the audio backend."),
-                                          ROW_END };
+static const Field audio_ref_fields[] = {
+    ROW(AudioRef, "@id", F_U32, id, F_REQUIRED, RANGE(1, G_MAXUINT32),
+        "Number of the audio backend that the sound card uses."),
+    ROW_END
+};
 const Schema audio_ref_schema = { "audio", sizeof(AudioRef), audio_ref_fields };
 
 static const Field sound_fields[] = {
-    ROW(SoundDef, "@model", F_ENUM, model, F_REQUIRED, sound_models, "Model of the sound card."),
+    ROW(SoundDef, "@model", F_ENUM, model, F_REQUIRED, sound_models,
+        "Model of the sound card that the guest sees."),
     WHEN(SoundDef, model, BIT(SOUND_USB)),
     ROW(SoundDef, "@multichannel", F_ENUM, multichannel, 0, yes_no,
         "Whether a USB card has more than two channels."),
     WHEN(SoundDef, model, BIT(SOUND_VIRTIO)),
-    ROW(SoundDef, "@streams", F_U32, streams, 0, RANGE(1, 64), "Streams of a virtio sound card."),
+    ROW(SoundDef, "@streams", F_U32, streams, 0, RANGE(1, 64),
+        "Number of streams of a virtio sound card."),
     WHEN(SoundDef, model, BIT(SOUND_ICH6) | BIT(SOUND_ICH9)),
-    ROW(SoundDef, "codec", F_LIST, codecs, 0, &codec_schema, "Codecs of an HD audio device."),
+    ROW(SoundDef, "codec", F_LIST, codecs, 0, &codec_schema, "Codecs of an HD Audio controller."),
     WHEN_END,
     ROW(SoundDef, "audio", F_STRUCT, audio_id, 0, &audio_ref_schema,
         "The audio backend that the card uses."),
@@ -282,13 +291,16 @@ typedef struct AudioSettings {
 G_STATIC_ASSERT(G_STRUCT_OFFSET(AudioSide, format) - G_STRUCT_OFFSET(AudioSide, frequency) ==
                 G_STRUCT_OFFSET(AudioSettings, format));
 
-static const Field audio_settings_fields[] = { ROW(AudioSettings, "@frequency", F_U32, frequency, 0,
-                                                   RANGE(1, G_MAXUINT32), "Samples a second."),
-                                               ROW(AudioSettings, "@channels", F_U32, channels, 0,
-                                                   RANGE(1, G_MAXUINT32), "Number of channels."),
-                                               ROW(AudioSettings, "@format", F_ENUM, format, 0,
-                                                   audio_formats, "Bits and sign of a sample."),
-                                               ROW_END };
+static const Field audio_settings_fields[] = {
+    ROW(AudioSettings, "@frequency", F_U32, frequency, 0, RANGE(1, G_MAXUINT32),
+        "Samples a second, in Hertz."),
+    ROW(AudioSettings, "@channels", F_U32, channels, 0, RANGE(1, G_MAXUINT32),
+        "Number of channels: 1 is mono, 2 is stereo."),
+    ROW(AudioSettings, "@format", F_ENUM, format, 0, audio_formats,
+        "Width of a sample in bits, and whether it is signed (s), unsigned (u) or "
+        "floating point (f)."),
+    ROW_END
+};
 static const Schema audio_settings_schema = { "settings", sizeof(AudioSettings),
                                               audio_settings_fields };
 
@@ -297,22 +309,28 @@ static const Field audio_side_fields[] = {
         "Whether QEMU mixes streams and converts their format."),
     ROW(AudioSide, "@fixedSettings", F_ENUM, fixed_settings, 0, yes_no,
         "Whether the host's side keeps the settings given here, whatever the guest asks for."),
-    ROW(AudioSide, "@voices", F_U32, voices, 0, RANGE(1, G_MAXUINT32), "Most streams at a time."),
+    ROW(AudioSide, "@voices", F_U32, voices, 0, RANGE(1, G_MAXUINT32),
+        "Largest number of streams at a time."),
     ROW(AudioSide, "@bufferLength", F_U32, buffer_length, 0, RANGE(1, G_MAXUINT32),
         "Length of the buffer, in microseconds."),
-    ROW(AudioSide, "@dev", F_STRING, dev, 0, NULL, "Device of the host, of ALSA or OSS."),
-    ROW(AudioSide, "@name", F_STRING, name, 0, NULL, "Sink or source (pulseaudio, pipewire)."),
+    ROW(AudioSide, "@dev", F_STRING, dev, 0, NULL,
+        "Name or path of the host's audio device, for ALSA and OSS."),
+    ROW(AudioSide, "@name", F_STRING, name, 0, NULL,
+        "Sink or source of the host, for PulseAudio and PipeWire."),
     ROW(AudioSide, "@streamName", F_STRING, stream_name, 0, NULL,
-        "Name that the stream has on the host."),
+        "Name of the stream in the host's mixer."),
     ROW(AudioSide, "@latency", F_U32, latency, 0, RANGE(1, G_MAXUINT32),
-        "Delay that is aimed at, in microseconds."),
-    ROW(AudioSide, "@serverName", F_STRING, server_name, 0, NULL, "Name of the JACK server."),
+        "Latency that is aimed at, in microseconds."),
+    ROW(AudioSide, "@serverName", F_STRING, server_name, 0, NULL,
+        "Name of the JACK server to connect to."),
     ROW(AudioSide, "@clientName", F_STRING, client_name, 0, NULL,
-        "Name as which QEMU is known to the JACK server."),
+        "Name under which QEMU is known to the JACK server."),
     ROW(AudioSide, "@connectPorts", F_STRING, connect_ports, 0, NULL,
         "Regular expression of the JACK ports to connect to."),
-    ROW(AudioSide, "@exactName", F_ENUM, exact_name, 0, yes_no, "Fail when the name is taken."),
-    ROW(AudioSide, "@bufferCount", F_U32, buffer_count, 0, NULL, "Number of buffers."),
+    ROW(AudioSide, "@exactName", F_ENUM, exact_name, 0, yes_no,
+        "Whether the start fails when the JACK client name is already in use."),
+    ROW(AudioSide, "@bufferCount", F_U32, buffer_count, 0, NULL,
+        "Number of buffers of the host's audio device."),
     ROW(AudioSide, "@tryPoll", F_ENUM, try_poll, 0, yes_no,
         "Whether QEMU waits for the device by poll, where that is possible."),
     WHEN(AudioSide, fixed_settings, BIT(YES)),
@@ -334,12 +352,13 @@ static const Field audio_fields[] = {
     ROW(AudioDef, "@timerPeriod", F_U32, timer_period, 0, RANGE(1, G_MAXUINT32),
         "Time between two looks at the streams, in microseconds."),
     WHEN(AudioDef, type, BIT(AUDIO_FILE)),
-    ROW(AudioDef, "@path", F_STRING, path, 0, NULL, "File that the sound is written to."),
+    ROW(AudioDef, "@path", F_STRING, path, 0, NULL,
+        "Path of the WAV file that the sound is written to."),
     WHEN(AudioDef, type, BIT(AUDIO_OSS)),
     ROW(AudioDef, "@tryMMap", F_ENUM, try_mmap, 0, yes_no,
-        "Whether the device's buffer is mapped, where that is possible."),
+        "Whether the device's buffer is mapped into memory, where that is possible."),
     ROW(AudioDef, "@exclusive", F_ENUM, exclusive, 0, yes_no,
-        "Whether no other program can use the device."),
+        "Whether QEMU is the only program that can use the device."),
     ROW_HAS(AudioDef, "@dspPolicy", F_I32, dsp_policy, 0, RANGE(0, G_MAXINT32),
             "Timing of OSS, from 0 (least delay) to 10 (least work)."),
     WHEN(AudioDef, type, PIPE),
@@ -347,10 +366,12 @@ static const Field audio_fields[] = {
         "Name or address of the PulseAudio server."),
     ROW(AudioDef, "@runtimeDir", F_STRING, runtime_dir, 0, NULL, "Folder of PipeWire's socket."),
     WHEN(AudioDef, type, BIT(AUDIO_SDL)),
-    ROW(AudioDef, "@driver", F_ENUM, driver, 0, sdl_drivers, "Driver that SDL uses."),
+    ROW(AudioDef, "@driver", F_ENUM, driver, 0, sdl_drivers, "Audio driver that SDL uses."),
     WHEN_END,
-    ROW(AudioDef, "input", F_PTR, input, 0, &audio_side_schema, "How the host records."),
-    ROW(AudioDef, "output", F_PTR, output, 0, &audio_side_schema, "How the host plays."),
+    ROW(AudioDef, "input", F_PTR, input, 0, &audio_side_schema,
+        "How sound is recorded from the host."),
+    ROW(AudioDef, "output", F_PTR, output, 0, &audio_side_schema,
+        "How sound is played on the host."),
     ROW_END
 };
 
@@ -382,7 +403,9 @@ const Schema audio_schema = { "audio", sizeof(AudioDef), audio_fields, audio_set
 #define DEVICES(path, member, schema) ROW(Devices, path, F_LIST, member, 0, &schema, NULL)
 
 static const Field devices_fields[] = {
-    ROW(Devices, "emulator", F_STRING, emulator, 0, NULL, "Path of the QEMU binary."),
+    ROW(Devices, "emulator", F_STRING, emulator, 0, NULL,
+        "Path of the QEMU binary that runs the domain; without it the host's usual one is "
+        "taken."),
     DEVICES("disk", disks, disk_schema),
     DEVICES("controller", controllers, controller_schema),
     DEVICES("lease", leases, lease_schema),

@@ -16,9 +16,11 @@ const char *const char_protocols[] = { NULL, "raw", "telnet", "telnets", "tls", 
 static const char *const mouse_modes[] = { NULL, "client", "server", NULL };
 
 static const Field reconnect_fields[] = {
-    ROW(ReconnectDef, "@enabled", F_ENUM, enabled, 0, yes_no, "Connect again when cut."),
+    ROW(ReconnectDef, "@enabled", F_ENUM, enabled, 0, yes_no,
+        "Whether QEMU connects again when the connection is lost."),
     WHEN(ReconnectDef, enabled, BIT(YES)),
-    ROW_HAS(ReconnectDef, "@timeout", F_U32, timeout, F_REQUIRED, NULL, "Seconds between tries."),
+    ROW_HAS(ReconnectDef, "@timeout", F_U32, timeout, F_REQUIRED, NULL,
+            "Seconds between two attempts to connect."),
     WHEN_END, ROW_END
 };
 
@@ -28,21 +30,30 @@ CHOICE(clipboard, "copypaste", yes_no, "Share the clipboard.");
 CHOICE(mouse, "mode", mouse_modes, "Who moves the pointer.");
 
 static const Field char_end_fields[] = {
-    ROW(CharEnd, "@mode", F_ENUM, mode, 0, char_modes, "Whether it listens or connects."),
-    ROW(CharEnd, "@path", F_STRING, path, 0, NULL, "File, device or socket."),
-    ROW(CharEnd, "@host", F_STRING, host, 0, NULL, "Host to connect to, or to bind."),
-    ROW(CharEnd, "@service", F_STRING, service, 0, NULL, "Port at that host."),
-    ROW(CharEnd, "@channel", F_STRING, channel, 0, NULL, "Channel name (spiceport, dbus)."),
-    ROW(CharEnd, "@master", F_STRING, master, 0, NULL, "Device on the host's side."),
-    ROW(CharEnd, "@slave", F_STRING, slave, 0, NULL, "Device on the guest's side."),
-    ROW(CharEnd, "@append", F_ENUM, append, 0, on_off, "Keep what the file holds."),
+    ROW(CharEnd, "@mode", F_ENUM, mode, 0, char_modes,
+        "Whether QEMU listens (bind) or connects (connect)."),
+    ROW(CharEnd, "@path", F_STRING, path, 0, NULL,
+        "Path of the host's file, device, pipe or UNIX socket."),
+    ROW(CharEnd, "@host", F_STRING, host, 0, NULL,
+        "Name or address of the host to connect to, or to listen at."),
+    ROW(CharEnd, "@service", F_STRING, service, 0, NULL,
+        "Port number or service name at that host."),
+    ROW(CharEnd, "@channel", F_STRING, channel, 0, NULL,
+        "Name of the SPICE port or D-Bus channel."),
+    ROW(CharEnd, "@master", F_STRING, master, 0, NULL, "Path of the device on the host's side."),
+    ROW(CharEnd, "@slave", F_STRING, slave, 0, NULL, "Path of the device on the guest's side."),
+    ROW(CharEnd, "@append", F_ENUM, append, 0, on_off,
+        "Whether output is added to what the file already holds; without it the file is "
+        "emptied."),
     ROW(CharEnd, "@tls", F_ENUM, tls, 0, yes_no, "Whether the connection is encrypted with TLS."),
-    ROW(CharEnd, "@path", F_STRING, live_path, F_LIVE | F_READ, NULL, "Path of a pty in use."),
+    ROW(CharEnd, "@path", F_STRING, live_path, F_LIVE | F_READ, NULL,
+        "Path of the pseudo-terminal while the domain runs."),
     ROW(CharEnd, "clipboard", F_STRUCT, clipboard, 0, &clipboard_schema,
         "Whether host and guest share a clipboard."),
     ROW(CharEnd, "mouse", F_STRUCT, mouse, 0, &mouse_schema,
         "Whether the host or the guest moves the pointer."),
-    ROW(CharEnd, "seclabel", F_LIST, seclabels, 0, &source_seclabel_schema, "Security labels."),
+    ROW(CharEnd, "seclabel", F_LIST, seclabels, 0, &source_seclabel_schema,
+        "Security labels of the host's file or socket."),
     ROW(CharEnd, "reconnect", F_PTR, reconnect, 0, &reconnect_schema,
         "Whether QEMU connects again when the peer has gone away."),
     ROW_END
@@ -57,8 +68,12 @@ char_end_settle(gpointer def, GError **err)
 const Schema char_end_schema = { "source", sizeof(CharEnd), char_end_fields, char_end_settle };
 
 static const Field char_log_fields[] = {
-    ROW(CharLog, "@file", F_STRING, file, 0, NULL, "File that gets a copy of the output."),
-    ROW(CharLog, "@append", F_ENUM, append, 0, on_off, "Keep what the file holds."), ROW_END
+    ROW(CharLog, "@file", F_STRING, file, 0, NULL,
+        "Path of the file that gets a copy of all output."),
+    ROW(CharLog, "@append", F_ENUM, append, 0, on_off,
+        "Whether output is added to what the file already holds; without it the file is "
+        "emptied."),
+    ROW_END
 };
 const Schema char_log_schema = { "log", sizeof(CharLog), char_log_fields };
 
@@ -217,7 +232,8 @@ char_source_settle(gpointer def, GError **err)
 }
 
 static const Field char_source_fields[] = {
-    ROW(CharSource, "source", F_LIST, ends, 0, &char_end_schema, "What is at the host's end."),
+    ROW(CharSource, "source", F_LIST, ends, 0, &char_end_schema,
+        "File, device, address or socket at the host's end."),
     WHEN(CharSource, type, BIT(CHAR_TCP)),
     ROW(CharSource, "protocol/@type", F_ENUM, protocol, F_ONCE, char_protocols,
         "Protocol on a TCP connection: raw, telnet, telnets or tls."),
@@ -233,7 +249,7 @@ const Schema char_source_schema = { "source", sizeof(CharSource), char_source_fi
 
 static const Field char_backend_fields[] = {
     ROW(CharSource, "@type", F_ENUM, type, F_REQUIRED | UNSUPPORTED, char_types,
-        "Kind of the host's end."),
+        "Kind of connection at the host's end, such as pty, file or tcp."),
     ROW(CharSource, "", F_STRUCT, type, 0, &char_source_schema, NULL), ROW_END
 };
 const Schema char_backend_schema = { "backend", sizeof(CharSource), char_backend_fields };
@@ -274,18 +290,23 @@ static const char *const channel_states[] = { NULL, "connected", "disconnected",
 
 #define CHAR_TYPE                                                                                  \
     ROW(CharDef, "@type", F_ENUM, source.type, UNSUPPORTED | F_ALWAYS, char_types,                 \
-        "Kind of the host's end.")
-#define CHAR_TTY    ROW(CharDef, "@tty", F_STRING, tty, F_LIVE, NULL, "Path of the pty.")
+        "Kind of connection at the host's end, such as pty, file or tcp.")
+#define CHAR_TTY                                                                                   \
+    ROW(CharDef, "@tty", F_STRING, tty, F_LIVE, NULL,                                              \
+        "Path of the pseudo-terminal while the domain runs.")
 #define CHAR_SOURCE ROW(CharDef, "", F_STRUCT, source, 0, &char_source_schema, NULL)
-#define CHAR_PORT   ROW_HAS(CharDef, "target/@port", F_I32, port, 0, NULL, "Number of the port.")
+#define CHAR_PORT                                                                                  \
+    ROW_HAS(CharDef, "target/@port", F_I32, port, 0, NULL,                                         \
+            "Number of the port, from 0, among the ports of its kind.")
 
 static const Field serial_fields[] = {
     CHAR_TYPE,
     CHAR_SOURCE,
-    ROW(CharDef, "target/@type", F_ENUM, target_type, UNSUPPORTED, serial_targets, "Kind of port."),
+    ROW(CharDef, "target/@type", F_ENUM, target_type, UNSUPPORTED, serial_targets,
+        "Kind of serial port that the guest sees."),
     CHAR_PORT,
     ROW(CharDef, "target/model/@name", F_ENUM, target_model, UNSUPPORTED | F_NONEMPTY,
-        serial_models, "Model of the port."),
+        serial_models, "Name of the QEMU device that emulates the port."),
     INFO(CharDef),
     ROW_END
 };
@@ -312,7 +333,8 @@ static const Field console_fields[] = { CHAR_TYPE,
                                         CHAR_TTY,
                                         CHAR_SOURCE,
                                         ROW(CharDef, "target/@type", F_ENUM, target_type,
-                                            UNSUPPORTED, console_targets, "What the guest sees."),
+                                            UNSUPPORTED, console_targets,
+                                            "Kind of device that the guest has its console on."),
                                         CHAR_PORT,
                                         INFO(CharDef),
                                         ROW_END };
@@ -321,14 +343,20 @@ const Schema console_schema = { "console", sizeof(CharDef), console_fields, char
 static const Field channel_fields[] = {
     CHAR_TYPE,
     CHAR_SOURCE,
-    ROW(CharDef, "target", F_FLAG, has_target, F_REQUIRED | F_READ, NULL, "What the guest sees."),
+    ROW(CharDef, "target", F_FLAG, has_target, F_REQUIRED | F_READ, NULL,
+        "What the channel is in the guest."),
     ROW(CharDef, "target/@type", F_ENUM, target_type,
-        UNSUPPORTED | F_MISSING(ERR_CONFIG_UNSUPPORTED), channel_targets, "Kind of channel."),
+        UNSUPPORTED | F_MISSING(ERR_CONFIG_UNSUPPORTED), channel_targets,
+        "Whether the channel is a virtio port, a port of Xen, or a forwarded address "
+        "(guestfwd)."),
     WHEN(CharDef, target_type, BIT(CHANNEL_GUESTFWD)),
-    ROW(CharDef, "target/@address", F_STRING, address, F_REQUIRED, NULL, "Address in the guest."),
-    ROW(CharDef, "target/@port", F_STRING, guest_port, F_REQUIRED, NULL, "Port in the guest."),
+    ROW(CharDef, "target/@address", F_STRING, address, F_REQUIRED, NULL,
+        "IP address in the guest that connections are forwarded from."),
+    ROW(CharDef, "target/@port", F_STRING, guest_port, F_REQUIRED, NULL,
+        "TCP port at that address."),
     WHEN(CharDef, target_type, BIT(CHANNEL_VIRTIO) | BIT(CHANNEL_XEN)),
-    ROW(CharDef, "target/@name", F_STRING, name, 0, NULL, "Name of the port in the guest."),
+    ROW(CharDef, "target/@name", F_STRING, name, 0, NULL,
+        "Name of the port in the guest, such as org.qemu.guest_agent.0."),
     ROW(CharDef, "target/@state", F_ENUM, state, F_LIVE, channel_states,
         "Whether the guest has opened the channel."),
     WHEN_END,
@@ -376,10 +404,11 @@ static const Field smartcard_fields[] = {
     WHEN(SmartcardDef, mode, BIT(SMARTCARD_HOST_CERTIFICATES)),
     ROW(SmartcardDef, "certificate", F_STRINGS, certificates, 0, NULL,
         "Names of three certificates of the host's database."),
-    ROW(SmartcardDef, "database", F_STRING, database, 0, NULL, "Folder of the NSS database."),
+    ROW(SmartcardDef, "database", F_STRING, database, 0, NULL,
+        "Path of the folder with the NSS database."),
     WHEN(SmartcardDef, mode, BIT(SMARTCARD_PASSTHROUGH)),
     ROW(SmartcardDef, "@type", F_ENUM, source.type, UNSUPPORTED | F_REQUIRED, char_types,
-        "Kind of the host's end."),
+        "Kind of connection at the host's end, such as spicevmc or tcp."),
     ROW(SmartcardDef, "", F_STRUCT, source, 0, &char_source_schema, NULL),
     WHEN_END,
     INFO(SmartcardDef),
@@ -409,7 +438,7 @@ static const Field redirdev_fields[] = {
     ROW(RedirDef, "@bus", F_ENUM, bus, UNSUPPORTED | F_ALWAYS, redir_buses,
         "Bus of the device; usb is the only one."),
     ROW(RedirDef, "@type", F_ENUM, source.type, UNSUPPORTED | F_MISSING(ERR_PLAIN), char_types,
-        "Kind of the host's end."),
+        "Kind of connection at the host's end, such as spicevmc or tcp."),
     ROW(RedirDef, "", F_STRUCT, source, 0, &char_source_schema, NULL), INFO(RedirDef), ROW_END
 };
 
@@ -432,7 +461,8 @@ static const Field redirfilter_rule_fields[] = {
         "Vendor that the rule is for; -1: any."),
     ROW(RedirFilterRule, "@product", F_STRING, product, 0, NULL,
         "Product that the rule is for; -1: any."),
-    ROW(RedirFilterRule, "@version", F_STRING, version, 0, NULL, "Version as in 2.05; -1: any."),
+    ROW(RedirFilterRule, "@version", F_STRING, version, 0, NULL,
+        "Version that the rule is for, such as 2.05; -1: any."),
     ROW(RedirFilterRule, "@allow", F_ENUM, allow, F_REQUIRED, yes_no,
         "Whether such a device may be redirected."),
     ROW_END
@@ -488,8 +518,9 @@ redirfilter_rule_settle(gpointer def, GError **err)
 static const Schema redirfilter_rule_schema = { "usbdev", sizeof(RedirFilterRule),
                                                 redirfilter_rule_fields, redirfilter_rule_settle };
 
-static const Field redirfilter_fields[] = { ROW(RedirFilter, "usbdev", F_LIST, rules, 0,
-                                                &redirfilter_rule_schema,
-                                                "Rules, of which the first that fits counts."),
-                                            ROW_END };
+static const Field redirfilter_fields[] = {
+    ROW(RedirFilter, "usbdev", F_LIST, rules, 0, &redirfilter_rule_schema,
+        "Rules of what may be redirected; the first one that matches counts."),
+    ROW_END
+};
 const Schema redirfilter_schema = { "redirfilter", sizeof(RedirFilter), redirfilter_fields };

@@ -46,9 +46,11 @@ static const char *const mirror_states[] = { NULL, "yes", "abort", "pivot", NULL
 /* ---- secrets */
 
 static const Field secret_ref_fields[] = {
-    ROW(SecretRef, "@type", F_STRING, type, 0, NULL, "Kind of the secret."),
-    ROW(SecretRef, "@usage", F_STRING, usage, 0, NULL, "What the secret is for."),
-    ROW(SecretRef, "@uuid", F_UUID, uuid, 0, NULL, "UUID of the secret."), ROW_END
+    ROW(SecretRef, "@type", F_STRING, type, 0, NULL,
+        "Kind of use that the secret was defined for."),
+    ROW(SecretRef, "@usage", F_STRING, usage, 0, NULL,
+        "Name by which the secret is found: what it was defined for."),
+    ROW(SecretRef, "@uuid", F_UUID, uuid, 0, NULL, "UUID by which the secret is found."), ROW_END
 };
 
 static gboolean
@@ -63,12 +65,13 @@ secret_ref_settle(gpointer def, GError **err)
 const Schema secret_ref_schema = { "secret", sizeof(SecretRef), secret_ref_fields,
                                    secret_ref_settle };
 
-static const Field auth_fields[] = {
-    ROW(AuthDef, "@username", F_STRING, username, F_NONEMPTY, NULL, "Name to log in with."),
-    ROW(AuthDef, "@type", F_STRING, type, F_READ, NULL, "Older spelling of secret/@type."),
-    ROW(AuthDef, "secret", F_PTR, secret, 0, &secret_ref_schema, "Secret that is the password."),
-    ROW_END
-};
+static const Field auth_fields[] = { ROW(AuthDef, "@username", F_STRING, username, F_NONEMPTY, NULL,
+                                         "Name of the user to log in as."),
+                                     ROW(AuthDef, "@type", F_STRING, type, F_READ, NULL,
+                                         "Older spelling of secret/@type."),
+                                     ROW(AuthDef, "secret", F_PTR, secret, 0, &secret_ref_schema,
+                                         "Secret whose value is the password."),
+                                     ROW_END };
 
 static gboolean
 auth_settle(gpointer def, GError **err)
@@ -88,13 +91,15 @@ static const Field encryption_fields[] = {
     ROW(EncryptionDef, "@engine", F_ENUM, engine, 0, encryption_engines,
         "Whether QEMU or librbd decrypts."),
     ROW(EncryptionDef, "secret", F_LIST, secrets, 0, &secret_ref_schema,
-        "Secrets that open the image."),
-    ROW(EncryptionDef, "cipher/@name", F_STRING, cipher_name, 0, NULL, "Cipher, such as aes."),
-    ROW(EncryptionDef, "cipher/@size", F_U32, cipher_size, 0, NULL, "Bits of the key."),
+        "Secrets that hold the passphrase of the image."),
+    ROW(EncryptionDef, "cipher/@name", F_STRING, cipher_name, 0, NULL,
+        "Name of the cipher, such as aes."),
+    ROW(EncryptionDef, "cipher/@size", F_U32, cipher_size, 0, NULL,
+        "Length of the cipher's key, in bits."),
     ROW(EncryptionDef, "cipher/@mode", F_STRING, cipher_mode, 0, NULL,
-        "Mode of the cipher, such as cbc."),
+        "Mode of the cipher, such as cbc or xts."),
     ROW(EncryptionDef, "cipher/@hash", F_STRING, cipher_hash, 0, NULL,
-        "Hash of the cipher, such as sha256."),
+        "Hash that the cipher uses, such as sha256."),
     ROW(EncryptionDef, "ivgen/@name", F_STRING, ivgen_name, 0, NULL,
         "How initial vectors are made, such as plain64."),
     ROW(EncryptionDef, "ivgen/@hash", F_STRING, ivgen_hash, 0, NULL,
@@ -123,11 +128,13 @@ const Schema encryption_schema = { "encryption", sizeof(EncryptionDef), encrypti
 /* ---- sources */
 
 static const Field source_host_fields[] = {
-    ROW(SourceHost, "@name", F_STRING, name, 0, NULL, "Host name or address."),
-    ROW(SourceHost, "@port", F_STRING, port, 0, NULL, "Port of the server."),
+    ROW(SourceHost, "@name", F_STRING, name, 0, NULL, "Name or address of the server."),
+    ROW(SourceHost, "@port", F_STRING, port, 0, NULL,
+        "TCP port of the server; without it the protocol's usual one."),
     ROW(SourceHost, "@transport", F_ENUM, transport, 0, transports,
-        "Whether the server is reached by TCP, a UNIX socket or RDMA."),
-    ROW(SourceHost, "@socket", F_STRING, socket, 0, NULL, "Path of a UNIX socket."), ROW_END
+        "Whether the server is reached by TCP, a UNIX socket or RDMA; without it TCP."),
+    ROW(SourceHost, "@socket", F_STRING, socket, 0, NULL, "Path of the server's UNIX socket."),
+    ROW_END
 };
 
 /* A port is a number, and 0 is none. */
@@ -162,19 +169,22 @@ const Schema source_host_schema = { "host", sizeof(SourceHost), source_host_fiel
                                     source_host_settle };
 
 static const Field cookie_fields[] = {
-    ROW(CookieDef, "@name", F_STRING, name, F_REQUIRED | F_NONEMPTY, NULL, "Name of the cookie."),
-    ROW(CookieDef, ".", F_STRING, value, F_SECRET | F_REQUIRED, NULL, "Value of the cookie."),
+    ROW(CookieDef, "@name", F_STRING, name, F_REQUIRED | F_NONEMPTY, NULL,
+        "Name of the HTTP cookie."),
+    ROW(CookieDef, ".", F_STRING, value, F_SECRET | F_REQUIRED, NULL, "Value of the HTTP cookie."),
     ROW_END
 };
 static const Schema cookie_schema = { "cookie", sizeof(CookieDef), cookie_fields };
 
-static const Field slice_fields[] = { ROW(SliceDef, "@type", F_ENUM, type, F_NONEMPTY, slice_types,
-                                          "Kind of part; storage: bytes of the file."),
-                                      ROW(SliceDef, "@offset", F_U64, offset, F_ALWAYS, NULL,
-                                          "Offset of the part in the file, in bytes."),
-                                      ROW(SliceDef, "@size", F_U64, size, F_REQUIRED | F_ALWAYS,
-                                          NULL, "Size of the part, in bytes."),
-                                      ROW_END };
+static const Field slice_fields[] = {
+    ROW(SliceDef, "@type", F_ENUM, type, F_NONEMPTY, slice_types,
+        "Kind of slice; storage (bytes of the file) is the only one."),
+    ROW(SliceDef, "@offset", F_U64, offset, F_ALWAYS, NULL,
+        "Bytes from the file's start to where the slice begins."),
+    ROW(SliceDef, "@size", F_U64, size, F_REQUIRED | F_ALWAYS, NULL,
+        "Length of the slice, in bytes."),
+    ROW_END
+};
 static const Schema slice_schema = { "slice", sizeof(SliceDef), slice_fields };
 
 static const Field reservations_fields[] = {
@@ -205,8 +215,10 @@ const Schema reservations_schema = { "reservations", sizeof(ReservationsDef), re
                                      reservations_settle };
 
 static const Field nvme_fields[] = {
-    ROW(NvmeSource, "@type", F_ENUM, type, F_REQUIRED, nvme_types, "How the device is found."),
-    ROW(NvmeSource, "@managed", F_ENUM, managed, 0, yes_no, "Detach it; the default."),
+    ROW(NvmeSource, "@type", F_ENUM, type, F_REQUIRED, nvme_types,
+        "How the device is found; pci (by its address) is the only way."),
+    ROW(NvmeSource, "@managed", F_ENUM, managed, 0, yes_no,
+        "Whether the device is taken from the host's driver at the start; without it yes."),
     ROW_HAS(NvmeSource, "@namespace", F_U32, ns, F_REQUIRED, NULL,
             "Number of the NVMe namespace, from 1."),
     ROW(NvmeSource, "address", F_STRUCT, address, F_REQUIRED, &pci_address_schema,
@@ -227,11 +239,13 @@ nvme_settle(gpointer def, GError **err)
 static const Schema nvme_schema = { "source", sizeof(NvmeSource), nvme_fields, nvme_settle };
 
 static const Field volume_fields[] = {
-    ROW(VolumeSource, "@pool", F_STRING, pool, 0, NULL, "Name of the pool."),
+    ROW(VolumeSource, "@pool", F_STRING, pool, 0, NULL, "Name of the storage pool."),
     ROW(VolumeSource, "@volume", F_STRING, volume, 0, NULL, "Name of the volume in that pool."),
     ROW(VolumeSource, "@mode", F_ENUM, mode, 0, volume_modes,
-        "Whether a volume of iSCSI is reached through the host's device or by QEMU."),
-    ROW(VolumeSource, "@kind", F_ENUM, kind, F_SAVED, source_types, "What the volume is."), ROW_END
+        "Whether a volume of iSCSI is reached through the host's device or by QEMU itself."),
+    ROW(VolumeSource, "@kind", F_ENUM, kind, F_SAVED, source_types,
+        "Whether the volume is a file, a device, a folder or an image on a server."),
+    ROW_END
 };
 
 static gboolean
@@ -250,12 +264,13 @@ static const Field network_source_fields[] = {
     ROW(NetworkSource, "@protocol", F_ENUM, protocol, F_REQUIRED, source_protocols,
         "Protocol that QEMU speaks to the server."),
     WHEN(NetworkSource, protocol, BIT(PROTOCOL_NBD)),
-    ROW(NetworkSource, "@name", F_STRING, name, F_NONEMPTY, NULL, "Name of the export."),
+    ROW(NetworkSource, "@name", F_STRING, name, F_NONEMPTY, NULL, "Name of the server's export."),
     WHEN(NetworkSource, protocol, ~BIT(PROTOCOL_NBD)),
     ROW(NetworkSource, "@name", F_STRING, name, 0, NULL,
         "Name of the image, or its path on the server."),
     WHEN_END,
-    ROW(NetworkSource, "@query", F_STRING, query, 0, NULL, "Query string of http."),
+    ROW(NetworkSource, "@query", F_STRING, query, 0, NULL,
+        "Part of an http or https address after the question mark."),
     ROW(NetworkSource, "@tls", F_ENUM, tls, 0, yes_no,
         "Whether the connection is encrypted with TLS."),
     ROW(NetworkSource, "@tlsHostname", F_STRING, tls_hostname, 0, NULL,
@@ -263,35 +278,39 @@ static const Field network_source_fields[] = {
     ROW(NetworkSource, "host", F_LIST, hosts, 0, &source_host_schema,
         "Servers that have the image."),
     ROW(NetworkSource, "snapshot/@name", F_STRING, snapshot, F_NONEMPTY, NULL,
-        "Snapshot of the image."),
-    ROW(NetworkSource, "config/@file", F_STRING, config, F_NONEMPTY, NULL, "Configuration file."),
+        "Name of the snapshot inside the image that is used."),
+    ROW(NetworkSource, "config/@file", F_STRING, config, F_NONEMPTY, NULL,
+        "Path of the configuration file of Ceph on the host."),
     ROW(NetworkSource, "initiator/iqn/@name", F_STRING, initiator, 0, NULL,
-        "Name as which the host is known to the iSCSI server."),
+        "Name (IQN) by which the host is known to the iSCSI server."),
     WHEN(NetworkSource, protocol, BIT(PROTOCOL_HTTPS) | BIT(PROTOCOL_FTPS)),
-    ROW(NetworkSource, "ssl/@verify", F_ENUM, ssl_verify, 0, yes_no, "Verify the certificate."),
+    ROW(NetworkSource, "ssl/@verify", F_ENUM, ssl_verify, 0, yes_no,
+        "Whether the certificate of an https or ftps server is verified."),
     WHEN(NetworkSource, protocol, ~(BIT(PROTOCOL_HTTPS) | BIT(PROTOCOL_FTPS))),
     ROW_IGNORED("ssl"),
     WHEN_END,
     ROW(NetworkSource, "cookies/cookie", F_LIST, cookies, F_SECRET, &cookie_schema,
-        "HTTP cookies."),
+        "Cookies that an http or https server gets."),
     ROW(NetworkSource, "readahead/@size", F_U64, readahead, F_NONEMPTY, NULL,
-        "Bytes to read ahead."),
+        "Number of bytes that QEMU reads ahead."),
     ROW(NetworkSource, "timeout/@seconds", F_U32, timeout, F_NONEMPTY, NULL,
         "Seconds until an answer that does not come is an error."),
     ROW(NetworkSource, "reconnect/@delay", F_U32, reconnect_delay, 0, NULL,
-        "Seconds to hold requests while nbd connects again."),
+        "Seconds that requests are held while QEMU connects to an NBD server again."),
     WHEN(NetworkSource, protocol, BIT(PROTOCOL_SSH)),
     ROW(NetworkSource, "knownHosts/@path", F_STRING, known_hosts, F_REQUIRED | F_HELD, NULL,
-        "File of the ssh servers that are known."),
+        "Path of the file with the keys of known ssh servers."),
     ROW(NetworkSource, "identity/@username", F_STRING, ssh_user, F_REQUIRED | F_HELD, NULL,
-        "Name to log in with."),
+        "Name of the user to log in as."),
     ROW(NetworkSource, "identity/@keyfile", F_STRING, keyfile, 0, NULL,
-        "File of the key to log in with."),
+        "Path of the private key to log in with."),
     ROW(NetworkSource, "identity/@agentsock", F_STRING, agentsock, 0, NULL,
-        "Socket of the ssh agent to log in with."),
+        "Path of the socket of the ssh agent to log in with."),
     WHEN(NetworkSource, protocol, BIT(PROTOCOL_NFS)),
-    ROW(NetworkSource, "identity/@user", F_STRING, nfs_user, 0, NULL, "User to act as."),
-    ROW(NetworkSource, "identity/@group", F_STRING, nfs_group, 0, NULL, "Group to act as."),
+    ROW(NetworkSource, "identity/@user", F_STRING, nfs_user, 0, NULL,
+        "Name or number of the user on the NFS server to act as."),
+    ROW(NetworkSource, "identity/@group", F_STRING, nfs_group, 0, NULL,
+        "Name or number of the group on the NFS server to act as."),
     WHEN_END,
     ROW_END
 };
@@ -317,21 +336,29 @@ static const Field disk_source_fields[] = {
     ROW(DiskSource, "@startupPolicy", F_ENUM, startup_policy, 0, startup_policies, TOLD_BELOW),
     ROW(DiskSource, "@index", F_U32, index, F_LIVE, NULL, TOLD_BELOW),
     WHEN(DiskSource, type, BIT(SOURCE_NONE) | BIT(SOURCE_FILE)),
-    ROW(DiskSource, "@file", F_STRING, path, F_NONEMPTY, NULL, "Path of the image."),
-    ROW(DiskSource, "@fdgroup", F_STRING, fdgroup, 0, NULL, "Descriptors handed in by the client."),
+    ROW(DiskSource, "@file", F_STRING, path, F_NONEMPTY, NULL, "Path of the image on the host."),
+    ROW(DiskSource, "@fdgroup", F_STRING, fdgroup, 0, NULL,
+        "Name of a group of descriptors that the client has handed in."),
     WHEN(DiskSource, type, BIT(SOURCE_BLOCK)),
-    ROW(DiskSource, "@dev", F_STRING, path, F_NONEMPTY, NULL, "Block device of the host."),
+    ROW(DiskSource, "@dev", F_STRING, path, F_NONEMPTY, NULL,
+        "Path of the block device on the host."),
     WHEN(DiskSource, type, BIT(SOURCE_DIR)),
-    ROW(DiskSource, "@dir", F_STRING, path, F_NONEMPTY, NULL, "Folder shown as a FAT disk."),
+    ROW(DiskSource, "@dir", F_STRING, path, F_NONEMPTY, NULL,
+        "Path of the folder that the guest sees as a FAT disk."),
     WHEN(DiskSource, type, BIT(SOURCE_VHOST_VDPA)),
-    ROW(DiskSource, "@dev", F_STRING, path, F_REQUIRED, NULL, "vhost-vdpa device."),
+    ROW(DiskSource, "@dev", F_STRING, path, F_REQUIRED, NULL,
+        "Path of the vhost-vdpa device on the host."),
     WHEN(DiskSource, type, BIT(SOURCE_NETWORK)),
-    ROW(DiskSource, "", F_PTR, net, 0, &network_source_schema, "An image on a server."),
+    ROW(DiskSource, "", F_PTR, net, 0, &network_source_schema,
+        "Protocol, server and name of an image on a server."),
     WHEN(DiskSource, type, BIT(SOURCE_VOLUME)),
-    ROW(DiskSource, "", F_PTR, volume, 0, &volume_schema, "A volume of a pool."),
-    ROW(DiskSource, "@path", F_STRING, path, F_SAVED, NULL, "Where the volume is."),
+    ROW(DiskSource, "", F_PTR, volume, 0, &volume_schema,
+        "Name of a volume, and the pool that has it."),
+    ROW(DiskSource, "@path", F_STRING, path, F_SAVED, NULL,
+        "Path of the volume on the host while the domain runs."),
     WHEN(DiskSource, type, BIT(SOURCE_NVME)),
-    ROW(DiskSource, "", F_PTR, nvme, 0, &nvme_schema, "NVMe device of the host."),
+    ROW(DiskSource, "", F_PTR, nvme, 0, &nvme_schema,
+        "Address and namespace of an NVMe device of the host."),
     WHEN(DiskSource, type, BIT(SOURCE_VHOST_USER)),
     ROW(DiskSource, "@type", F_ENUM, vhost_type, F_REQUIRED, vhost_user_types,
         "Kind of the server's socket; unix is the only one."),
@@ -340,8 +367,9 @@ static const Field disk_source_fields[] = {
         "Whether QEMU connects again when the server has gone away."),
     WHEN(DiskSource, type, ~WITH_ELEMENTS),
     ROW(DiskSource, "@startupPolicy", F_ENUM, startup_policy, 0, startup_policies,
-        "What a missing source does to a start."),
-    ROW(DiskSource, "@index", F_U32, index, F_LIVE, NULL, "Number of the image in the chain."),
+        "Whether a start fails without the source, or goes on without the disk."),
+    ROW(DiskSource, "@index", F_U32, index, F_LIVE, NULL,
+        "Number of the image in the chain of images, while the domain runs."),
     WHEN_END,
     ROW(DiskSource, "slices/slice", F_LIST, slices, F_NEAR, &slice_schema,
         "The part of the file that the guest sees."),
@@ -349,9 +377,9 @@ static const Field disk_source_fields[] = {
     ROW(DiskSource, "encryption", F_PTR, encryption, 0, &encryption_schema,
         "How the image is encrypted."),
     ROW(DiskSource, "reservations", F_PTR, reservations, 0, &reservations_schema,
-        "SCSI persistent reservations."),
+        "Persistent reservations of a SCSI disk, and the helper that makes them."),
     ROW(DiskSource, "dataStore", F_PTR, data_store, 0, &data_store_schema,
-        "File that has the guest's data of a qcow2 image."),
+        "File that holds the guest's data of a qcow2 image."),
     ROW(DiskSource, "seclabel", F_LIST, seclabels, 0, &source_seclabel_schema,
         "Security labels of the image."),
     ROW_END
@@ -377,7 +405,8 @@ static const Field data_store_fields[] = {
         "Whether the data is in a file, on a device or on a server."),
     ROW(DataStore, "format/@type", F_ENUM, format, F_REQUIRED, disk_formats,
         "Format of the data; raw is the only one."),
-    ROW(DataStore, "source", F_STRUCT, source, 0, &disk_source_schema, "Where the data is."),
+    ROW(DataStore, "source", F_STRUCT, source, 0, &disk_source_schema,
+        "File, device or server that holds the data."),
     ROW_END
 };
 const Schema data_store_schema = { "dataStore", sizeof(DataStore), data_store_fields };
@@ -386,15 +415,17 @@ const Schema data_store_schema = { "dataStore", sizeof(DataStore), data_store_fi
 static const Field backing_store_fields[] = {
     ROW(BackingStore, "@type", F_ENUM, source.type, 0, source_types,
         "Whether the image is in a file, on a device or on a server."),
-    ROW(BackingStore, "@index", F_U32, index, F_LIVE, NULL, "Number of the image in the chain."),
+    ROW(BackingStore, "@index", F_U32, index, F_LIVE, NULL,
+        "Number of the image in the chain of images, while the domain runs."),
     WHEN(BackingStore, source.type, ~BIT(SOURCE_NONE)),
-    ROW(BackingStore, "format/@type", F_ENUM, format, 0, disk_formats, "Format of the image."),
+    ROW(BackingStore, "format/@type", F_ENUM, format, 0, disk_formats,
+        "Format of the backing image."),
     ROW(BackingStore, "format/metadata_cache/max_size", F_SIZE, metadata_cache, 0, &size_bytes,
-        "Size of its metadata cache."),
+        "Size of the cache for the image's metadata."),
     ROW(BackingStore, "source", F_STRUCT, source, F_REQUIRED | F_ALWAYS, &disk_source_schema,
-        "Where the image is."),
+        "File, device or server that holds the backing image."),
     ROW(BackingStore, "backingStore", F_PTR, backing, 0, &backing_store_schema,
-        "The image below this one."),
+        "Image that this one is based on."),
     WHEN_END,
     ROW_END
 };
@@ -413,31 +444,34 @@ const Schema backing_store_schema = { "backingStore", sizeof(BackingStore), back
 static const Field mirror_fields[] = {
     ROW(MirrorDef, "@type", F_ENUM, source.type, 0, source_types,
         "Whether the copy is in a file, on a device or on a server."),
-    ROW(MirrorDef, "@job", F_ENUM, job, 0, mirror_jobs, "Job that makes the copy."),
+    ROW(MirrorDef, "@job", F_ENUM, job, 0, mirror_jobs,
+        "Block job that makes the copy: copy or active-commit."),
     ROW(MirrorDef, "@ready", F_ENUM, ready, 0, mirror_states,
-        "Whether the copy has caught up, or was left or taken."),
+        "Whether the copy has caught up with the disk, or the job is being ended."),
     ROW_IGNORED("@file"), /* what older daemons write beside the elements */
     ROW_IGNORED("@format"),
-    ROW(MirrorDef, "format/@type", F_ENUM, format, 0, disk_formats, "Format of the copy."),
+    ROW(MirrorDef, "format/@type", F_ENUM, format, 0, disk_formats, "Format of the copy's image."),
     ROW_IGNORED("format/metadata_cache"),
-    ROW(MirrorDef, "source", F_STRUCT, source, 0, &disk_source_schema, "Where the copy is."),
+    ROW(MirrorDef, "source", F_STRUCT, source, 0, &disk_source_schema,
+        "File, device or server that holds the copy."),
     ROW(MirrorDef, "backingStore", F_PTR, backing, 0, &backing_store_schema,
-        "The image below the copy."),
+        "Image that the copy is based on."),
     ROW_END
 };
 static const Schema mirror_schema = { "mirror", sizeof(MirrorDef), mirror_fields };
 
 /* ---- disks */
 
-static const Field iothread_queue_fields[] = {
-    ROW(IothreadQueue, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, NULL, "Number of the queue."),
-    ROW_END
-};
+static const Field iothread_queue_fields[] = { ROW(IothreadQueue, "@id", F_U32, id,
+                                                   F_ALWAYS | F_REQUIRED, NULL,
+                                                   "Number of the queue, from 0."),
+                                               ROW_END };
 static const Schema iothread_queue_schema = { "queue", sizeof(IothreadQueue),
                                               iothread_queue_fields };
 
 static const Field iothread_map_fields[] = {
-    ROW(IothreadMap, "@id", F_U32, id, F_REQUIRED | F_ALWAYS, NULL, "Number of the iothread."),
+    ROW(IothreadMap, "@id", F_U32, id, F_REQUIRED | F_ALWAYS, NULL,
+        "Number of the iothread, from 1."),
     ROW(IothreadMap, "queue", F_LIST, queues, 0, &iothread_queue_schema,
         "Queues that the iothread serves."),
     ROW_END
@@ -448,34 +482,37 @@ static const Field disk_driver_fields[] = {
     ROW(DiskDriver, "driver/@name", F_STRING, name, 0, NULL,
         "Name of the driver; qemu is the only one."),
     ROW(DiskDriver, "driver/@type", F_ENUM, format, UNSUPPORTED, driver_formats,
-        "Format of the image."),
-    ROW(DiskDriver, "driver/@cache", F_ENUM, cache, F_DEFAULT, caches, "Use of the host's cache."),
+        "Format of the image; without it raw."),
+    ROW(DiskDriver, "driver/@cache", F_ENUM, cache, F_DEFAULT, caches,
+        "Whether and how QEMU uses the host's page cache."),
     ROW(DiskDriver, "driver/@error_policy", F_ENUM, error_policy, 0, error_policies,
-        "What a write error does."),
+        "What happens with the guest at an error of writing."),
     ROW(DiskDriver, "driver/@rerror_policy", F_ENUM, rerror_policy, 0, error_policies,
-        "What a read error does."),
-    ROW(DiskDriver, "driver/@io", F_ENUM, io, 0, ios, "How input and output is done."),
+        "What happens with the guest at an error of reading."),
+    ROW(DiskDriver, "driver/@io", F_ENUM, io, 0, ios,
+        "How QEMU submits I/O to the host: by threads, native or io_uring."),
     ROW(DiskDriver, "driver/@ioeventfd", F_ENUM, ioeventfd, 0, on_off,
-        "Whether the guest's notices are taken by another thread than its vcpu."),
+        "Whether a thread other than the vcpu's takes the guest's notifications."),
     ROW(DiskDriver, "driver/@event_idx", F_ENUM, event_idx, 0, on_off,
         "Whether host and guest notify each other less often."),
     ROW(DiskDriver, "driver/@copy_on_read", F_ENUM, copy_on_read, 0, on_off,
-        "Copy what is read from the backing image."),
+        "Whether blocks read from the backing image are copied into the image."),
     ROW(DiskDriver, "driver/@discard", F_ENUM, discard, 0, discards,
         "Whether blocks that the guest discards are given back to the host."),
-    ROW(DiskDriver, "driver/@iothread", F_U32, iothread, 0, NULL, "The iothread that serves it."),
+    ROW(DiskDriver, "driver/@iothread", F_U32, iothread, 0, NULL,
+        "Number of the iothread that does the disk's I/O."),
     ROW(DiskDriver, "driver/@detect_zeroes", F_ENUM, detect_zeroes, 0, detect_zeroes,
         "Whether blocks of zeroes are written as holes, or given back."),
     ROW(DiskDriver, "driver/@queues", F_U32, queues, 0, NULL, "Number of request queues."),
     ROW(DiskDriver, "driver/@queue_size", F_U32, queue_size, 0, NULL,
         "Number of requests that a queue holds."),
     ROW(DiskDriver, "driver/@discard_no_unref", F_ENUM, discard_no_unref, 0, on_off,
-        "Keep clusters when they are discarded."),
+        "Whether qcow2 clusters stay allocated in the image when the guest discards them."),
     ROW(DiskDriver, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL),
     ROW(DiskDriver, "driver/iothreads/iothread", F_LIST, iothread_maps, 0, &iothread_map_schema,
-        "Iothreads that serve the queues."),
+        "Iothreads that serve the disk's queues."),
     ROW(DiskDriver, "driver/metadata_cache/max_size", F_SIZE, metadata_cache, 0, &size_bytes,
-        "Size of the image's metadata cache."),
+        "Size of the cache for the image's metadata."),
     ROW_END
 };
 
@@ -495,27 +532,30 @@ static const Schema disk_driver_schema = { "driver", sizeof(DiskDriver), disk_dr
 #define LIMIT(name, doc) ROW(IotuneDef, #name, F_U64, name, F_HOT, NULL, doc)
 
 static const Field iotune_fields[] = {
-    LIMIT(total_bytes_sec, "Bytes a second."),
-    LIMIT(read_bytes_sec, "Bytes read a second."),
-    LIMIT(write_bytes_sec, "Bytes written a second."),
-    LIMIT(total_iops_sec, "Requests a second."),
-    LIMIT(read_iops_sec, "Reads a second."),
-    LIMIT(write_iops_sec, "Writes a second."),
-    LIMIT(total_bytes_sec_max, "Bytes a second in a burst."),
-    LIMIT(read_bytes_sec_max, "Bytes read a second in a burst."),
-    LIMIT(write_bytes_sec_max, "Bytes written a second in a burst."),
-    LIMIT(total_iops_sec_max, "Requests a second in a burst."),
-    LIMIT(read_iops_sec_max, "Reads a second in a burst."),
-    LIMIT(write_iops_sec_max, "Writes a second in a burst."),
-    LIMIT(size_iops_sec, "Bytes that count as one request."),
+    LIMIT(total_bytes_sec, "Most bytes a second, read and written; 0: no limit."),
+    LIMIT(read_bytes_sec, "Most bytes a second that are read; 0: no limit."),
+    LIMIT(write_bytes_sec, "Most bytes a second that are written; 0: no limit."),
+    LIMIT(total_iops_sec, "Most requests a second, reads and writes; 0: no limit."),
+    LIMIT(read_iops_sec, "Most reads a second; 0: no limit."),
+    LIMIT(write_iops_sec, "Most writes a second; 0: no limit."),
+    LIMIT(total_bytes_sec_max, "Most bytes a second during a burst, read and written."),
+    LIMIT(read_bytes_sec_max, "Most bytes a second that are read during a burst."),
+    LIMIT(write_bytes_sec_max, "Most bytes a second that are written during a burst."),
+    LIMIT(total_iops_sec_max, "Most requests a second during a burst, reads and writes."),
+    LIMIT(read_iops_sec_max, "Most reads a second during a burst."),
+    LIMIT(write_iops_sec_max, "Most writes a second during a burst."),
+    LIMIT(size_iops_sec,
+          "Number of bytes up to which a request counts as one; a larger one counts as several."),
     ROW(IotuneDef, "group_name", F_STRING, group_name, F_HOT, NULL,
-        "Group that shares the limits."),
-    LIMIT(total_bytes_sec_max_length, "Seconds of a burst."),
-    LIMIT(read_bytes_sec_max_length, "Seconds of a burst of reads."),
-    LIMIT(write_bytes_sec_max_length, "Seconds of a burst of writes."),
-    LIMIT(total_iops_sec_max_length, "Seconds of a burst of requests."),
-    LIMIT(read_iops_sec_max_length, "Seconds of a burst of reads."),
-    LIMIT(write_iops_sec_max_length, "Seconds of a burst of writes."),
+        "Name of the group of disks that share the limits."),
+    LIMIT(total_bytes_sec_max_length,
+          "Longest time of a burst of total_bytes_sec_max, in seconds."),
+    LIMIT(read_bytes_sec_max_length, "Longest time of a burst of read_bytes_sec_max, in seconds."),
+    LIMIT(write_bytes_sec_max_length,
+          "Longest time of a burst of write_bytes_sec_max, in seconds."),
+    LIMIT(total_iops_sec_max_length, "Longest time of a burst of total_iops_sec_max, in seconds."),
+    LIMIT(read_iops_sec_max_length, "Longest time of a burst of read_iops_sec_max, in seconds."),
+    LIMIT(write_iops_sec_max_length, "Longest time of a burst of write_iops_sec_max, in seconds."),
     ROW_END
 };
 const Schema iotune_schema = { "iotune", sizeof(IotuneDef), iotune_fields };
@@ -539,9 +579,12 @@ static const Schema throttle_filter_schema = { "throttlefilter", sizeof(Throttle
                                                throttle_filter_fields };
 
 static const Field geometry_fields[] = {
-    ROW(DiskGeometry, "geometry/@cyls", F_U32, cylinders, 0, NULL, "Number of cylinders."),
-    ROW(DiskGeometry, "geometry/@heads", F_U32, heads, 0, NULL, "Number of heads."),
-    ROW(DiskGeometry, "geometry/@secs", F_U32, secs, 0, NULL, "Sectors of a track."),
+    ROW(DiskGeometry, "geometry/@cyls", F_U32, cylinders, 0, NULL,
+        "Number of cylinders that the guest sees."),
+    ROW(DiskGeometry, "geometry/@heads", F_U32, heads, 0, NULL,
+        "Number of heads that the guest sees."),
+    ROW(DiskGeometry, "geometry/@secs", F_U32, secs, 0, NULL,
+        "Number of sectors of a track that the guest sees."),
     ROW(DiskGeometry, "geometry/@trans", F_ENUM, trans, 0, translations,
         "How the BIOS translates the geometry."),
     ROW(DiskGeometry, "blockio/@logical_block_size", F_U32, logical_block, 0, NULL,
@@ -549,7 +592,7 @@ static const Field geometry_fields[] = {
     ROW(DiskGeometry, "blockio/@physical_block_size", F_U32, physical_block, 0, NULL,
         "Block that the guest should read and write at once, in bytes."),
     ROW_HAS(DiskGeometry, "blockio/@discard_granularity", F_U64, discard_granularity, 0, NULL,
-            "Smallest discard in bytes."),
+            "Smallest block that the guest can discard, in bytes."),
     ROW_END
 };
 static const Schema geometry_schema = { "geometry", sizeof(DiskGeometry), geometry_fields };
@@ -559,17 +602,25 @@ static const Field disk_fields[] = {
         "Whether the bytes are in a file, on a device, on a server or in a volume."),
     ROW(DiskDef, "@device", F_ENUM, device, 0, disk_devices,
         "Whether the guest sees a disk, a CD drive, a floppy drive or a SCSI unit of the host."),
-    ROW(DiskDef, "@model", F_ENUM, model, 0, virtio_models, "Model of a virtio disk."),
-    ROW(DiskDef, "@rawio", F_ENUM, rawio, 0, yes_no, "Needs the rawio capability."),
-    ROW(DiskDef, "@sgio", F_ENUM, sgio, 0, sgios, "Whether SCSI commands are filtered."),
-    ROW(DiskDef, "@snapshot", F_ENUM, snapshot, 0, snapshots, "How snapshots treat it."),
+    ROW(DiskDef, "@model", F_ENUM, model, 0, virtio_models,
+        "Variant of virtio that the disk speaks."),
+    ROW(DiskDef, "@rawio", F_ENUM, rawio, 0, yes_no,
+        "Whether QEMU gets the capability CAP_SYS_RAWIO, to send any SCSI command."),
+    ROW(DiskDef, "@sgio", F_ENUM, sgio, 0, sgios,
+        "Whether the kernel filters the guest's SCSI commands."),
+    ROW(DiskDef, "@snapshot", F_ENUM, snapshot, 0, snapshots,
+        "Whether and where a snapshot of the domain includes the disk."),
     ROW(DiskDef, "", F_STRUCT, driver, 0, &disk_driver_schema, NULL),
-    ROW(DiskDef, "auth", F_PTR, auth, 0, &auth_schema, "Login; better inside source."),
+    ROW(DiskDef, "auth", F_PTR, auth, 0, &auth_schema,
+        "Login at the server; an older place of source/auth."),
     ROW(DiskDef, "source", F_FLAG, has_source, F_READ, NULL, NULL),
-    ROW(DiskDef, "source", F_STRUCT, source, 0, &disk_source_schema, "Where the bytes are."),
-    ROW(DiskDef, "backingStore", F_PTR, backing, 0, &backing_store_schema, "The image below."),
+    ROW(DiskDef, "source", F_STRUCT, source, 0, &disk_source_schema,
+        "File, device, server or volume that holds the disk's data."),
+    ROW(DiskDef, "backingStore", F_PTR, backing, 0, &backing_store_schema,
+        "Image that the disk's image is based on."),
     ROW(DiskDef, "", F_PTR, geometry, 0, &geometry_schema, NULL),
-    ROW(DiskDef, "mirror", F_PTR, mirror, F_LIVE, &mirror_schema, "A copy in the making."),
+    ROW(DiskDef, "mirror", F_PTR, mirror, F_LIVE, &mirror_schema,
+        "Copy of the disk that a block job is making, while the domain runs."),
     ROW(DiskDef, "target/@dev", F_STRING, target, 0, NULL,
         "Name of the disk, such as vda, sdb or hdc; the guest may call it otherwise."),
     ROW(DiskDef, "target/@bus", F_ENUM, bus, 0, disk_buses,
@@ -581,17 +632,18 @@ static const Field disk_fields[] = {
         "Whether the guest may take a USB disk out."),
     WHEN_END,
     ROW(DiskDef, "target/@rotation_rate", F_U32, rotation_rate, 0, RANGE(0, 65535),
-        "Turns a minute; 1: no disk that turns."),
+        "Turns a minute that the guest reads; 1: the disk does not rotate."),
     ROW(DiskDef, "iotune", F_PTR, iotune, F_FILLED | F_HOT, &iotune_schema,
-        "Limits of bytes and requests a second."),
+        "Limits of bytes and requests a second of the disk."),
     ROW(DiskDef, "throttlefilters/throttlefilter", F_LIST, throttle_filters, 0,
-        &throttle_filter_schema, "Throttle groups it is in."),
-    ROW(DiskDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write."),
+        &throttle_filter_schema, "Throttle groups whose limits the disk shares."),
+    ROW(DiskDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write to the disk."),
     ROW(DiskDef, "shareable", F_FLAG, shareable, 0, NULL,
         "Other domains may write the image at the same time."),
-    ROW(DiskDef, "transient", F_FLAG, transient, 0, NULL, "Changes are thrown away."),
+    ROW(DiskDef, "transient", F_FLAG, transient, 0, NULL,
+        "What the guest writes is thrown away when it stops."),
     ROW(DiskDef, "transient/@shareBacking", F_ENUM, transient_share, 0, yes_no,
-        "Others may use the image meanwhile."),
+        "Whether other domains may use the image at the same time."),
     ROW(DiskDef, "serial", F_STRING, serial, 0, NULL, "Serial number that the guest reads."),
     ROW(DiskDef, "wwn", F_STRING, wwn, 0, NULL,
         "World wide name that the guest reads, 16 hexadecimal digits."),
@@ -600,7 +652,7 @@ static const Field disk_fields[] = {
     ROW(DiskDef, "product", F_STRING, product, 0, NULL,
         "Product that the guest reads of a SCSI disk."),
     ROW(DiskDef, "encryption", F_PTR, encryption, 0, &encryption_schema,
-        "Encryption; better inside source."),
+        "Encryption of the image; an older place of source/encryption."),
     ROW(DiskDef, "", F_STRUCT, info, 0, &device_info_schema, NULL),
     ROW_END
 };

@@ -40,9 +40,9 @@ static const FieldType scsi_protocol = { "protocol", NULL, sizeof(int), scsi_pro
 
 static const Field usb_fields[] = {
     ROW_HAS(HostdevUsb, "vendor/@id", F_U32, vendor, F_REQUIRED | F_HELD, USB_ID,
-            "Vendor of the USB device."),
+            "Vendor ID of the USB device."),
     ROW_HAS(HostdevUsb, "product/@id", F_U32, product, F_REQUIRED | F_HELD, HEX(4, G_MAXUINT32),
-            "Product of the USB device."),
+            "Product ID of the USB device."),
     ROW_HAS(HostdevUsb, "address/@bus", F_U32, bus, 0, ANY_BASE, "Number of the host's USB bus."),
     ROW(HostdevUsb, "address/@port", F_STRING, port, F_LIVE, NULL,
         "Port of the host that the device is plugged into."),
@@ -70,20 +70,22 @@ static const Field scsi_fields[] = {
         "Whether the device is on an adapter of the host or on an iSCSI server."),
     WHEN(HostdevScsi, protocol, BIT(0)),
     ROW(HostdevScsi, "adapter/@name", F_STRING, adapter, F_REQUIRED | F_NONEMPTY, NULL,
-        "Adapter of the host: scsi_host0."),
+        "Name of the host's SCSI adapter, such as scsi_host0."),
     ROW(HostdevScsi, "address/@bus", F_U32, address.bus, F_REQUIRED | F_ALWAYS, NULL,
-        "Bus of the adapter."),
+        "Number of the bus on that adapter."),
     ROW(HostdevScsi, "address/@target", F_U32, address.target, F_REQUIRED | F_ALWAYS, NULL,
-        "Target on the bus."),
+        "Number of the target on that bus."),
     ROW(HostdevScsi, "address/@unit", F_U32, address.unit, F_REQUIRED | F_ALWAYS, NULL,
-        "Unit of the target."),
+        "Number of the unit (LUN) at that target."),
     WHEN(HostdevScsi, protocol, BIT(PROTOCOL_ISCSI)),
     ROW(HostdevScsi, "@name", F_STRING, name, F_REQUIRED, NULL,
-        "Name of the iSCSI target, and the number of its unit."),
-    ROW(HostdevScsi, "host", F_LIST, hosts, 0, &source_host_schema, "The iSCSI server."),
-    ROW(HostdevScsi, "auth", F_PTR, auth, 0, &auth_schema, "How the host logs in."),
+        "Name (IQN) of the iSCSI target, a slash, and the number of the unit."),
+    ROW(HostdevScsi, "host", F_LIST, hosts, 0, &source_host_schema,
+        "Name and port of the iSCSI server."),
+    ROW(HostdevScsi, "auth", F_PTR, auth, 0, &auth_schema,
+        "User and secret to log in with at the server."),
     ROW(HostdevScsi, "initiator/iqn/@name", F_STRING, initiator, F_NONEMPTY, NULL,
-        "Name as which the host is known to the iSCSI server."),
+        "Name (IQN) by which the host is known to the iSCSI server."),
     WHEN_END,
     ROW_END
 };
@@ -105,12 +107,12 @@ scsi_settle(gpointer def, GError **err)
 
 static const Schema scsi_schema = { "source", sizeof(HostdevScsi), scsi_fields, scsi_settle };
 
-static const Field vhost_fields[] = {
-    ROW(HostdevVhost, "@protocol", F_ENUM, protocol, F_REQUIRED, vhost_protocols,
-        "Kind of target; vhost is the only one."),
-    ROW(HostdevVhost, "@wwpn", F_STRING, wwpn, F_REQUIRED, NULL, "World wide name of the target."),
-    ROW_END
-};
+static const Field vhost_fields[] = { ROW(HostdevVhost, "@protocol", F_ENUM, protocol, F_REQUIRED,
+                                          vhost_protocols,
+                                          "Kind of target; vhost is the only one."),
+                                      ROW(HostdevVhost, "@wwpn", F_STRING, wwpn, F_REQUIRED, NULL,
+                                          "World wide port name of the vhost target."),
+                                      ROW_END };
 
 /* "naa." and sixteen hexadecimal digits. */
 static gboolean
@@ -127,7 +129,7 @@ static const Schema vhost_schema = { "source", sizeof(HostdevVhost), vhost_field
 
 static const Field hostdev_source_fields[] = {
     ROW(HostdevSource, "@startupPolicy", F_ENUM, startup_policy, F_DEFAULT, startup_policies,
-        "What a missing device does to a start."),
+        "Whether a start fails without the device, or goes on without it."),
     WHEN(HostdevSource, type, BIT(HOSTDEV_USB)),
     ROW(HostdevSource, "@autoaddress", F_ENUM, autoaddress, F_LIVE, yes_no,
         "Whether the address was found by vendor and product."),
@@ -149,11 +151,13 @@ static const Field hostdev_source_fields[] = {
     ROW(HostdevSource, "address/@uuid", F_UUID, mdev_uuid,
         F_ERR(ERR_PLAIN) | F_MISSING(ERR_CONFIG_UNSUPPORTED), NULL, "UUID of the mediated device."),
     WHEN(HostdevSource, type, BIT(HOSTDEV_STORAGE)),
-    ROW(HostdevSource, "block", F_STRING, block, 0, NULL, "Block device of the host."),
+    ROW(HostdevSource, "block", F_STRING, block, 0, NULL, "Path of the block device on the host."),
     WHEN(HostdevSource, type, BIT(HOSTDEV_MISC)),
-    ROW(HostdevSource, "char", F_STRING, chardev, 0, NULL, "Character device of the host."),
+    ROW(HostdevSource, "char", F_STRING, chardev, 0, NULL,
+        "Path of the character device on the host."),
     WHEN(HostdevSource, type, BIT(HOSTDEV_NET)),
-    ROW(HostdevSource, "interface", F_STRING, interface, 0, NULL, "Network interface of the host."),
+    ROW(HostdevSource, "interface", F_STRING, interface, 0, NULL,
+        "Name of the network interface on the host."),
     WHEN_END,
     ROW_END
 };
@@ -175,31 +179,37 @@ static const Schema hostdev_source_schema = { "source", sizeof(HostdevSource),
 
 static const Field hostdev_fields[] = {
     ROW(HostdevDef, "@mode", F_ENUM, mode, 0, hostdev_modes,
-        "subsystem: a device of the host; capabilities: of a container."),
-    ROW(HostdevDef, "@type", F_ENUM, source.type, F_REQUIRED, hostdev_types, "Kind of device."),
+        "subsystem: the guest gets a device of the host; capabilities: for containers only."),
+    ROW(HostdevDef, "@type", F_ENUM, source.type, F_REQUIRED, hostdev_types,
+        "Kind of device that the guest gets."),
     ROW(HostdevDef, "@managed", F_OWN, managed, 0, &loose_yes_no,
         "Whether the device is taken from its driver at the start, and given back at the end."),
-    ROW(HostdevDef, "@sgio", F_ENUM, sgio, 0, sgios, "Whether commands are filtered."),
-    ROW(HostdevDef, "@rawio", F_ENUM, rawio, 0, yes_no, "Needs the rawio capability."),
+    ROW(HostdevDef, "@sgio", F_ENUM, sgio, 0, sgios,
+        "Whether the kernel filters the guest's SCSI commands."),
+    ROW(HostdevDef, "@rawio", F_ENUM, rawio, 0, yes_no,
+        "Whether QEMU gets the capability CAP_SYS_RAWIO, to send any SCSI command."),
     ROW(HostdevDef, "@model", F_ENUM, model, 0, hostdev_models,
         "Model that the guest sees, of a mediated device or a vhost target."),
-    ROW(HostdevDef, "@display", F_ENUM, display, 0, on_off, "Display of a mediated device."),
+    ROW(HostdevDef, "@display", F_ENUM, display, 0, on_off,
+        "Whether a mediated device shows its own display."),
     ROW(HostdevDef, "@ramfb", F_ENUM, ramfb, 0, on_off,
         "Whether the device's display shows the boot too."),
     WHEN(HostdevDef, source.type, BIT(HOSTDEV_PCI)),
     ROW(HostdevDef, "driver/@name", F_ENUM, driver_name, 0, hostdev_drivers,
-        "How the device is assigned; vfio is the way of QEMU."),
-    ROW(HostdevDef, "driver/@model", F_STRING, driver_model, 0, NULL, "Driver of the host."),
+        "How the device is assigned to the guest; vfio is the only way with QEMU."),
+    ROW(HostdevDef, "driver/@model", F_STRING, driver_model, 0, NULL,
+        "Driver of the host that the device is bound to."),
     WHEN(HostdevDef, source.type, ~BIT(HOSTDEV_PCI)),
     ROW_IGNORED("driver"),
     WHEN_END,
     ROW(HostdevDef, "source", F_STRUCT, source, F_REQUIRED, &hostdev_source_schema,
-        "The device of the host."),
+        "Address or name of the device on the host."),
     ROW(HostdevDef, "teaming", F_PTR, teaming, 0, &teaming_schema,
         "The other half of a pair of cards, which stays while this one is away."),
     WHEN(HostdevDef, source.type, BIT(HOSTDEV_SCSI)),
-    ROW(HostdevDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write."),
-    ROW(HostdevDef, "shareable", F_FLAG, shareable, 0, NULL, "Others may use it too."),
+    ROW(HostdevDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write to the device."),
+    ROW(HostdevDef, "shareable", F_FLAG, shareable, 0, NULL,
+        "Other domains may use the device at the same time."),
     WHEN_END,
     INFO(HostdevDef),
     ROW_END
@@ -282,72 +292,86 @@ static const FieldType file_mode = { "octal mode", "octal value up to 0777", 4, 
                                      octal_format };
 
 static const Field idmap_entry_fields[] = {
-    ROW_HAS(IdmapEntry, "@start", F_U32, start, F_REQUIRED, NULL, "First id in the guest."),
-    ROW_HAS(IdmapEntry, "@target", F_U32, target, F_REQUIRED, NULL, "First id of the host."),
-    ROW_HAS(IdmapEntry, "@count", F_U32, count, F_REQUIRED, NULL, "Number of ids."), ROW_END
+    ROW_HAS(IdmapEntry, "@start", F_U32, start, F_REQUIRED, NULL,
+            "First ID in the guest that is mapped."),
+    ROW_HAS(IdmapEntry, "@target", F_U32, target, F_REQUIRED, NULL,
+            "First ID of the host that it is mapped to."),
+    ROW_HAS(IdmapEntry, "@count", F_U32, count, F_REQUIRED, NULL,
+            "Number of consecutive IDs that are mapped."),
+    ROW_END
 };
 const Schema idmap_entry_schema = { "uid", sizeof(IdmapEntry), idmap_entry_fields };
 
 static const Field filesystem_fields[] = {
-    ROW(FsDef, "@type", F_ENUM, type, 0, fs_types, "Kind of source."),
+    ROW(FsDef, "@type", F_ENUM, type, 0, fs_types,
+        "Kind of source: mount is a folder of the host."),
     ROW(FsDef, "@accessmode", F_ENUM, accessmode, F_NONEMPTY, accessmodes,
-        "How the owner that a file has for the guest is kept on the host."),
-    ROW(FsDef, "@model", F_ENUM, model, 0, virtio_models, "Model of the virtio device."),
+        "How the host stores the owner and mode that a file has in the guest."),
+    ROW(FsDef, "@model", F_ENUM, model, 0, virtio_models,
+        "Variant of virtio that the file system speaks."),
     ROW(FsDef, "@multidevs", F_ENUM, multidevs, F_DEFAULT, multidevs,
-        "What several devices below do."),
+        "What happens when files below the folder are on several devices of the host."),
     ROW_HAS(FsDef, "@fmode", F_OWN, fmode, 0, &file_mode,
-            "Access bits of files that the guest makes."),
+            "Permission bits, in octal, of files that the guest makes."),
     ROW_HAS(FsDef, "@dmode", F_OWN, dmode, 0, &file_mode,
-            "Access bits of folders that the guest makes."),
+            "Permission bits, in octal, of folders that the guest makes."),
     ROW(FsDef, "driver/@type", F_ENUM, driver, 0, fs_drivers,
-        "How the folder is offered: by QEMU, or by a virtiofsd."),
+        "Whether QEMU offers the folder (path, handle), or a virtiofsd process."),
     ROW(FsDef, "driver/@format", F_ENUM, driver_format, UNSUPPORTED, disk_formats,
-        "Format of the image."),
+        "Format of the image of a container's file system."),
     ROW(FsDef, "driver/@wrpolicy", F_ENUM, wrpolicy, 0, wrpolicies,
-        "Whether the host writes at once."),
+        "Whether writes reach the host's disk at once (immediate)."),
     WHEN(FsDef, driver, BIT(FS_VIRTIOFS)),
-    ROW(FsDef, "driver/@queue", F_U32, queue, 0, NULL, "Number of requests that the queue holds."),
+    ROW(FsDef, "driver/@queue", F_U32, queue, 0, NULL,
+        "Number of requests that the virtiofs queue holds."),
     WHEN(FsDef, driver, ~BIT(FS_VIRTIOFS)),
     ROW_IGNORED("driver/@queue"),
     WHEN_END,
     VIRTIO(FsDef),
     WHEN(FsDef, driver, BIT(FS_VIRTIOFS)),
-    ROW(FsDef, "binary/@path", F_STRING, binary, 0, NULL, "Path of the virtiofsd to start."),
+    ROW(FsDef, "binary/@path", F_STRING, binary, 0, NULL,
+        "Path of the virtiofsd program to start."),
     ROW(FsDef, "binary/@xattr", F_ENUM, xattr, 0, on_off,
         "Whether the guest can use extended attributes."),
     ROW(FsDef, "binary/cache/@mode", F_ENUM, cache, F_DEFAULT, fs_caches,
-        "What the guest may keep of files in its cache."),
-    ROW(FsDef, "binary/sandbox/@mode", F_ENUM, sandbox, 0, sandboxes, "How virtiofsd is confined."),
+        "Whether the guest may keep the content of files in its cache."),
+    ROW(FsDef, "binary/sandbox/@mode", F_ENUM, sandbox, 0, sandboxes,
+        "How virtiofsd confines itself: by a namespace or by chroot."),
     ROW(FsDef, "binary/lock/@posix", F_ENUM, posix_lock, 0, on_off,
         "Whether POSIX locks reach the host."),
     ROW(FsDef, "binary/lock/@flock", F_ENUM, flock, 0, on_off, "Whether BSD locks reach the host."),
     ROW_HAS(FsDef, "binary/thread_pool/@size", F_I32, thread_pool, 0, NULL,
-            "Most threads of virtiofsd."),
+            "Largest number of threads of virtiofsd."),
     ROW(FsDef, "binary/openfiles/@max", F_U64, openfiles, 0, NULL,
-        "Most files that virtiofsd may have open."),
+        "Largest number of files that virtiofsd may have open."),
     WHEN_END,
     ROW(FsDef, "idmap/uid", F_LIST, uids, 0, &idmap_entry_schema,
-        "Users of the guest as users of the host."),
+        "Users of the guest and the users of the host that stand for them."),
     ROW(FsDef, "idmap/gid", F_LIST, gids, 0, &idmap_entry_schema,
-        "Groups of the guest as groups of the host."),
-    ROW(FsDef, "source/@socket", F_STRING, socket, 0, NULL, "Socket of a virtiofsd."),
+        "Groups of the guest and the groups of the host that stand for them."),
+    ROW(FsDef, "source/@socket", F_STRING, socket, 0, NULL,
+        "Path of the UNIX socket of a virtiofsd that runs already."),
     WHEN(FsDef, type, BIT(0) | BIT(FS_MOUNT) | BIT(FS_BIND)),
-    ROW(FsDef, "source/@dir", F_STRING, source, 0, NULL, "Folder of the host."),
+    ROW(FsDef, "source/@dir", F_STRING, source, 0, NULL,
+        "Path of the host's folder that the guest can mount."),
     WHEN(FsDef, type, BIT(FS_BLOCK)),
-    ROW(FsDef, "source/@dev", F_STRING, source, 0, NULL, "Block device of the host."),
+    ROW(FsDef, "source/@dev", F_STRING, source, 0, NULL, "Path of the block device on the host."),
     WHEN(FsDef, type, BIT(FS_FILE)),
-    ROW(FsDef, "source/@file", F_STRING, source, 0, NULL, "Image file of the host."),
+    ROW(FsDef, "source/@file", F_STRING, source, 0, NULL, "Path of the image file on the host."),
     WHEN(FsDef, type, BIT(FS_TEMPLATE)),
-    ROW(FsDef, "source/@name", F_STRING, source, 0, NULL, "Name of the container's template."),
+    ROW(FsDef, "source/@name", F_STRING, source, 0, NULL,
+        "Name of a container's template; without effect on QEMU."),
     WHEN(FsDef, type, BIT(FS_RAM)),
     ROW(FsDef, "source/@usage", F_STRING, source, F_REQUIRED, NULL,
-        "Size of a file system in memory."),
+        "Size of a container's file system in memory."),
     WHEN_END,
     ROW(FsDef, "target/@dir", F_STRING, target, F_NONEMPTY, NULL,
-        "Tag that the guest mounts it by."),
-    ROW(FsDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write."),
-    ROW_REFUSED("space_hard_limit", "Of containers."),
-    ROW_REFUSED("space_soft_limit", "Of containers."),
+        "Tag by which the guest mounts the folder."),
+    ROW(FsDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write to the file system."),
+    ROW_REFUSED("space_hard_limit",
+                "Most space that a container may use; refused by QEMU domains."),
+    ROW_REFUSED("space_soft_limit",
+                "Space above which a container is warned; refused by QEMU domains."),
     INFO(FsDef),
     ROW_END
 };
@@ -387,9 +411,9 @@ const char *const watchdog_actions[] = { NULL,   "reset", "shutdown",   "powerof
 
 static const Field watchdog_fields[] = {
     ROW(WatchdogDef, "@model", F_ENUM, model, F_REQUIRED, watchdog_models,
-        "Model of the watchdog."),
+        "Model of the watchdog that the guest sees."),
     ROW(WatchdogDef, "@action", F_ENUM, action, 0, watchdog_actions,
-        "What becomes of the guest when it has not fed the watchdog."),
+        "What happens with the guest when it stops resetting the watchdog."),
     INFO(WatchdogDef), ROW_END
 };
 
@@ -412,13 +436,13 @@ static const char *const balloon_models[] = {
 
 static const Field memballoon_fields[] = {
     ROW(BalloonDef, "@model", F_ENUM, model, F_REQUIRED, balloon_models,
-        "Model of the balloon; none: no balloon."),
+        "Model of the balloon that the guest sees; none: the guest has no balloon."),
     ROW(BalloonDef, "@autodeflate", F_ENUM, autodeflate, 0, on_off,
         "Whether the guest gets memory back before it runs out of it."),
     ROW(BalloonDef, "@freePageReporting", F_ENUM, free_page_reporting, 0, on_off,
-        "Tell the host what is free."),
+        "Whether the guest tells the host which of its pages are free."),
     ROW(BalloonDef, "stats/@period", F_I32, stats_period, F_HOT, ANY_BASE_SIGNED,
-        "Seconds between figures."),
+        "Seconds between two updates of the memory statistics; 0: none."),
     INFO(BalloonDef),
     VIRTIO(BalloonDef),
     ROW_END
@@ -443,18 +467,20 @@ const Schema memballoon_schema = { "memballoon", sizeof(BalloonDef), memballoon_
 static const char *const rng_backends[] = { NULL, "random", "egd", "builtin", NULL };
 
 static const Field rng_fields[] = {
-    ROW(RngDef, "@model", F_ENUM, model, F_REQUIRED, virtio_models, "Model of the device."),
+    ROW(RngDef, "@model", F_ENUM, model, F_REQUIRED, virtio_models,
+        "Model of the random number generator that the guest sees."),
     ROW(RngDef, "rate/@bytes", F_U32, rate_bytes, F_NONEMPTY, NULL,
-        "Most bytes that the guest gets in a period."),
+        "Most bytes of random data that the guest gets in a period."),
     ROW(RngDef, "rate/@period", F_U32, rate_period, F_NONEMPTY, NULL,
-        "Length of the period, in milliseconds."),
+        "Length of the period, in milliseconds; without it 1000."),
     ROW(RngDef, "backend/@model", F_ENUM, backend, F_REQUIRED | F_ONCE, rng_backends,
         "Where the random numbers come from."),
     WHEN(RngDef, backend, BIT(RNG_RANDOM)),
-    ROW(RngDef, "backend", F_STRING, random_device, 0, NULL, "Device of the host."),
+    ROW(RngDef, "backend", F_STRING, random_device, 0, NULL,
+        "Path of the host's device that the random numbers come from."),
     WHEN(RngDef, backend, BIT(RNG_EGD)),
     ROW(RngDef, "backend", F_STRUCT, source, 0, &char_backend_schema,
-        "The daemon that gives random numbers."),
+        "Address of the daemon (EGD) that the random numbers come from."),
     WHEN_END,
     VIRTIO(RngDef),
     INFO(RngDef),
@@ -494,7 +520,8 @@ static const Schema tpm_banks_schema = { "active_pcr_banks", sizeof(TpmBanks),
                                          "PCR bank",         SEVERAL_LAST_FIELD };
 
 static const Field tpm_state_fields[] = {
-    ROW(TpmState, "@type", F_ENUM, type, 0, tpm_state_types, "A file or a folder; none: not kept."),
+    ROW(TpmState, "@type", F_ENUM, type, 0, tpm_state_types,
+        "Whether the state is kept in a file or in a folder."),
     ROW(TpmState, "@path", F_STRING, path, F_REQUIRED, NULL,
         "Absolute path of the folder or file of the state, which outlives the domain."),
     ROW_END
@@ -502,38 +529,42 @@ static const Field tpm_state_fields[] = {
 static const Schema tpm_state_schema = { "source", sizeof(TpmState), tpm_state_fields };
 
 static const Field tpm_profile_fields[] = {
-    ROW(TpmProfile, "@source", F_STRING, source, 0, NULL, "Profile to begin with."),
+    ROW(TpmProfile, "@source", F_STRING, source, 0, NULL,
+        "Name of the swtpm profile that a new TPM is made with."),
     ROW(TpmProfile, "@removeDisabled", F_ENUM, remove_disabled, 0, tpm_removals,
-        "Leave out what the host's crypto library has disabled."),
-    ROW(TpmProfile, "@name", F_STRING, name, 0, NULL, "Name of the profile in use."), ROW_END
+        "Whether algorithms that the host's crypto library has disabled are left out."),
+    ROW(TpmProfile, "@name", F_STRING, name, 0, NULL, "Name of the swtpm profile in use."), ROW_END
 };
 static const Schema tpm_profile_schema = { "profile", sizeof(TpmProfile), tpm_profile_fields };
 
 static const Field tpm_emulator_fields[] = {
-    ROW(TpmDef, "@version", F_ENUM, version, 0, tpm_versions, "Version of the TPM."),
+    ROW(TpmDef, "@version", F_ENUM, version, 0, tpm_versions,
+        "Version of the TPM standard; without it 1.2 for tpm-tis on x86, else 2.0."),
     ROW(TpmDef, "@persistent_state", F_ENUM, persistent_state, F_ERR(ERR_PLAIN), yes_no,
         "Whether the state stays when the domain is undefined."),
     ROW(TpmDef, "@debug", F_U32, debug, 0, NULL,
         "How much swtpm logs; without it only errors, from 5 on what the TPM does too."),
     ROW(TpmDef, "encryption/@secret", F_UUID, encryption, F_ERR(ERR_PLAIN) | F_NONEMPTY, NULL,
-        "Secret that the state is encrypted with."),
+        "UUID of the secret that the TPM's state is encrypted with."),
     ROW(TpmDef, "active_pcr_banks", F_PTR, pcr_banks, F_FILLED, &tpm_banks_schema,
-        "PCR banks in use."),
+        "Banks of PCRs (measurement registers) that are active, by hash."),
     ROW(TpmDef, "source", F_PTR, state, 0, &tpm_state_schema,
         "Where the state is kept; without it in a folder of the domain's own."),
-    ROW(TpmDef, "profile", F_PTR, profile, 0, &tpm_profile_schema, "Which algorithms the TPM has."),
+    ROW(TpmDef, "profile", F_PTR, profile, 0, &tpm_profile_schema,
+        "Set of algorithms that the TPM offers."),
     ROW_END
 };
 static const Schema tpm_emulator_schema = { "backend", sizeof(TpmDef), tpm_emulator_fields };
 
-static const Field tpm_socket_fields[] = { ROW(TpmSocket, "@type", F_ENUM, type,
-                                               UNSUPPORTED | F_REQUIRED | F_NONEMPTY, char_types,
-                                               "Kind of socket; unix is the only one."),
-                                           ROW(TpmSocket, "@mode", F_ENUM, mode, 0, char_modes,
-                                               "QEMU connects; connect is the only mode."),
-                                           ROW(TpmSocket, "@path", F_STRING, path, F_REQUIRED, NULL,
-                                               "Socket on which the emulator listens."),
-                                           ROW_END };
+static const Field tpm_socket_fields[] = {
+    ROW(TpmSocket, "@type", F_ENUM, type, UNSUPPORTED | F_REQUIRED | F_NONEMPTY, char_types,
+        "Kind of socket; unix is the only one."),
+    ROW(TpmSocket, "@mode", F_ENUM, mode, 0, char_modes,
+        "Who opens the connection; connect (QEMU does) is the only mode."),
+    ROW(TpmSocket, "@path", F_STRING, path, F_REQUIRED, NULL,
+        "Path of the UNIX socket on which the emulator listens."),
+    ROW_END
+};
 
 static gboolean
 tpm_socket_settle(gpointer def, GError **err)
@@ -551,17 +582,18 @@ static const Schema tpm_socket_schema = { "source", sizeof(TpmSocket), tpm_socke
                                           tpm_socket_settle };
 
 static const Field tpm_fields[] = {
-    ROW(TpmDef, "@model", F_ENUM, model, 0, tpm_models, "Model that the guest sees."),
+    ROW(TpmDef, "@model", F_ENUM, model, 0, tpm_models, "Model of the TPM that the guest sees."),
     ROW(TpmDef, "backend/@type", F_ENUM, backend, F_REQUIRED | F_ONCE, tpm_backends,
-        "A TPM of the host, an emulator that vmd starts, or one that runs already."),
+        "Whether the TPM is the host's, an emulator that vmd starts, or one that runs already."),
     WHEN(TpmDef, backend, BIT(TPM_EMULATOR)),
     ROW(TpmDef, "backend", F_STRUCT, model, 0, &tpm_emulator_schema,
-        "The emulator that vmd starts, swtpm."),
+        "Settings of swtpm, the emulator that vmd starts."),
     WHEN(TpmDef, backend, BIT(TPM_PASSTHROUGH)),
-    ROW(TpmDef, "backend/device/@path", F_STRING, device, F_NONEMPTY, NULL, "Device of the host."),
+    ROW(TpmDef, "backend/device/@path", F_STRING, device, F_NONEMPTY, NULL,
+        "Path of the host's TPM device; without it /dev/tpm0."),
     WHEN(TpmDef, backend, BIT(TPM_EXTERNAL)),
     ROW(TpmDef, "backend/source", F_PTR, socket, F_REQUIRED | F_ONCE, &tpm_socket_schema,
-        "The emulator that runs already."),
+        "Socket of the emulator that runs already."),
     WHEN_END,
     INFO(TpmDef),
     ROW_END
@@ -595,7 +627,7 @@ const char *const panic_models[] = { NULL, "isa", "pseries", "hyperv", "s390", "
 
 static const Field panic_fields[] = {
     ROW(PanicDef, "@model", F_ENUM, model, UNSUPPORTED, panic_models,
-        "Model of the device by which the guest tells that it has crashed."),
+        "Model of the device through which the guest reports that it has crashed."),
     INFO(PanicDef), ROW_END
 };
 const Schema panic_schema = { "panic", sizeof(PanicDef), panic_fields };
@@ -607,17 +639,21 @@ static const char *const shmem_models[] = { NULL, "ivshmem", "ivshmem-plain", "i
 static const SizeSpec shmem_bytes = { 1, 1, NULL, 0 }, shmem_size = { 1, MIB, "M", 0 };
 
 static const Field shmem_fields[] = {
-    ROW(ShmemDef, "@name", F_STRING, name, F_REQUIRED, NULL, "Name of the memory."),
+    ROW(ShmemDef, "@name", F_STRING, name, F_REQUIRED, NULL,
+        "Name of the shared memory on the host."),
     ROW(ShmemDef, "@role", F_ENUM, role, 0, shmem_roles,
         "Whether the memory's content is migrated (master) or not (peer)."),
-    ROW(ShmemDef, "model/@type", F_ENUM, model, 0, shmem_models, "Model of the device."),
-    ROW(ShmemDef, "size", F_SIZE, bytes, F_READ, &shmem_bytes, "Size of the memory."),
+    ROW(ShmemDef, "model/@type", F_ENUM, model, 0, shmem_models,
+        "Model of the shared memory device that the guest sees."),
+    ROW(ShmemDef, "size", F_SIZE, bytes, F_READ, &shmem_bytes, "Size of the shared memory."),
     ROW(ShmemDef, "size", F_SIZE, size, F_WRITE, &shmem_size, NULL),
     ROW(ShmemDef, "server", F_FLAG, has_server, 0, NULL,
         "Whether the memory comes from an ivshmem server."),
-    ROW(ShmemDef, "server/@path", F_STRING, server, 0, NULL, "Socket of the ivshmem server."),
+    ROW(ShmemDef, "server/@path", F_STRING, server, 0, NULL,
+        "Path of the UNIX socket of the ivshmem server."),
     ROW(ShmemDef, "msi", F_FLAG, msi, 0, NULL, "Whether the guests can interrupt each other."),
-    ROW(ShmemDef, "msi/@vectors", F_U32, msi_vectors, 0, NULL, "Number of interrupts."),
+    ROW(ShmemDef, "msi/@vectors", F_U32, msi_vectors, 0, NULL,
+        "Number of interrupt vectors of the device."),
     ROW(ShmemDef, "msi/@ioeventfd", F_ENUM, msi_ioeventfd, 0, on_off,
         "Whether interrupts are sent by another thread than the vcpu's."),
     INFO(ShmemDef),
@@ -650,9 +686,11 @@ static const char *const accesses[] = { NULL, "shared", "private", NULL };
 
 static const Field memory_fields[] = {
     ROW(MemoryDevice, "@model", F_ENUM, model, F_REQUIRED, memory_models,
-        "Model of the memory module."),
-    ROW(MemoryDevice, "@access", F_ENUM, access, 0, accesses, "Shared with the host or not."),
-    ROW(MemoryDevice, "@discard", F_ENUM, discard, 0, yes_no, "Throw contents away at the end."),
+        "Kind of memory module that the guest sees."),
+    ROW(MemoryDevice, "@access", F_ENUM, access, 0, accesses,
+        "Whether other processes of the host can share the memory (shared) or not (private)."),
+    ROW(MemoryDevice, "@discard", F_ENUM, discard, 0, yes_no,
+        "Whether the content of the memory is thrown away when QEMU ends."),
     ROW(MemoryDevice, "uuid", F_UUID, uuid, F_ERR(ERR_PLAIN), NULL,
         "UUID of an NVDIMM of pSeries."),
     WHEN(MemoryDevice, model, BIT(MEMORY_NVDIMM) | BIT(MEMORY_VIRTIO_PMEM)),
@@ -661,35 +699,37 @@ static const Field memory_fields[] = {
     WHEN(MemoryDevice, model, BIT(MEMORY_NVDIMM)),
     ROW(MemoryDevice, "source/alignsize", F_SIZE, align_size, 0, &size_kib,
         "Alignment at which the file is mapped."),
-    ROW(MemoryDevice, "source/pmem", F_FLAG, pmem, 0, NULL, "The file is persistent memory."),
+    ROW(MemoryDevice, "source/pmem", F_FLAG, pmem, 0, NULL,
+        "The file is on persistent memory of the host."),
     WHEN(MemoryDevice, model, BIT(MEMORY_DIMM) | BIT(MEMORY_VIRTIO_MEM) | BIT(MEMORY_SGX_EPC)),
     ROW(MemoryDevice, "source/nodemask", F_BITMAP, source_nodes, 0, NULL,
         "NUMA nodes of the host that the memory comes from."),
     WHEN(MemoryDevice, model, BIT(MEMORY_DIMM) | BIT(MEMORY_VIRTIO_MEM)),
     ROW(MemoryDevice, "source/pagesize", F_SIZE, page_size, 0, &size_kib,
-        "Size of the host's pages for the memory."),
+        "Size of the host's pages that the memory is made of."),
     WHEN(MemoryDevice, model, BIT(MEMORY_VIRTIO_MEM)),
     ROW(MemoryDevice, "target/@dynamicMemslots", F_ENUM, dynamic_slots, 0, yes_no,
-        "Take slots as they are needed."),
+        "Whether a virtio-mem device takes memory slots of the hypervisor only as it grows."),
     WHEN_END,
     ROW(MemoryDevice, "target/size", F_SIZE, size, F_REQUIRED | F_ALWAYS, &size_kib,
-        "Size of the memory."),
+        "Size of the memory module; for virtio-mem the largest size."),
     ROW_HAS(MemoryDevice, "target/node", F_U32, node, 0, NULL,
             "NUMA cell of the guest that the memory belongs to."),
     WHEN(MemoryDevice, model, BIT(MEMORY_NVDIMM)),
     ROW(MemoryDevice, "target/label/size", F_SIZE, label_size, 0, &size_kib,
         "Size of the area for labels, at the end of an NVDIMM."),
-    ROW(MemoryDevice, "target/readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write."),
+    ROW(MemoryDevice, "target/readonly", F_FLAG, readonly, 0, NULL,
+        "The guest cannot write to the memory."),
     WHEN(MemoryDevice, model, BIT(MEMORY_VIRTIO_MEM)),
     ROW(MemoryDevice, "target/block", F_SIZE, block, 0, &size_kib,
-        "Unit in which the memory grows and shrinks."),
+        "Unit by which virtio-mem grows and shrinks."),
     ROW(MemoryDevice, "target/requested", F_SIZE, requested, F_ALWAYS, &size_kib,
-        "What the guest shall take of it."),
+        "Amount of memory that the guest is asked to use of it."),
     ROW(MemoryDevice, "target/current", F_SIZE, current, F_LIVE, &size_kib,
-        "How much of the memory the guest has taken."),
+        "Amount of the memory that the guest uses now, while the domain runs."),
     WHEN(MemoryDevice, model, BIT(MEMORY_VIRTIO_MEM) | BIT(MEMORY_VIRTIO_PMEM)),
     ROW(MemoryDevice, "target/address/@base", F_U64, target_base, 0, HEX_BARE(G_MAXUINT64),
-        "Guest physical address."),
+        "Guest physical address that the memory begins at."),
     WHEN_END,
     INFO(MemoryDevice),
     ROW_END
@@ -718,7 +758,8 @@ memory_has_node(const MemoryDevice *m)
 const char *const iommu_models[] = { NULL, "intel", "smmuv3", "virtio", "amd", NULL };
 
 static const Field iommu_fields[] = {
-    ROW(IommuDef, "@model", F_ENUM, model, F_REQUIRED, iommu_models, "Model of the IOMMU."),
+    ROW(IommuDef, "@model", F_ENUM, model, F_REQUIRED, iommu_models,
+        "Model of the IOMMU that the guest sees."),
     ROW(IommuDef, "driver/@intremap", F_ENUM, intremap, 0, on_off,
         "Whether interrupts are remapped."),
     ROW(IommuDef, "driver/@caching_mode", F_ENUM, caching_mode, 0, on_off,
@@ -741,10 +782,11 @@ static const Field iommu_fields[] = {
 const Schema iommu_schema = { "iommu", sizeof(IommuDef), iommu_fields };
 
 static const Field vsock_fields[] = {
-    ROW(VsockDef, "@model", F_ENUM, model, F_DEFAULT, virtio_models, "Model of the virtio device."),
+    ROW(VsockDef, "@model", F_ENUM, model, F_DEFAULT, virtio_models,
+        "Variant of virtio that the vsock device speaks."),
     ROW(VsockDef, "cid/@auto", F_ENUM, auto_cid, 0, yes_no,
-        "Whether a free context id is chosen at each start."),
-    ROW(VsockDef, "cid/@address", F_U32, cid, 0, NULL, "Context id of the guest, from 3."),
+        "Whether a free context ID (CID) is chosen at each start."),
+    ROW(VsockDef, "cid/@address", F_U32, cid, 0, NULL, "Context ID (CID) of the guest, from 3."),
     INFO(VsockDef),
     VIRTIO(VsockDef),
     ROW_END
@@ -777,8 +819,9 @@ static const Field crypto_fields[] = {
     ROW(CryptoDef, "@type", F_ENUM, type, F_REQUIRED, crypto_types,
         "Kind of the device; qemu is the only one."),
     ROW(CryptoDef, "backend/@model", F_ENUM, backend, F_REQUIRED | F_ONCE, crypto_backends,
-        "What encrypts on the host."),
-    ROW(CryptoDef, "backend/@queues", F_U32, queues, 0, NULL, "Number of queues."),
+        "What does the encryption on the host: QEMU's own code, or the kernel."),
+    ROW(CryptoDef, "backend/@queues", F_U32, queues, 0, NULL,
+        "Number of queues of the crypto device."),
     VIRTIO(CryptoDef),
     INFO(CryptoDef),
     ROW_END
@@ -789,9 +832,11 @@ static const char *const pstore_backends[] = { NULL, "acpi-erst", NULL };
 
 static const Field pstore_fields[] = {
     ROW(PstoreDef, "@backend", F_ENUM, backend, F_REQUIRED, pstore_backends,
-        "Where the guest's last messages are kept."),
-    ROW(PstoreDef, "path", F_STRING, path, 0, NULL, "File that holds the messages."),
-    ROW(PstoreDef, "size", F_SIZE, size, F_REQUIRED, &size_kib, "Size of that file."),
+        "Where the guest's last messages are kept; acpi-erst is the only place."),
+    ROW(PstoreDef, "path", F_STRING, path, 0, NULL,
+        "Path of the host's file that holds the messages."),
+    ROW(PstoreDef, "size", F_SIZE, size, F_REQUIRED, &size_kib,
+        "Size of the file that holds the messages."),
     INFO(PstoreDef), ROW_END
 };
 static gboolean
@@ -802,15 +847,15 @@ pstore_settle(gpointer def, GError **err)
 
 const Schema pstore_schema = { "pstore", sizeof(PstoreDef), pstore_fields, pstore_settle };
 
-static const Field lease_fields[] = {
-    ROW(LeaseDef, "lockspace", F_STRING, lockspace, 0, NULL, "Name of the lock space."),
-    ROW(LeaseDef, "key", F_STRING, key, F_REQUIRED, NULL,
-        "Name of the lease within the lock space."),
-    ROW(LeaseDef, "target/@path", F_STRING, path, F_REQUIRED, NULL, "File of the lease."),
-    ROW(LeaseDef, "target/@offset", F_U64, offset, 0, NULL,
-        "Offset of the lease in the file, in bytes."),
-    ROW_END
-};
+static const Field lease_fields[] = { ROW(LeaseDef, "lockspace", F_STRING, lockspace, 0, NULL,
+                                          "Name of the lock space that the lease is in."),
+                                      ROW(LeaseDef, "key", F_STRING, key, F_REQUIRED, NULL,
+                                          "Name of the lease within the lock space."),
+                                      ROW(LeaseDef, "target/@path", F_STRING, path, F_REQUIRED,
+                                          NULL, "Path of the file that holds the lease."),
+                                      ROW(LeaseDef, "target/@offset", F_U64, offset, 0, NULL,
+                                          "Offset of the lease in the file, in bytes."),
+                                      ROW_END };
 
 static gboolean
 lease_settle(gpointer def, GError **err)

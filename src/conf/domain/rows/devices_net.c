@@ -30,15 +30,16 @@ static const char *const host_types[] = { NULL, "pci", "usb", NULL };
 /* ---- parts */
 
 static const Field virtual_port_fields[] = {
-    ROW(VirtualPort, "@type", F_ENUM, type, UNSUPPORTED, virtual_port_types, "Kind of switch."),
+    ROW(VirtualPort, "@type", F_ENUM, type, UNSUPPORTED, virtual_port_types,
+        "Kind of switch that the interface is a port of, such as openvswitch or 802.1Qbh."),
     ROW_HAS(VirtualPort, "parameters/@managerid", F_U32, managerid, 0, RANGE(0, 255),
-            "Number of the database that the VSI type is from."),
+            "Number of the database that the VSI type is from (802.1Qbg)."),
     ROW_HAS(VirtualPort, "parameters/@typeid", F_U32, typeid, 0, RANGE(0, 0xffffff),
-            "Number of the VSI type."),
+            "Number of the VSI type (802.1Qbg)."),
     ROW_HAS(VirtualPort, "parameters/@typeidversion", F_U32, typeidversion, 0, RANGE(0, 255),
-            "Version of the VSI type."),
+            "Version of the VSI type (802.1Qbg)."),
     ROW(VirtualPort, "parameters/@instanceid", F_UUID, instanceid, 0, NULL,
-        "UUID of the VSI instance."),
+        "UUID of the VSI instance (802.1Qbg)."),
     ROW(VirtualPort, "parameters/@interfaceid", F_UUID, interfaceid, 0, NULL,
         "UUID by which Open vSwitch or midonet knows the interface."),
     ROW(VirtualPort, "parameters/@profileid", F_STRING, profileid, F_NONEMPTY, NULL,
@@ -117,11 +118,13 @@ const Schema vlan_schema = { "vlan", sizeof(VlanDef), vlan_fields, vlan_settle }
 static const Field rate_fields[] = {
     ROW_HAS(BandwidthRate, "@average", F_U64, average, F_HOT, NULL,
             "Kilobytes (1000 bytes) a second; 0: no limit."),
-    ROW(BandwidthRate, "@peak", F_U64, peak, F_HOT, NULL, "Kilobytes a second in a burst."),
+    ROW(BandwidthRate, "@peak", F_U64, peak, F_HOT, NULL,
+        "Most kilobytes (1000 bytes) a second during a burst."),
     ROW_HAS(BandwidthRate, "@floor", F_U64, floor, F_READ | F_HOT, NULL, NULL),
     ROW(BandwidthRate, "@floor", F_U64, floor, F_WRITE | F_HOT, NULL,
-        "Kilobytes a second that are promised."),
-    ROW(BandwidthRate, "@burst", F_U64, burst, F_HOT, NULL, "KiB of a burst."),
+        "Kilobytes (1000 bytes) a second that the interface is promised."),
+    ROW(BandwidthRate, "@burst", F_U64, burst, F_HOT, NULL,
+        "Most KiB (1024 bytes) that are sent at peak speed."),
     ROW_END
 };
 static const Schema rate_schema = { "inbound", sizeof(BandwidthRate), rate_fields };
@@ -195,7 +198,7 @@ static const FieldType loose_family = { "address family", NULL, sizeof(int), fam
                                         family_format };
 
 static const Field ip_fields[] = {
-    ROW(NetIp, "@address", F_STRING, address, F_REQUIRED, NULL, "IP address."),
+    ROW(NetIp, "@address", F_STRING, address, F_REQUIRED, NULL, "IP address of the interface."),
     ROW(NetIp, "@family", F_OWN, family, 0, &loose_family,
         "Family of the address; without it ipv4."),
     ROW_HAS(NetIp, "@prefix", F_U32, prefix, 0, RANGE(0, 128),
@@ -240,20 +243,20 @@ ip_settle(gpointer def, GError **err)
 
 static const Schema ip_schema = { "ip", sizeof(NetIp), ip_fields, ip_settle };
 
-static const Field route_fields[] = {
-    ROW(NetRoute, "@family", F_ENUM, family, 0, families,
-        "Family of the addresses; without it ipv4."),
-    ROW(NetRoute, "@address", F_STRING, address, F_REQUIRED, NULL,
-        "Network that the route leads to."),
-    ROW(NetRoute, "@netmask", F_STRING, netmask, 0, NULL, "Mask of that network."),
-    ROW_HAS(NetRoute, "@prefix", F_U32, prefix, 0, RANGE(0, 128),
-            "Length of that network's prefix, in bits."),
-    ROW(NetRoute, "@gateway", F_STRING, gateway, F_REQUIRED, NULL,
-        "Address that the route goes through."),
-    ROW(NetRoute, "@metric", F_U32, metric, 0, RANGE(1, G_MAXUINT32),
-        "Cost of the route; lower ones go first."),
-    ROW_END
-};
+static const Field route_fields[] = { ROW(NetRoute, "@family", F_ENUM, family, 0, families,
+                                          "Family of the addresses; without it ipv4."),
+                                      ROW(NetRoute, "@address", F_STRING, address, F_REQUIRED, NULL,
+                                          "Network that the route leads to."),
+                                      ROW(NetRoute, "@netmask", F_STRING, netmask, 0, NULL,
+                                          "Netmask of that network, in place of @prefix."),
+                                      ROW_HAS(NetRoute, "@prefix", F_U32, prefix, 0, RANGE(0, 128),
+                                              "Length of that network's prefix, in bits."),
+                                      ROW(NetRoute, "@gateway", F_STRING, gateway, F_REQUIRED, NULL,
+                                          "Address that the route goes through."),
+                                      ROW(NetRoute, "@metric", F_U32, metric, 0,
+                                          RANGE(1, G_MAXUINT32),
+                                          "Cost of the route; lower ones go first."),
+                                      ROW_END };
 
 /* Whether the address has only zeroes past its first bits. */
 static gboolean
@@ -319,10 +322,11 @@ static const Schema route_schema = { "route", sizeof(NetRoute), route_fields, ro
 
 static const Field range_fields[] = {
     ROW(PortRange, "@start", F_U32, start, F_MISSING(ERR_CONFIG_UNSUPPORTED), RANGE(1, 65535),
-        "First port."),
-    ROW(PortRange, "@end", F_U32, end, 0, RANGE(1, 65535), "Last port."),
+        "First port of the range, on the host."),
+    ROW(PortRange, "@end", F_U32, end, 0, RANGE(1, 65535),
+        "Last port of the range; without it the range is one port."),
     ROW(PortRange, "@to", F_U32, to, 0, RANGE(1, 65535),
-        "Port in the guest that the first port is handed to."),
+        "Port in the guest that the first port is forwarded to; without it the same."),
     ROW(PortRange, "@exclude", F_ENUM, exclude, 0, yes_no, "Whether these ports are left out."),
     ROW_END
 };
@@ -336,7 +340,7 @@ static const Field forward_fields[] = {
     ROW(PortForward, "@dev", F_STRING, dev, 0, NULL,
         "Interface of the host on which the ports are."),
     ROW(PortForward, "range", F_LIST, ranges, 0, &range_schema,
-        "Ports that are handed to the guest; without any all are."),
+        "Ports that are forwarded to the guest; without any all are."),
     ROW_END
 };
 
@@ -356,14 +360,17 @@ static const Schema forward_schema = { "portForward", sizeof(PortForward), forwa
 
 static const Field filter_param_fields[] = {
     ROW(FilterParam, "@name", F_STRING, name, 0, NULL, "Name of a variable of the filter."),
-    ROW(FilterParam, "@value", F_STRING, value, 0, NULL, "Value of that variable."), ROW_END
+    ROW(FilterParam, "@value", F_STRING, value, 0, NULL,
+        "Value of that variable; several elements of one name make a list."),
+    ROW_END
 };
 static const Schema filter_param_schema = { "parameter", sizeof(FilterParam), filter_param_fields };
 
 static const Field filter_ref_fields[] = { ROW(FilterRef, "@filter", F_STRING, filter, F_NONEMPTY,
-                                               NULL, "Name of the filter."),
+                                               NULL, "Name of the packet filter (nwfilter)."),
                                            ROW(FilterRef, "parameter", F_LIST, params, 0,
-                                               &filter_param_schema, "Variables of the filter."),
+                                               &filter_param_schema,
+                                               "Variables that the filter's rules use."),
                                            ROW_END };
 
 /* A parameter that lacks a half says nothing. */
@@ -387,8 +394,11 @@ const Schema filter_ref_schema = { "filterref", sizeof(FilterRef), filter_ref_fi
                                    filter_ref_settle };
 
 static const Field teaming_fields[] = {
-    ROW(Teaming, "@type", F_ENUM, type, UNSUPPORTED, teaming_types, "Which half of the pair."),
-    ROW(Teaming, "@persistent", F_STRING, persistent, F_NONEMPTY, NULL, "Alias of the other half."),
+    ROW(Teaming, "@type", F_ENUM, type, UNSUPPORTED, teaming_types,
+        "Whether this card stays in the guest (persistent) or is taken out for a "
+        "migration (transient)."),
+    ROW(Teaming, "@persistent", F_STRING, persistent, F_NONEMPTY, NULL,
+        "Alias of the persistent card that stands in for this one."),
     ROW_END
 };
 
@@ -415,7 +425,8 @@ static const Field net_host_fields[] = {
     WHEN(NetHost, type, BIT(NET_HOST_PCI)),
     ROW(NetHost, "", F_STRUCT, pci, 0, &pci_address_schema, NULL),
     WHEN(NetHost, type, BIT(NET_HOST_USB)),
-    ROW(NetHost, "@bus", F_U32, bus, F_REQUIRED | F_ALWAYS, ANY_BASE, "USB bus of the host."),
+    ROW(NetHost, "@bus", F_U32, bus, F_REQUIRED | F_ALWAYS, ANY_BASE,
+        "Number of the host's USB bus."),
     ROW(NetHost, "@device", F_U32, device, F_REQUIRED | F_ALWAYS, ANY_BASE,
         "Number of the device on the bus."),
     WHEN_END,
@@ -426,26 +437,35 @@ const Schema net_host_schema = { "address", sizeof(NetHost), net_host_fields };
 static const Field net_source_fields[] = {
     WHEN(NetSource, net_type, BIT(NET_NETWORK)),
     ROW(NetSource, "@network", F_STRING, network, F_REQUIRED, NULL, "Name of the virtual network."),
-    ROW(NetSource, "@portgroup", F_STRING, portgroup, 0, NULL, "Group of ports of the network."),
-    ROW(NetSource, "@portid", F_UUID, portid, F_LIVE, NULL, "Port of the network."),
+    ROW(NetSource, "@portgroup", F_STRING, portgroup, 0, NULL,
+        "Name of the network's port group whose settings the interface gets."),
+    ROW(NetSource, "@portid", F_UUID, portid, F_LIVE, NULL,
+        "UUID of the interface's port on the network, while the domain runs."),
     WHEN(NetSource, net_type, BIT(NET_BRIDGE)),
-    ROW(NetSource, "@bridge", F_STRING, bridge, F_REQUIRED, NULL, "Bridge of the host."),
+    ROW(NetSource, "@bridge", F_STRING, bridge, F_REQUIRED, NULL,
+        "Name of the host's bridge that the tap is connected to."),
     WHEN(NetSource, net_type, BIT(NET_NETWORK)),
-    ROW(NetSource, "@bridge", F_STRING, bridge, F_LIVE, NULL, "Bridge of the network."),
+    ROW(NetSource, "@bridge", F_STRING, bridge, F_LIVE, NULL,
+        "Name of the network's bridge, while the domain runs."),
     WHEN(NetSource, net_type, BIT(NET_INTERNAL)),
     ROW(NetSource, "@name", F_STRING, name, F_REQUIRED, NULL,
         "Name of the switch, or of the network that is inside QEMU."),
     WHEN(NetSource, net_type, BIT(NET_DIRECT)),
-    ROW(NetSource, "@dev", F_STRING, dev, F_REQUIRED, NULL, "Interface of the host."),
+    ROW(NetSource, "@dev", F_STRING, dev, F_REQUIRED, NULL,
+        "Name of the host's interface that the guest's is made on (macvtap)."),
     ROW(NetSource, "@mode", F_ENUM, mode, 0, direct_modes,
         "Which of the guests on one interface of the host reach each other."),
     WHEN(NetSource, net_type, BIT(NET_VDPA)),
-    ROW(NetSource, "@dev", F_STRING, dev, F_REQUIRED, NULL, "Device of the host."),
+    ROW(NetSource, "@dev", F_STRING, dev, F_REQUIRED, NULL,
+        "Path of the host's vhost-vdpa device."),
     WHEN(NetSource, net_type, BIT(NET_NONE) | BIT(NET_USER) | BIT(NET_VHOST_USER)),
-    ROW(NetSource, "@dev", F_STRING, dev, 0, NULL, "Interface of the host, for passt."),
+    ROW(NetSource, "@dev", F_STRING, dev, 0, NULL,
+        "Name of the host's interface that passt takes addresses and routes from."),
     WHEN(NetSource, net_type, BIT(NET_VHOST_USER)),
-    ROW(NetSource, "@type", F_ENUM, type, UNSUPPORTED, vhost_types, "Kind of socket."),
-    ROW(NetSource, "@path", F_STRING, path, 0, NULL, "Socket of the switch."),
+    ROW(NetSource, "@type", F_ENUM, type, UNSUPPORTED, vhost_types,
+        "Kind of socket; unix is the only one."),
+    ROW(NetSource, "@path", F_STRING, path, 0, NULL,
+        "Path of the UNIX socket of the vhost-user switch."),
     ROW(NetSource, "@mode", F_ENUM, mode, 0, vhost_modes,
         "Whether QEMU listens on the socket or connects to it."),
     ROW(NetSource, "reconnect", F_PTR, reconnect, 0, &reconnect_schema,
@@ -457,7 +477,7 @@ static const Field net_source_fields[] = {
     ROW(NetSource, "@address", F_STRING, address, 0, NULL,
         "Address of the other end, or to listen at."),
     WHEN(NetSource, net_type, IP_ENDS),
-    ROW_HAS(NetSource, "@port", F_I32, port, F_REQUIRED, NULL, "Port at that address."),
+    ROW_HAS(NetSource, "@port", F_I32, port, F_REQUIRED, NULL, "Port number at that address."),
     WHEN(NetSource, net_type, BIT(NET_UDP)),
     ROW(NetSource, "local/@address", F_STRING, local_address, F_REQUIRED, NULL,
         "Address of the host that packets are sent from."),
@@ -465,18 +485,20 @@ static const Field net_source_fields[] = {
         "Port that packets are sent from."),
     WHEN(NetSource, net_type, BIT(NET_HOSTDEV)),
     ROW(NetSource, "address", F_PTR, host, F_MISSING(ERR_CONFIG_UNSUPPORTED), &net_host_schema,
-        "Device of the host."),
+        "Address of the host's device that the guest gets."),
     WHEN(NetSource, net_type, BIT(NET_VDS)),
     ROW(NetSource, "@switchid", F_UUID, switchid, F_REQUIRED, NULL,
         "Name of VMware's distributed switch; without effect on QEMU."),
-    ROW(NetSource, "@portid", F_I64, switch_portid, F_ALWAYS, NULL, "Port of that switch."),
+    ROW(NetSource, "@portid", F_I64, switch_portid, F_ALWAYS, NULL,
+        "Number of the port of that switch; without effect on QEMU."),
     ROW(NetSource, "@portgroupid", F_STRING, portgroupid, 0, NULL,
-        "Group of ports of that switch."),
+        "Group of ports of that switch; without effect on QEMU."),
     ROW(NetSource, "@connectionid", F_I64, connectionid, F_ALWAYS, NULL,
-        "Connection to that switch."),
+        "Number of the connection to that switch; without effect on QEMU."),
     WHEN(NetSource, net_type, BIT(NET_ETHERNET)),
-    ROW(NetSource, "ip", F_LIST, ips, 0, &ip_schema, "Addresses of the host's end."),
-    ROW(NetSource, "route", F_LIST, routes, 0, &route_schema, "Routes of the host."),
+    ROW(NetSource, "ip", F_LIST, ips, 0, &ip_schema, "IP addresses of the host's end of the link."),
+    ROW(NetSource, "route", F_LIST, routes, 0, &route_schema,
+        "Routes that the host gets through the link."),
     WHEN_END,
     ROW_END
 };
@@ -505,7 +527,8 @@ static const Schema net_source_schema = { "source", sizeof(NetSource), net_sourc
 
 /* ---- driver, backend */
 
-#define SWITCH(type, path, member) ROW(type, path, F_ENUM, member, 0, on_off, "Offload.")
+#define SWITCH(type, path, member)                                                                 \
+    ROW(type, path, F_ENUM, member, 0, on_off, "Whether this offload is on; without it on.")
 
 static const Field host_offload_fields[] = { SWITCH(NetOffloads, "@csum", csum),
                                              SWITCH(NetOffloads, "@gso", gso),
@@ -523,22 +546,24 @@ static const Field net_driver_fields[] = {
     ROW(NetDriver, "driver/@txmode", F_ENUM, txmode, 0, txmodes,
         "Whether packets are sent at once or by a timer."),
     ROW(NetDriver, "driver/@ioeventfd", F_ENUM, ioeventfd, 0, on_off,
-        "Whether the guest's notices are taken by another thread than its vcpu."),
+        "Whether a thread other than the vcpu's takes the guest's notifications."),
     ROW(NetDriver, "driver/@event_idx", F_ENUM, event_idx, 0, on_off,
         "Whether host and guest notify each other less often."),
     ROW(NetDriver, "driver/@queues", F_U32, queues, 0, NULL,
-        "Number of pairs of queues; vcpus can send at the same time."),
+        "Number of pairs of queues, so that several vcpus can send at the same time."),
     ROW(NetDriver, "driver/@rx_queue_size", F_U32, rx_queue_size, 0, NULL,
         "Packets that a queue holds on their way to the guest."),
     ROW(NetDriver, "driver/@tx_queue_size", F_U32, tx_queue_size, 0, NULL,
         "Packets that a queue holds on their way from the guest."),
     ROW(NetDriver, "driver/@rss", F_ENUM, rss, 0, on_off,
-        "Whether packets are spread over queues by a hash of their addresses."),
+        "Whether packets are spread over the queues by a hash of their addresses (RSS)."),
     ROW(NetDriver, "driver/@rss_hash_report", F_ENUM, rss_hash_report, 0, on_off,
-        "Whether the guest is told that hash."),
+        "Whether the guest is told the hash of each packet."),
     ROW(NetDriver, "", F_STRUCT, virtio, 0, &virtio_options_schema, NULL),
-    ROW(NetDriver, "driver/host", F_PTR, host, 0, &offload_schema, "Offloads of the host."),
-    ROW(NetDriver, "driver/guest", F_PTR, guest, 0, &offload_schema, "Offloads of the guest."),
+    ROW(NetDriver, "driver/host", F_PTR, host, 0, &offload_schema,
+        "Offloads that QEMU and the tap do for packets from the guest."),
+    ROW(NetDriver, "driver/guest", F_PTR, guest, 0, &offload_schema,
+        "Offloads that the guest does for packets that it receives."),
     ROW_END
 };
 
@@ -567,11 +592,15 @@ static const Schema net_driver_schema = { "driver", sizeof(NetDriver), net_drive
                                           net_driver_settle };
 
 static const Field backend_fields[] = {
-    ROW(NetBackend, "@type", F_ENUM, type, F_DEFAULT, backends, "Who moves the packets."),
-    ROW(NetBackend, "@tap", F_STRING, tap, 0, NULL, "Device that taps are made by."),
+    ROW(NetBackend, "@type", F_ENUM, type, F_DEFAULT, backends,
+        "What moves the packets: passt, or QEMU and the host's kernel (default)."),
+    ROW(NetBackend, "@tap", F_STRING, tap, 0, NULL,
+        "Path of the host's device that taps are made with; without it /dev/net/tun."),
     ROW(NetBackend, "@vhost", F_STRING, vhost, 0, NULL,
-        "Device of the host's kernel that moves packets."),
-    ROW(NetBackend, "@logFile", F_STRING, log_file, 0, NULL, "Log of passt."), ROW_END
+        "Path of the host's vhost device; without it /dev/vhost-net."),
+    ROW(NetBackend, "@logFile", F_STRING, log_file, 0, NULL,
+        "Path of the file that passt logs to."),
+    ROW_END
 };
 static const Schema backend_schema = { "backend", sizeof(NetBackend), backend_fields };
 
@@ -609,18 +638,22 @@ static const Field net_fields[] = {
     ROW(NetDef, "@type", F_ENUM, source.net_type, 0, net_types,
         "How the interface is connected to the host; without it user."),
     WHEN(NetDef, source.net_type, BIT(NET_HOSTDEV)),
-    ROW(NetDef, "@managed", F_OWN, managed, 0, &loose_yes_no, "Detach the device from the host."),
+    ROW(NetDef, "@managed", F_OWN, managed, 0, &loose_yes_no,
+        "Whether the device is taken from the host's driver at the start."),
     WHEN_END,
     ROW(NetDef, "@trustGuestRxFilters", F_ENUM, trust_guest_rx_filters, 0, yes_no,
-        "Follow the guest's MAC and multicast filters."),
-    ROW(NetDef, "mac/@address", F_MAC, mac, 0, NULL, "MAC address."),
+        "Whether the host's link follows the MAC and multicast filters that the guest sets."),
+    ROW(NetDef, "mac/@address", F_MAC, mac, 0, NULL,
+        "MAC address of the card in the guest; without it a random one is made."),
     ROW(NetDef, "mac/@type", F_ENUM, mac_type, 0, mac_types,
-        "Whether the address was made up or given."),
-    ROW(NetDef, "mac/@check", F_ENUM, mac_check, 0, yes_no, "Whether it must not be a VMware's."),
+        "Whether the MAC address was generated or is static."),
+    ROW(NetDef, "mac/@check", F_ENUM, mac_check, 0, yes_no,
+        "Whether VMware checks that the address is in its own range; without effect on QEMU."),
     WHEN(NetDef, source.net_type, BIT(NET_HOSTDEV)),
     ROW(NetDef, "driver/@name", F_ENUM, hostdev_driver, 0, hostdev_drivers,
-        "How the card is assigned; vfio is the way of QEMU."),
-    ROW(NetDef, "driver/@model", F_STRING, hostdev_model, 0, NULL, "Driver of the host."),
+        "How the card is assigned to the guest; vfio is the only way with QEMU."),
+    ROW(NetDef, "driver/@model", F_STRING, hostdev_model, 0, NULL,
+        "Driver of the host that the card is bound to."),
     WHEN(NetDef, source.net_type, WITH_SOURCE),
     ROW(NetDef, "source", F_STRUCT, source, F_REQUIRED, &net_source_schema,
         "What the interface is connected to on the host."),
@@ -633,26 +666,31 @@ static const Field net_fields[] = {
     WHEN_END,
     ROW(NetDef, "vlan", F_PTR, vlan, 0, &vlan_schema, "VLANs that the interface is in."),
     ROW(NetDef, "virtualport", F_PTR, vport, 0, &virtual_port_schema,
-        "What the switch is told of the interface."),
+        "Settings of the interface's port on its switch."),
     ROW(NetDef, "bandwidth", F_PTR, bandwidth, F_HOT, &bandwidth_schema,
         "Limits of what the guest sends and receives."),
-    ROW(NetDef, "ip", F_LIST, ips, 0, &ip_schema, "Addresses of the guest's end."),
-    ROW(NetDef, "route", F_LIST, routes, 0, &route_schema, "Routes of the guest."),
-    ROW(NetDef, "portForward", F_LIST, forwards, 0, &forward_schema, "Ports handed to the guest."),
-    ROW(NetDef, "port/@isolated", F_ENUM, port_isolated, 0, yes_no, "Sees no other isolated port."),
+    ROW(NetDef, "ip", F_LIST, ips, 0, &ip_schema, "IP addresses of the guest's end of the link."),
+    ROW(NetDef, "route", F_LIST, routes, 0, &route_schema,
+        "Routes that the guest has through the link."),
+    ROW(NetDef, "portForward", F_LIST, forwards, 0, &forward_schema,
+        "Ports of the host that are forwarded to the guest, by passt."),
+    ROW(NetDef, "port/@isolated", F_ENUM, port_isolated, 0, yes_no,
+        "Whether the interface is kept from reaching other isolated ports of its bridge."),
     ROW(NetDef, "script/@path", F_STRING, script, F_NONEMPTY, NULL,
-        "Script that sets the link up."),
+        "Path of the script that sets the link up."),
     ROW(NetDef, "downscript/@path", F_STRING, downscript, F_NONEMPTY, NULL,
-        "Script that takes the link down."),
+        "Path of the script that takes the link down."),
     ROW(NetDef, "backenddomain/@name", F_STRING, backenddomain, F_NONEMPTY, NULL,
         "Domain of Xen that has the other end; without effect on QEMU."),
-    ROW(NetDef, "target/@dev", F_OWN, ifname, 0, &chosen_ifname, "Name of the tap."),
+    ROW(NetDef, "target/@dev", F_OWN, ifname, 0, &chosen_ifname,
+        "Name of the tap on the host; without it a name is chosen at each start."),
     ROW(NetDef, "target/@dev", F_STRING, ifname, F_LIVE | F_READ, NULL, NULL),
     ROW(NetDef, "target/@managed", F_ENUM, target_managed, 0, yes_no,
         "Whether the tap is made at the start; no: it is there already."),
     ROW(NetDef, "guest/@dev", F_STRING, guest_dev, F_NONEMPTY, NULL,
         "Name of the interface in a container; without effect on QEMU."),
-    ROW(NetDef, "model/@type", F_STRING, model, F_NONEMPTY, NULL, "Model of the network card."),
+    ROW(NetDef, "model/@type", F_STRING, model, F_NONEMPTY, NULL,
+        "Model of the network card that the guest sees, such as virtio or e1000e."),
     WHEN(NetDef, source.net_type, ~BIT(NET_HOSTDEV)),
     ROW(NetDef, "", F_STRUCT, driver, 0, &net_driver_schema, NULL),
     WHEN_END,
@@ -669,12 +707,13 @@ static const Field net_fields[] = {
     ROW(NetDef, "teaming", F_PTR, teaming, 0, &teaming_schema,
         "The other half of a pair of cards, of which one stays during a migration."),
     ROW(NetDef, "link/@state", F_ENUM, link_state, F_NONEMPTY | UNSUPPORTED, link_states,
-        "Whether the guest sees a cable that is plugged in."),
-    ROW(NetDef, "mtu/@size", F_U32, mtu, F_NONEMPTY, NULL, "Largest packet, in bytes."),
+        "Whether the guest sees a network cable that is plugged in; without it yes."),
+    ROW(NetDef, "mtu/@size", F_U32, mtu, F_NONEMPTY, NULL,
+        "Size of the largest packet (MTU), in bytes."),
     ROW_HAS(NetDef, "coalesce/rx/frames/@max", F_U32, coalesce,
             F_ERR(ERR_XML_DETAIL) | F_NONEMPTY | F_READ, NULL, NULL),
     ROW(NetDef, "coalesce/rx/frames/@max", F_U32, coalesce, F_WRITE, NULL,
-        "Most frames that the host is told of at once."),
+        "Most frames that are collected before the host is told of them."),
     INFO(NetDef),
     ROW_END
 };

@@ -26,15 +26,15 @@ static const char *const cache_types[] = { NULL, "both", "code", "data", NULL };
 
 static const Field topology_fields[] = {
     ROW(CpuTopology, "@sockets", F_U32, sockets, F_REQUIRED, RANGE(1, G_MAXUINT32),
-        "Sockets of the guest."),
+        "Number of sockets of the guest's processors."),
     ROW(CpuTopology, "@dies", F_U32, dies, 0, RANGE(1, G_MAXUINT32),
-        "Dies in each socket; without it 1."),
+        "Number of dies in each socket; without it 1."),
     ROW(CpuTopology, "@clusters", F_U32, clusters, 0, RANGE(1, G_MAXUINT32),
-        "Clusters in each die; without it 1."),
+        "Number of clusters in each die; without it 1."),
     ROW(CpuTopology, "@cores", F_U32, cores, F_REQUIRED, RANGE(1, G_MAXUINT32),
-        "Cores in each cluster."),
+        "Number of cores in each cluster."),
     ROW(CpuTopology, "@threads", F_U32, threads, F_REQUIRED, RANGE(1, G_MAXUINT32),
-        "Threads of each core."),
+        "Number of threads of each core."),
     ROW_END
 };
 static const Schema topology_schema = { "topology", sizeof(CpuTopology), topology_fields };
@@ -61,13 +61,15 @@ static const Schema maxphysaddr_schema = { "maxphysaddr", sizeof(CpuMaxphysaddr)
                                            maxphysaddr_fields };
 
 static const Field feature_fields[] = {
-    ROW(CpuFeature, "@policy", F_ENUM, policy, UNSUPPORTED, policies, "Whether the guest gets it."),
+    ROW(CpuFeature, "@policy", F_ENUM, policy, UNSUPPORTED, policies,
+        "Whether the guest must, may or must not get the feature."),
     ROW(CpuFeature, "@name", F_STRING, name, F_REQUIRED, NULL, "Name of the CPU feature."), ROW_END
 };
 static const Schema feature_schema = { "feature", sizeof(CpuFeature), feature_fields };
 
 static const Field distance_fields[] = {
-    ROW(NumaDistance, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, NULL, "Number of the other cell."),
+    ROW(NumaDistance, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, NULL,
+        "Number of the NUMA cell that the distance leads to."),
     ROW(NumaDistance, "@value", F_U32, value, F_REQUIRED, RANGE(10, 255),
         "Distance to that cell; 10 is the distance of a cell to itself."),
     ROW_END
@@ -84,7 +86,7 @@ static const Field numa_cache_fields[] = {
     ROW(NumaCache, "@policy", F_ENUM, policy, F_REQUIRED, cache_policies,
         "When the cache writes to memory: at once or later."),
     ROW(NumaCache, "size/@value", F_SIZE, size, F_REQUIRED | F_ALWAYS, &cache_size,
-        "Size of the cache."),
+        "Size of the memory side cache."),
     ROW(NumaCache, "line/@value", F_SIZE, line, F_REQUIRED | F_ALWAYS, &line_size,
         "Size of one line of the cache."),
     ROW_END
@@ -96,7 +98,7 @@ static const Field cell_fields[] = {
             "Number of the cell, from 0; without it its place in the list."),
     ROW(NumaCell, "@cpus", F_BITMAP, cpus, 0, NULL, "Vcpus that belong to the cell."),
     ROW(NumaCell, "@memory", F_SIZE, memory, F_REQUIRED | F_ALWAYS, &size_kib,
-        "Memory of the cell."),
+        "Memory that belongs to the NUMA cell."),
     ROW(NumaCell, "@memAccess", F_ENUM, access, 0, accesses,
         "Whether other processes of the host can share the memory."),
     ROW(NumaCell, "@discard", F_ENUM, discard, 0, yes_no,
@@ -112,21 +114,22 @@ static const Schema cell_schema = { "cell", sizeof(NumaCell), cell_fields };
 static const SizeSpec bandwidth_size = { 1024, 1024, "KiB", 0 };
 
 static const Field interconnect_fields[] = {
-    ROW(NumaInterconnect, "#", F_ENUM, kind, 0, interconnect_kinds, "Latency or bandwidth."),
+    ROW(NumaInterconnect, "#", F_ENUM, kind, 0, interconnect_kinds,
+        "Whether the value is a latency or a bandwidth."),
     ROW(NumaInterconnect, "@initiator", F_U32, initiator, F_ALWAYS | F_REQUIRED, NULL,
-        "Cell that accesses the memory."),
+        "Number of the cell whose processors access the memory."),
     ROW(NumaInterconnect, "@target", F_U32, target, F_ALWAYS | F_REQUIRED, NULL,
-        "Cell whose memory is accessed."),
+        "Number of the cell whose memory is accessed."),
     ROW(NumaInterconnect, "@cache", F_U32, cache, 0, NULL,
         "Level of the memory side cache that is meant; without it the memory itself."),
     ROW(NumaInterconnect, "@type", F_ENUM, type, F_REQUIRED, access_types,
         "Kind of access that the value is for."),
     WHEN(NumaInterconnect, kind, BIT(1)),
     ROW(NumaInterconnect, "@value", F_U64, value, F_REQUIRED, RANGE(1, G_MAXUINT64),
-        "Latency in nanoseconds."),
+        "Latency of an access, in nanoseconds."),
     WHEN(NumaInterconnect, kind, BIT(2)),
     ROW(NumaInterconnect, "@value", F_SIZE, value, F_REQUIRED, &bandwidth_size,
-        "Bytes a second that can be moved."),
+        "Most bytes a second that can be moved."),
     WHEN_END,
     ROW_END
 };
@@ -142,7 +145,9 @@ static const Field numa_fields[] = {
 static const Schema numa_schema = { "numa", sizeof(CpuNuma), numa_fields };
 
 static const Field cpu_fields[] = {
-    ROW(CpuDef, "@mode", F_ENUM, mode, UNSUPPORTED, cpu_modes, "Where the model comes from."),
+    ROW(CpuDef, "@mode", F_ENUM, mode, UNSUPPORTED, cpu_modes,
+        "Whether the model is named here (custom), the host's, or the best that the host "
+        "runs (maximum)."),
     ROW(CpuDef, "@match", F_ENUM, match, 0, cpu_matches,
         "Whether the guest may get more features than are named, or just those."),
     ROW(CpuDef, "@check", F_ENUM, check, 0, cpu_checks,
@@ -154,8 +159,8 @@ static const Field cpu_fields[] = {
     ROW(CpuDef, "model/@fallback", F_ENUM, fallback, UNSUPPORTED | F_NONEMPTY, fallbacks,
         "Whether a similar model may stand in where the host cannot run this one."),
     ROW(CpuDef, "model/@vendor_id", F_STRING, vendor_id, 0, NULL, "Vendor that the guest sees."),
-    ROW(CpuDef, "model", F_STRING, model, 0, NULL, "Name of the CPU model."),
-    ROW(CpuDef, "vendor", F_STRING, vendor, 0, NULL, "Vendor that the host must have."),
+    ROW(CpuDef, "model", F_STRING, model, 0, NULL, "Name of the CPU model that the guest sees."),
+    ROW(CpuDef, "vendor", F_STRING, vendor, 0, NULL, "Vendor that the host's processor must have."),
     ROW(CpuDef, "topology", F_PTR, topology, 0, &topology_schema,
         "How the vcpus are divided into sockets, dies, cores and threads."),
     ROW(CpuDef, "cache", F_PTR, cache, F_ONCE | F_NEAR, &cpu_cache_schema,
@@ -172,7 +177,8 @@ const Schema cpu_schema = { "cpu", sizeof(CpuDef), cpu_fields };
 /* ---- slots, iothreads */
 
 static const Field vcpu_slot_fields[] = {
-    ROW(VcpuSlot, "@id", F_U32, id, F_ALWAYS | F_REQUIRED | F_HOT, NULL, "Number of the vcpu."),
+    ROW(VcpuSlot, "@id", F_U32, id, F_ALWAYS | F_REQUIRED | F_HOT, NULL,
+        "Number of the vcpu, from 0."),
     ROW(VcpuSlot, "@enabled", F_ENUM, enabled, F_REQUIRED, yes_no,
         "Whether the vcpu is there at the start."),
     ROW(VcpuSlot, "@hotpluggable", F_ENUM, hotpluggable, 0, yes_no,
@@ -212,7 +218,8 @@ const Schema iothread_schema = { "iothread", sizeof(IothreadDef), iothread_field
 /* ---- cputune */
 
 static const Field vcpupin_fields[] = {
-    ROW(VcpuPin, "@vcpu", F_U32, id, F_ALWAYS | F_REQUIRED | F_HOT, NULL, "Number of the vcpu."),
+    ROW(VcpuPin, "@vcpu", F_U32, id, F_ALWAYS | F_REQUIRED | F_HOT, NULL,
+        "Number of the vcpu, from 0."),
     ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_HOT | F_MISSING(ERR_PLAIN), NULL,
         "Processors of the host that the thread may run on."),
     ROW_END
@@ -221,7 +228,7 @@ static const Schema vcpupin_schema = { "vcpupin", sizeof(VcpuPin), vcpupin_field
 
 static const Field iothreadpin_fields[] = {
     ROW(VcpuPin, "@iothread", F_U32, id, F_REQUIRED | F_HOT, RANGE(1, G_MAXUINT32),
-        "Number of the iothread."),
+        "Number of the iothread, from 1."),
     ROW(VcpuPin, "@cpuset", F_BITMAP, cpus, F_HOT | F_MISSING(ERR_PLAIN), NULL,
         "Processors of the host that the thread may run on."),
     ROW_END
@@ -232,7 +239,7 @@ static const Schema iothreadpin_schema = { "iothreadpin", sizeof(VcpuPin), iothr
     ROW(SchedDef, "@scheduler", F_ENUM, scheduler, F_REQUIRED, schedulers,                         \
         "Scheduler of the threads."),                                                              \
         ROW_HAS(SchedDef, "@priority", F_I32, priority, 0, NULL,                                   \
-                "Priority, of fifo and rr alone."),                                                \
+                "Priority of the threads, for the schedulers fifo and rr only."),                  \
         ROW_END
 
 static const Field emulatorsched_fields[] = { SCHEDULER };
@@ -254,11 +261,11 @@ static const Field allocation_fields[] = {
     ROW(CacheAllocation, "@id", F_U32, id, F_ALWAYS | F_REQUIRED, NULL,
         "Number of the host's cache."),
     ROW(CacheAllocation, "@level", F_U32, level, F_REQUIRED | F_ALWAYS, NULL,
-        "Level of that cache."),
+        "Level of the host's cache, such as 3."),
     ROW(CacheAllocation, "@type", F_ENUM, type, F_REQUIRED, cache_types,
         "Whether the share is for code, for data or for both."),
     ROW(CacheAllocation, "@size", F_SIZE, size, F_REQUIRED | F_ALWAYS, &allocation_size,
-        "Size of the share."),
+        "Size of the share of the host's cache."),
     ROW_END
 };
 static const Schema allocation_schema = { "cache", sizeof(CacheAllocation), allocation_fields };
@@ -277,7 +284,7 @@ static const Field cachetune_fields[] = {
     ROW(CacheTune, "@id", F_STRING, id, F_LIVE, NULL, "Name that the allocation has on the host."),
     ROW(CacheTune, "cache", F_LIST, caches, 0, &allocation_schema, "Shares of the host's caches."),
     ROW(CacheTune, "monitor", F_LIST, monitors, 0, &monitor_schema,
-        "What is counted of their use."),
+        "Counters of how much of the caches is used."),
     ROW_END
 };
 const Schema cachetune_schema = { "cachetune", sizeof(CacheTune), cachetune_fields };
@@ -297,7 +304,7 @@ static const Field memorytune_fields[] = {
     ROW(MemoryTune, "node", F_LIST, nodes, 0, &memory_node_schema,
         "Shares of the bandwidth of the host's memory nodes."),
     ROW(MemoryTune, "monitor", F_LIST, monitors, 0, &monitor_schema,
-        "What is counted of their use."),
+        "Counters of how much of the bandwidth is used."),
     ROW_END
 };
 const Schema memorytune_schema = { "memorytune", sizeof(MemoryTune), memorytune_fields };
@@ -349,8 +356,9 @@ static const char *const placements[] = { NULL, "static", "auto", NULL };
 
 static const Field memnode_fields[] = {
     ROW(NumaMemnode, "@cellid", F_U32, cell, F_ALWAYS | F_REQUIRED, NULL,
-        "Number of the guest's cell."),
-    ROW(NumaMemnode, "@mode", F_ENUM, mode, 0, numa_modes, "How the memory keeps to those nodes."),
+        "Number of the guest's NUMA cell."),
+    ROW(NumaMemnode, "@mode", F_ENUM, mode, 0, numa_modes,
+        "Whether the memory must, should, or alternately does come from those nodes."),
     ROW(NumaMemnode, "@nodeset", F_BITMAP, nodes, F_REQUIRED, NULL,
         "NUMA nodes of the host that the cell's memory comes from."),
     ROW_END
@@ -359,15 +367,15 @@ static const Schema memnode_schema = { "memnode", sizeof(NumaMemnode), memnode_f
 
 static const Field numatune_fields[] = {
     ROW(NumatuneDef, "memory", F_FLAG, has_memory, 0, NULL,
-        "Where the memory of all cells comes from."),
+        "Host nodes that the memory of all cells comes from."),
     ROW(NumatuneDef, "memory/@mode", F_ENUM, mode, UNSUPPORTED, numa_modes,
-        "How the memory keeps to those nodes."),
+        "Whether the memory must, should, or alternately does come from those nodes."),
     ROW(NumatuneDef, "memory/@nodeset", F_BITMAP, nodes, 0, NULL,
         "NUMA nodes of the host that the memory comes from."),
     ROW(NumatuneDef, "memory/@placement", F_ENUM, placement, UNSUPPORTED, placements,
         "Whether the nodes are those that are named, or chosen by the host."),
     ROW(NumatuneDef, "memnode", F_LIST, memnodes, 0, &memnode_schema,
-        "Where the memory of one cell comes from."),
+        "Host nodes that the memory of one cell comes from."),
     ROW_END
 };
 const Schema numatune_schema = { "numatune", sizeof(NumatuneDef), numatune_fields };
