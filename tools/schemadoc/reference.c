@@ -9,11 +9,13 @@ static const char preamble[] =
     "Every element and attribute that vmd knows in a domain definition. This page is written by\n"
     "`schemadoc reference` from the rows that read and write definitions; change those, not this.\n"
     "\n"
-    "A path that begins with `@` is an attribute, `.` is the text of the element itself. *done*:\n"
-    "read, kept and written; *live*: only while the domain runs; *read*: an older spelling, written\n"
-    "in another way; *refused*: a definition with it is an error that names it; *ignored*: read over,\n"
-    "it has no effect. What is not here is warned of and dropped, or refused by `define\n"
-    "--validate`.\n";
+    "A path that begins with `@` is an attribute, `.` is the text of the element itself, `#` its\n"
+    "name. The status of a row: *done*: vmd reads, keeps and writes it; *live*: only while the domain\n"
+    "runs; *read*: an older spelling, which vmd writes in the newer way; *refused*: a definition that\n"
+    "has it is an error; *ignored*: it is accepted and has no effect. An element or attribute that is\n"
+    "not here is dropped with a warning; `define --validate` refuses it.\n"
+    "\n"
+    "A definition may hold settings that a start of the domain refuses: `docs/refused.md` lists them.\n";
 
 static void
 write_cell(GString *out, const char *text)
@@ -142,7 +144,7 @@ write_row(GString *out, const GPtrArray *sections, const SchemaRow *row)
     if (f->doc)
         write_cell(out, f->doc);
     if (row->where) {
-        g_string_append(out, f->doc ? " Where " : "Where ");
+        g_string_append(out, f->doc ? " Only where " : "Only where ");
         write_cell(out, row->where);
         g_string_append_c(out, '.');
     }

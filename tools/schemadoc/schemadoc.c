@@ -43,7 +43,8 @@ words_at(const Schema *s, guint offset, const char **ret_path)
     return NULL;
 }
 
-/* Told by the values that make it hold, or by those that do not: what is shorter. */
+/* When the rows after a WHEN hold: the values of the deciding field that make them hold, or those
+ * that do not, whichever list is shorter. The caller frees it; NULL: they hold always. */
 static char *
 when_text(const Schema *s, const Field *when)
 {
@@ -53,7 +54,7 @@ when_text(const Schema *s, const Field *when)
     guint n_yes = 0, n_no = 0;
 
     if (!words)
-        return when->mask ? g_strdup("as its kind has it") : NULL;
+        return when->mask ? g_strdup("the type allows it") : NULL;
     for (guint i = 0; i == 0 || words[i]; i++) {
         gboolean in = (when->mask & BIT(i)) != 0;
         GString *list = in ? yes : no;
@@ -71,11 +72,13 @@ when_text(const Schema *s, const Field *when)
 static char *
 both_texts(const char *a, const char *b)
 {
-    return a && b ? g_strdup_printf("%s; %s", a, b) : g_strdup(a ? a : b);
+    if (a && b && strcmp(a, b) != 0)
+        return g_strdup_printf("%s; %s", a, b);
+    return g_strdup(a ? a : b);
 }
 
-/* Of a row that tells all there is to know: only its turn differs. Nor is shown what no document
- * has. */
+/* Whether the page leaves a row out: another row of the same path tells of it, or no document has
+ * it (F_SAVED). */
 static gboolean
 is_early_look(const Field *f)
 {

@@ -26,8 +26,9 @@ static const Field reconnect_fields[] = {
 
 const Schema reconnect_schema = { "reconnect", sizeof(ReconnectDef), reconnect_fields };
 
-CHOICE(clipboard, "copypaste", yes_no, "Share the clipboard.");
-CHOICE(mouse, "mode", mouse_modes, "Who moves the pointer.");
+CHOICE(clipboard, "copypaste", yes_no, "Whether host and guest share a clipboard.");
+CHOICE(mouse, "mode", mouse_modes,
+       "Whether the host (client) or the guest (server) moves the pointer.");
 
 static const Field char_end_fields[] = {
     ROW(CharEnd, "@mode", F_ENUM, mode, 0, char_modes,

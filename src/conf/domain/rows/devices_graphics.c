@@ -49,15 +49,20 @@ static const Field spice_channel_fields[] = { ROW(SpiceChannel, "@name", F_ENUM,
 static const Schema spice_channel_schema = { "channel", sizeof(SpiceChannel),
                                              spice_channel_fields };
 
-CHOICE(image, "compression", image_compressions, "Of images.");
-CHOICE(jpeg, "compression", jpeg_compressions, "Of photographs.");
-CHOICE(zlib, "compression", jpeg_compressions, "Over slow links.");
-CHOICE(playback, "compression", on_off, "Of sound.");
-CHOICE(streaming, "mode", streaming_modes, "Of video.");
-CHOICE(mouse, "mode", spice_mouse_modes, "Who moves the pointer.");
-CHOICE(clipboard, "copypaste", yes_no, "Share the clipboard.");
-CHOICE(gl, "enable", yes_no, "OpenGL.");
-CHOICE(filetransfer, "enable", yes_no, "Drag and drop.");
+CHOICE(image, "compression", image_compressions, "How SPICE compresses images.");
+CHOICE(jpeg, "compression", jpeg_compressions,
+       "Whether photographs are compressed with loss: always, never, or on slow links.");
+CHOICE(zlib, "compression", jpeg_compressions,
+       "Whether images are compressed once more: always, never, or on slow links.");
+CHOICE(playback, "compression", on_off, "Whether sound is compressed.");
+CHOICE(streaming, "mode", streaming_modes,
+       "Which parts of the screen are sent as video: all, none, or those that look like one.");
+CHOICE(mouse, "mode", spice_mouse_modes,
+       "Whether the viewer (client) or the guest (server) moves the pointer.");
+CHOICE(clipboard, "copypaste", yes_no, "Whether the viewer and the guest share a clipboard.");
+CHOICE(gl, "enable", yes_no,
+       "Whether the screen is rendered by the host's graphics card (OpenGL).");
+CHOICE(filetransfer, "enable", yes_no, "Whether the viewer can send files to the guest.");
 
 static const Field spice_fields[] = {
     ROW(SpiceOptions, "channel", F_LIST, channels, 0, &spice_channel_schema,

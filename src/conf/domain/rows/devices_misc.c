@@ -368,10 +368,8 @@ static const Field filesystem_fields[] = {
     ROW(FsDef, "target/@dir", F_STRING, target, F_NONEMPTY, NULL,
         "Tag by which the guest mounts the folder."),
     ROW(FsDef, "readonly", F_FLAG, readonly, 0, NULL, "The guest cannot write to the file system."),
-    ROW_REFUSED("space_hard_limit",
-                "Most space that a container may use; refused by QEMU domains."),
-    ROW_REFUSED("space_soft_limit",
-                "Space above which a container is warned; refused by QEMU domains."),
+    ROW_REFUSED("space_hard_limit", "Most space that a container may use."),
+    ROW_REFUSED("space_soft_limit", "Space above which a container is warned."),
     INFO(FsDef),
     ROW_END
 };
