@@ -22,28 +22,28 @@
 
 /* ---- errors (error.c) ------------------------------------------------------------------- */
 
-/* One name per kind of error. The numbers are ours; error.c has the only translation to the wire.
- */
+/* One name for each kind of error. The numbers are ours; error.c alone translates them into the
+ * numbers of the wire (virErrorNumber). */
 typedef enum Err {
     ERR_INTERNAL,
     ERR_NO_MEMORY,
-    ERR_NO_SUPPORT,   /* no such procedure, or not done by vmd */
-    ERR_NO_CONNECT,   /* nobody serves this URI */
-    ERR_INVALID_CONN, /* a call that needs an open connection, and so on */
+    ERR_NO_SUPPORT,   /* no such procedure, or vmd does not do this */
+    ERR_NO_CONNECT,   /* no driver serves this URI */
+    ERR_INVALID_CONN, /* the call needs an open connection */
     ERR_INVALID_ARG,
     ERR_OPERATION_FAILED,
-    ERR_XML,        /* well-formed, but says something wrong */
-    ERR_XML_VALUE,  /* likewise, and a row of the schema can tell */
-    ERR_XML_DETAIL, /* does not parse, or an element is impossible */
-    ERR_XML_SCHEMA, /* refused by --validate */
+    ERR_XML,        /* the XML is well-formed, but says something wrong */
+    ERR_XML_VALUE,  /* the same, where a row of the schema shows it */
+    ERR_XML_DETAIL, /* the XML does not parse, or an element cannot be there */
+    ERR_XML_SCHEMA, /* refused by XML_VALIDATE (define --validate) */
     ERR_DOMAIN_EXISTS,
     ERR_DENIED, /* read-only connection */
     ERR_OPEN_FAILED,
-    ERR_SYSTEM, /* an errno; see fail_errno */
+    ERR_SYSTEM, /* a system call failed: see fail_errno */
     ERR_RPC,
-    ERR_NO_NAME,   /* a definition without name; the sentence needs no text */
-    ERR_NO_SOURCE, /* a device without source; the text is its target */
-    ERR_NO_TARGET, /* a device without target; the text is its source */
+    ERR_NO_NAME,   /* a definition has no name; the sentence needs no text */
+    ERR_NO_SOURCE, /* a device has no source; the text is its target */
+    ERR_NO_TARGET, /* a device has no target; the text is its source */
     ERR_NO_DOMAIN,
     ERR_NO_NETWORK,
     ERR_NO_POOL,
@@ -65,22 +65,22 @@ typedef enum Err {
     ERR_NETWORK_EXISTS,
     ERR_INVALID_POOL,
     ERR_INVALID_VOLUME,
-    ERR_INVALID_SECRET, /* a value that is not given out */
+    ERR_INVALID_SECRET, /* the secret's value is not given out */
     ERR_VOLUME_EXISTS,
-    ERR_OPERATION_INVALID,  /* wrong state: already running, being stopped */
-    ERR_NOT_RUNNING,        /* the same of what needs a running domain */
-    ERR_CONFIG_UNSUPPORTED, /* the definition asks for what cannot be had */
+    ERR_OPERATION_INVALID,  /* the object is in the wrong state: already running, being stopped */
+    ERR_NOT_RUNNING,        /* the same, where the call needs a running domain */
+    ERR_CONFIG_UNSUPPORTED, /* the definition asks for something that vmd or the host cannot do */
     ERR_TIMEOUT,
     ERR_ARG_UNSUPPORTED,
-    ERR_ABORTED, /* cancelled by the caller or by a job that outranks this one */
+    ERR_ABORTED, /* cancelled by the client, or by a job that preempts this one */
     ERR_NO_METADATA,
     ERR_OVERFLOW,
     ERR_OPERATION_UNSUPPORTED,
     ERR_AGENT_UNRESPONSIVE,
-    ERR_AGENT_UNSYNCED, /* it does not say what it should */
+    ERR_AGENT_UNSYNCED, /* the guest agent's answer is not the expected one */
     ERR_AGENT_TIMEOUT,
     ERR_AGENT_FAILED,
-    ERR_AGENT_CANNOT, /* the same of what it does not know, or may not do */
+    ERR_AGENT_CANNOT, /* the agent does not know the command, or may not run it */
     ERR_BUSY,
     ERR_ACCESS_DENIED,
     ERR_CPU_INCOMPATIBLE,
@@ -93,53 +93,55 @@ typedef enum Err {
     ERR_NO_SERVER,
     ERR_MULTIPLE_DOMAINS,
     ERR_NO_NETWORK_METADATA,
-    ERR_PLAIN,   /* code 1, as ERR_INTERNAL, of what is no fault of ours: the text says it all */
-    ERR_AWAITED, /* not yet: what this takes is being found out; see fail_awaited */
+    ERR_PLAIN,   /* wire code 1, as ERR_INTERNAL has, but not a fault of vmd; only the text explains
+                    it */
+    ERR_AWAITED, /* not yet: something that the answer needs is being found out; see fail_awaited */
     N_ERRS
 } Err;
 
 #define VMD_ERROR (vmd_error_quark())
 GQuark vmd_error_quark(void);
 
-/* What the wire says of an error: virErrorNumber, virErrorDomain, the whole sentence. */
+/* An error in the form of the wire: virErrorNumber, virErrorDomain, the whole sentence. Free the
+ * content with wire_error_done. */
 typedef struct WireError {
     int code;
-    int from;           /* 0: who is asked says it (error_origin) */
+    int from;           /* virErrorDomain; 0: the driver that was asked, see error_origin */
     int saved_errno;    /* -1, or the errno of ERR_SYSTEM */
     const char *format; /* static: the sentence with %1$s where the detail stands */
     char *message;      /* owned: prefix of the table and the detail */
     char *detail;       /* owned: the detail alone */
 } WireError;
 
-/* Where an error is said to come from, if not from one place always (then it is a virErrorDomain):
- * the driver of the object, or the document that was read. */
+/* Which part of vmd an error names as its origin: the driver of the object, the document that was
+ * read, or, for codes that have one fixed origin, that virErrorDomain. */
 typedef enum ErrOrigin {
     ORIGIN_DRIVER = 0,
     ORIGIN_DOCUMENT = -1,
 } ErrOrigin;
 int error_origin(const GError *err);
-/* What was found wrong while a document was read is of the document, where its code has no place of
- * its own. */
+/* Marks an error as found while reading a document, unless its code has a fixed origin. */
 void error_of_document(GError *err);
 
 /* Sets *err (when err is not NULL) and returns FALSE, so that "return fail(err, ...)" reads well.
- * The text names object and cause; the prefix ("invalid argument: ") comes from the table and is
- * not in GError.message: error_to_wire puts it on. Some sentences go around the text: for
- * ERR_DOMAIN_EXISTS ("domain %s exists already") it is the name in quotes and UUID alone. An empty
- * text gives the sentence without detail. */
+ * The text names object and cause. The prefix of the code ("invalid argument: ") is not in
+ * GError.message: error_to_wire puts it before the text. Some sentences go around the text: for
+ * ERR_DOMAIN_EXISTS ("domain %s exists already") the text is only the name in quotes and the UUID.
+ * With an empty text the sentence has no detail. */
 gboolean fail(GError **err, Err code, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-/* The same for an errno: ERR_SYSTEM, and ": " + strerror(errnum) at the end. */
+/* The same for a failed system call: ERR_SYSTEM, with ": " + strerror(errnum) at the end. */
 gboolean fail_errno(GError **err, int errnum, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-/* For what cannot be answered until something is known that is being found out just now, and has
- * changed nothing yet: ERR_AWAITED, with the name of what is waited for. Whoever can wait asks
- * again from the top when that is known. error_awaited: the name, borrowed; NULL: another error. */
+/* For a call that cannot be answered until something is known that is being found out just now, and
+ * that has changed nothing yet: ERR_AWAITED, with the name of what is waited for. A caller that can
+ * wait starts again from the top when it is known. error_awaited returns that name, borrowed; NULL:
+ * it is another error. */
 gboolean fail_awaited(GError **err, const char *awaited, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 const char *error_awaited(const GError *err);
 /* Puts text before an error's message, keeps its code, returns FALSE. */
 gboolean fail_prefix(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
-/* A compiler that does not see into these must be told that they return FALSE: otherwise it takes
- * the out-parameters of a static function that ends in "return fail(err, ...)" for unset. */
+/* These tell the compiler that the functions return FALSE; without that it warns that the
+ * out-parameters of a static function that ends in "return fail(err, ...)" may be unset. */
 static inline gboolean
 false_after(gboolean failed)
 {
@@ -152,10 +154,11 @@ false_after(gboolean failed)
 #define fail_prefix(...)  false_after(fail_prefix(__VA_ARGS__))
 
 gboolean error_is(const GError *err, Err code);
-/* The one translation; takes any GError (a foreign domain becomes ERR_INTERNAL). */
+/* The only translation to the wire. Takes any GError; one of a foreign domain becomes ERR_INTERNAL.
+ * The caller frees the content of *ret_wire with wire_error_done. */
 void error_to_wire(const GError *err, WireError *ret_wire);
 void wire_error_done(WireError *wire);
-/* For a client: an error that came over the wire back to ours. */
+/* For a client: sets *err to the error that came over the wire with this virErrorNumber. */
 void error_from_wire(GError **err, int code, const char *message);
 
 /* ---- log (log.c) ------------------------------------------------------------------------ */
@@ -167,13 +170,16 @@ typedef enum LogLevel {
     LOG_LEVEL_ERROR
 } LogLevel;
 
-/* To the journal when stderr is connected to it, else to stderr. Library functions return errors
- * and do not log them; who handles an error logs it, once. */
+/* Begins logging, of messages of that level and above: to the journal when stderr is connected to
+ * it, else to stderr. Library functions return errors and do not log them; the function that
+ * handles an error logs it, once. */
 void log_init(LogLevel least);
 gboolean log_level_parse(const char *text, LogLevel *ret_level);
 const char *log_level_name(LogLevel level);
 
-/* Rooms whose messages have another threshold: "qemu:debug rpc:warning". */
+/* Rooms of the source whose messages have a threshold of their own, as text: "qemu:debug
+ * rpc:warning". log_filters_parse fails for text that is not of that form (ERR_INVALID_ARG); the
+ * caller frees what log_filters_format returns. */
 enum { LOG_ROOMS = 10 };
 typedef struct LogFilters {
     gboolean set[LOG_ROOMS];
@@ -182,33 +188,35 @@ typedef struct LogFilters {
 
 gboolean log_filters_parse(const char *text, LogFilters *ret_filters, GError **err);
 char *log_filters_format(const LogFilters *f);
-/* From now on; log_init has been called. */
+/* Sets threshold and filters from now on; log_init must have been called. */
 void log_set(LogLevel least, const LogFilters *f);
 
-/* file: __FILE__, which tells the room. */
+/* Logs a message; file is __FILE__, from which the room is taken. */
 void log_from(const char *file, LogLevel level, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 #define log_debug(...)   log_from(__FILE__, LOG_LEVEL_DEBUG, __VA_ARGS__)
 #define log_info(...)    log_from(__FILE__, LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_warning(...) log_from(__FILE__, LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_error(...)   log_from(__FILE__, LOG_LEVEL_ERROR, __VA_ARGS__)
 
-/* A message with fields for those who search the journal; elsewhere it is the message alone. */
+/* A field for searches in the journal; outside the journal only the message is logged. */
 typedef struct LogField {
-    const char *name, *value; /* value NULL: it has none */
+    const char *name, *value; /* value NULL: the field is left out */
 } LogField;
-/* What shares a bound: so many messages in a while, then a count. */
+/* Messages that share one bound: after so many of them in a while only their count is logged. */
 typedef struct LogCause {
     gconstpointer place;
     guint number;
-    const char *what; /* static: as the count names it */
+    const char *what; /* static: what the count calls them */
 } LogCause;
-/* fields end with one without a name and a value. */
+/* Logs a message with fields. cause: NULL for no bound. The array of fields ends with one whose
+ * name and value are NULL. */
 void log_event(const char *file, LogLevel level, const LogCause *cause, const LogField *fields,
                const char *fmt, ...) G_GNUC_PRINTF(5, 6);
 
 /* ---- descriptors and files (file.c) ----------------------------------------------------- */
 
-void fd_close(int *fd); /* closes and sets -1; NULL and negative are fine; keeps errno */
+void fd_close(
+    int *fd); /* closes it and sets it to -1; NULL and negative numbers are fine; keeps errno */
 static inline int
 fd_steal(int *fd)
 {
@@ -218,51 +226,57 @@ fd_steal(int *fd)
 }
 #define fd_auto __attribute__((cleanup(fd_close), unused)) int
 
-/* Whole file, at most max bytes (ERR_SYSTEM with EFBIG past that). *ret_data is NUL-terminated
- * (one byte past *ret_len) and the caller's. */
+/* Reads a whole file of at most max bytes (a longer one: ERR_SYSTEM with EFBIG). *ret_data is the
+ * caller's and NUL-terminated (one byte past *ret_len). */
 gboolean file_read(const char *path, gsize max, char **ret_data, gsize *ret_len, GError **err);
-/* What a file was when it was looked at: another stamp means another content. */
+/* Identity and time of a file when it was looked at: when the stamp is another one, the content may
+ * be too. */
 typedef struct FileStamp {
     guint64 inode;
-    gint64 size, seconds, nanoseconds; /* when it was changed last */
+    gint64 size, seconds, nanoseconds; /* bytes; and the time of its last change */
 } FileStamp;
-/* The same for a regular file alone: a symbolic link, a folder, a pipe or a device at path is an
- * error that says so, and nothing of it is opened. ret_stamp may be NULL. */
+/* file_read for a regular file only: a symbolic link, a folder, a pipe or a device at path is an
+ * error that says so, and is not opened. ret_stamp may be NULL. */
 gboolean file_read_regular(const char *path, gsize max, char **ret_data, gsize *ret_len,
                            FileStamp *ret_stamp, GError **err);
-/* FALSE: there is nothing at path. A symbolic link is looked at itself. */
+/* FALSE: there is nothing at path. A symbolic link is not followed. */
 gboolean file_stamp(const char *path, FileStamp *ret_stamp);
 gboolean file_stamp_equal(const FileStamp *a, const FileStamp *b);
-/* write(2) to PATH.new, fsync, rename(2), fsync of the folder: after a crash at any instant the
- * old or the new content is there. len -1: strlen. Nothing is left on failure. */
+/* Replaces a file: write(2) to PATH.new, fsync(2), rename(2), fsync of the folder. After a crash at
+ * any instant the old or the new content is there. len in bytes, -1: strlen. On failure nothing is
+ * left behind. */
 gboolean file_write(const char *path, const char *data, gssize len, mode_t mode, GError **err);
-/* The same in two halves, for who does something in between that can fail: PATH.new is written and
- * synced; it takes the place of PATH, or goes. Each file has one PATH.new. */
+/* The same in two halves, for a caller that does something in between that can fail. file_prepare
+ * writes and syncs PATH.new; file_commit renames it to PATH; file_abandon removes it. There is one
+ * PATH.new for each file. */
 gboolean file_prepare(const char *path, const char *data, gssize len, mode_t mode, GError **err);
 gboolean file_commit(const char *path, GError **err);
 void file_abandon(const char *path);
-/* Synced under that very name, which is the caller's to rename; dir_sweep knows one that ends in
- * ".new". A worker may call it. */
+/* Writes and syncs a file under the name path itself; the caller renames it. dir_sweep removes it
+ * if its name ends in ".new". May be called from a worker. */
 gboolean file_write_beside(const char *path, const char *data, gssize len, mode_t mode,
                            GError **err);
 /* fsync(2) of a folder, after a file in it came or went. */
 gboolean dir_sync(const char *path, GError **err);
-/* The same without fsync, for files under /run that a power cut takes anyway. */
+/* file_write without fsync, for files under /run, which do not outlive a power cut anyway. */
 gboolean file_write_volatile(const char *path, const char *data, gssize len, mode_t mode,
                              GError **err);
-/* ---- files in folders that others may write (reach.c); all of this may block. struct stat is that
- * of <sys/stat.h>; -1 and errno on failure. */
+/* ---- files in folders that other users may write (reach.c). All of these may block. struct stat
+ * is that of <sys/stat.h>; they return -1 and set errno on failure. */
 struct stat;
-/* A descriptor (O_PATH) of what is at path; nothing is opened. A link that another user than root
- * or we have made is followed only to files of that user's: EACCES. */
+/* Returns a descriptor (O_PATH) of the file at path without opening the file itself. A symbolic
+ * link that belongs to neither root nor our own user is followed only to files of the link's owner;
+ * else EACCES. */
 int file_reach(const char *path, struct stat *ret_st);
-/* The same for the folder that path is in; *ret_name is the name in it, which the caller frees. */
+/* The same for the folder that contains path; *ret_name is the last part of path, which the caller
+ * frees. */
 int file_reach_folder(const char *path, char **ret_name);
-/* Opens what a descriptor holds, with the flags of open(2). */
+/* Opens the file behind an O_PATH descriptor, with the flags of open(2). Returns a new descriptor.
+ */
 int fd_reopen(int fd, int flags);
-/* Opens path, reached like that, to write; makes it, as a file that was not there, where it is
- * missing. flags: O_WRONLY or O_RDWR, O_TRUNC, O_APPEND, O_NONBLOCK. A file with a second name is
- * refused: EMLINK. */
+/* Reaches path as file_reach does and opens it for writing; makes a new regular file where there is
+ * none. flags: O_WRONLY or O_RDWR, with O_TRUNC, O_APPEND, O_NONBLOCK. A file with a second name
+ * (hard link) is refused: EMLINK. */
 int file_open_output(const char *path, int flags, mode_t mode, struct stat *ret_st);
 /* Keeps a file short that others write into (with O_APPEND): once name in the folder dir has max
  * bytes, its end, as much as max, is copied to NAME.0, that to NAME.1 and so on, backups of them;
@@ -270,39 +284,42 @@ int file_open_output(const char *path, int flags, mode_t mode, struct stat *ret_
  * A file with a second name, or that is none: EMLINK, EINVAL. This may block. */
 int file_rotate(int dir, const char *name, gint64 max, guint backups);
 
-/* unlink(2); a missing file is success, and so is a name that is too long for any. */
+/* unlink(2). A missing file is success, and so is a name that is longer than the kernel allows. */
 gboolean file_remove(const char *path, GError **err);
-/* Takes away what file_write had not yet put in its place when its daemon was killed. */
+/* Removes the "*.new" files that a daemon left behind when it was killed within file_write. */
 void dir_sweep(const char *folder);
-/* mkdir -p; an existing folder keeps its mode. */
+/* Makes a folder and its parents, as mkdir -p; an existing folder keeps its mode. */
 gboolean dir_make(const char *path, mode_t mode, GError **err);
-/* rm -r; never follows links; a missing folder is success. */
+/* Removes a folder and all that is in it, as rm -r. Never follows links; a missing folder is
+ * success. */
 gboolean dir_remove(const char *path, GError **err);
-/* Moves a file that cannot be read out of the way (PATH.broken-N), logs it. */
+/* Renames a file that cannot be understood to PATH.broken-N and logs why. */
 void file_set_aside(const char *path, const char *why);
 gboolean fd_set_nonblock(int fd, GError **err);
-/* A sum over bytes, never the same after a change of one byte: against damage, not against malice.
- */
+/* A checksum that always differs after a change of a single byte. It guards against damage, not
+ * against malice. */
 guint32 bytes_sum(const char *data, gsize len);
 
 /* ---- child processes (process.c) -------------------------------------------------------- */
 
-/* A running child or an adopted process. Watched by pidfd_open(2), so no SIGCHLD handler exists. */
+/* A running child process, or one that an earlier daemon started. It is watched by pidfd_open(2),
+ * so there is no handler of SIGCHLD. */
 typedef struct Process Process;
 
 typedef struct ProcessFd {
-    int fd; /* in the daemon; stays the caller's */
-    int as; /* number in the child; -1: the same number */
+    int fd; /* number in the daemon; the caller still owns and closes it */
+    int as; /* number in the child; -1: the same as in the daemon */
 } ProcessFd;
 
-/* What a child may use of the machine; 0: as much as the daemon. */
+/* Limits of a child's resources: processor time in seconds, bytes of the largest file it may write,
+ * open files. 0: the daemon's own limit. */
 typedef struct ProcessLimits {
     guint64 cpu_s, file_bytes, files;
 } ProcessLimits;
-/* For programs that answer a question and end: a minute of a processor, files of 64 MiB. */
+/* For programs that answer a question and end: a minute of processor time, files of 64 MiB. */
 extern const ProcessLimits process_tool_limits;
 
-/* How much a process sees of a folder, or a file (landlock.c). */
+/* What a process may do with a folder and the files in it, or with one file (landlock.c). */
 typedef enum Sight {
     SIGHT_READ,
     SIGHT_RUN,     /* and executes what is in there */
@@ -310,20 +327,23 @@ typedef enum Sight {
     SIGHT_OWN,     /* makes and removes */
     SIGHT_SOCKETS, /* makes and removes sockets */
 } Sight;
-/* The kernel's; 0: it has none, or this process may not use it. */
+/* Version of the kernel's Landlock (landlock(7)); 0: it has none, or this process may not use it.
+ */
 int landlock_abi(void);
-/* A ruleset, a descriptor, that allows nothing yet; -1: errno. alone: nor TCP, nor signals and
- * abstract sockets out of it, where the kernel can deny those. */
+/* Makes a ruleset that allows nothing yet, and returns its descriptor; -1: errno says why. alone:
+ * the process may not use TCP either, nor signals and abstract sockets of processes outside, where
+ * the kernel can deny those. */
 int landlock_new(gboolean alone);
-/* FALSE: errno. What is not there is none. */
+/* Adds a path or a descriptor to what the ruleset allows. FALSE: errno says why. A path that does
+ * not exist is no failure. landlock_enter puts the calling process under the ruleset, for good. */
 gboolean landlock_allow(int ruleset, const char *path, Sight sight);
 gboolean landlock_allow_fd(int ruleset, int fd, Sight sight, gboolean is_file);
 gboolean landlock_enter(int ruleset);
 
-/* What a child that is not trusted has of the host, from before it is executed (confine.c). It
- * never gets more: no_new_privs. Its umask is 077, and it leaves no core. */
+/* How a child that is not trusted is confined, from before its program is executed (confine.c). It
+ * never gets more rights later (no_new_privs); its umask is 077, and it leaves no core. */
 typedef struct Confine {
-    gboolean become; /* another user than the daemon, which must be root */
+    gboolean become; /* it runs as uid and gid; the daemon must be root */
     guint32 uid, gid;
     guint32 group;        /* one more; 0: none */
     guint64 caps;         /* bits by number, kept where uid is 0 */
@@ -333,27 +353,28 @@ typedef struct Confine {
     int namespaces;       /* CLONE_NEW...: empty ones; what the kernel refuses stays the daemon's */
     int landlock;         /* a ruleset; 0: it sees what its user does */
 } Confine;
-/* Puts the calling process there; for the child alone. System calls and nothing else. FALSE: errno,
- * and what could not be done. */
+/* Confines the calling process; for the child, between fork and exec: it makes only system calls.
+ * FALSE: errno says why, and *ret_step names the step that failed. */
 gboolean confine_enter(const Confine *c, const char **ret_step);
 
 typedef struct ProcessSpec {
     const char *const *argv; /* argv[0] is searched in PATH when it has no '/' */
     const char *const *env;  /* NULL: that of process_env */
-    const ProcessFd *fds;    /* everything else but 0, 1, 2 is closed in the child */
+    const ProcessFd *fds;    /* given to the child; all others but 0, 1, 2 are closed in it */
     gsize n_fds;
     const char *cwd;   /* NULL: "/" */
     const char *input; /* NULL: /dev/null; else written to its stdin */
     int stdout_fd;     /* -1: captured, at most out_max bytes; else this descriptor */
     int stderr_fd;     /* -1: captured with bound; else this descriptor */
-    gsize out_max;     /* 0: 1 MiB. More output is read and dropped, and said in the error */
-    gboolean detach;   /* setsid(2): outlives the daemon, is not ended by process_free */
-    /* The program may lie where exec hangs: it is not waited for. Why it could not be run is said
-     * on the child's stderr, and its status is 127 then. One that is not detached leads a process
-     * group of its own, which ends with it. */
+    gsize out_max;     /* bytes; 0: 1 MiB. More output is read and dropped, and the error says so */
+    gboolean detach;   /* setsid(2): it outlives the daemon, and process_free does not end it */
+    /* For a program that may be on a file system where exec hangs: process_spawn does not wait for
+     * it. When the program cannot be run, the reason is on the child's stderr and its status is
+     * 127. A child that is not detached leads a process group of its own, which is killed with it.
+     */
     gboolean apart;
     const ProcessLimits *limits; /* NULL: the daemon's own */
-    const Confine *confine;      /* NULL: as the daemon */
+    const Confine *confine;      /* NULL: it is not confined */
 } ProcessSpec;
 #define PROCESS_SPEC_INIT                                                                          \
     {                                                                                              \
@@ -371,94 +392,101 @@ typedef struct ProcessEnd {
  * that keeps the pipe open delays it by at most a second). */
 typedef void (*ProcessDone)(Process *p, const ProcessEnd *end, gpointer user);
 
-/* What every child gets to know: PATH, HOME, USER and LOGNAME as the daemon has them, LC_ALL=C, and
- * nothing else of the daemon's environment. Free with g_strfreev. */
+/* The environment that every child gets: PATH, HOME, USER and LOGNAME as the daemon has them,
+ * LC_ALL=C, and nothing else of the daemon's. Free with g_strfreev. */
 char **process_env(void);
-/* Starts a program. The kernel does not spare it where memory runs out, as it may spare the daemon;
- * one with limits leaves no core. The caller frees the process. */
+/* Starts a program; done is called once when it has ended, and may be NULL. Returns NULL with an
+ * error when it could not be started. Where memory runs out, the kernel may kill the child even if
+ * it would spare the daemon; a child with limits leaves no core. The caller frees the Process. */
 Process *process_spawn(const ProcessSpec *spec, ProcessDone done, gpointer user, GError **err);
-/* Watches a process that an earlier daemon started. start_time guards against pid reuse: field 22
- * of /proc/PID/stat, never 0. ERR_SYSTEM with ESRCH when it is gone. Where the kernel cannot say,
- * as when no descriptor is left, it is asked again until it can; done hears of an end so found,
- * with status -1. */
+/* Watches a process that an earlier daemon started, as process_spawn does. start_time (field 22 of
+ * /proc/PID/stat, never 0) tells the process from another that got its pid later. ERR_SYSTEM with
+ * ESRCH when it is gone. While the kernel cannot watch it, as when no descriptor is left, it is
+ * polled; done then gets status -1. The caller frees the Process. */
 Process *process_adopt(pid_t pid, guint64 start_time, ProcessDone done, gpointer user,
                        GError **err);
 /* What has been captured of its stdout so far; borrowed until the loop goes on. */
 const char *process_output(const Process *p);
 pid_t process_pid(const Process *p);
-guint64 process_start_time(pid_t pid); /* 0: no such process */
-/* pidfd_send_signal(2): cannot hit a stranger. A dead process is success. */
+guint64 process_start_time(pid_t pid); /* in clock ticks after boot; 0: no such process */
+/* Sends a signal by pidfd_send_signal(2), so that no other process can get it. Success for a
+ * process that has ended. */
 gboolean process_signal(Process *p, int sig, GError **err);
-/* Forgets it without a callback; a process that is not detached is killed and reaped. */
+/* Frees it; done is not called any more. A process that is not detached is killed and reaped. */
 void process_free(Process *p);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)
-/* NULL when status is "exited with 0", else "exited with status 3" or "killed by signal 9
- * (Killed)". */
+/* A wait status as text: "exited with status 3" or "killed by signal 9 (Killed)"; NULL when it
+ * exited with 0. The caller frees it. */
 char *process_status_text(int status);
 
 /* ---- framed streams (lines.c) ----------------------------------------------------------- */
 
-/* A non-blocking byte stream over a descriptor, cut into frames by a callback; QMP and the RPC
- * both stand on it. Never blocks; what cannot be written waits in a queue. */
+/* A non-blocking byte stream over a descriptor, cut into frames by a callback; QMP and the RPC both
+ * use it. It never blocks: bytes that cannot be written yet wait in a queue. */
 typedef struct Lines Lines;
 
-/* Length of the first whole frame in data[0..len), 0 when more bytes are needed, -1 when no frame
- * can ever come of this (the stream is closed with an error). */
+/* Returns the length of the first whole frame in data[0..len), 0 when more bytes are needed, -1
+ * when the bytes can never become a frame (the stream then ends with an error). */
 typedef gssize (*LinesCut)(const guint8 *data, gsize len, gpointer user);
 
 typedef struct LinesOps {
     LinesCut cut;
-    /* A frame; the bytes are valid during the call. It may call lines_free. */
+    /* Gets one frame; the bytes are valid during the call. It may call lines_free. */
     void (*frame)(Lines *l, const guint8 *data, gsize len, gpointer user);
-    /* EOF between frames (err NULL) or an error; nothing comes after it. The stream is still
-     * lines_free'd by its owner. After an EOF sending goes on; a failed write is told here too,
-     * after what the peer had sent before it was delivered. */
+    /* The stream has ended: at EOF between frames (err NULL), or with an error. No frame comes
+     * after that; the owner still calls lines_free. After an EOF the queue is still sent; a failed
+     * write is reported here too, after all frames that the peer had sent. */
     void (*ended)(Lines *l, const GError *err, gpointer user);
-    /* Optional: the output queue fell below the low mark (64 KiB) after having been above it. */
-    void (*drained)(Lines *l, gpointer user);
-    /* Optional: do the frames that begin in data take descriptors? Asked only when some have come
-     * with the last bytes. NULL: none does. A stream to which others are sent ends with an error.
+    /* Optional: the output queue has fallen below the low mark (64 KiB) after having been above it.
      */
+    void (*drained)(Lines *l, gpointer user);
+    /* Optional: whether the frames that begin in data may carry descriptors. Asked only when some
+     * have come with the last bytes. NULL: no frame may. A stream whose peer sends descriptors
+     * where none may come ends with an error. */
     gboolean (*takes_fds)(const guint8 *data, gsize len, gpointer user);
-    /* Optional, asked before each frame: FALSE: the frames that are there wait until the loop comes
-     * round again. round: differs from one round of the loop to the next. */
+    /* Optional, asked before each frame. FALSE: the frames that are left wait for the next turn of
+     * the loop. round is a number that differs from one turn of the loop to the next. */
     gboolean (*may_go_on)(gint64 round, gpointer user);
 } LinesOps;
 
-/* Takes fd (made non-blocking). max: the largest frame; a longer one ends the stream. No function
- * of a stream calls back before it returns: callbacks come from the main loop alone, and any of
- * them may lines_free it. SIGPIPE must be ignored when fd is a pipe. */
+/* Makes a stream; it owns fd from now on and makes it non-blocking. max: bytes of the largest
+ * frame; a longer one ends the stream. No function of a stream calls back before it returns:
+ * callbacks come from the main loop only, and each of them may lines_free the stream. SIGPIPE must
+ * be ignored when fd is a pipe. */
 Lines *lines_new(int fd, gsize max, const LinesOps *ops, gpointer user);
-void lines_free(Lines *l); /* drops what was not written */
+void lines_free(Lines *l); /* closes the descriptor; bytes not yet written are dropped */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Lines, lines_free)
 int lines_fd(const Lines *l);
-/* discard (with keeper) closes what may take long to close: descriptors that the peer sent, and the
- * stream's own where some are in it that nobody has read. It may outlive user, so keeper is freed
- * by the stream, with free_keeper. Without it these are closed at once. */
+/* Sets a function that closes descriptors whose closing may take long: those that the peer sent,
+ * and the stream's own where unread descriptors are in it. It may be called after user is gone, so
+ * the stream owns keeper and frees it with free_keeper. Without this function such descriptors are
+ * closed at once. */
 typedef void (*LinesDiscard)(int fd, gpointer keeper);
 void lines_on_discard(Lines *l, LinesDiscard discard, gpointer keeper, GDestroyNotify free_keeper);
-/* Queues a copy and writes at once what fits. */
+/* Copies the bytes into the queue, and writes at once as many as the kernel takes. */
 void lines_send(Lines *l, const void *data, gsize len);
-/* The same for what is secret: the copy that waits to be sent is wiped when it is. */
+/* The same for secret bytes: the queue's copy is wiped when it has been sent. */
 void lines_send_secret(Lines *l, const void *data, gsize len);
-/* From within LinesOps.frame, of a frame that is secret: no part of it stays in memory. */
+/* For LinesOps.frame, when the frame is secret: no part of it stays in memory. */
 void lines_wipe_input(Lines *l);
-/* Queues bytes that the stream frees: for large replies. */
+/* Queues bytes without copying them, for large replies; the stream unrefs them. */
 void lines_send_bytes(Lines *l, GBytes *bytes);
-/* Queues one filler byte (value `filler`) with one descriptor (SCM_RIGHTS); the descriptor is
- * duplicated. Order with the bytes around it is kept. */
+/* Queues one byte of value filler with one descriptor (SCM_RIGHTS, unix(7)); the stream duplicates
+ * the descriptor. The order with the bytes around it is kept. */
 void lines_send_fd(Lines *l, int fd, guint8 filler);
-/* Queues data that carries fds on its first byte (QMP's way). Duplicated. */
+/* Queues a copy of data whose first byte carries the descriptors, as QMP wants it; the stream
+ * duplicates them. */
 void lines_send_with_fds(Lines *l, const void *data, gsize len, const int *fds, gsize n_fds);
-/* Takes received descriptors, oldest first; -1 when there is none. Received descriptors that are
- * never taken are closed by lines_free. */
+/* Returns the oldest received descriptor, which the caller owns from then on; -1 when there is
+ * none. lines_free closes those that were never taken. */
 int lines_take_fd(Lines *l);
-/* Reading stops (flow control) or goes on; frames already read are delivered after going on. A peer
- * that hangs up meanwhile is noticed then, so that nothing it sent is lost. */
+/* Stops reading (flow control), or goes on with it; frames that were already read are delivered
+ * when it goes on. A peer that hangs up meanwhile is noticed only then, so that nothing that it
+ * sent is lost. */
 void lines_pause(Lines *l, gboolean paused);
 gsize lines_queued(const Lines *l); /* bytes not yet written */
-/* Frees the stream when the queue is empty: a last reply before hanging up. No callback follows,
- * and a peer that does not read is given up after ten seconds. */
+/* Frees the stream when the queue is empty: for a last reply before hanging up. No callback
+ * follows. A peer that does not read is given up after ten seconds. */
 void lines_close_when_sent(Lines *l);
 
 /* ---- UUIDs (uuid.c) --------------------------------------------------------------------- */
@@ -468,22 +496,27 @@ void lines_close_when_sent(Lines *l);
 
 void uuid_format(const guint8 uuid[UUID_LEN], char ret_text[UUID_TEXT_LEN]);
 gboolean uuid_parse(const char *text, guint8 ret_uuid[UUID_LEN]); /* with or without dashes */
-void uuid_make(guint8 ret_uuid[UUID_LEN]);                        /* random, RFC 4122 version 4 */
-void uuid_of_text(const char *text, guint8 ret_uuid[UUID_LEN]);   /* the same for the same text */
+void uuid_make(guint8 ret_uuid[UUID_LEN]); /* a random one (RFC 4122, version 4) */
+void
+uuid_of_text(const char *text,
+             guint8 ret_uuid[UUID_LEN]); /* one derived from text: the same for the same text */
 gboolean uuid_is_zero(const guint8 uuid[UUID_LEN]);
 
 #include "schema.h"
 
 /* ---- users and groups (account.c) ----------------------------------------------------------- */
 
-/* FALSE: this host has none of that name. The name service is asked, which may hang: for workers,
- * several of which may ask at once, and for a daemon that is just coming. getpwnam_r(3). */
+/* Number of a user or group by its name, getpwnam_r(3) and getgrnam_r(3). FALSE: this host has none
+ * of that name. The name service may hang, so call these in a worker (several may ask at once) or
+ * while the daemon starts. */
 gboolean account_user(const char *name, guint32 *ret_uid);
 gboolean account_group(const char *name, guint32 *ret_gid);
 
 /* ---- words that are nearly right (near.c) --------------------------------------------------- */
 
-/* Letters to change, add, leave out or swap with their neighbour; G_MAXUINT: too long to tell. */
+/* Number of letters to change, add, leave out or swap with a neighbour; G_MAXUINT: a word is too
+ * long to compare. */
 guint word_distance(const char *a, const char *b);
-/* What text was probably meant to be, of a list that NULL ends; NULL: none is near enough. */
+/* The word that was probably meant by text, from a list that ends with NULL; NULL: none is near
+ * enough. */
 const char *nearest_word(const char *text, const char *const *words);

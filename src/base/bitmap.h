@@ -11,10 +11,10 @@ Bitmap *bitmap_new(void); /* empty; grows as bits are set */
 void bitmap_free(Bitmap *b);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bitmap, bitmap_free)
 Bitmap *bitmap_copy(const Bitmap *b); /* NULL gives NULL */
-/* ERR_INVALID_ARG naming the text. */
+/* NULL with ERR_INVALID_ARG, which names the text, when it is no such set. */
 Bitmap *bitmap_parse(const char *text, GError **err);
-char *bitmap_format(const Bitmap *b); /* "0-1,3,8"; "" when empty */
-/* All functions below take NULL for an empty set where they only read. */
+char *bitmap_format(const Bitmap *b); /* "0-1,3,8"; "" when empty. The caller frees it */
+/* The functions below take NULL for an empty set wherever they only read it. */
 gboolean bitmap_equal(const Bitmap *a, const Bitmap *b);
 void bitmap_set(Bitmap *b, guint n);
 void bitmap_unset(Bitmap *b, guint n);

@@ -10,7 +10,7 @@
     for (T **item##_at = list_items(list), **item##_end = list_end(list), *item = NULL;            \
          item##_at < item##_end && (item = *item##_at, TRUE); item##_at++)
 
-/* The item at a place that is known to be there. */
+/* The item at index i, which must exist. */
 #define LIST_AT(type, list, i) ((type *)(list)->pdata[i])
 
 static inline guint
@@ -19,7 +19,8 @@ list_length(const GPtrArray *list)
     return list ? list->len : 0;
 }
 
-/* NULL, both, when there is nothing: not even 0 may be added to NULL. */
+/* First item and end of a list; both are NULL for an empty one, for not even 0 may be added to
+ * NULL. */
 static inline gpointer
 list_items(const GPtrArray *list)
 {
@@ -52,7 +53,7 @@ list_append(GPtrArray **list, gpointer item)
     list_insert(list, list_length(*list), item);
 }
 
-/* Takes one out; the caller has it now. */
+/* Takes an item out of the list; the caller owns it from then on. */
 static inline void
 list_remove(GPtrArray **list, guint at)
 {

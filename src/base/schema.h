@@ -56,42 +56,47 @@ typedef enum FieldKind {
     /* GPtrArray of structs, NULL when empty; arg: Schema. The path ends in the items' name, or in
      * "*" when the inner schema has a "#" row with the words of all names it takes. */
     F_LIST,
-    F_REFUSED, /* libvirt knows it, we do not do it: its presence is an error that names it */
-    F_IGNORED, /* known to mean nothing here: read over without a warning */
+    F_REFUSED, /* libvirt knows it and vmd does not do it: a document that has it is refused with an
+                  error that names it */
+    F_IGNORED, /* it has no effect here: accepted without a warning */
     F_WHEN,    /* see WHEN */
 } FieldKind;
 
-/* The doc of a row whose path another one tells of, under another WHEN. */
+/* The doc of a row when another row of the same path, under another WHEN, has the explanation. */
 extern const char told_below[];
 #define TOLD_BELOW told_below
 
 typedef enum FieldFlags {
-    F_REQUIRED = 1 << 0, /* its absence is an error that names element and line */
-    F_ALWAYS = 1 << 1,   /* written also when it is 0 or empty */
-    F_SECRET = 1 << 2,   /* written only for XML_SECURE */
-    F_LIVE = 1 << 3,     /* read and written only with XML_LIVE: what a running object adds */
-    F_LAST = 1 << 4,     /* of several such elements the last counts, not the first */
-    F_DEFAULT = 1 << 5,  /* the word "default" is taken and means absent */
-    F_NONEMPTY = 1 << 6, /* an empty attribute is as none */
+    F_REQUIRED = 1 << 0, /* when it is absent, an error names element and line */
+    F_ALWAYS = 1 << 1,   /* written even when it is 0 or empty */
+    F_SECRET = 1 << 2,   /* written only with XML_SECURE */
+    F_LIVE = 1 << 3,     /* read and written only with XML_LIVE: only a running object has it */
+    F_LAST = 1 << 4,     /* of several such elements the last one counts, not the first */
+    F_DEFAULT = 1 << 5,  /* the word "default" is accepted and means absent */
+    F_NONEMPTY = 1 << 6, /* an empty attribute counts as absent */
     F_READ = 1 << 7,     /* never written: an old spelling of another row */
     F_WRITE = 1 << 8,    /* never read */
     F_ONCE = 1 << 9,     /* a second such element is an error */
-    F_STATE = 1 << 10,   /* does not count when definitions are compared */
-    F_FILLED = 1 << 11,  /* of F_PTR: no element is written when nothing would be in it */
-    /* Where several elements have one name, the first counts, unless their schema says otherwise
-     * (SchemaSeveral); but the document's root has the lists of all of them. Below it: */
+    F_STATE = 1 << 10,   /* left out when definitions are compared */
+    F_FILLED = 1 << 11,  /* of F_PTR: no element is written when it would be empty */
+    /* Where several elements have the same name, the first one counts, unless their schema says
+     * otherwise (SchemaSeveral). In the document's root all of them count for lists. Below the
+     * root: */
     F_JOINED = 1 << 12, /* of F_STRUCT and F_PTR: lists in it come from all such elements; of a
-                           list: from all elements that hold its items */
-    F_NEAR = 1 << 13,   /* of a list, and of F_ONCE: from the first alone; joined: first of each */
-    F_HELD = 1 << 14,   /* of an attribute with F_REQUIRED: where its element is there */
-    F_TEXT = 1 << 15,   /* an element that is there has a text: an empty one is a wrong value */
-    F_HOT = 1 << 16,    /* may change while what it defines runs; of F_PTR and lists: come and go */
-    F_SAVED = 1 << 17,  /* read and written only with XML_SAVED; to clients it is not there */
+                           list: items come from all elements that hold some */
+    F_NEAR = 1 << 13, /* of a list, and of F_ONCE: only the first element counts; joined: the first
+                         of each */
+    F_HELD = 1
+             << 14, /* of an attribute with F_REQUIRED: required only where its element is there */
+    F_TEXT = 1 << 15, /* an element that is there must have a text: an empty one is a wrong value */
+    F_HOT = 1
+            << 16, /* may change while the object runs; of F_PTR and lists: items may come and go */
+    F_SAVED = 1 << 17, /* read and written only with XML_SAVED: clients never see it */
 } FieldFlags;
 
-/* Said beside the flags of a row: the error code of a wrong value (else ERR_XML_VALUE), and of a
- * missing one (else ERR_XML_VALUE; implies F_REQUIRED). Some fields have another one, and clients
- * know it. */
+/* Combined with the flags of a row: the error code for a wrong value (otherwise ERR_XML_VALUE), and
+ * for a missing one (otherwise ERR_XML_VALUE; this implies F_REQUIRED). They are there because
+ * clients expect another code for some fields. */
 #define F_ERR(code)     (((guint64)(code) + 1) << 32)
 #define F_MISSING(code) ((((guint64)(code) + 1) << 40) | F_REQUIRED)
 
@@ -102,29 +107,32 @@ struct Field {
     guint32 flags;   /* FieldFlags */
     guint8 wrong;    /* F_ERR: an Err + 1, or 0 */
     guint8 missing;  /* F_MISSING, likewise */
-    const void *arg; /* as the kind says */
-    const char *doc; /* one sentence for the reference page, or TOLD_BELOW */
+    const void *arg; /* see FieldKind */
+    const char *doc; /* a sentence for the reference page, or TOLD_BELOW */
     guint has;       /* offset of guint8 has_MEMBER; 0: the value itself tells */
     guint64 mask;    /* WHEN */
 };
 
-/* What fields mean that stand in several elements of one struct. Lists go by F_JOINED. */
+/* Which value counts when a field stands in several elements of one struct. Lists go by F_JOINED.
+ */
 typedef enum SchemaSeveral {
-    SEVERAL_FIRST_ELEMENT, /* what stands in the others has no effect */
-    /* With F_JOINED: of each field the first one counts, in whichever of them it stands. */
+    SEVERAL_FIRST_ELEMENT, /* those in the other elements have no effect */
+    /* With F_JOINED: of each field the first value counts, in whichever element it stands. */
     SEVERAL_FIRST_FIELD,
-    /* All are as one, and so are elements of one name in it: of each field the last one counts. */
+    /* All are read as one element, and so are elements of the same name in them: of each field the
+     * last value counts. */
     SEVERAL_LAST_FIELD,
 } SchemaSeveral;
 
 struct Schema {
-    const char *name; /* of the element */
+    const char *name; /* name of the element */
     gsize size;
     const Field *fields;
-    /* Rules inside this struct, run when its rows have been read; may complete the struct. The
-     * engine adds the line to its error. */
+    /* Rules across the fields of this struct; called when its rows have been read, and may fill in
+     * fields. The engine adds the line to its error. */
     gboolean (*settle)(gpointer def, GError **err);
-    /* What no row knows is an error even without XML_VALIDATE; "feature": how it names that. */
+    /* Not NULL: whatever no row knows is an error even without XML_VALIDATE; the word ("feature")
+     * names it in that error. */
     const char *closed;
     SchemaSeveral several;
 };
@@ -136,13 +144,13 @@ struct Schema {
     {                                                                                              \
         path, kind, G_STRUCT_OFFSET(type, member), FIELD_FLAGS(flags), arg, doc, 0, 0              \
     }
-/* 0 is a value of this field; has_MEMBER tells whether it is there. */
+/* For a field that may be 0: has_MEMBER says whether it is there. */
 #define ROW_HAS(type, path, kind, member, flags, arg, doc)                                         \
     {                                                                                              \
         path, kind, G_STRUCT_OFFSET(type, member), FIELD_FLAGS(flags), arg, doc,                   \
             G_STRUCT_OFFSET(type, has_##member), 0                                                 \
     }
-/* No field behind it. */
+/* A row without a member in the struct. */
 #define ROW_REFUSED(path, doc)                                                                     \
     {                                                                                              \
         path, F_REFUSED, 0, 0, 0, 0, NULL, doc, 0, 0                                               \
@@ -151,8 +159,8 @@ struct Schema {
     {                                                                                              \
         path, F_IGNORED, 0, 0, 0, 0, NULL, NULL, 0, 0                                              \
     }
-/* The rows that follow, up to the next WHEN or WHEN_END, are there only while the int member holds
- * one of these values: WHEN(DiskDef, type, BIT(DISK_FILE) | BIT(DISK_BLOCK)). Members of rows under
+/* The rows that follow, up to the next WHEN or WHEN_END, hold only while the int member has one of
+ * these values: WHEN(DiskDef, type, BIT(DISK_FILE) | BIT(DISK_BLOCK)). Members of rows under
  * different values may share memory (a union). */
 #define WHEN(type, member, values)                                                                 \
     {                                                                                              \
@@ -168,21 +176,21 @@ struct Schema {
     }
 #define BIT(n) (G_GUINT64_CONSTANT(1) << (n))
 
-/* Bounds and spelling of a number. A format with an x reads hexadecimal, octal and decimal. */
-/* How a number is spelled. "As in C" takes 0x for hexadecimal and 0 for octal. */
+/* How a number is spelled. "As in C" means that 0x begins a hexadecimal and 0 an octal number. */
 typedef enum NumText {
     NUM_DECIMAL,
     NUM_ANY,      /* read as in C, written as decimal */
-    NUM_HEX,      /* read as in C, written behind 0x */
-    NUM_HEX_ONLY, /* read as hexadecimal with and without 0x, written behind it */
+    NUM_HEX,      /* read as in C, written with 0x */
+    NUM_HEX_ONLY, /* read as hexadecimal with or without 0x, written with it */
 } NumText;
 
+/* Bounds and spelling of a number. */
 typedef struct NumSpec {
     gint64 min;
     guint64 max;
     NumText text;
-    guint digits;  /* of hexadecimal: zeros are written up to that many */
-    gboolean wrap; /* -1 is the largest one, as C reads it */
+    guint digits;  /* of a hexadecimal number: it is written with at least so many */
+    gboolean wrap; /* -1 means the largest number, as strtoull(3) reads it */
 } NumSpec;
 #define RANGE(lo, hi)  (&(const NumSpec){ lo, hi })
 #define WRAPS          (&(const NumSpec){ 0, G_MAXUINT64, .wrap = TRUE })
@@ -191,27 +199,28 @@ typedef struct NumSpec {
 #define HEX_ONLY(hi)   (&(const NumSpec){ 0, hi, NUM_HEX_ONLY })
 
 typedef struct SizeSpec {
-    guint64 bare;     /* bytes in 1 of a number without unit */
-    guint64 stored;   /* bytes in 1 of the struct's number; what is read is rounded up */
-    const char *unit; /* written; NULL: none; "": the largest that fits */
+    guint64 bare;     /* bytes that 1 means in a number without unit */
+    guint64 stored;   /* bytes that 1 means in the struct; the value is rounded up */
+    const char *unit; /* unit that is written; NULL: none; "": the largest that divides it */
     guint64 max;      /* in stored units; 0: none */
 } SizeSpec;
-extern const SizeSpec size_kib;   /* KiB in, KiB stored, KiB out: memory */
-extern const SizeSpec size_bytes; /* bytes in, stored and out */
+extern const SizeSpec size_kib;   /* read, stored and written in KiB: memory */
+extern const SizeSpec size_bytes; /* read, stored and written in bytes */
 
-/* How a value of one kind is read, written and held. The kinds above have one each; F_OWN names
- * another. `at` is the member. */
+/* How values of one kind are read, written and stored. Each kind above has one; F_OWN names
+ * another. `at` points to the member. */
 typedef struct FieldType {
     const char *name; /* for the reference page: "integer", "MAC address" */
     const char *want; /* ends the error for a wrong value: "Expected integer value"; may be NULL */
     gsize size;       /* of the member */
-    /* FALSE without an error: the engine says which attribute of which element is wrong. */
+    /* FALSE without an error: the engine makes one, which names attribute and element. */
     gboolean (*parse)(const Field *f, const char *text, gpointer at, GError **err);
     void (*format)(const Field *f, gconstpointer at, GString *out); /* not escaped */
-    gboolean (*present)(gconstpointer at);                          /* NULL: any byte is not zero */
-    void (*clear)(gpointer at);                                     /* NULL: owns nothing */
-    void (*copy)(gpointer to, gconstpointer from);                  /* NULL: bytes */
-    gboolean (*equal)(gconstpointer a, gconstpointer b);            /* NULL: bytes */
+    gboolean (*present)(
+        gconstpointer at);      /* NULL: it is present when any of its bytes is not zero */
+    void (*clear)(gpointer at); /* NULL: owns nothing */
+    void (*copy)(gpointer to, gconstpointer from);       /* NULL: bytes */
+    gboolean (*equal)(gconstpointer a, gconstpointer b); /* NULL: bytes */
 } FieldType;
 
 extern const char *const yes_no[]; /* 1 yes, 2 no */
@@ -222,125 +231,134 @@ enum { YES = 1, NO = 2, ON = 1, OFF = 2 };
 
 gpointer schema_new(const Schema *s);            /* zeroed */
 void schema_free(const Schema *s, gpointer def); /* NULL is fine */
-void schema_done(const Schema *s, gpointer def); /* contents only; twice is safe */
+void schema_done(const Schema *s, gpointer def); /* frees the contents only; may be called twice */
 gpointer schema_copy(const Schema *s, gconstpointer def);
 gboolean schema_equal(const Schema *s, gconstpointer a, gconstpointer b);
-/* Calls visit for every field that differs; path is where it stands ("devices/disk[1]/@type").
- * visit returns FALSE to stop. Lists of different length differ as a whole. TRUE: all equal. */
+/* Calls visit for every field that differs, with the path at which it stands
+ * ("devices/disk[1]/@type"). visit returns FALSE to stop. Lists of different length differ as a
+ * whole. Returns TRUE when all fields are equal. */
 typedef gboolean (*SchemaVisit)(const char *path, const Field *f, gpointer user);
 gboolean schema_compare(const Schema *s, gconstpointer a, gconstpointer b, SchemaVisit visit,
                         gpointer user);
-/* An unsigned number, as documents write it: blanks and a plus may stand before it, nothing behind
- * it. base: as of strtoull. FALSE, and nothing written: it is none, or above 64 bits. */
+/* Reads an unsigned number as documents have it: blanks and a plus sign may stand before it,
+ * nothing after it. base: as for strtoull(3). FALSE, and nothing written: the text is no number, or
+ * is above 64 bits. */
 gboolean number_read(const char *text, int base, guint64 *ret_n);
-/* Calls look for every field that is there, in def and in the structs in it: s and at are the
- * schema and the struct that has the field. path is as above, for xml_line. Nothing is called for a
- * pointer or a list of which no element would be written. look returns FALSE to stop. TRUE: it
- * never did. */
+/* Calls look for every field that is present in def and in the structs inside it; s and at are the
+ * schema and the struct that holds the field, path is as above (see xml_line). look is not called
+ * for a pointer or a list of which no element would be written; it returns FALSE to stop. Returns
+ * TRUE if it never did. */
 typedef gboolean (*SchemaLook)(const char *path, const Schema *s, const Field *f, gconstpointer at,
                                gpointer user);
 gboolean schema_walk(const Schema *s, gconstpointer def, SchemaLook look, gpointer user);
-int word_find(Words words, const char *word); /* 0: not a word of it */
+int word_find(Words words, const char *word); /* 0: the list has no such word */
 const char *word_of(Words words, int value);  /* NULL for 0 and out of range */
 
-/* For the engines themselves, and for who walks rows (the reference page). */
+/* For the engines themselves, and for programs that walk the rows (the reference page). */
 const FieldType *field_type(const Field *f); /* NULL for kinds that hold structs */
 gboolean field_present(const Field *f, gconstpointer def);
 /* Whether the rows after this F_WHEN row hold for def. */
 gboolean when_holds(const Field *when, gconstpointer def);
-/* The unit that *n, in stored units, is written with; *n becomes a number of these. */
+/* The unit in which *n, a number of stored units, is written; *n becomes a number of that unit.
+ * NULL: no unit is written. */
 const char *size_unit_of(const SizeSpec *spec, guint64 *n);
 gboolean size_unit_find(const char *unit, guint64 *ret_bytes); /* "KiB", "MB", "G", "bytes" */
 
 /* ---- shapes (shape.c) -------------------------------------------------------------------- */
 
-/* An element or an attribute, and the rows that speak of it. What an element of one schema and
- * nothing beside it holds, is in the shape of that schema. */
+/* An element or an attribute, with the rows that describe it. Where one schema alone describes an
+ * element, its content is in the shape of that schema. */
 typedef struct Shape {
     char *name; /* without the '@' */
     gboolean is_attr;
     gboolean needed;   /* it must be there */
     gboolean many;     /* it may be there several times */
-    gboolean any;      /* nobody looks at what is in it */
-    gboolean refused;  /* its presence is refused by a row */
-    GPtrArray *values; /* of const Field *: what its text may be */
-    GPtrArray *refs;   /* of const Schema *: of the elements of one row each */
+    gboolean any;      /* its content is not checked */
+    gboolean refused;  /* a row refuses it */
+    GPtrArray *values; /* of const Field *: rows that say what its text may be */
+    GPtrArray *refs;   /* of const Schema *: one for each row whose elements have a schema */
     GPtrArray *kids;   /* of Shape */
 } Shape;
 
-/* Of the element that has this schema: refs of its own are none. */
+/* The shape of an element that has this schema; its own refs are empty. Free with shape_free. */
 Shape *shape_new(const Schema *s);
 void shape_free(Shape *shape);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Shape, shape_free)
-/* Puts what several schemas, or one and rows beside it, say of an element into its own kids and
- * values. One schema alone stays what it is. */
+/* Merges the descriptions of an element that several schemas, or one schema and rows beside it,
+ * describe into its own kids and values. An element of a single schema is left as it is. */
 void shape_merge(Shape *shape);
 gboolean shape_has_elements(const Shape *shape);
-gboolean shape_is_text(const Shape *shape); /* some row takes any text */
+gboolean shape_is_text(const Shape *shape); /* a row accepts any text */
 
 /* ---- XML (xml.c, xml_write.c) ------------------------------------------------------------ */
 
 typedef enum XmlFlags {
-    XML_SECURE = 1 << 0,   /* write secrets */
-    XML_LIVE = 1 << 1,     /* read and write what only a running object has */
-    XML_VALIDATE = 1 << 2, /* refuse what no row knows, rather than warn */
-    XML_SAVED = 1 << 3,    /* read and write what the daemon has for itself, in files of its own */
+    XML_SECURE = 1 << 0, /* write secrets */
+    XML_LIVE = 1 << 1,   /* read and write the fields that only a running object has */
+    XML_VALIDATE = 1
+                   << 2, /* refuse elements and attributes that no row knows, instead of warning */
+    XML_SAVED = 1 << 3,  /* read and write fields for the daemon's own files */
 } XmlFlags;
 
 #define XML_DOCUMENT_MAX (8 << 20) /* bytes of the largest document that is read */
 
-/* A namespace whose elements rows may name with its prefix ("qemu:commandline/qemu:arg"). */
+/* A namespace that rows name by its prefix ("qemu:commandline/qemu:arg"). */
 typedef struct XmlNamespace {
     const char *prefix;
     const char *uri;
 } XmlNamespace;
 
-/* Reads a whole document. Every error names the element and its line. len -1: strlen. Input that is
- * no XML is ERR_XML_DETAIL. Documents above XML_DOCUMENT_MAX, with entities or nested beyond reason
- * are refused. namespaces: NULL, or ended by an empty one. */
+/* Reads a whole document into a new struct; free it with schema_free. Every error names the element
+ * and its line. len in bytes, -1: strlen. Input that is no XML is ERR_XML_DETAIL. Documents above
+ * XML_DOCUMENT_MAX, with entities or nested too deep are refused. flags: XmlFlags. namespaces:
+ * NULL, or an array that ends with an empty one. */
 gpointer xml_parse(const Schema *s, const XmlNamespace *namespaces, const char *text, gssize len,
                    guint flags, GError **err);
-/* The same. What no row knows is added to unknown, a sentence each that names it and its line, at
- * most 8; NULL: it is logged as warnings. */
+/* The same. Elements and attributes that no row knows are added to unknown, as a sentence each that
+ * names it and its line, at most 8. unknown NULL: they are logged as warnings. */
 gpointer xml_parse_noting(const Schema *s, const XmlNamespace *namespaces, const char *text,
                           gssize len, guint flags, GPtrArray *unknown, GError **err);
-/* Whether it is XML at all; a fraction of the time that reading it takes. */
+/* Whether the text is well-formed XML. Takes a fraction of the time of xml_parse. */
 gboolean xml_is_well_formed(const char *text, gsize len);
-/* Appends text as an attribute's value or an element's text. */
+/* Appends text, escaped as an attribute's value or as an element's text. */
 void xml_escape(GString *out, const char *text, gboolean attribute);
-/* Whether text can stand in a document: UTF-8 of characters that XML has. what names it in the
- * error, which is ERR_INVALID_ARG: "title". */
+/* Whether text can stand in a document: it must be UTF-8, of characters that XML allows. what
+ * ("title") names it in the error, which is ERR_INVALID_ARG. */
 gboolean xml_text_check(const char *what, const char *text, GError **err);
-/* An element of libxml2's (an xmlNode) as text, with the namespaces that were declared above it.
- * Caller frees. */
+/* An element of libxml2 (an xmlNode) as text, with the namespaces that were declared above it. The
+ * caller frees it. */
 char *xml_dump(gpointer element, gboolean indent);
-/* The URI of a namespace (an xmlNs) of a tree that was read: libxml2 has "&#38;" in it for '&'.
- * Caller frees. */
+/* The URI of a namespace (an xmlNs) in a tree that was read: libxml2 keeps '&' in it as "&#38;".
+ * The caller frees it. */
 char *xml_uri_plain(const char *href);
-/* Of an element's text: without those of its children that have no namespace, or one that an
- * earlier child has. NULL: nothing was to be left out; "": nothing is left. Caller frees. */
+/* Returns an element's text without those of its children that have no namespace, or the namespace
+ * of an earlier child. NULL: nothing had to be left out; "": nothing is left. The caller frees it.
+ */
 char *xml_one_per_namespace(const char *text);
-/* The line that a path of schema_walk leads to in a document ("devices/disk[1]/@type"): of the
- * element that has the attribute, or of the deepest element on the way that is there. 0: the text
- * is no XML. */
+/* The line of a document that a path of schema_walk leads to ("devices/disk[1]/@type"): that of the
+ * element with the attribute, or of the deepest element of the path that exists. 0: the text is no
+ * XML. */
 glong xml_line(const char *text, const char *path);
-/* Name of the root element, for documents that may be of several kinds. Caller frees. */
+/* Name of the root element, for documents that may be of several kinds. NULL and an error: the text
+ * is no XML. The caller frees it. */
 char *xml_root_name(const char *text, gssize len, GError **err);
-/* Indented by two spaces; ends in a newline. Caller frees. */
+/* Writes a document, indented by two spaces, which ends in a newline. flags: XmlFlags. The caller
+ * frees it. */
 char *xml_format(const Schema *s, const XmlNamespace *namespaces, gconstpointer def, guint flags);
-/* The same. *ret_secret: the text with XML_SECURE and the one without it differ. */
+/* The same. *ret_secret is set to whether the text would differ with XML_SECURE. */
 char *xml_format_noting(const Schema *s, const XmlNamespace *namespaces, gconstpointer def,
                         guint flags, gboolean *ret_secret);
 
 /* ---- JSON (schema_json.c) ------------------------------------------------------------------ */
 
-/* An object with a member for every row that is present; the caller puts it. flags: XML_SECURE and
- * XML_LIVE, as for XML. Of a path "a/@b" the member is "b" in an object "a". Rows "*" and "#" have
- * members of these names. */
+/* Makes an object with a member for every row that is present; the caller puts it. flags:
+ * XML_SECURE and XML_LIVE, as for XML. The path "a/@b" becomes the member "b" of an object "a";
+ * rows "*" and "#" become members of these names. */
 json_object *schema_to_json(const Schema *s, gconstpointer def, guint flags);
-/* A new struct, or NULL with an error that names the member: one that is missing and must be there,
- * one of a wrong type, a number out of its bounds. Members that no row knows are ignored. */
+/* Reads a new struct; free it with schema_free. NULL with an error that names the member: it is
+ * missing and required, has a wrong type, or is a number out of bounds. Members that no row knows
+ * are ignored. */
 gpointer schema_from_json(const Schema *s, json_object *o, guint flags, GError **err);
-/* The same into a struct that is there already; what has no member stays as it is. Lists grow.
- * After an error def holds what came before it. */
+/* The same into an existing struct; a field without a member stays as it is, lists grow. After an
+ * error def holds all that came before the fault. */
 gboolean schema_read_json(const Schema *s, json_object *o, guint flags, gpointer def, GError **err);

@@ -1,11 +1,12 @@
-/* What the files about XML share. Inside base only. */
+/* Shared by the files of base that read and write XML; nobody outside base includes it. */
 #pragma once
 
 #include "base.h"
 
 #include <libxml/tree.h>
 
-/* The error of a row's own code, with the line of an element behind the text. Returns FALSE. */
+/* Sets an error with the code of a row, and the line of an element behind the text. Returns FALSE.
+ */
 gboolean fail_line(GError **err, Err code, const xmlNode *at, const char *fmt, ...)
     G_GNUC_PRINTF(4, 5);
 /* Whether n is the element that name[0..len) means, with the prefix of a namespace or without. */

@@ -1,4 +1,4 @@
-/* Writing small XML documents that nobody ever parses back here: capabilities. */
+/* Writes small XML documents that vmd never reads back: capabilities and the like. */
 #pragma once
 
 #include <glib.h>
@@ -8,12 +8,14 @@ typedef struct XmlOut {
     guint depth;
 } XmlOut;
 
-/* Names and values of attributes follow, ended by NULL; one with a NULL value is left out. */
+/* Opens an element, or writes an empty one (xml_leaf). Pairs of an attribute's name and value
+ * follow, ended by NULL; an attribute whose value is NULL is left out. */
 void xml_open(XmlOut *x, const char *name, ...) G_GNUC_NULL_TERMINATED;
 void xml_leaf(XmlOut *x, const char *name, ...) G_GNUC_NULL_TERMINATED;
-/* text NULL: nothing is written. */
+/* Writes an element with text and attributes as above. text NULL: nothing is written. */
 void xml_text(XmlOut *x, const char *name, const char *text, ...) G_GNUC_NULL_TERMINATED;
 void xml_close(XmlOut *x, const char *name);
 void xml_blank(XmlOut *x);
-/* A number as an attribute's value; good until the fourth call after it. */
+/* A number as an attribute's value, in a static buffer that is good until the fourth call after it.
+ */
 const char *xml_number(guint64 n);
