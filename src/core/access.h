@@ -1,7 +1,7 @@
-/* Who may do what. The socket decides first: a read-only connection changes nothing. Then an
- * authority, where there is one, is asked for every right that a call needs on its object. It
- * answers at once or later; whoever asked then starts from the top and finds the answer here.
- */
+/* Who may do what. First the socket decides: a read-only connection changes nothing. Then an
+ * authority, where one is set, is asked for every right that a call needs on its object. The
+ * authority answers at once or later; after a late answer the call starts from the top and finds
+ * the answer here. */
 #pragma once
 
 #include <glib.h>
@@ -11,7 +11,7 @@
 
 typedef struct Object Object;
 
-/* Who is behind a connection. */
+/* The process at the other end of a connection. */
 typedef struct Creds {
     uid_t uid;
     gid_t gid;
@@ -20,7 +20,7 @@ typedef struct Creds {
     gboolean readonly;
 } Creds;
 
-/* RIGHT(kind of object, what is done to it): the words that policies name them by. */
+/* RIGHT(kind of object, action, and the words by which policies name them). */
 #define RIGHTS(RIGHT)                                                                              \
     RIGHT(CONNECT, GETATTR, "connect", "getattr")                                                  \
     RIGHT(CONNECT, READ, "connect", "read")                                                        \
@@ -117,39 +117,41 @@ typedef enum Right {
 /* "domain:start"; "none" for RIGHT_NONE. */
 const char *right_word(Right right);
 
-/* FALSE and ERR_DENIED: the connection is read-only. what: the procedure's name; who: says who may,
- * "root alone may, at /run/vmd/vmd.sock". */
+/* FALSE and ERR_DENIED when the connection is read-only. what: the procedure's name. who: says who
+ * may call it, such as "root alone may, at /run/vmd/vmd.sock". */
 gboolean access_may_write(const Creds *creds, const char *what, const char *who, GError **err);
 
 typedef enum AccessAnswer { ACCESS_NO, ACCESS_YES, ACCESS_ASK } AccessAnswer;
 
 typedef struct AccessQuestion {
     const Creds *creds;
-    const GArray *groups; /* of gid_t: those beside creds->gid; NULL: none */
+    const GArray *groups; /* of gid_t: supplementary groups; NULL: none */
     Right right;
-    const Object *object; /* NULL: the connection, or an object that is only being made */
+    const Object *object; /* NULL: the connection, or an object that does not exist yet */
 } AccessQuestion;
 
-/* ACCESS_ASK: it will call access_answer with this token, once, now or later. ACCESS_NO: *err may
- * say why. */
+/* Answers one question. ACCESS_ASK: the authority will call access_answer with this token, once,
+ * now or later. ACCESS_NO: *err may say why. */
 typedef guint64 AccessToken;
 typedef AccessAnswer (*AccessAuthority)(const AccessQuestion *q, AccessToken token, gpointer user,
                                         GError **err);
 
-/* There is one, or (NULL, as at first) none: then the socket alone decides. */
+/* Sets the authority; NULL (as at the start): none, only the socket decides. */
 void access_set_authority(AccessAuthority authority, gpointer user);
-/* Of a question whose asker is gone, an answer is ignored. */
+/* The late answer to a question; it is ignored when the call that asked is gone. */
 void access_answer(AccessToken token, gboolean yes);
 
-/* The questions of one call: its late answers, and how to go on once there is one. Zeroed but for
- * again and user; emptied by access_case_done. */
+/* The questions of one call, with their late answers, and the function that restarts the call.
+ * Zeroed but for again and user; emptied by access_case_done. */
 typedef struct AccessCase {
-    void (*again)(gpointer user); /* start from the top: access_check now knows the answer */
+    void (*again)(
+        gpointer user); /* starts the call from the top: access_check now knows the answer */
     gpointer user;
     GArray *told;        /* late answers; NULL: none */
-    AccessToken waiting; /* 0: no question is out */
+    AccessToken waiting; /* 0: no question is unanswered */
 } AccessCase;
 
 void access_case_done(AccessCase *c);
-/* NO sets *err (ERR_ACCESS_DENIED). ASK: again will be called. */
+/* Asks for one right. ACCESS_NO sets *err (ERR_ACCESS_DENIED); after ACCESS_ASK, again will be
+ * called. */
 AccessAnswer access_check(AccessCase *c, const AccessQuestion *q, GError **err);

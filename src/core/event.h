@@ -1,5 +1,5 @@
-/* Events: what happened, told to whoever subscribed. The ids are the API's event ids
- * (virDomainEventID and its companions), one number space a family. */
+/* Events: what happened, reported to all subscribers. The ids are the API's event ids
+ * (virDomainEventID and its companions), one number space for each family. */
 #pragma once
 
 #include <glib.h>
@@ -12,7 +12,7 @@ typedef enum EventFamily {
     EVENT_POOL,
     EVENT_NODE_DEVICE,
     EVENT_SECRET,
-    EVENT_MONITOR, /* qemu's own events, for the qemu program; id is not used */
+    EVENT_MONITOR, /* QEMU's own events, for the qemu program; id is not used */
     N_EVENT_FAMILIES
 } EventFamily;
 
@@ -49,7 +49,8 @@ typedef enum DomainEventId {
     N_DOMAIN_EVENTS
 } DomainEventId;
 
-/* virDomainEventType with the detail enums of each: what LIFECYCLE carries. */
+/* virDomainEventType: the first number of LIFECYCLE; its second one is the detail enum of that
+ * type. */
 typedef enum Lifecycle {
     LIFECYCLE_DEFINED = 0,
     LIFECYCLE_UNDEFINED = 1,
@@ -120,11 +121,12 @@ typedef struct Event {
 
 typedef void (*EventFn)(const Event *event, gpointer user);
 
-/* Called in order of subscription, from within event_emit. A subscriber may unsubscribe itself. */
+/* Called in order of subscription, from within event_emit. A subscriber may unsubscribe itself.
+ * event_subscribe returns the id for event_unsubscribe. */
 guint event_subscribe(EventFn fn, gpointer user);
 void event_unsubscribe(guint id);
 void event_emit(const Event *event);
-/* The same for what happened while no daemon was there. It is kept for half a minute, and
- * event_replay tells it to those who come back in that time. Only name, ids and n[] are kept. */
+/* The same for an event that happened while no daemon ran. It is kept for half a minute, and
+ * event_replay tells it to clients that come back in that time. Only name, ids and n[] are kept. */
 void event_emit_missed(const Event *event);
 void event_replay(EventFn fn, gpointer user);

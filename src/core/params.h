@@ -28,7 +28,7 @@ typedef struct Param {
     };
 } Param;
 
-/* A growing list; names may be formatted ("block.%u.rd.bytes"). */
+/* A list that grows. The functions below format the name ("block.%u.rd.bytes") and copy it. */
 typedef struct Params {
     GArray *items; /* of Param */
 } Params;
@@ -44,5 +44,5 @@ void params_add_llong(Params *p, gint64 value, const char *fmt, ...) G_GNUC_PRIN
 void params_add_ullong(Params *p, guint64 value, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 void params_add_double(Params *p, gdouble value, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 void params_add_boolean(Params *p, gboolean value, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-/* NULL value: nothing is added. */
+/* value is copied; NULL: nothing is added. */
 void params_add_string(Params *p, const char *value, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
