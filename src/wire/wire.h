@@ -1,13 +1,14 @@
-/* The second door of rpc: libvirt's remote protocol as a table, and the codec that follows it.
+/* wire: libvirt's remote protocol as a table, and the codec that follows it; for the daemon and for
+ * clients.
  *
- * The protocol is described once, in table/: a MESSAGE row for each struct that travels, a PROC row
- * for each procedure. The C structs below, the encoder, the decoder, the dispatcher and vmsh's
- * calls come from these rows. A new procedure is one PROC row and its messages.
+ * The protocol is described once, in table/: a MESSAGE row for each struct that is sent, a PROC row
+ * for each procedure. The C structs below, the encoder, the decoder, the dispatcher and the calls
+ * of vmsh come from these rows. A new procedure is one PROC row and its messages.
  *
  *     MESSAGE(DomainGetInfoRet, U32(state), U64(max_mem), U64(memory), U32(nr_virt_cpu), ...)
  *     PROC(16, DOMAIN_GET_INFO, DomainGetInfoArgs, DomainGetInfoRet, DOMAIN, READ)
  *
- * Words of a MESSAGE row, and what each is in C:
+ * The words of a MESSAGE row, and the C type of each:
  *     I32 U32 I64 U64          the number
  *     STR, OPT_STR             const char *; OPT_STR may be NULL
  *     UUID                     guint8[16]
@@ -20,8 +21,8 @@
  *     TEXT(name, size)         char[size], four bytes a character
  *     VALUE                    a Value
  *
- * Whatever a decoded message points to lives in the arena it was decoded into; an encoded one may
- * point anywhere. This door knows neither sockets nor the daemon.
+ * Whatever a decoded message points to lives in the arena that it was decoded into; a message to be
+ * encoded may point anywhere. This room knows neither sockets nor the daemon.
  */
 #pragma once
 
@@ -31,17 +32,18 @@
 
 typedef struct ArenaBlock ArenaBlock;
 
-/* Memory that is given out piece by piece and taken back at once. */
+/* Memory that is allocated piece by piece and freed all at once, by arena_done. */
 typedef struct Arena {
     guint8 *next, *end;
     ArenaBlock *blocks;
 } Arena;
 
-/* first: memory to begin with, the caller's; may be NULL. */
+/* first: memory of the caller's to use before any is allocated, of size bytes; may be NULL. */
 void arena_init(Arena *a, gpointer first, gsize size);
 void arena_done(Arena *a);
-void arena_wipe(Arena *a); /* of what it took itself; before arena_done */
-/* Zeroed, aligned for anything. n * size is checked. */
+void arena_wipe(Arena *a); /* wipes what it allocated itself; before arena_done */
+/* n * size zeroed bytes, aligned for any type; NULL for none. An overflow or a lack of memory ends
+ * the program. */
 gpointer arena_alloc(Arena *a, gsize n, gsize size);
 const char *arena_strdup(Arena *a, const char *text); /* NULL gives NULL */
 const char *arena_strndup(Arena *a, const char *text, gsize len);
@@ -49,7 +51,7 @@ const char *arena_strndup(Arena *a, const char *text, gsize len);
 
 /* ---- messages ----------------------------------------------------------------------------- */
 
-/* The value of a typed parameter; the types' numbers are the protocol's. */
+/* The value of a typed parameter; the numbers of the types are the protocol's. */
 typedef enum ValueType {
     VALUE_INT = 1,
     VALUE_UINT,
@@ -157,8 +159,8 @@ typedef struct WireField {
     const char *name;
     WireKind kind;
     guint32 offset;
-    const WireType *type; /* of REF, OPT and LIST */
-    guint32 max;          /* elements, or bytes */
+    const WireType *type; /* the element's type, of REF, OPT and LIST */
+    guint32 max;          /* bound: elements, or bytes of a string */
 } WireField;
 
 struct WireType {
@@ -168,7 +170,7 @@ struct WireType {
     const WireField *fields;
 };
 
-/* Every message of the table, ordered as there; for tests and reference pages. */
+/* The messages in the order of the table; for tests and reference pages. */
 const WireType *wire_type_at(guint i); /* NULL past the last */
 
 /* ---- procedures (protocol.c) -------------------------------------------------------------- */
@@ -176,7 +178,7 @@ const WireType *wire_type_at(guint i); /* NULL past the last */
 enum {
     PROGRAM_REMOTE = 0x20008086,
     PROGRAM_QEMU = 0x20008087,
-    PROGRAM_VMD = 0x20766d64, /* our own */
+    PROGRAM_VMD = 0x20766d64, /* vmd's own calls */
     PROGRAM_KEEPALIVE = 0x6b656570,
 };
 enum { KEEPALIVE_PING = 1, KEEPALIVE_PONG = 2 };
@@ -193,11 +195,11 @@ enum {
 
 typedef enum ProcFlags {
     PROC_READ = 1 << 0,   /* a read-only client may call it */
-    PROC_WRITE = 1 << 1,  /* it may not */
+    PROC_WRITE = 1 << 1,  /* a read-only client may not call it */
     PROC_HIGH = 1 << 2,   /* never waits for a guest */
-    PROC_ANON = 1 << 3,   /* before authentication */
-    PROC_EARLY = 1 << 4,  /* before CONNECT_OPEN */
-    PROC_EVENT = 1 << 5,  /* from the daemon, its message is args */
+    PROC_ANON = 1 << 3,   /* may be called before authentication */
+    PROC_EARLY = 1 << 4,  /* may be called before CONNECT_OPEN */
+    PROC_EVENT = 1 << 5,  /* sent by the daemon as an event; its message is args */
     PROC_UPLOAD = 1 << 6, /* a stream follows the reply */
     PROC_DOWNLOAD = 1 << 7,
     PROC_FDS_IN = 1 << 8,
@@ -205,7 +207,8 @@ typedef enum ProcFlags {
     PROC_STREAM = PROC_UPLOAD | PROC_DOWNLOAD,
 } ProcFlags;
 
-/* Whose procedure it is; the values are what an error says when it has no better origin. */
+/* The driver of a procedure; the values (virErrorDomain) are the origin of an error that has no
+ * better one. */
 typedef enum Family {
     FAMILY_CONNECT = 0,
     FAMILY_STORAGE = 18,
@@ -218,15 +221,15 @@ typedef enum Family {
 } Family;
 
 typedef struct Procedure {
-    const char *name; /* NULL: a number without procedure */
+    const char *name; /* NULL: no procedure has this number */
     const WireType *args, *ret;
     Family family;
     guint flags;          /* ProcFlags */
-    guint32 write_offset; /* PROC_READ, but not with one of these bits in the guint32 there */
-    guint32 write_bits;
+    guint32 write_offset; /* of the guint32 argument that holds write_bits */
+    guint32 write_bits;   /* a PROC_READ call with one of these bits changes something */
 } Procedure;
 
-/* NULL when the program or the number is not known. */
+/* NULL when the program or the number is unknown. */
 const Procedure *procedure_find(guint32 program, gint32 number);
 gint32 procedure_max(guint32 program); /* highest number; 0: no such program */
 
@@ -237,7 +240,7 @@ enum {
     WIRE_MAX = 33554432 + 4, /* largest length field */
     WIRE_STRING_MAX = 4194304,
     WIRE_FDS_MAX = 32,
-    WIRE_STREAM_CHUNK = 262120, /* bytes in one stream packet that we send */
+    WIRE_STREAM_CHUNK = 262120, /* most bytes in one stream packet that vmd sends */
 };
 
 typedef enum MessageKind {
@@ -253,16 +256,16 @@ typedef enum MessageKind {
 typedef enum MessageStatus { STATUS_OK, STATUS_ERROR, STATUS_CONTINUE } MessageStatus;
 
 typedef struct WireHeader {
-    guint32 size; /* of the message; filled in by wire_end, as by wire_header_decode */
+    guint32 size; /* of the whole message in bytes; set by wire_end and wire_header_decode */
     guint32 program;
     guint32 version;
     gint32 procedure;
-    guint32 kind; /* MessageKind when the sender is sane */
+    guint32 kind; /* a MessageKind, or any other number that the peer sent */
     guint32 serial;
     guint32 status;
 } WireHeader;
 
-/* A growing buffer; one is used again and again. */
+/* A buffer that grows; it can be used for one message after another. */
 typedef struct WireBuf {
     guint8 *data;
     gsize len;
@@ -270,29 +273,29 @@ typedef struct WireBuf {
 } WireBuf;
 
 void wire_buf_done(WireBuf *b);
-/* Starts a message (h->size is not looked at): empties the buffer and leaves room for the length.
- */
+/* Starts a message: empties the buffer, writes the header (h->size is not used) and leaves room for
+ * the length. */
 void wire_begin(WireBuf *b, const WireHeader *h);
-void wire_put(WireBuf *b, const void *data, gsize len); /* as it is, no padding */
+void wire_put(WireBuf *b, const void *data, gsize len); /* without padding */
 void wire_put_u32(WireBuf *b, guint32 v);
-/* Writes the length. ERR_OVERFLOW when the message is larger than the protocol allows. */
+/* Ends a message by writing its length. ERR_OVERFLOW when it is larger than the protocol allows. */
 gboolean wire_end(WireBuf *b, GError **err);
 
-/* data holds WIRE_HEADER bytes. */
+/* data has WIRE_HEADER bytes. */
 void wire_header_decode(const guint8 *data, WireHeader *ret_h);
-/* LinesCut of the protocol: a message, and the filler bytes of its descriptors. */
+/* The LinesCut of the protocol: one message, with the filler bytes of its descriptors. */
 gssize wire_cut(const guint8 *data, gsize len, gpointer unused);
 
-/* Appends. A value over its bound is ERR_OVERFLOW and names the field. */
+/* Appends a message's content. A value over its bound is ERR_OVERFLOW, which names the field. */
 gboolean xdr_encode(WireBuf *b, const WireType *t, gconstpointer message, GError **err);
-/* ret_message has t->size bytes; its content lies in the arena. Bytes after a well-formed message
- * are nobody's business. ERR_RPC names the field. */
+/* Decodes a message's content. ret_message has t->size bytes; whatever it points to lies in the
+ * arena. Bytes after a well-formed message are ignored. ERR_RPC names the field that is wrong. */
 gboolean xdr_decode(const WireType *t, const guint8 *data, gsize len, Arena *a,
                     gpointer ret_message, GError **err);
-/* The same for what comes from a client: this is the door at which texts are checked. A string that
- * an XML document could not hold is ERR_INVALID_ARG. */
+/* The same for messages of clients, whose strings are checked here: one that an XML document could
+ * not hold is ERR_INVALID_ARG. */
 gboolean xdr_decode_call(const WireType *t, const guint8 *data, gsize len, Arena *a,
                          gpointer ret_message, GError **err);
-/* As xdr_decode, telling how many bytes it took. */
+/* As xdr_decode; *ret_used is the number of bytes that were read. */
 gboolean xdr_decode_part(const WireType *t, const guint8 *data, gsize len, Arena *a,
                          gpointer ret_message, gsize *ret_used, GError **err);
