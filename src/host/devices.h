@@ -1,18 +1,19 @@
-/* Between devices.c and devices_scan.c. */
+/* Shared by devices.c and devices_scan.c. */
 #pragma once
 
 #include "host.h"
 
-/* A device as it was found. */
+/* A device as a scan found it. */
 typedef struct DeviceSeen {
-    char *name, *path; /* path NULL: the machine itself */
-    char *parent;      /* name of it; NULL: the machine has none */
+    char *name, *path; /* path in sysfs; NULL: the machine itself */
+    char *parent;      /* name of the parent; NULL: the machine has none */
     char *xml;
     guint32 kinds; /* DeviceKind */
 } DeviceSeen;
 
-/* All devices of the host, of DeviceSeen: in a worker, or before there is one to wait for. */
+/* Finds all devices of the host. Blocks: for a worker, or for the start of the daemon. Returns an
+ * array of DeviceSeen; free with g_ptr_array_unref. */
 GPtrArray *devices_scan(void);
 void device_seen_free(gpointer seen);
-/* The subsystems of the kernel that devices are looked for in, ended by NULL. */
+/* The kernel's subsystems in which devices are looked for, ended by NULL. */
 extern const char *const device_subsystems[];

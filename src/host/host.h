@@ -1,7 +1,6 @@
-/* host: what the kernel and the processors of this machine tell and give. Links (taps so far), the
- * processor and the bits of its CPUID, the time stamp counter, time zones. Nothing here knows a
- * domain.
- */
+/* host: what the kernel and the processors of this machine offer: taps and other links, bridges,
+ * addresses and routes, limits of links, devices, the processor and the bits of its CPUID, the time
+ * stamp counter, other processes, time zones. Nothing here knows a domain. */
 #pragma once
 
 #include "core/core.h"
@@ -12,20 +11,24 @@ typedef struct TapSpec {
     const char *name;   /* NULL: the next "vnet" and a number; "x%d": the kernel counts */
     const char *alias;  /* what the kernel keeps of whose it is (ip link show); NULL: nothing */
     const char *bridge; /* NULL: none */
-    const guint8 *mac;  /* of the guest's card: the tap gets it with 0xfe in front; NULL: random */
-    guint mtu;          /* 0: the bridge's */
+    const guint8 *mac;  /* MAC address of the guest's card: the tap gets it with 0xfe as its first
+                           byte; NULL: random */
+    guint mtu;          /* bytes; 0: the bridge's */
     guint queues;       /* 0: 1 */
-    guint coalesce;     /* frames of the guest that are told to the host at once; 0: as it is */
+    guint coalesce;     /* frames of the guest that are collected before the host is told; 0: the
+                           kernel's default */
     gboolean vnet_hdr;
-    gboolean isolated; /* reaches no other isolated port of its bridge */
-    gboolean down;     /* it is not brought up yet */
-    gboolean existing; /* the tap is there and stays as it is: no bridge, no mtu, not set up */
+    gboolean isolated; /* it reaches no other isolated port of its bridge */
+    gboolean down;     /* the link is not brought up */
+    gboolean
+        existing; /* the tap exists already and stays as it is: bridge, mtu and state are not set */
 } TapSpec;
 
-/* Makes a tap and opens its queues; brings it up. It lives as long as one of the descriptors, so a
- * daemon or QEMU that dies leaves no link behind. fds: gets one int a queue. *ret_index is the
- * kernel's number of the link. A link that is there already is refused unless spec says that it is;
- * then one that is not there, or is no tap, is refused. */
+/* Makes a tap, opens its queues and brings it up. It lives as long as one of its descriptors is
+ * open, so a daemon or QEMU that dies leaves no link behind. fds gets one descriptor (int) for each
+ * queue, which the caller closes. *ret_name is the caller's; *ret_index is the kernel's number of
+ * the link. A link of that name must not exist, or, with spec->existing, must exist and be a tap;
+ * otherwise it fails. */
 gboolean tap_create(const TapSpec *spec, char **ret_name, guint *ret_index, GArray *fds,
                     GError **err);
 /* For a tap whose descriptors are in other hands. Names are soon another link's, and numbers, too,
@@ -38,10 +41,12 @@ void tap_name_used(const char *name);
 /* ---- links (links.c) ------------------------------------------------------------------- */
 
 gboolean link_exists(const char *name);
-char *link_bridge(const char *name); /* that it is a port of; NULL: none. Caller frees */
-/* bridge NULL: none any more. */
+char *link_bridge(
+    const char *name); /* the bridge that it is a port of; NULL: none. The caller frees it */
+/* Makes the link a port of the bridge; bridge NULL: of none. */
 gboolean link_set_bridge(const char *name, const char *bridge, GError **err);
-/* Isolated ports of a bridge do not reach each other. A port that comes to a bridge is not. */
+/* Makes the link an isolated port: such ports of a bridge do not reach each other. Joining a bridge
+ * ends the isolation. */
 gboolean port_isolate(const char *name, GError **err);
 /* As a port that comes to a bridge is: it forwards, learns, and gets what is for nobody known. */
 gboolean port_reset(const char *name, gboolean isolated, GError **err);
@@ -53,24 +58,24 @@ gboolean tap_revive(const TapSpec *spec, pid_t pid, guint *ret_index, GError **e
 typedef struct LinkStats {
     guint64 rx_bytes, rx_packets, rx_errs, rx_drop, tx_bytes, tx_packets, tx_errs, tx_drop;
 } LinkStats;
-/* As the host sees it: what a guest sends is received by its tap. */
+/* Counters of a link as the host sees them: what a guest sends is received by its tap. */
 gboolean link_stats(const char *name, LinkStats *ret_stats, GError **err);
 
-/* Addresses of neighbours with this MAC address, as text: what the host has spoken with lately.
- * GPtrArray of char *; free with g_ptr_array_unref. */
+/* IP addresses, as text, of neighbours with this MAC address: those that the host has recently
+ * spoken with. An array of char *; free with g_ptr_array_unref. */
 GPtrArray *neighbours_of(const guint8 mac[6], GError **err);
 
 /* ---- how fast a link sends (tc.c) ------------------------------------------------------ */
 
 typedef struct LinkRate {
-    guint64 rate;  /* bytes a second in the long run; not 0 */
-    guint64 peak;  /* bytes a second of a burst; 0 or less than rate: as fast as the link is */
-    guint64 burst; /* bytes; 0: a hundredth of a second. At least a packet */
+    guint64 rate;  /* bytes a second on average; not 0 */
+    guint64 peak;  /* bytes a second during a burst; 0 or less than rate: as fast as the link is */
+    guint64 burst; /* bytes of a burst; 0: a hundredth of a second's. At least one packet */
 } LinkRate;
-/* Holds what the link sends to that rate from now on, by token buckets (tc-htb(8)), or lifts such
- * a limit: rate NULL. For a tap that is what its guest receives. A queueing discipline at the
- * link's root that somebody else has set is left alone: ERR_OPERATION_FAILED where a limit is asked
- * for. A link that is not there has no limit to lift. */
+/* Limits what the link sends from now on, by token buckets (tc-htb(8)); rate NULL lifts the limit.
+ * For a tap that is what its guest receives. A queueing discipline that somebody else has set at
+ * the link's root is left alone, and is ERR_OPERATION_FAILED where a limit is asked for. Lifting
+ * the limit of a link that does not exist is success. */
 gboolean link_limit_rate(const char *name, const LinkRate *rate, GError **err);
 /* Whether it is held to that rate now. */
 gboolean link_has_rate(const char *name, const LinkRate *rate);
@@ -82,25 +87,26 @@ typedef struct HostInterface {
     char *mac; /* "": it has none */
     gboolean active;
 } HostInterface;
-/* All links but taps: of HostInterface; free with g_ptr_array_unref. */
+/* All links except taps: an array of HostInterface; free with g_ptr_array_unref. */
 GPtrArray *interfaces_list(GError **err);
-char *interface_xml(const char *name, GError **err); /* caller frees; ERR_NO_INTERFACE */
+char *interface_xml(const char *name,
+                    GError **err); /* the caller frees it; NULL with ERR_NO_INTERFACE */
 
 /* ---- bridges, addresses, routes (bridges.c) ----------------------------------------------- */
 
 typedef struct BridgeSpec {
     const char *name;
-    const guint8 *mac; /* 6 bytes; also what tells this bridge from another of its name */
+    const guint8 *mac; /* 6 bytes; they tell this bridge from another one of its name */
     gboolean stp;
     guint64 delay;     /* seconds that a new port only listens */
     guint mtu;         /* 0: the kernel's */
     const char *alias; /* of the link: whose it is, whatever becomes of its name; NULL: none */
 } BridgeSpec;
-/* Makes a bridge, down. A link of that name is an error, and stays. */
+/* Makes a bridge, which is down. A link of that name is an error, and stays. */
 gboolean bridge_create(const BridgeSpec *spec, GError **err);
-/* Whether there is a link of that name with that MAC address. */
+/* Whether a link of that name exists and has that MAC address. */
 gboolean link_has_mac(const char *name, const guint8 mac[6]);
-/* Deletes the bridge if it has that MAC address; success where there is none such. */
+/* Deletes the bridge if it has that MAC address; if there is none, it is success. */
 gboolean bridge_delete(const char *name, const guint8 mac[6], GError **err);
 gboolean link_set_up(const char *name, GError **err);
 gboolean link_set_mac(const char *name, const guint8 mac[6], GError **err);
@@ -119,10 +125,10 @@ typedef struct RouteSpec {
 } RouteSpec;
 /* One that is there already, with whatever gateway, is success. */
 gboolean link_add_route(const char *name, const RouteSpec *spec, GError **err);
-/* The link, other than `except` (may be NULL), with an address whose network overlaps the given
- * one; NULL: none. Caller frees. */
+/* The name of a link, other than `except` (may be NULL), that has an address in a network that
+ * overlaps the given one; NULL: none. The caller frees it. */
 char *link_with_network(const char *address, guint prefix, const char *except);
-/* Writes a word to a file of /sys or /proc/sys. */
+/* Writes a text to a file of /sys or /proc/sys. */
 gboolean kernel_write(const char *path, const char *text, GError **err);
 
 /* ---- changes (changes.c) ----------------------------------------------------------------- */
@@ -172,7 +178,7 @@ gboolean host_routes_have(HostRoutes *all, const RouteSpec *spec);
 
 /* ---- devices (devices.c) ---------------------------------------------------------------- */
 
-/* virConnectListAllNodeDevicesFlags. */
+/* Kinds of devices; the bits are those of virConnectListAllNodeDevicesFlags. */
 typedef enum DeviceKind {
     DEVICE_SYSTEM = 1 << 0,
     DEVICE_PCI = 1 << 1,
@@ -188,7 +194,8 @@ typedef enum DeviceKind {
     DEVICE_DRM = 1 << 12,
 } DeviceKind;
 
-/* Its name is libvirt's: "pci_0000_00_1f_2", "net_eth0_52_54_00_01_02_03", "computer". */
+/* A device of the host, named as libvirt names it: "pci_0000_00_1f_2",
+ * "net_eth0_52_54_00_01_02_03", "computer". */
 typedef struct NodeDevice {
     Object obj;
     char *parent; /* NULL: the machine itself */
@@ -196,10 +203,10 @@ typedef struct NodeDevice {
     guint32 kinds; /* DeviceKind */
 } NodeDevice;
 
-/* Looks once, and from then on when the kernel says that something has changed. */
+/* Looks for devices now, and from then on whenever the kernel says that something has changed. */
 void devices_init(void);
 void devices_done(void);
-/* Borrowed; NULL and ERR_NO_NODE_DEVICE when there is none. */
+/* The device of that name, borrowed; NULL and ERR_NO_NODE_DEVICE when there is none. */
 NodeDevice *device_get_name(const char *name, GError **err);
 GPtrArray *devices_list(void);              /* referenced; free with g_ptr_array_unref */
 const char *device_kind_word(guint bit);    /* "pci" for 1; NULL: no such bit */
@@ -207,65 +214,72 @@ guint32 device_kind_find(const char *word); /* 0: no such word */
 
 /* ---- the processor (processor.c) -------------------------------------------------------- */
 
-/* What CPUID answers: EAX, EBX, ECX, EDX. FALSE, and zeros: there is no such leaf. */
+/* The answer of CPUID in ret: EAX, EBX, ECX, EDX. FALSE, with zeros: the processor has no such
+ * leaf. */
 gboolean processor_cpuid(guint32 leaf, guint32 subleaf, guint32 ret[4]);
-/* A model specific register that tells features, of those that KVM reads for everybody. FALSE:
- * there is none, or no KVM. */
+/* Reads a model specific register that describes features, one of those that KVM reads for
+ * everybody. FALSE: there is no such register, or no KVM. */
 gboolean processor_msr(guint32 index, guint64 *ret_value);
-/* A value of the first processor in /proc/cpuinfo, as "microcode". Caller frees; NULL: not told. */
+/* A value of the first processor in /proc/cpuinfo, such as "microcode". The caller frees it; NULL:
+ * there is none. */
 char *processor_info(const char *key);
-/* For tests: lets a recording (tests/processors/README.md) stand for this machine's processor from
- * now on; NULL: the machine speaks again. An error leaves things as they are. */
+/* For tests: from now on a recording (tests/processors/README.md) stands in for this machine's
+ * processor; NULL: the machine again. After an error nothing has changed. */
 gboolean processor_play(const char *file, GError **err);
 
 /* ---- bits of CPUID (cpuid.c); features in QEMU's spelling ------------------------------- */
 
-/* Of the features that documents name, how many CPUID tells; those of model specific registers come
- * after them. */
+/* Number of features that documents name and CPUID reports. In the list below those of model
+ * specific registers come after them. */
 guint cpuid_features(void);
-guint cpuid_places(void); /* how many there are */
+guint cpuid_places(void); /* number of all features in the list */
 const char *cpuid_feature(guint i);
-/* For a sort; what documents do not name has cpuid_places(). */
+/* A feature's place in the list, for sorting; cpuid_places() for one that documents do not name. */
 guint cpuid_order(const char *name);
-/* The features (a set of borrowed names) in an answer of QEMU's "feature-words". */
+/* The features (a set of borrowed names) in an answer to QEMU's "feature-words". The caller unrefs
+ * it. */
 GHashTable *cpuid_read(json_object *answer);
-GHashTable *cpuid_here(void);         /* of this machine; empty where there is no CPUID */
-gboolean cpuid_has(const char *name); /* this machine */
+GHashTable *
+cpuid_here(void); /* of this machine; empty where there is no CPUID. The caller unrefs it */
+gboolean cpuid_has(const char *name); /* whether this machine has it */
 typedef struct CpuSelf {
     char vendor[13];
     guint family, model, stepping;
 } CpuSelf;
-/* Who this machine's CPU says it is; FALSE where there is no CPUID. */
+/* Vendor, family, model and stepping of this machine's CPU; FALSE where there is no CPUID. */
 gboolean cpuid_self(CpuSelf *ret_self);
 
 /* ---- other processes (proc.c) */
 
 typedef void (*ProcFd)(pid_t pid, int fd, const char *target, gpointer user);
 
-/* Every descriptor that it has open, and what /proc says it points to. */
+/* Calls each for every descriptor that the process has open, with the target of its link in /proc.
+ */
 void proc_each_fd(pid_t pid, ProcFd each, gpointer user);
-/* What /proc/PID/fdinfo/FD says after "name:". Caller frees; NULL: nothing. */
+/* The value of the line "name:" in /proc/PID/fdinfo/FD. The caller frees it; NULL: there is no such
+ * line. */
 char *proc_fd_says(pid_t pid, int fd, const char *name);
-guint64 proc_cpu_ns(pid_t pid); /* the time of processors that it has used; 0: it has ended */
-/* Whether that is a thread of this process, and no other's. */
+guint64
+proc_cpu_ns(pid_t pid); /* processor time that it has used, in nanoseconds; 0: it has ended */
+/* Whether tid is a thread of this process. */
 gboolean proc_has_thread(pid_t pid, gint64 tid);
 /* Whether path is a pseudo-terminal ("/dev/pts/3") whose other end this process has open. */
 gboolean proc_has_pty(pid_t pid, const char *path);
 
 /* ---- KVM (kvm.c) */
 
-/* Whether KVM can be used. /dev/kvm is there before the module for this machine's processor is, and
- * opening it may wait for the kernel to load one: for workers. */
+/* Whether KVM can be used. /dev/kvm exists before the module for this machine's processor is
+ * loaded, and opening it may wait for the kernel to load that; so call this in a worker. */
 gboolean kvm_answers(void);
 
 /* ---- the time stamp counter (tsc.c) */
 
 typedef struct Tsc {
     guint64 frequency; /* Hz */
-    gboolean scaling;  /* a guest may have another */
+    gboolean scaling;  /* a guest may have another frequency */
 } Tsc;
 
-/* FALSE: nobody here tells. */
+/* Reads the frequency of the time stamp counter. FALSE: KVM does not report it. */
 gboolean tsc_read(Tsc *ret_tsc);
 
 /* ---- NUMA nodes (node.c) ------------------------------------------------------------------- */
@@ -275,6 +289,7 @@ gboolean node_exists(guint node);
 
 /* ---- time zones (zone.c) */
 
-/* The rules of a zone ("Europe/Berlin") in the form that the variable TZ takes without looking at a
- * file: "CET-1CEST,M3.5.0,M10.5.0/3". Caller frees. NULL: this host has no such zone. */
+/* The rules of a time zone ("Europe/Berlin") in the form that the variable TZ takes without a file
+ * (tzset(3)): "CET-1CEST,M3.5.0,M10.5.0/3". The caller frees it. NULL and an error: this host has
+ * no such zone. */
 char *zone_rules(const char *name, GError **err);
