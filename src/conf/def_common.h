@@ -1,4 +1,4 @@
-/* Parts that several devices have. Included by conf.h only. */
+/* Structs that several kinds of devices share. Included by conf.h only. */
 #pragma once
 
 #include "base/base.h"
@@ -70,7 +70,8 @@ typedef struct Address {
     };
 } Address;
 
-/* An address that stands for a host's device or a seat elsewhere: no type attribute. */
+/* The rows of a PCI address without a type attribute: of a host's device, or an address inside
+ * another element. */
 extern const Schema pci_address_schema;
 extern const Schema address_schema;
 extern const char *const address_types[]; /* words of AddressType */
@@ -82,7 +83,7 @@ typedef struct RomDef {
     char *file;
 } RomDef;
 
-/* What every device has beside its own. */
+/* What every device has in addition to the fields of its kind. */
 typedef struct DeviceInfo {
     char *alias;
     guint32 boot_order; /* 0: none */
@@ -198,14 +199,14 @@ typedef struct CharSource {
 extern const Schema char_source_schema;  /* spliced: @type is not in it */
 extern const Schema char_backend_schema; /* with @type */
 extern const Schema char_log_schema;
-/* The end of a mode, or (mode 0) the first; NULL: there is none. */
+/* The end with that mode, or (mode 0) the first one, borrowed; NULL: there is none. */
 CharEnd *char_end(const CharSource *s, int mode);
-/* The first end, made when there is none. */
+/* The first end, borrowed; it is made when there is none. */
 CharEnd *char_end_need(CharSource *s);
 
-/* Whether a daemon, vmd or libvirtd, put this path into the folder of one run of a domain. A live
- * document has such paths; a definition does not keep them. */
+/* Whether this is a path that a daemon, vmd or libvirtd, chose in the folder of one run of a
+ * domain. A live document has such paths; a definition does not keep them. */
 gboolean path_is_of_a_run(const char *path);
-/* Whether a path is below what a distribution installs: nothing of that is a guest's. As the path
- * says it, links are not followed. */
+/* Whether a path is in a folder of programs and data that the distribution installs: no guest owns
+ * files there. Only the text is looked at; links are not followed. */
 gboolean path_is_installed(const char *path);

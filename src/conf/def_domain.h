@@ -475,7 +475,7 @@ extern const Schema cputune_schema, numatune_schema;
 
 typedef struct DomainDef {
     int virt_type; /* VirtType */
-    guint32 id;    /* live: 0 is "not running" here; the wire's -1 */
+    guint32 id;    /* live; 0: it does not run (-1 on the wire) */
     char *name;
     guint8 uuid[UUID_LEN];
     gboolean genid;

@@ -1,6 +1,5 @@
-/* Virtual networks: what <network> says. Included by conf.h only. The element is described in
- * libvirt's "Network XML format".
- */
+/* Virtual networks: the struct of <network>. Included by conf.h only. The element is described in
+ * libvirt's "Network XML format". */
 #pragma once
 
 #include "def_net.h"
@@ -55,7 +54,7 @@ typedef struct ForwardDef {
 typedef struct BridgeDef {
     char *name, *zone;
     int stp;       /* ON, OFF */
-    guint64 delay; /* seconds that a new port only listens */
+    guint64 delay; /* seconds for which a new port does not forward */
     guint8 has_delay;
     int mac_table; /* kernel 1, libvirt 2: who fills the table of MAC addresses */
 } BridgeDef;
@@ -144,14 +143,15 @@ typedef struct Portgroup {
 } Portgroup;
 
 typedef struct DnsmasqOption {
-    char *value; /* a line for its configuration, as it is */
+    char *value; /* a line for dnsmasq's configuration, unchecked */
 } DnsmasqOption;
 
 typedef struct NetworkDef {
     char *name;
     guint8 uuid[UUID_LEN];
     guint32 connections; /* live: interfaces of guests on it */
-    int ipv6;            /* YES: IPv6 between guests although no address of it is here */
+    int ipv6; /* YES: guests may use IPv6 with each other although the network has no IPv6 address
+               */
     int trust_guest_rx_filters;
     char *title, *description, *metadata;
     ForwardDef *forward; /* NULL: isolated */
@@ -176,27 +176,28 @@ extern const Schema dhcp_range_schema, dhcp_host_schema;
 extern const Schema dns_host_schema, dns_txt_schema, dns_srv_schema, forward_interface_schema;
 
 ForwardMode network_mode(const NetworkDef *def);
-/* Whether the bridge is ours to make: nat, route, open and isolated. */
+/* Whether vmd makes the bridge: for the modes nat, route and open, and for isolated networks. */
 gboolean network_owns_bridge(const NetworkDef *def);
-/* The length of the prefix of an <ip> or <route>, from its prefix, netmask or the class of its
- * address; -1: it has neither and is IPv6, or the netmask is none. */
+/* The length of the prefix of an <ip> or <route>, in bits, from its prefix, its netmask or the
+ * class of its address; -1: it is IPv6 and has neither, or the netmask is none. */
 int network_prefix(int family, const char *address, const char *netmask, guint32 prefix,
                    guint8 has_prefix);
 /* The family of an element: AF_INET or AF_INET6. */
 int network_family(int family);
 
-/* Reads a document and judges it. flags: XML_LIVE, XML_VALIDATE. What a definition leaves out and
- * the host decides (name of the bridge, MAC address) stays out. */
+/* Reads a document and checks it. flags: XML_LIVE, XML_VALIDATE. Values that a definition leaves
+ * out and the host decides (name of the bridge, MAC address) stay out. Free with network_free. */
 NetworkDef *network_parse(const char *xml, gssize len, guint flags, GError **err);
 char *network_format(const NetworkDef *def, guint flags); /* XML_LIVE; caller frees */
 NetworkDef *network_copy(const NetworkDef *def);
 void network_free(NetworkDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NetworkDef, network_free)
-/* The rules, of a definition that is complete or not. Pure. */
+/* Checks the rules; the definition may lack values that the host decides. Pure. */
 gboolean network_check(const NetworkDef *def, GError **err);
 
-/* One element more, less, or another: command and section are virNetworkUpdateCommand's and
- * virNetworkUpdateSection's; parent_index -1: where it fits. def is unchanged when it fails. */
+/* Adds, removes or replaces one element: command and section are those of virNetworkUpdateCommand
+ * and virNetworkUpdateSection; parent_index -1: the parent is found. def is unchanged when it
+ * fails. */
 gboolean network_update(NetworkDef *def, guint command, guint section, int parent_index,
                         const char *xml, GError **err);
 

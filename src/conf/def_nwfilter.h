@@ -1,11 +1,10 @@
-/* Filters of packets: what <filter> says. Included by conf.h only. The element is described in
- * libvirt's "Network Filters".
- */
+/* Filters of packets: the struct of <filter>. Included by conf.h only. The element is described in
+ * libvirt's "Network Filters". */
 #pragma once
 
 #include "def_net.h"
 
-/* The element that a rule looks at packets by. */
+/* The protocols that a rule can match, each an element of its own. */
 typedef enum FilterProtocol {
     FILTER_MAC = 1,
     FILTER_VLAN,
@@ -33,9 +32,9 @@ typedef enum FilterProtocol {
     FILTER_UDPLITE6,
 } FilterProtocol;
 
-/* What a packet is looked at for. */
+/* The properties of a packet that a rule can match. */
 typedef enum FilterValue {
-    BY_MATCH, /* "no": what follows must not be so */
+    BY_MATCH, /* "no": the packet must not have the other properties */
     BY_SRC_MAC,
     BY_SRC_MAC_MASK,
     BY_DST_MAC,
@@ -103,8 +102,9 @@ typedef enum FilterValue {
     N_FILTER_VALUES
 } FilterValue;
 
-/* Each value is the text that documents have, in one spelling: a value, or a variable of the filter
- * ("$IP", "$IP[@1]"), which whoever uses the filter gives. NULL: any packet will do. */
+/* The properties that a rule matches. Each value is a text in the one spelling that documents are
+ * written with: a value, or a variable of the filter ("$IP", "$IP[@1]"), whose value comes from the
+ * interface that uses the filter. NULL: any packet matches. */
 typedef struct FilterMatch {
     int protocol; /* FilterProtocol */
     char *values[N_FILTER_VALUES];
@@ -112,7 +112,7 @@ typedef struct FilterMatch {
 
 typedef enum FilterEntryKind { FILTER_RULE = 1, FILTER_REF } FilterEntryKind;
 
-/* A rule, or all that another filter says. */
+/* A rule, or a reference to another filter. */
 typedef struct FilterEntry {
     int kind; /* FilterEntryKind */
     /* a rule */
@@ -129,7 +129,7 @@ typedef struct FilterEntry {
 
 typedef struct NwfilterDef {
     char *name;
-    char *chain; /* "root", or one of the others with what stands behind its name */
+    char *chain; /* "root", or another chain's kind and what follows it in its name */
     gint32 priority;
     guint8 has_priority;
     guint8 uuid[UUID_LEN];
@@ -144,10 +144,10 @@ char *nwfilter_format(const NwfilterDef *def); /* caller frees */
 void nwfilter_def_free(NwfilterDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NwfilterDef, nwfilter_def_free)
 
-/* What a variable stands for: a value of that kind, in the spelling that documents have. FALSE: it
- * is none, or packets of that protocol are not looked at for it. */
+/* Sets the property v to a value, in the spelling that documents have. FALSE: the text is no such
+ * value, or the protocol has no such property. */
 gboolean filter_match_set(FilterMatch *m, FilterValue v, const char *text);
-/* The number of a value that is one, or a word for one: "0x86dd", "ipv6", "tcp", "Reply". */
+/* The number that a value means, as digits or as a word: "0x86dd", "ipv6", "tcp", "Reply". */
 guint64 filter_number(const char *text);
 const char *filter_protocol_word(FilterProtocol protocol); /* "tcp-ipv6" */
 const char *filter_value_word(FilterValue v);              /* "srcipaddr" */

@@ -1,6 +1,5 @@
-/* Secrets: what <secret> says; its value is no part of that. Included by conf.h only. The element
- * is described in libvirt's "Secret XML format".
- */
+/* Secrets: the struct of <secret>, which does not hold the secret's value. Included by conf.h only.
+ * The element is described in libvirt's "Secret XML format". */
 #pragma once
 
 /* virSecretUsageType. */
@@ -11,7 +10,7 @@ typedef enum SecretUsage {
     SECRET_FOR_ISCSI,
     SECRET_FOR_TLS,
     SECRET_FOR_VTPM,
-    SECRET_FOR_NONE_BY_WORD, /* in documents alone */
+    SECRET_FOR_NONE_BY_WORD, /* the word for it, in documents only */
 } SecretUsage;
 extern const char *const secret_usages[];
 

@@ -34,7 +34,7 @@ typedef enum VolumeType {
 } VolumeType;
 extern const char *const volume_types[];
 
-/* -1 in a document is as if nothing were said. */
+/* Owner and mode. A -1 in a document means that it is not given. */
 typedef struct Permissions {
     guint32 mode, owner, group;
     guint8 has_mode, has_owner, has_group;
@@ -98,7 +98,7 @@ typedef struct PoolDef {
     PoolSource source;
     char *path;               /* without a trailing slash */
     Permissions *permissions; /* NULL: as they are */
-    int refresh;              /* whose allocation volumes are said to have: default 1, capacity 2 */
+    int refresh;              /* which allocation volumes report: default 1, capacity 2 */
     GPtrArray *mount_options; /* PoolOption */
     GPtrArray *rbd_options;   /* PoolOption */
 } PoolDef;
@@ -139,10 +139,10 @@ typedef struct VolumeDef {
 
 extern const Schema pool_schema, volume_def_schema, volume_backing_schema;
 
-/* What a type of pool is made of, and what its volumes are. */
+/* What a type of pool consists of, and what its volumes are. */
 typedef struct PoolShape {
-    guint parts;                /* PoolParts that its <source> has */
-    const char *const *formats; /* of the pool; NULL: none */
+    guint parts;                /* PoolParts that its <source> may have */
+    const char *const *formats; /* words of the pool's formats; NULL: none */
     const char *format;         /* where none is said */
     const char *const *volume_formats;
     const char *path; /* where none is said; NULL: it must be said, or there is none */
@@ -158,22 +158,23 @@ typedef enum PoolParts {
 } PoolParts;
 const PoolShape *pool_shape(int type);
 
-/* live: with what only an active pool has. */
+/* Reads the document of a pool. live: also the fields that only an active pool has; validate:
+ * refuse unknown elements. Free with pool_def_free. */
 PoolDef *pool_parse(const char *xml, gssize len, gboolean live, gboolean validate, GError **err);
 char *pool_format(const PoolDef *def, gboolean live);
 PoolDef *pool_copy(const PoolDef *def);
 void pool_def_free(PoolDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PoolDef, pool_def_free)
-/* <source> alone, as clients ask for the sources of a type. */
+/* Reads a <source> alone, as clients pass it when they ask for the sources of a type. */
 PoolSource *pool_source_parse(const char *xml, GError **err);
 void pool_source_free(PoolSource *source);
 
-/* A document of a volume to be made in a pool of that type. */
+/* Reads the document of a volume that is to be made in a pool of that type. */
 VolumeDef *volume_parse(const char *xml, int pool_type, gboolean validate, GError **err);
-/* The same of one that gets the content of another: its capacity need not be said. */
+/* The same for a volume that gets a copy of another's content: its capacity may be left out. */
 VolumeDef *volume_parse_copy(const char *xml, int pool_type, gboolean validate, GError **err);
 char *volume_format(const VolumeDef *def);
 VolumeDef *volume_copy(const VolumeDef *def);
 void volume_free(VolumeDef *def);
-void volume_drop_devices(VolumeDef *def); /* where a document says that it lies */
+void volume_drop_devices(VolumeDef *def); /* drops the devices that a document names */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VolumeDef, volume_free)

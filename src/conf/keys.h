@@ -1,5 +1,5 @@
-/* Hash tables of what documents name, so that no rule looks through a list for each of a list.
- * Inside conf only. */
+/* Keys of hash tables, so that a check of every item of a list against every other takes no loop
+ * within a loop. Inside conf only. */
 #pragma once
 
 #include <string.h>

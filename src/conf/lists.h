@@ -3,7 +3,7 @@
 
 #include "base/base.h"
 
-/* A zeroed item of the schema, at the end. */
+/* Appends a zeroed item of the schema and returns it, borrowed. */
 static inline gpointer
 list_grow(GPtrArray **list, const Schema *schema)
 {

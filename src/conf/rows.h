@@ -1,17 +1,18 @@
-/* What the files of rows share. Inside conf only. */
+/* Shared by the files that define rows. Inside conf only. */
 #pragma once
 
 #include "conf.h"
 
-/* A wrong word is something that cannot be had, not wrong XML: clients know the difference. */
+/* A wrong word is reported as something that cannot be had, not as wrong XML: clients tell the two
+ * apart. */
 #define UNSUPPORTED F_ERR(ERR_CONFIG_UNSUPPORTED)
 
-#define USER_ALIAS "ua-" /* what an alias that a user picked begins with */
+#define USER_ALIAS "ua-" /* beginning of an alias that a user picked */
 
-/* Of F_U32: 0x for hexadecimal, 0 for octal; written as decimal. */
+/* For F_U32: numbers with 0x are hexadecimal, with a leading 0 octal; written as decimal. */
 #define ANY_BASE (&(const NumSpec){ 0, G_MAXUINT32, NUM_ANY })
 
-/* Of F_I32. */
+/* The same for F_I32. */
 #define ANY_BASE_SIGNED (&(const NumSpec){ G_MININT32, G_MAXINT32, NUM_ANY })
 
 #define INFO(type)   ROW(type, "", F_STRUCT, info, 0, &device_info_schema, NULL)

@@ -1,15 +1,15 @@
-/* Devices one by one. Inside conf only, included by device*.c. */
+/* Functions on single devices. Inside conf only; included by device*.c. */
 #pragma once
 
 #include "conf/conf.h"
 
-/* Where a device's DeviceInfo lies; NULL: it has none. */
+/* The DeviceInfo of a device, borrowed; NULL: its kind has none. */
 DeviceInfo *device_info(const Schema *s, gpointer device);
 
 /* ---- which of a definition's devices a document means (device_same.c) */
 
-/* Whether `have`, of a definition, is the device that `want` names: what clients leave out of
- * `want` does not count, such as where it sits in the guest. */
+/* Whether `have`, a device of a definition, is the device that `want` describes. Parts that clients
+ * leave out of `want` do not count, such as its address in the guest. */
 typedef gboolean (*DeviceSame)(gconstpointer have, gconstpointer want);
 
 gboolean disk_same(gconstpointer have, gconstpointer want);
@@ -30,4 +30,5 @@ gboolean rng_same(gconstpointer have, gconstpointer want);
 gboolean shmem_same(gconstpointer have, gconstpointer want);
 gboolean memory_same(gconstpointer have, gconstpointer want);
 gboolean vsock_same(gconstpointer have, gconstpointer want);
-gboolean any_same(gconstpointer have, gconstpointer want); /* there is one at most */
+gboolean any_same(gconstpointer have,
+                  gconstpointer want); /* for kinds of which a domain has one at most */

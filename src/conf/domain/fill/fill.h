@@ -1,4 +1,5 @@
-/* The passes of domain_fill. Inside conf only, included by fill*.c. */
+/* The passes of domain_fill. Inside conf only; included by fill*.c. Each pass fills in one part of
+ * the definition, and fails with an error when that cannot be done. */
 #pragma once
 
 #include "conf/board.h"
@@ -8,17 +9,18 @@ typedef struct Fill {
     DomainDef *def;
     const EmulatorCaps *caps;
     const ConfContext *context;
-    /* Of the machine, once fill_machine has named it. */
+    /* What is known of the machine, once fill_machine has chosen it. */
     const Board *board;
     gboolean x86, i440fx, q35, isapc;
-    const ControllerDef *pci_root; /* fill_pci_kind.c; NULL: not looked for, or not there yet */
+    const ControllerDef
+        *pci_root; /* cached by fill_pci_kind.c; NULL: not looked for, or not there yet */
 } Fill;
 
 typedef gboolean (*FillPass)(Fill *f, GError **err);
 
-void set_text(char **at, const char *text); /* a copy replaces what was there */
+void set_text(char **at, const char *text); /* a copy of text replaces the old text */
 
-/* 0 stands for "not said". */
+/* Sets *at where it is 0, which means that the document does not say it. */
 static inline void
 default_int(int *at, int value)
 {
@@ -52,7 +54,7 @@ gboolean fill_tuning(Fill *f, GError **err);
 /* fill_disk.c */
 gboolean fill_disks(Fill *f, GError **err);
 gboolean fill_disk_order(Fill *f, GError **err);
-void fill_disk_source(DiskSource *source); /* also of NVRAM */
+void fill_disk_source(DiskSource *source); /* also for NVRAM */
 
 /* fill_char.c */
 gboolean fill_chars(Fill *f, GError **err);
@@ -65,18 +67,20 @@ gboolean fill_devices(Fill *f, GError **err);
 gboolean fill_implicit_devices(Fill *f, GError **err);
 
 /* fill_controller.c */
-gboolean fill_controllers(Fill *f, GError **err); /* what the document names */
+gboolean fill_controllers(Fill *f, GError **err); /* controllers that the document names */
 gboolean fill_controller_numbers(Fill *f, GError **err);
-gboolean fill_machine_controllers(Fill *f, GError **err); /* what the board has */
-gboolean fill_hostdev_controllers(Fill *f, GError **err); /* what host devices sit on */
-gboolean fill_needed_controllers(Fill *f, GError **err);  /* what the others sit on */
+gboolean fill_machine_controllers(Fill *f, GError **err); /* controllers that the board has */
+gboolean fill_hostdev_controllers(Fill *f, GError **err); /* controllers that host devices need */
+gboolean fill_needed_controllers(Fill *f, GError **err);  /* controllers that other devices need */
 gboolean fill_controller_order(Fill *f, GError **err);
-void fill_pci_roots(Fill *f); /* their names and numbers */
+void fill_pci_roots(Fill *f); /* names and numbers of the PCI roots */
 ControllerDef *controller_find(const DomainDef *def, int type, guint32 index);
-/* Where the dump shows it: behind the last of its type with a smaller index. */
+/* Adds a controller in the place where the dump shows it: behind the last one of its type with a
+ * smaller index. Returns it, borrowed. */
 ControllerDef *controller_add(DomainDef *def, int type, guint32 index, int model);
-gboolean controller_is_ich9(const ControllerDef *c);      /* a part of a USB 2 controller */
-gboolean controller_is_companion(const ControllerDef *c); /* not its first part */
+gboolean controller_is_ich9(const ControllerDef *c); /* it is a part of a USB 2 controller */
+gboolean
+controller_is_companion(const ControllerDef *c); /* it is such a part, and not the first one */
 
 /* fill_address.c */
 gboolean fill_drive_addresses(Fill *f, GError **err);
@@ -86,7 +90,7 @@ gboolean fill_serial_addresses(Fill *f, GError **err); /* virtio-serial, CCID, m
 gboolean fill_spapr_addresses(Fill *f, GError **err);
 
 /* fill_virtio.c */
-gboolean fill_virtio_addresses(Fill *f, GError **err); /* but those on PCI */
+gboolean fill_virtio_addresses(Fill *f, GError **err); /* all but those on PCI */
 
 /* fill_usb.c */
 gboolean fill_usb_addresses(Fill *f, GError **err);
@@ -95,5 +99,5 @@ gboolean fill_usb_addresses(Fill *f, GError **err);
 gboolean fill_pci_addresses(Fill *f, GError **err);
 
 /* fill_zpci.c */
-gboolean fill_zpci_named(Fill *f, GError **err); /* whose seats are written */
+gboolean fill_zpci_named(Fill *f, GError **err); /* those whose numbers the document gives */
 gboolean fill_zpci_numbers(Fill *f, GError **err);
