@@ -1,5 +1,5 @@
-/* Method rows: which procedure, on which object, with which flags, needing which rights, done by
- * whom. The dispatcher (call.c) reads them; what a row says no handler has to look at again.
+/* Method rows: each says which procedure, on which kind of object, takes which flags, needs which
+ * rights, and has which handler. The dispatcher (call.c) checks all of that, so no handler has to.
  */
 #pragma once
 
@@ -19,20 +19,21 @@ typedef struct VolumeDef VolumeDef;
 /* ---- the object that a call is about (methods/subject.c) ---------------------------------- */
 
 typedef struct Found {
-    gpointer object; /* starts with an Object; referenced. NULL: nothing found yet */
-    gpointer part;   /* of that object, a volume of its pool; else NULL. Borrowed */
+    gpointer object; /* begins with an Object; referenced. NULL: nothing found yet */
+    gpointer part;   /* a part of that object: a volume of its pool; else NULL. Borrowed */
 } Found;
 
-/* One way to name an object. */
+/* A kind of object, and the kind of argument by which a call names it. */
 typedef struct Subject {
     const char *word; /* "domain" */
-    /* Type of the argument that names it; NULL: the arguments as a whole do. */
+    /* Type of the argument that names it; NULL: all arguments together name it. */
     const WireType *named_by;
     gboolean (*find)(gconstpointer name, Found *ret_found, GError **err);
     void (*run)(const Method *m, Call *c, const Found *found);
 } Subject;
 
-extern const Subject subject_none; /* the connection, the host, or what is only being made */
+extern const Subject
+    subject_none; /* the connection, the host, or an object that does not exist yet */
 extern const Subject subject_domain;
 extern const Subject subject_domain_name;
 extern const Subject subject_domain_uuid;
@@ -59,12 +60,13 @@ extern const Subject subject_volume_path;
 
 /* ---- rows --------------------------------------------------------------------------------- */
 
-/* When a right is needed. */
+/* When a call needs a right. */
 typedef enum NeedWhen {
     NEED_ALWAYS,
-    NEED_TO_WRITE,  /* the call is one that a read-only client may not make, for its arguments */
-    NEED_IF_FLAGS,  /* one of Need.flags is there */
-    NEED_TO_CHANGE, /* the definition may change: flags say so, or leave it to the state */
+    NEED_TO_WRITE,  /* when, by its arguments, a read-only client may not make the call */
+    NEED_IF_FLAGS,  /* when one of Need.flags is set */
+    NEED_TO_CHANGE, /* when the persistent definition may change: the flags say so, or let the
+                       domain's state decide */
 } NeedWhen;
 
 typedef struct Need {
@@ -75,9 +77,9 @@ typedef struct Need {
 
 #define NEEDS_MAX 3
 
-/* Answers the call by exactly one of call_reply and call_fail, from within or later. The client has
- * been let in, the flags are known ones, the object is there and stays referenced until the answer,
- * and the rights are there. */
+/* A handler. It answers the call by exactly one of call_reply and call_fail, now or later. When it
+ * runs, the client is authenticated, all flags are known, the object exists and stays referenced
+ * until the answer, and the client has the rights. */
 typedef union MethodRun {
     void (*on_none)(Call *c);
     void (*on_domain)(Call *c, Vm *vm);
@@ -93,10 +95,11 @@ struct Method {
     gint32 number;
     const Subject *subject;
     MethodRun run;
-    guint32 flags; /* that the handler does; others are refused. Of arguments with such a field */
+    guint32 flags; /* flags that the handler knows; others are refused. For arguments with a flags
+                      field */
     Need needs[NEEDS_MAX];
-    gboolean kept;   /* its answer depends on the arguments alone, and may be a second old */
-    gboolean errand; /* a worker or a program does it: few such calls run at once */
+    gboolean kept;   /* its answer depends on the arguments only, and may be a second old */
+    gboolean errand; /* a worker or a program does the work: few such calls run at once */
     gboolean wiped;  /* arguments or answer are secret: no copy of them stays in memory */
 };
 
@@ -124,17 +127,18 @@ struct Method {
 #define MAY_ALL                   .needs = { { RIGHT_NONE } }
 #define MAY(right)                .needs = { { RIGHT_##right } }
 #define MAY_BOTH(a, b)            .needs = { { RIGHT_##a }, { RIGHT_##b } }
-/* Also the second where the call is one that changes things. */
+/* The second right is needed too where the call changes something. */
 #define MAY_OR_WRITE(a, b) .needs = { { RIGHT_##a }, { RIGHT_##b, NEED_TO_WRITE } }
 #define MAY_IF(a, bits, b) .needs = { { RIGHT_##a }, { RIGHT_##b, NEED_IF_FLAGS, (bits) } }
-/* Live (1), persistent (2) or both: the persistent one is also saved. */
+/* For calls with the flags live (1) and persistent (2): changing the persistent definition also
+ * takes the right to save. */
 #define MAY_CHANGE .needs = { { RIGHT_DOMAIN_WRITE }, { RIGHT_DOMAIN_SAVE, NEED_TO_CHANGE } }
 
-/* All rows of a program, by procedure number. */
+/* A procedure of a program, in an array by number. */
 typedef struct Slot {
-    const Method *method;   /* NULL: not done */
-    guint32 subject_offset; /* in the arguments */
-    gint32 flags_offset;    /* -1: they have no flags */
+    const Method *method;   /* NULL: vmd does not implement it */
+    guint32 subject_offset; /* offset of the object's name in the arguments */
+    gint32 flags_offset;    /* offset of the flags; -1: the arguments have none */
 } Slot;
 
 /* Of all procedures of a program that these tables (a list that ends with NULL) have; rows that do
@@ -165,11 +169,11 @@ extern const Method node_device_methods[];
 extern const Method nwfilter_methods[];
 extern const Method storage_methods[];
 extern const Method secret_methods[];
-/* Of the QEMU program. */
+/* Tables of the QEMU program. */
 extern const Method qemu_event_methods[];
 extern const Method qemu_methods[];
 extern const Method qemu_agent_methods[];
-/* Of our own program. */
+/* Tables of vmd's own program. */
 extern const Method daemon_methods[];
 extern const Method vmd_network_methods[];
 extern const Method vmd_domain_methods[];

@@ -1,5 +1,5 @@
-/* The room's inside: a peer, its calls and its streams. Handlers need the parts about Call and
- * Stream only. */
+/* The inside of the room: clients, their calls and their streams. Handlers need only the parts
+ * about Call and Stream. */
 #pragma once
 
 #include "core/core.h"
@@ -15,8 +15,8 @@ typedef struct Stream Stream;
 
 /* The decoded arguments, valid until the answer. */
 gconstpointer call_in(const Call *c);
-Arena *call_arena(Call *c);         /* for what the reply points to */
-Client *call_client(const Call *c); /* NULL when it is gone */
+Arena *call_arena(Call *c);         /* memory for the content of the reply */
+Client *call_client(const Call *c); /* NULL when the client is gone */
 Server *call_server(const Call *c);
 /* "client 12 (pid 4711, uid 0)"; lives as long as the call. */
 const char *call_asker(Call *c);
@@ -31,69 +31,70 @@ guint call_n_fds(const Call *c);
 #define call_reply(c, out) call_reply_sized(c, out, sizeof(*(out)))
 void call_reply_sized(Call *c, gconstpointer out, gsize size);
 void call_reply_none(Call *c);
-/* With descriptors after it; they stay the caller's. */
+/* The same, with descriptors after the reply; they stay the caller's. */
 void call_reply_fds(Call *c, gconstpointer out, gsize size, const int *fds, guint n_fds);
-/* For an answer that takes long: slice is called in rounds of the loop, as the client's turn comes,
- * to work for about a millisecond; FALSE: it has answered. */
+/* For an answer that takes long to make: slice is called in turns of the loop, when it is the
+ * client's turn, and works for about a millisecond each time. It returns FALSE when it has
+ * answered. */
 typedef gboolean (*SliceFn)(gpointer user);
 void call_in_slices(Call *c, SliceFn slice, gpointer user);
-/* Answers with an error and frees both. */
+/* Answers with an error; frees the call and err. */
 void call_fail(Call *c, GError *err);
-/* The same with another origin than the procedure's driver (a virErrorDomain). */
+/* The same with another origin (a virErrorDomain) than the procedure's driver. */
 void call_fail_from(Call *c, int from, GError *err);
-/* An empty reply, or *err: call_end(c, do_it(..., &err), &err). */
+/* Answers with an empty reply or with *err, for use as call_end(c, do_it(..., &err), &err). */
 void call_end(Call *c, gboolean ok, GError **err);
-/* The same for callbacks, whose error is borrowed. */
+/* The same for callbacks: err NULL means success; err is borrowed. */
 void call_done(Call *c, const GError *err);
 
 enum { FROM_RPC = 7, FROM_QEMU = 10, FROM_STORAGE = 18, FROM_STREAMS = 38, FROM_AUTH = 46 };
 
 /* ---- streams (stream.c) ------------------------------------------------------------------- */
 
-/* What a stream's owner wants to hear. NULL members are not wanted. */
+/* What the owner of a stream is told. Members that are NULL are not called. */
 typedef struct StreamOps {
-    /* Bytes from the client; all are taken. Slow it down with stream_pause. */
+    /* Bytes from the client, all of which must be taken; stream_pause slows the client down. */
     void (*data)(Stream *s, const guint8 *data, gsize len, gpointer user);
-    /* A hole; NULL: the client asked for none, so one is an error. */
+    /* A hole of that many bytes; NULL: a hole is an error. */
     void (*hole)(Stream *s, gint64 length, gpointer user);
-    /* The client has sent everything: answer with stream_finish or stream_fail, now or later. NULL:
-     * answered at once. */
+    /* The client has sent everything; end with stream_finish or stream_fail, now or later. NULL: it
+     * is finished at once. */
     void (*finish)(Stream *s, gpointer user);
-    /* It is over without stream_finish or stream_fail: aborted, or the client is gone. s is freed
-     * after this. */
+    /* The stream was aborted, or the client is gone. s is freed after this. */
     void (*abort)(Stream *s, gpointer user);
-    /* There is room again after stream_send said there was none. */
+    /* There is room again after stream_send has returned FALSE. */
     void (*room)(Stream *s, gpointer user);
 } StreamOps;
 
-/* A stream for the call's procedure, before call_reply. NULL when the client is gone: then nothing
- * will ever be heard of it. */
+/* Opens a stream for the call's procedure; before call_reply. NULL when the client is gone: then
+ * none of ops is ever called. */
 Stream *call_open_stream(Call *c, const StreamOps *ops, gpointer user);
-/* Queues a copy. FALSE: send no more until ops->room. */
+/* Queues a copy of the bytes. FALSE: send no more until ops->room. */
 gboolean stream_send(Stream *s, const void *data, gsize len);
 void stream_send_hole(Stream *s, gint64 length);
-void stream_send_end(Stream *s); /* no more data will come from this side */
+void stream_send_end(Stream *s); /* the daemon sends no more data */
 void stream_pause(Stream *s, gboolean paused);
 void stream_finish(Stream *s);            /* frees it */
-void stream_fail(Stream *s, GError *err); /* tells the client, frees both */
+void stream_fail(Stream *s, GError *err); /* sends the error to the client; frees s and err */
 
-/* A stream that is copied to and from a descriptor (taken), by the procedure's direction, until
- * either side is done with it; done is then called once. FALSE: the client is gone, done is not
- * called, fd is closed. */
+/* Opens a stream that is copied to or from a descriptor, depending on the procedure, until one side
+ * ends; then done(user) is called once. It owns fd. FALSE: the client is gone; fd is closed and
+ * done is not called. */
 gboolean call_splice(Call *c, int fd, GDestroyNotify done, gpointer user);
 guint call_flags(const Call *c); /* ProcFlags */
-/* Whether a list with these flags has an object that is so. The flags are answers to several
- * questions, each the bits of its answers; a question without any bit lets all pass. */
+/* Whether a list with these flags includes an object that has the properties `is`. questions are
+ * groups of flags; the object must have one of the wanted flags of each group, and a group without
+ * a wanted flag lets all objects pass. */
 gboolean list_filter(guint32 flags, guint32 is, const guint32 *questions, gsize n_questions);
-/* Takes the list and gives it back with those alone that pass, in their order; without flags all.
- */
+/* Takes a list and returns it with only the items that pass, in their order; without flags all of
+ * them. */
 typedef gboolean (*ListPasses)(gpointer item, guint32 flags);
 GPtrArray *list_keep(GPtrArray *all, ListPasses passes, guint32 flags);
-/* Answers a call whose reply is names: those of the first objects, as many as the client takes. */
+/* Answers a call whose reply is a list of names: those of the first objects, at most `most`. */
 void call_reply_names(Call *c, const GPtrArray *objects, gint32 most);
 
-/* The same of a file, which workers read and write (filestream.c). fd is taken; done is called
- * once, in any case, maybe from within: it is over, and nothing of it is under way. */
+/* Copies a stream to or from a file, which workers read and write (filestream.c). It owns fd. done
+ * is called once in any case, perhaps from within this call, when nothing is under way any more. */
 typedef struct FileStreamSpec {
     int fd;
     guint64 offset, length; /* length 0: to the end */
@@ -112,54 +113,56 @@ void file_stream_abort(FileStream *s, const GError *why);
 
 /* ---- a client (client.c) ------------------------------------------------------------------ */
 
-/* An event that a client wants to hear. */
+/* A client's registration for an event. */
 typedef struct Registration {
-    gint32 callback; /* unique on its connection; -1: of the old procedures, without one */
+    gint32 callback; /* unique on its connection; -1: made by the old procedures, which have none */
     EventFamily family;
     int event;
-    gboolean by_object; /* only of this one */
+    gboolean by_object; /* only for the object named below */
     guint8 uuid[16];
-    char *name;  /* node devices have no UUID; monitor events: the pattern, or NULL */
-    guint flags; /* of a monitor event: 1 the pattern is a regular expression, 2 any case */
+    char *name;  /* of a node device, which has no UUID; of monitor events the pattern, or NULL */
+    guint flags; /* of monitor events: 1 the pattern is a regular expression, 2 case does not matter
+                  */
 } Registration;
 
-void registration_clear(gpointer registration); /* GDestroyNotify of its contents */
+void registration_clear(gpointer registration); /* frees the contents; a GDestroyNotify */
 
-/* A domain that was started to live as long as the connection: this run of it, no later one. */
+/* A domain that was started to end with the connection: this run of it, no later one. */
 typedef struct Owned {
     guint8 uuid[UUID_LEN];
     int id;
 } Owned;
 
-/* All that there is to know of a connection, so that it can be written down. */
+/* The state of a connection that must outlive the daemon, so that it can be saved. */
 typedef struct ClientState {
     guint64 id;
     Creds creds;
     gboolean authenticated;
     gboolean opened;
-    gboolean keepalive;      /* it asked to be pinged */
-    gboolean close_callback; /* it wants to hear why a connection ends */
+    gboolean keepalive;      /* the client asked for keepalive messages */
+    gboolean close_callback; /* the client wants to be told why a connection ends */
     gint32 last_callback;
     GArray *registrations; /* of Registration */
     GArray *owned;         /* of Owned */
 } ClientState;
 
-/* Frames of a client that wait for their turn, oldest first. */
+/* Kinds of frames of a client that wait for their turn; oldest first. */
 typedef enum HeldKind { HELD_CALLS, HELD_STREAMS, N_HELD } HeldKind;
 
 struct Client {
     ClientState state;
-    GArray *groups; /* of gid_t: its user's when it came, beside creds.gid; NULL: none */
+    GArray *groups; /* of gid_t: groups of its user at the time of connecting, without creds.gid;
+                       NULL: none */
     Server *server;
     Lines *lines;
     GList link; /* in server->clients */
     Account *account;
-    GQueue calls;         /* waiting for their answer */
-    gsize partial;        /* of a message that has not come whole; counted as input */
-    gsize counted_output; /* of what is queued */
-    gint64 round;         /* of the loop, in which it had frames handled: so many, */
+    GQueue calls;         /* calls without an answer yet */
+    gsize partial;        /* bytes of an incomplete message, counted as input */
+    gsize counted_output; /* counted bytes of the queue */
+    gint64 round;         /* turn of the loop in which frames of it were handled: */
     guint round_frames;
-    gint64 round_us; /* in so much time */
+    gint64 round_us; /* and their time */
     GQueue streams;
     GQueue held[N_HELD]; /* of GBytes */
     gsize held_bytes;
@@ -169,28 +172,28 @@ struct Client {
     guint ping_timer;
     guint drop_idle;
     guint missed_timer;
-    guint busy;      /* frames of it on the stack */
-    gboolean paused; /* it is not read */
+    guint busy;      /* frames of it that are being handled */
+    gboolean paused; /* its connection is not read */
     gboolean dropped;
     gboolean told_missed;
 };
 
-/* Takes account. */
+/* Makes a client for a new connection; it owns fd and the reference on account. */
 void client_new(Server *s, int fd, const Creds *creds, Account *account);
-/* Hangs up: at once, or after the frame that is being handled. why is logged unless NULL. */
+/* Hangs up, at once or after the frame that is being handled. why is logged unless it is NULL. */
 void client_drop(Client *c, const char *why);
 void client_free(Client *c);
-void client_close(Client *c); /* when everything queued is sent */
+void client_close(Client *c); /* hangs up when the queue is empty */
 void client_send(Client *c, const WireBuf *message);
-void client_send_secret(Client *c, WireBuf *message); /* and wipes it */
-/* Stops or goes on reading, as its calls, queue and streams allow. */
+void client_send_secret(Client *c, WireBuf *message); /* and wipes the buffer */
+/* Stops or resumes reading, depending on its calls, its queue and its streams. */
 void client_update_flow(Client *c);
 void client_start_keepalive(Client *c);
 void client_left_domain(Vm *vm); /* that should end with the client that started it */
 
 /* ---- who may do what (permit.c) ----------------------------------------------------------- */
 
-/* The settings, or who manages, have changed. */
+/* Applies changed settings or another managing group. */
 void permit_set(Server *s);
 
 /* ---- the host (host.c) -------------------------------------------------------------------- */
@@ -202,21 +205,25 @@ typedef struct HostInfo {
 } HostInfo;
 
 void host_info(HostInfo *ret_info);
-/* Bitmap of the host's CPUs, one bit each, least first. present: also those that are off. */
+/* Bitmap of the host's CPUs, one bit each, lowest first. present: include CPUs that are offline.
+ * *ret_cpus: number of CPUs. */
 GByteArray *host_cpu_map(gboolean present, guint *ret_cpus);
 guint host_nodes(void);
-/* Files of the kernel that hold one value. text: caller frees; NULL: there is no such file. */
+/* Read and write the kernel's files that hold one value. text: the caller frees it; NULL: there is
+ * no such file. */
 char *host_text(const char *path);
 gboolean host_number(const char *path, guint64 *ret_value);
 gboolean host_write(const char *path, const char *text, GError **err);
-/* A line of a NUMA node's meminfo, of the whole host for node -1. FALSE: no such node or line. */
+/* A line of a NUMA node's meminfo, or with node -1 of the whole host's. FALSE: there is no such
+ * node or line. */
 gboolean host_memory_kib(int node, const char *what, guint64 *ret_kib);
-/* Of all nodes in KiB: of one measure with what each has, which /proc/meminfo need not be. */
+/* The sum of a value over all nodes, in KiB, of the same kind as each node reports it;
+ * /proc/meminfo may count otherwise. */
 guint64 host_memory_sum(const char *what);
 typedef struct HostCpuTimes {
     guint64 kernel_ns, user_ns, idle_ns, iowait_ns;
 } HostCpuTimes;
-/* cpu -1: all together. */
+/* Times of one CPU since boot; cpu -1: of all together. */
 gboolean host_cpu_times(int cpu, HostCpuTimes *ret_times, GError **err);
 
 /* ---- between call.c, stream.c and client.c ------------------------------------------------ */
@@ -225,8 +232,8 @@ void call_receive(Client *c, const WireHeader *h, const guint8 *payload, gsize l
 void call_refuse(Client *c, const WireHeader *h, int from, GError *err); /* frees err */
 void call_forget_client(Call *c);
 void kept_clear(Server *s);
-void calls_unpark(Server *s); /* begins those for which there is room now */
-/* The error struct of the protocol for err; strings live in the arena. */
+void calls_unpark(Server *s); /* starts the calls for which there is room now */
+/* Fills in the protocol's error struct for err; its strings live in the arena. */
 void error_fill(const GError *err, int from, Arena *a, RemoteError *ret);
 Stream *stream_new(Client *c, const WireHeader *call, const StreamOps *ops, gpointer user);
 void stream_receive(Client *c, const WireHeader *h, const guint8 *payload, gsize len);
@@ -236,14 +243,14 @@ void streams_have_room(Client *c);
 /* ---- events (event.c) --------------------------------------------------------------------- */
 
 gboolean event_is_known(EventFamily family, int id);
-gboolean event_has_legacy(int id); /* does a domain event have a message without callback id? */
-/* Borrows the strings of params. */
+gboolean event_has_legacy(int id); /* whether a domain event has a message without callback id */
+/* Converts parameters; the strings are borrowed from params. */
 void params_to_wire(const Params *params, Arena *a, TypedParam **ret_v, guint32 *ret_n);
-/* Copies; params_done is the caller's. */
+/* Converts parameters into copies; the caller calls params_done. */
 void params_from_wire(const TypedParam *v, guint32 n, Params *ret_params);
-/* Tells the client, when one of its registrations wants it. */
+/* Sends the event to the client if one of its registrations matches. */
 void client_on_event(Client *c, const Event *event);
-/* To who has just registered: what happened while there was no daemon to register with. */
+/* Tells a client that has just registered what happened while no daemon ran. */
 void client_tell_missed(Client *c);
 
 /* ---- the server (server.c) ---------------------------------------------------------------- */
@@ -254,12 +261,12 @@ typedef struct Listener {
     guint watch;
     gboolean readonly;
     char *path;
-    /* Of the file that was made; 0: it is somebody else's. */
+    /* Device and inode of the socket file that was made; 0: it was not made here. */
     dev_t device;
     ino_t inode;
 } Listener;
 
-/* vmd.sock, vmd-ro.sock, and the names that clients of libvirt try; every other one is read-only.
+/* vmd.sock, vmd-ro.sock, and the names that clients of libvirt try; every second one is read-only.
  */
 enum { N_LISTENERS = 18 };
 
@@ -267,22 +274,22 @@ struct Server {
     const Paths *paths;
     const ServerSettings *settings;
     Budgets *budgets;
-    char *managers;    /* "root and members of the group vmd may"; NULL: root alone */
-    char *who_may;     /* change things: for those who may not */
-    gid_t manager_gid; /* whose members may change everything; 0: nobody but root */
+    char *managers;    /* "root and members of the group vmd may"; NULL: only root may */
+    char *who_may;     /* who may change things; for errors */
+    gid_t manager_gid; /* its members may change everything; 0: only root may */
     Listener listeners[N_LISTENERS];
-    gboolean made_folder; /* of the names of libvirt's */
+    gboolean made_folder; /* the folder of libvirt's names was made here */
     GQueue clients;
     guint64 last_client;
-    guint64 last_idle; /* the last client, when server_is_idle was asked */
-    guint retry;       /* timer: accept again */
+    guint64 last_idle; /* last_client at the time of the last server_is_idle */
+    guint retry;       /* timer: try to accept again */
     guint room_timer;  /* see server_ask_room */
-    GQueue kept;       /* answers, oldest first: see call.c */
+    GQueue kept;       /* kept answers, oldest first: see call.c */
     GQueue asking;     /* calls whose answers will be kept */
     GQueue parked;     /* calls that wait until another has ended */
     guint subscription;
-    WireBuf out;  /* the message that is being encoded */
-    Slot *remote; /* by procedure number */
+    WireBuf out;  /* buffer of the message that is being encoded */
+    Slot *remote; /* arrays by procedure number */
     Slot *qemu;
     Slot *own;
 };
@@ -297,5 +304,5 @@ void listeners_close(Server *s);
 Server *server_open(const Paths *paths, const ServerSettings *settings, const ServerSockets *given,
                     MethodsOf methods, GError **err);
 void server_forget(Server *s, Client *c);
-/* Somebody waits for room that another client has to make. */
+/* Notes that a client waits for room that another client must free. */
 void server_ask_room(Server *s);
