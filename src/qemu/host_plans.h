@@ -1,5 +1,5 @@
-/* Guests with their host, up and down: inside this room only. */
+/* Starting and ending guests with their host. Inside this room only. */
 #pragma once
 
-/* Forgets what is under way; nobody is answered any more. */
+/* Drops what is under way; no HostDownDone is called any more. */
 void host_plans_done(void);

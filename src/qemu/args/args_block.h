@@ -3,9 +3,9 @@
 
 #include "args_priv.h"
 
-/* What several guests write must not linger in the host's cache. */
-/* The -blockdev of a disk that is not empty; *ret_node: the one that the device stands on. */
+/* Adds the -blockdev of a disk that is not empty; *ret_node is the name of the node that the device
+ * uses; the caller frees it. */
 gboolean block_put_disk(ArgsOut *a, const DiskDef *disk, char **ret_node, GError **err);
-/* Whether QEMU looks for an image below one of that format, unless it is told that there is none.
- */
+/* Whether QEMU looks for a backing image of an image of that format, unless it is told that there
+ * is none. */
 gboolean block_has_backing(int format);

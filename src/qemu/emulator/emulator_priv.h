@@ -6,12 +6,12 @@
 /* ---- the probe (probe.c, probe_read.c) */
 
 typedef struct Probe Probe;
-/* How long it may take: without a sign of progress, which is an answer, and in all. */
+/* How long a probe may take: without progress (an answer), and in all. */
 typedef struct ProbePatience {
     guint silent_ms, total_ms;
 } ProbePatience;
-/* Takes nothing over; e is the caller's in done. Ends by itself within the patience, which lives as
- * long as the probe. What it has started is killed then. */
+/* Starts a probe; in done e is the caller's. It ends by itself within the patience, whose struct
+ * must live as long as the probe; then the processes that it has started are killed. */
 typedef void (*ProbeDone)(Emulator *e, const GError *err, gpointer user);
 Probe *probe_start(const char *path, const ProbePatience *patience, ProbeDone done, gpointer user,
                    GError **err);
@@ -20,11 +20,11 @@ void probe_free(Probe *p);
 /* Whether the host can emulate a TPM: with swtpm, and swtpm_setup for a new one (confcaps.c). */
 gboolean swtpm_is_there(void);
 
-/* Readers of single answers; ret is NULL where QEMU refused the question. */
+/* One answer of QEMU's, for the readers below. */
 typedef struct Answer {
     Emulator *emulator;
-    Accel accel;       /* of the QEMU that was asked */
-    const char *about; /* the model of an expansion; else NULL */
+    Accel accel;       /* accelerator of the QEMU that was asked */
+    const char *about; /* the model that was expanded; else NULL */
     json_object *ret;  /* NULL: QEMU refused the question */
 } Answer;
 
@@ -45,12 +45,14 @@ void read_host(const Answer *a);
 void read_bound(const Answer *a);
 void read_hyperv(const Answer *a);
 void read_expansion(const Answer *a);
-void read_finish(Emulator *e); /* sorts, after the last answer */
+void read_finish(Emulator *e); /* sorts the lists; after the last answer */
 
 /* ---- the cache (emucache.c) */
 
-/* What makes a probe stale: the binary, its modules, this program, the kernel and the CPU. */
+/* A text that differs when a probe is out of date: it covers the binary, its modules, this program,
+ * the kernel and the CPU. The caller frees it. */
 char *emulator_identity(const char *path, GError **err);
-char *emucache_text(const Emulator *e); /* what emucache_load reads */
-/* NULL: not there, not readable, or of another identity; the reason does not matter. */
+char *emucache_text(const Emulator *e); /* the text that emucache_load reads; the caller frees it */
+/* An emulator from the cache; free with emulator_free. NULL: the file is missing, not readable, or
+ * of another identity. */
 Emulator *emucache_load(const char *path, const char *identity, const char *file);

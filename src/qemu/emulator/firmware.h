@@ -25,7 +25,7 @@ typedef struct FirmwareTarget {
 } FirmwareTarget;
 
 typedef struct Firmware {
-    char *file; /* of the descriptor */
+    char *file; /* path of the descriptor */
     gboolean bios, uefi;
     FirmwareDevice device;
     gboolean stateless; /* flash without a variable store */
@@ -36,9 +36,11 @@ typedef struct Firmware {
     guint features;             /* FirmwareBit */
 } Firmware;
 
-/* All that can be read, in the order of preference. Free with g_ptr_array_unref. */
+/* All firmwares whose descriptors can be read, in the order of preference. Free with
+ * g_ptr_array_unref. */
 GPtrArray *firmware_list(void);
-/* machine: the canonical name. */
+/* Whether a firmware fits a machine; machine: its canonical name. */
 gboolean firmware_fits(const Firmware *f, const char *arch, const char *machine);
-/* What conf asks: those that fit, as FirmwareCaps, in the order of preference. */
+/* For conf: those that fit a machine, as FirmwareCaps, in the order of preference. Free with
+ * g_ptr_array_unref. */
 GPtrArray *firmware_caps_list(const char *arch, const char *machine, gpointer user);
