@@ -1,11 +1,10 @@
 /* network: virtual networks, and filters of packets. A Network is a bridge of the host with
- * addresses, rules of the packet filter and a dnsmasq; or a bridge, links or cards of the host that
- * guests are connected to.
+ * addresses, rules of the packet filter and a dnsmasq; or just a bridge, links or cards of the host
+ * that guests are connected to.
  *
- * Reads answer at once from memory. Changes are jobs of the network's queue and answer through a
- * NetworkDone, from within the call or later. A Network that is handed to a callback or returned by
- * a find is borrowed; keep one with object_ref.
- */
+ * Functions that read answer at once from memory. Changes are jobs of the network's queue and
+ * report their end through a NetworkDone, from within the call or later. A Network that is passed
+ * to a callback or returned by a find is borrowed; keep one with object_ref. */
 #pragma once
 
 #include "conf/conf.h"
@@ -13,10 +12,10 @@
 
 /* ---- the room (network.c) ---------------------------------------------------------------- */
 
-/* Makes the tables of this room's flows known. */
+/* Registers the tables of this room's flows. */
 void network_register(void);
-/* Reads every definition and finds what an earlier daemon left running. paths must live as long as
- * the daemon. */
+/* Reads every definition and finds the networks that an earlier daemon left running. paths must
+ * live as long as the daemon. */
 gboolean network_init(const Paths *paths, GError **err);
 void network_autostart(void); /* starts what is marked so and is not active */
 /* Writes anew what is kept of active networks below the run folder, for somebody has emptied it.
@@ -35,7 +34,7 @@ struct Network {
     NetworkDef *live; /* NULL: inactive */
     char *broken;     /* why its file cannot be used; NULL: it can */
     gboolean persistent, autostart;
-    NetworkRun *run; /* of an active one; private to the room */
+    NetworkRun *run; /* state of an active one; private to the room */
 };
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Network, object_unref)
 
@@ -43,44 +42,50 @@ Network *network_get_name(const char *name, GError **err);
 Network *network_get_uuid(const guint8 uuid[UUID_LEN], GError **err);
 GPtrArray *network_list(void); /* referenced; free with g_ptr_array_unref */
 
-/* flags: NETWORK_XML_INACTIVE: the definition that the next start uses. Caller frees. */
+/* The network's document. flags: NETWORK_XML_INACTIVE (the definition that the next start uses).
+ * The caller frees it. */
 enum { NETWORK_XML_INACTIVE = 1 << 0 };
 char *network_xml(Network *n, guint flags, GError **err);
-/* Name of the bridge of an active network, or of one whose definition has it. */
+/* Name of the bridge of an active network, or of one whose definition names it. Borrowed; NULL and
+ * an error. */
 const char *network_bridge(const Network *n, GError **err);
 
 typedef void (*NetworkDone)(Network *n, const GError *err, gpointer user);
 
-/* Reads a definition and keeps it. flags: NETWORK_DEFINE_VALIDATE. These three are done once the
- * disk has the change; n is NULL where there is none. */
+/* Defines a network. flags: NETWORK_DEFINE_VALIDATE. This and the next two call done when the disk
+ * has the change; n is NULL when there is no such network afterwards. */
 enum { NETWORK_DEFINE_VALIDATE = 1 << 0 };
 void network_define(const char *xml, guint flags, NetworkDone done, gpointer user);
-void network_undefine(Network *n, NetworkDone done, gpointer user); /* active: becomes transient */
+void network_undefine(Network *n, NetworkDone done,
+                      gpointer user); /* an active one becomes transient */
 void network_set_autostart(Network *n, gboolean on, NetworkDone done, gpointer user);
 void network_start(Network *n, const char *asker, NetworkDone done, gpointer user);
-/* Starts a network that is not kept. n is NULL in done when it failed. */
+/* Starts a transient network. On failure n is NULL in done. */
 void network_create(const char *xml, guint flags, const char *asker, NetworkDone done,
                     gpointer user);
 void network_destroy(Network *n, const char *asker, NetworkDone done, gpointer user);
-/* virNetworkUpdate: flags current 0, live 1, config 2. The strings of this and of
- * network_set_metadata live until done is called: once the disk has the change. */
+/* Changes one element, as virNetworkUpdate: flags current 0, live 1, config 2. The strings passed
+ * to this and to network_set_metadata must live until done is called, when the disk has the change.
+ */
 void network_change(Network *n, guint command, guint section, int parent, const char *xml,
                     guint flags, NetworkDone done, gpointer user);
 
-/* What users write about it: type is a NoteType. flags are virNetworkUpdate's. Caller frees. */
+/* Title, description or metadata; type is a NoteType, flags as for network_change. The caller frees
+ * it. */
 char *network_metadata(Network *n, int type, const char *uri, guint flags, GError **err);
 void network_set_metadata(Network *n, int type, const char *value, const char *key, const char *uri,
                           guint flags, NetworkDone done, gpointer user);
 
-/* What dnsmasq has lent. */
+/* A lease that dnsmasq has given to a guest. */
 typedef struct NetworkLease {
     gint64 expiry; /* seconds since 1970; 0: for ever */
     gboolean v6;
-    char *mac, *iaid, *address, *hostname, *clientid; /* NULL where it is not known */
+    char *mac, *iaid, *address, *hostname, *clientid; /* NULL: unknown */
     guint prefix;
 } NetworkLease;
 void network_lease_free(gpointer lease);
-/* GPtrArray of NetworkLease; mac NULL: all. */
+/* The leases of a network: a GPtrArray of NetworkLease; mac NULL: of all guests. Free with
+ * g_ptr_array_unref. */
 GPtrArray *network_leases(Network *n, const char *mac, GError **err);
 
 /* ---- ports (ports.c) ----------------------------------------------------------------------- */
@@ -102,19 +107,20 @@ gboolean network_port_delete(Network *n, const guint8 uuid[UUID_LEN], GError **e
 /* What was put right of an active network since the daemon began (heal.c). */
 typedef struct NetworkRepair {
     const char *what;  /* "bridge", "rules", ...; constant */
-    guint times;       /* 0: never, and what follows says nothing */
-    gint64 when;       /* of the last time, seconds since 1970 */
+    guint times;       /* 0: never, and the rest has no meaning */
+    gint64 when;       /* time of the last repair, in seconds since 1970 */
     const char *cause; /* borrowed */
 } NetworkRepair;
-/* GArray of NetworkRepair, one for each thing that is watched; free with g_array_unref. */
+/* A GArray of NetworkRepair, one for each thing that is watched; free with g_array_unref. */
 GArray *network_repairs(const Network *n, GError **err);
 
-/* What the host's packet filter does with a packet of its guests (explain.c). */
+/* What the host's packet filter does with packets of one kind from or to its guests (explain.c). */
 typedef struct NetworkExplained {
     const char *direction, *family; /* "guests to the world", "IPv4"; constant */
     const char *verdict;            /* "passes", "dropped", ...; constant */
-    char *chain, *rule; /* that drops it: "ip filter FORWARD", "policy drop"; NULL: none */
-    char *advice;       /* what to do then */
+    char *chain,
+        *rule; /* the chain and rule that drop it: "ip filter FORWARD", "policy drop"; NULL: none */
+    char *advice; /* what the user can do about it */
 } NetworkExplained;
 /* GPtrArray of NetworkExplained; free with g_ptr_array_unref. */
 GPtrArray *network_explain(const Network *n, GError **err);
@@ -132,18 +138,17 @@ Nwfilter *nwfilter_get_name(const char *name, GError **err);
 Nwfilter *nwfilter_get_uuid(const guint8 uuid[UUID_LEN], GError **err);
 GPtrArray *nwfilter_list(void); /* referenced; free with g_ptr_array_unref */
 char *nwfilter_xml(const Nwfilter *f, GError **err);
-/* Called once the disk has the change, or it has failed: then with err. */
+/* Called when the disk has the change, or when it has failed (err). */
 typedef void (*NwfilterDone)(Nwfilter *f, const GError *err, gpointer user);
-/* Reads a definition and keeps it. What it refers to need not be there, but must not refer to it.
- */
+/* Defines a filter. Filters that it refers to need not exist, but none may refer back to it. */
 void nwfilter_define(const char *xml, gboolean validate, NwfilterDone done, gpointer user);
-/* Also one that others refer to, but none that is in force. */
+/* Removes a filter. One that other filters refer to can be removed; one that is in force cannot. */
 void nwfilter_undefine(Nwfilter *f, NwfilterDone done, gpointer user);
 
 /* ---- filters in force (bindings.c) --------------------------------------------------------- */
 
-/* The filter of an interface whose link has that name is in force from here on; what was before it
- * is replaced in one transaction. FALSE: nothing has changed. */
+/* Puts the filter of an interface in force for its link; rules that the link had are replaced in
+ * one transaction. FALSE and an error: nothing has changed. */
 gboolean filter_bind(const char *link, const NetDef *net, const DomainDef *owner, GError **err);
 void filter_unbind(const char *link); /* there may be none */
 /* By a client, of a link that is there: kept until it is deleted. *ret_link is borrowed. */
@@ -162,11 +167,11 @@ char *filter_binding_xml(const FilterBinding *b); /* caller frees */
 
 /* ---- how fast a link is (speed.c) ----------------------------------------------------------- */
 
-/* Holds a tap or a bridge to these limits from now on, in place of those that it had; b NULL, or
- * without one of the directions: lifts them. 'inbound' is what the link sends (to the guest, or
- * into the network), 'outbound' what comes from it; what is above a limit waits a while on its way
- * in, and is dropped on its way out. 'floor' promises nothing here. On an error part of it may be
- * in force. Of a link that is not there limits can be lifted. */
+/* Limits a tap or a bridge from now on, in place of earlier limits; b NULL, or without one of the
+ * directions: lifts them. 'inbound' limits what the link sends (to the guest, or into the network):
+ * packets above it wait in a queue. 'outbound' limits what the link receives: packets above it are
+ * dropped. 'floor' has no effect. On an error part of the limits may be in force. Lifting the
+ * limits of a missing link is success. */
 gboolean link_limit(const char *link, const BandwidthDef *b, GError **err);
 /* Likewise, of a link that an earlier daemon has limited: what of that somebody has taken away
  * meanwhile is put right (healing). */
@@ -174,15 +179,15 @@ void link_limit_again(const char *link, const BandwidthDef *b);
 
 /* ---- for interfaces of guests ------------------------------------------------------------ */
 
-/* Where an interface of type 'network' goes. */
+/* Where an interface of type 'network' is connected. */
 typedef struct NetworkPlug {
     const char *bridge; /* borrowed from the network */
     guint mtu;
-    const BandwidthDef *bandwidth; /* of its portgroup, borrowed; NULL: none */
+    const BandwidthDef *bandwidth; /* that of its portgroup, borrowed; NULL: none */
 } NetworkPlug;
-/* An interface of a guest that runs, in a network or in a bridge. */
+/* An interface of a running guest, in a network or in a bridge. */
 typedef struct NetworkPort {
-    const char *network; /* NULL: in the bridge */
+    const char *network; /* NULL: it is in the bridge only */
     const char *bridge;
     const char *link; /* the tap */
     gboolean isolated;
@@ -200,6 +205,7 @@ typedef gboolean (*NetworkPortRevive)(const NetworkPort *port, const char *bridg
 void network_on_ports(NetworkPorts ports, NetworkPortRevive revive);
 /* FALSE: no such network, it is not active, or it is of a mode that cannot be had yet. */
 gboolean network_plug(const char *name, const char *portgroup, NetworkPlug *ret_plug, GError **err);
-/* The host's own address in an active network, the first that its definition has: where a server
- * listens for its guests. Borrowed from the network; NULL: it is not active, or has none. */
+/* The host's own address in an active network: the first one of its definition, at which a server
+ * listens for its guests. Borrowed from the network; NULL and an error: the network is not active,
+ * or has no address. */
 const char *network_address(const char *name, GError **err);

@@ -6,7 +6,7 @@
 
 typedef struct Serving Serving; /* dnsmasq.c */
 
-/* What is watched of an active network, and put right (heal.c). */
+/* The things of an active network that are watched and repaired (heal.c). */
 typedef enum Care {
     CARE_BRIDGE,
     CARE_LINK,
@@ -25,26 +25,26 @@ typedef enum Care {
 } Care;
 
 typedef struct Mended {
-    guint times;       /* since this daemon began */
-    guint in_a_row;    /* of those that did not last */
-    gint64 at, before; /* monotonic: the last one; no other one before that */
-    gint64 when;       /* of the last one, microseconds since 1970 */
-    char *cause;       /* of the last one */
+    guint times;       /* since this daemon started */
+    guint in_a_row;    /* repairs in a row that did not last */
+    gint64 at, before; /* monotonic: time of the last repair; no other one before that time */
+    gint64 when;       /* time of the last repair, microseconds since 1970 */
+    char *cause;       /* cause of the last repair */
 } Mended;
 
-/* What only an active network has, beside its ledger. */
+/* The state of an active network, in addition to its ledger. */
 struct NetworkRun {
-    Process *dnsmasq;    /* NULL: it has none, or it ended */
-    Serving *serving;    /* it was spawned, and is not heard of yet */
-    FlowToken exit_wait; /* who waits for dnsmasq's end */
-    guint restart;       /* timer of the next try to start it again */
-    guint failures;      /* tries in a row that did not last */
+    Process *dnsmasq;    /* NULL: it has none, or it has ended */
+    Serving *serving;    /* set while a spawned dnsmasq is not ready yet */
+    FlowToken exit_wait; /* the flow that waits for dnsmasq's end */
+    guint restart;       /* timer of the next restart */
+    guint failures;      /* restarts in a row that did not last */
     gint64 started;      /* monotonic, of dnsmasq */
     gboolean stopping;
-    gboolean renewing;   /* dnsmasq was ended to be started anew */
-    char *rules;         /* how the packet filter lists our table; NULL: there is none */
-    gboolean rules_due;  /* they may have been changed */
-    gboolean others_due; /* others' chains, likewise */
+    gboolean renewing;   /* dnsmasq was ended to be started again */
+    char *rules;         /* the packet filter's listing of vmd's table; NULL: there is none */
+    gboolean rules_due;  /* rules may have been changed */
+    gboolean others_due; /* chains of other programs, likewise */
     gboolean leases_due;
     gboolean routes_due;
     gboolean was_stopped; /* dnsmasq, when it was last looked at */
@@ -61,7 +61,7 @@ Network *network_find_for(const char *name, const guint8 uuid[UUID_LEN]);
 /* It is down; a transient one is gone. */
 void network_forget_run(Network *n);
 
-/* The files of one network, by what they end in; caller frees. */
+/* Paths of a network's files, by the end of their name; the caller frees them. */
 char *network_file(const Network *n, const char *ending);  /* below the run folder */
 char *network_state(const Network *n, const char *ending); /* below the folder of data */
 
@@ -69,23 +69,22 @@ char *network_state(const Network *n, const char *ending); /* below the folder o
 
 /* Whether the network needs one: DHCP, DNS, or router advertisements. */
 gboolean dnsmasq_is_wanted(const NetworkDef *def);
-/* Its configuration, and the files that it reads again on a signal: reservations, names. Pure;
- * caller frees. */
+/* The text of its configuration, and of the files that it reads again on a signal: reservations,
+ * names. Pure; the caller frees it. */
 char *dnsmasq_conf(const Network *n);
 char *dnsmasq_hosts(const NetworkDef *def); /* --dhcp-hostsfile */
 char *dnsmasq_names(const NetworkDef *def); /* --addn-hosts */
 /* Rows of start. */
 StepResult dnsmasq_start(Flow *f, gpointer obj, GError **err);
 StepResult dnsmasq_stop(Flow *f, gpointer obj);
-/* The live definition has changed: reservations and names are read again; where that is not enough
- * it is started anew. */
+/* Called when the live definition has changed: makes dnsmasq read reservations and names again, or
+ * starts it anew where that is not enough. */
 gboolean dnsmasq_reload(Network *n, GError **err);
-/* The one that an earlier daemon started is looked for on the host, and started again where it is
- * not. */
+/* Finds the dnsmasq that an earlier daemon started, or starts it again where it is gone. */
 void dnsmasq_adopt(Network *n);
-void dnsmasq_forget(Network *n); /* it runs on; what is kept of it here goes */
+void dnsmasq_forget(Network *n); /* frees what is kept of it here; it runs on */
 
-/* It is ended, and started anew at once: what it stands on is another one now. */
+/* Ends dnsmasq and starts it again, because the bridge that it serves is a new one. */
 void dnsmasq_renew(Network *n);
 /* Whether somebody has stopped it (SIGSTOP); then it is told to go on, or, where that was in vain,
  * ended. Caller frees; NULL: it runs. */
@@ -96,21 +95,23 @@ char *dnsmasq_lost_leases(const Network *n, gsize *ret_len);
 
 /* ---- the packet filter (firewall.c) -------------------------------------------------------- */
 
-/* Rules of the network in a table of its own, in one transaction that replaces what was there. */
+/* Sets the rules of the network in a table of its own, in one transaction that replaces earlier
+ * ones. */
 gboolean firewall_apply(const NetworkDef *def, GError **err);
-/* Where there is no such table that is success. */
+/* Removes the table; success where there is none. */
 gboolean firewall_remove(const char *bridge, GError **err);
 
-/* What the packet filter has of it now, as text to be compared; NULL: no such table. Caller frees.
- */
+/* The packet filter's listing of that table now, as text to be compared; NULL: there is no such
+ * table. The caller frees it. */
 char *firewall_listing(const char *bridge);
-char *firewall_table(const char *bridge); /* its name; caller frees */
+char *firewall_table(const char *bridge); /* the name of that table; the caller frees it */
 
 /* ---- chains of other programs (others.c) ----------------------------------------------------- */
 
-/* There is one for others' rules, and it has not all of the network's. */
+/* Whether another program's chain lacks rules of the network that it needs. */
 gboolean others_lack(const NetworkDef *def);
-/* Where there is one, the network's rules in it accept what goes by its bridge. */
+/* Adds rules that accept packets of the network's bridge to other programs' chains, where there are
+ * any. */
 gboolean others_accept(const NetworkDef *def, GError **err);
 gboolean others_forget(const char *bridge, GError **err);
 
@@ -123,11 +124,11 @@ gboolean network_save_live(const Network *n, GError **err);
  */
 void network_restore(Network *n);
 /* The first virbrN that neither another network (n may be NULL) nor a link of the host has; NULL:
- * all are taken. Caller frees. */
+ * all are taken. The caller frees it. */
 char *network_free_bridge(const Network *n);
-/* Parts of a start: what is there already is left as it is. */
+/* Parts of a start; things that exist already are left as they are. */
 gboolean network_set_bridge_up(const NetworkDef *def,
-                               GError **err); /* makes it, with all of those */
+                               GError **err); /* makes the bridge, with all of the following */
 gboolean network_set_switches(const NetworkDef *def, GError **err);
 gboolean network_set_addresses(const NetworkDef *def, GError **err); /* and routes */
 gboolean network_set_rules(Network *n, GError **err);
@@ -151,12 +152,12 @@ gboolean networks_recover(const char *folder, GError **err);
 
 void heal_init(void);
 void heal_done(void);
-/* All that is active is looked at, soon. */
+/* Checks all active networks soon. */
 void heal_soon(void);
-void heal_learn(void); /* and what networks have lent or reserved, for filters */
-/* It was put right by itself, or by its owner. */
+void heal_learn(void); /* also learns leases and reservations, for filters */
+/* Counts a repair; cause says what had gone wrong. */
 void heal_count(Network *n, Care care, const char *cause);
-/* Guests that run with an interface in it are plugged in again. */
+/* Connects the interfaces of running guests to the network's bridge again. */
 gboolean heal_ports(Network *n, GError **err);
 void heal_adopt(Network *n);
 void heal_forget(Network *n);
@@ -174,7 +175,8 @@ void bindings_done(void);
 gboolean bindings_load(GError **err); /* those that clients have made; once filters are known */
 /* Some interface has it, or a filter that refers to it. */
 gboolean filter_in_force(const char *name);
-/* The definition of a filter has changed: so do the interfaces that have it, or none does. */
+/* Called when the definition of a filter has changed: changes the rules of all interfaces that have
+ * it, or of none. */
 gboolean filter_rebind(const char *name, GError **err);
 void filters_learn(void); /* networks may have lent or reserved other addresses */
 void filters_doubt(void); /* somebody may have changed their table */

@@ -1,5 +1,5 @@
-/* Expressions and commands of nftables' JSON. What they are given is taken; what they give is the
- * caller's. Inside the network room. */
+/* Expressions and commands of nftables' JSON (libnftables-json(5)). The constructors take the
+ * objects that they are given, and the caller owns the result. Inside the network room only. */
 #pragma once
 
 #include "base/base.h"
@@ -11,7 +11,7 @@ json_object *nf_match(const char *op, json_object *left, json_object *right);
 json_object *nf_meta(const char *key);
 json_object *nf_meta_is(const char *key, const char *op, const char *value);
 json_object *nf_field(const char *protocol, const char *name);
-json_object *nf_raw(const char *base, guint offset, guint bits); /* in bits */
+json_object *nf_raw(const char *base, guint offset, guint bits); /* offset and length in bits */
 json_object *nf_prefix(const char *address, int bits);
 json_object *nf_range(json_object *from, json_object *to);
 json_object *nf_masked(json_object *what, json_object *mask);
@@ -19,7 +19,8 @@ json_object *nf_number(guint64 n);
 json_object *nf_verdict(const char *name); /* "accept" */
 json_object *nf_reject(void);
 
-/* All commands as one transaction. ret_output: what it says, or NULL; the caller frees it. */
+/* Runs all commands as one transaction; commands is borrowed. *ret_output (ret_output may be NULL)
+ * is nftables' output; the caller frees it. */
 gboolean nf_run(json_object *commands, char **ret_output, GError **err);
 /* Rules of chains as the kernel numbers them, in their order: it never gives a number twice, so the
  * same numbers are the same rules. Text by name of chain, from what nf_run says of commands
