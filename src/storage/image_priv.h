@@ -1,4 +1,4 @@
-/* What image.c and image_head.c share. */
+/* Shared by image.c and image_head.c. */
 #pragma once
 
 #include "image.h"

@@ -1,4 +1,4 @@
-/* What the files of this room share. */
+/* Shared by the files of this room. */
 #pragma once
 
 #include "storage.h"
@@ -8,10 +8,10 @@
 gboolean secrets_init(const Paths *paths, GError **err);
 void secrets_done(void);
 
-/* ---- the folder (scan.c): in a worker, and nowhere else ---- */
+/* ---- the folder (scan.c): in workers only ---- */
 
 typedef struct PoolScan {
-    PoolDef *def; /* with the sizes and permissions of the folder */
+    PoolDef *def; /* with sizes and permissions of the folder */
     Volumes *volumes;
 } PoolScan;
 
@@ -20,10 +20,10 @@ gpointer scan_folder(gpointer in, gint *progress, GError **err);
 /* in: a VolumeDef, which it takes and returns with the file's sizes and times. */
 gpointer scan_volume(gpointer in, gint *progress, GError **err);
 void scan_free(PoolScan *scan);
-/* The same of a file that is looked at already. anew: also what can only be known of its head,
- * where else stays what a document said. */
+/* Reads a volume's head and sizes, in a worker. anew: also values that only the head can tell;
+ * otherwise those of the document stay. */
 gboolean volume_refresh(VolumeDef *volume, gboolean anew, GError **err);
-/* What is being made lies in a folder of the pool's that begins so. */
+/* Prefix of the folders in which volumes are being made. */
 #define MAKING_PREFIX ".vmd-"
 gboolean volume_name_is_shown(const char *name);
 
@@ -35,13 +35,13 @@ void space_take(PoolDef *def, const PoolSpace *space);
 
 /* ---- errands (errand.c) ---- */
 
-/* Runs in a worker on in, which it takes, and counts *progress up (atomically) as it goes on. */
+/* Runs in a worker on in, which it takes; adds to *progress (atomically) as it goes on. */
 typedef gpointer (*ErrandWork)(gpointer in, gint *progress, GError **err);
-/* The errand is back, in the main loop, however late. out is taken, NULL with err. wanted: a flow
- * waits for it, or the token was 0. */
+/* Called in the main loop when the errand is back, however late. out is taken, and NULL with err.
+ * wanted: a flow waits for it, or the token was 0. */
 typedef void (*ErrandBack)(Pool *pool, gpointer out, const GError *err, gboolean wanted,
                            gpointer user);
-/* Without progress for so long, its pool counts as one that does not answer. */
+/* After so many milliseconds without progress the pool counts as one that does not answer. */
 #define ERRAND_PATIENCE_MS 1000
 typedef struct ErrandSpec {
     ErrandWork work;
@@ -52,15 +52,16 @@ typedef struct ErrandSpec {
     gpointer user;        /* of back */
 } ErrandSpec;
 void errand_send(Pool *pool, const ErrandSpec *spec);
-guint errands_out(void); /* how many are under way */
+guint errands_out(void); /* number of errands under way */
 
 /* ---- volumes (volume.c) ---- */
 
-Volumes *volumes_new(GPtrArray *list);              /* takes the list, sorts it */
-void volumes_put(Volumes *volumes, VolumeDef *def); /* takes it, in the place of one of its name */
+Volumes *volumes_new(GPtrArray *list); /* takes the list and sorts it */
+void volumes_put(Volumes *volumes,
+                 VolumeDef *def); /* takes def, which replaces one of the same name */
 void volumes_cut(Volumes *volumes, const char *name);
 void volumes_free(Volumes *volumes);
-/* Frees it, elsewhere when that takes long. */
+/* Frees the volumes, in a worker when they are many. */
 void volumes_drop(Volumes *volumes);
 
 /* What an earlier daemon has begun is undone. */
@@ -77,12 +78,14 @@ Pool *pool_stand_in(const char *name, const guint8 uuid[UUID_LEN]);
 gboolean pool_is(gconstpointer object);
 Pool *pool_add(const char *name, const guint8 uuid[UUID_LEN]);
 void pool_remove(Pool *pool);
-/* What it is, or will be in a moment; NULL: nobody can say. */
+/* The newest definition: the live one, or that of a start under way, or the persistent one; NULL:
+ * it cannot be read. */
 const PoolDef *pool_newest(const Pool *pool);
-/* *ret_pool: the pool that has the definition's name and UUID, or NULL for a new one. */
+/* Whether a pool of this name and UUID may exist; *ret_pool is the one that has both, or NULL for a
+ * new one. */
 gboolean pool_may_have(const PoolDef *def, Pool **ret_pool, GError **err);
 char *pool_live_path(const Pool *pool);
-/* What was seen becomes what is known of it; takes both. */
+/* Makes live and volumes the pool's; takes both. */
 void pool_take(Pool *pool, PoolDef *live, Volumes *volumes);
 void pool_leave(Pool *pool);
 /* A change of a volume that is known now: looks at the folder that are under way may not have seen
@@ -106,31 +109,31 @@ void pool_tell(const Pool *pool, PoolTold what);
 void pool_tell_refreshed(const Pool *pool);
 
 extern const StoreKind pool_store_kind;
-/* Name and reason. */
+/* For the name and the reason. */
 #define POOL_BROKEN                                                                                \
     "the definition of storage pool '%s' cannot be read: %s; define it anew, or undefine it"
 
 /* ---- changes (pool_change.c, pool_build.c) ---- */
 
-/* What a change carries along. */
+/* The data of a pool's change. */
 typedef struct PoolChange {
-    PoolDef *def;      /* of a definition; NULL: the pool has what it takes */
-    Pool *pool;        /* which is defined; the flow's */
-    PoolScan *scan;    /* what a start saw */
-    GPtrArray *levels; /* of Level: what a build finds of the path to the folder */
-    gboolean is_new;   /* the pool was made for this, and goes when it fails */
-    gboolean on;       /* of autostart */
-    guint32 flags;     /* of a build */
+    PoolDef *def;      /* the definition to use; NULL: the pool's own */
+    Pool *pool;        /* the pool that is defined; the flow's */
+    PoolScan *scan;    /* the findings of a start */
+    GPtrArray *levels; /* of Level: the parts of the path that a build finds */
+    gboolean is_new;   /* the pool was made for this change, and goes if it fails */
+    gboolean on;       /* the value of autostart */
+    guint32 flags;     /* flags of a build */
     gboolean attached; /* the source was in place already */
-    char *who;         /* of a start that comes after a build */
-    gboolean quiet;    /* the daemon is just coming: nobody is told */
+    char *who;         /* the client, for a start that comes after a build */
+    gboolean quiet;    /* the daemon is starting: no events */
     gboolean was_live;
     PoolDone done;
     gpointer user;
 } PoolChange;
 
 PoolChange *change_new(PoolDone done, gpointer user);
-void change_over(PoolChange *c, Pool *pool, const GError *err); /* tells, and frees it */
+void change_over(PoolChange *c, Pool *pool, const GError *err); /* calls done and frees c */
 /* A FlowDone whose user is a PoolChange. */
 void change_done(gpointer o, const GError *err, gpointer user);
 void change_submit(Pool *pool, JobKind kind, const char *what, const char *who,
@@ -143,7 +146,8 @@ gboolean pool_needs_def(const Pool *pool, GError **err);
 void pool_log_failure(Pool *pool, const GError *err, gpointer user); /* a PoolDone */
 
 extern const FlowTable pool_start_table, pool_build_table, pool_delete_table;
-/* live: what an earlier daemon had active. Takes it. Nobody is told. */
+/* Makes a pool active that an earlier daemon had active with the definition live, which is taken.
+ * Sends no event. */
 void pool_resume(Pool *pool, PoolDef *live);
-/* Undoes what is left of an earlier daemon's changes; a pool that nobody has defined goes. */
+/* Undoes unfinished changes of an earlier daemon; a pool without a definition goes. */
 void pool_settle(Pool *pool);

@@ -1,20 +1,19 @@
 /* storage: pools, their volumes, and secrets. Pools are folders of this host and file systems so
  * far.
  *
- * A folder may lie on a server that does not answer. So nothing here looks at one while a caller
- * waits: all that is read comes from memory, as of the last look, and looking is the errand of a
- * worker (errand.c).
- */
+ * A folder may be on a server that does not answer. So nothing here looks at a folder while a
+ * caller waits: all reads are answered from memory, as of the last look, and a worker does the
+ * looking (errand.c). */
 #pragma once
 
 #include "conf/conf.h"
 #include "core/core.h"
 #include "image.h"
 
-/* The tables of flows; before anything else. */
+/* Registers the tables of flows; call it before anything else. */
 void storage_register(void);
-/* Reads the definitions, finds again what was active, starts what is marked. Waits for the folders,
- * but not for long: one that does not answer comes later. */
+/* Reads the definitions, finds the pools that were active, and starts those that are marked for it.
+ * Waits a short time for folders; one that does not answer in that time comes later. */
 gboolean storage_init(const Paths *paths, GError **err);
 /* Writes anew what is kept of active pools below the run folder, for somebody has emptied it.
  * FALSE: one of them is just being changed; to be asked again. */
@@ -23,7 +22,7 @@ void storage_done(void);
 
 /* ---- pools (pool.c) ---------------------------------------------------------------------- */
 
-/* What was seen in a folder. */
+/* The volumes that were found in a pool's folder. */
 typedef struct Volumes {
     GPtrArray *list; /* of VolumeDef, by name */
     GHashTable *by_name;
@@ -31,9 +30,9 @@ typedef struct Volumes {
 
 typedef struct Pool {
     Object obj;
-    PoolDef *def;     /* NULL: transient, or broken */
-    PoolDef *next;    /* of a start that is under way: what will be live; else NULL */
-    PoolDef *live;    /* NULL: inactive */
+    PoolDef *def;  /* NULL: transient, or broken */
+    PoolDef *next; /* of a start that is under way: the definition that will be live; else NULL */
+    PoolDef *live; /* NULL: inactive */
     Volumes *volumes; /* NULL: inactive */
     gboolean autostart;
     char *broken;                /* why its definition cannot be read; NULL: it can */
@@ -53,7 +52,7 @@ Pool *pool_get_path(const char *path, GError **err);
 GPtrArray *pool_list(void); /* referenced; free with g_ptr_array_unref */
 gboolean pool_needs_active(const Pool *pool, GError **err);
 
-/* virStoragePoolState. */
+/* States of a pool; the numbers are those of virStoragePoolState. */
 typedef enum PoolState {
     POOL_INACTIVE = 0,
     POOL_RUNNING = 2,
@@ -62,21 +61,21 @@ typedef enum PoolState {
 PoolState pool_state(const Pool *pool);
 
 enum { POOL_XML_INACTIVE = 1 };
-/* NULL: the definition cannot be read. Caller frees. */
+/* The pool's document; the caller frees it. NULL and an error: the definition cannot be read. */
 char *pool_xml(const Pool *pool, guint flags, GError **err);
 
 /* ---- kinds of pools (capabilities.c) ---- */
 
-char *storage_capabilities(void); /* the document; caller frees */
-/* Always FALSE so far: why sources of that type cannot be found. */
+char *storage_capabilities(void); /* the capability document; the caller frees it */
+/* Always FALSE so far, with an error that says why sources of that type cannot be found. */
 gboolean storage_find_sources(const char *type_word, GError **err);
 
-/* ---- changing a pool (pool_change.c): jobs of the pool, who is whoever asked ------------- */
+/* ---- changing a pool (pool_change.c): jobs of the pool; who: the client that asks ---------- */
 
-/* Called once, maybe from within. pool is NULL when there is none after it. */
+/* Called once, perhaps from within the call. pool is NULL when there is none afterwards. */
 typedef void (*PoolDone)(Pool *pool, const GError *err, gpointer user);
 
-/* Reads a definition and keeps it. */
+/* Defines a pool. */
 void pool_define(const char *xml, gboolean validate, const char *who, PoolDone done, gpointer user);
 /* The numbers are the protocol's. */
 enum { BUILD_NO_OVERWRITE = 1 << 2, BUILD_OVERWRITE = 1 << 3 };
@@ -84,35 +83,36 @@ enum {
     CREATE_BUILD = 1 << 0,
     CREATE_OVERWRITE = 1 << 1,
     CREATE_NO_OVERWRITE = 1 << 2,
-    CREATE_VALIDATE = 1 << 3, /* of a document */
+    CREATE_VALIDATE = 1 << 3, /* refuse unknown elements of the document */
     CREATE_BUILDS = CREATE_BUILD | CREATE_OVERWRITE | CREATE_NO_OVERWRITE,
 };
-/* Starts a pool without keeping its definition, or with an inactive pool's new one. */
+/* Starts a transient pool, or an inactive pool with a new definition for this run. */
 void pool_create(const char *xml, guint32 flags, const char *who, PoolDone done, gpointer user);
 void pool_undefine(Pool *pool, const char *who, PoolDone done, gpointer user);
 void pool_set_autostart(Pool *pool, gboolean on, const char *who, PoolDone done, gpointer user);
-/* Makes the folder, with the definition's owner and mode; one that is there gets them too. With a
- * flag, makes the file system too: on a device that has something on it, with BUILD_OVERWRITE
- * alone. */
+/* Makes the pool's folder with the owner and mode of the definition; an existing folder gets them
+ * too. With a flag it also makes the file system; a device that has something on it is only
+ * overwritten with BUILD_OVERWRITE. */
 void pool_build(Pool *pool, guint32 flags, const char *who, PoolDone done, gpointer user);
-/* Removes the folder, which must be empty. */
+/* Removes the pool's folder, which must be empty. */
 void pool_delete(Pool *pool, const char *who, PoolDone done, gpointer user);
 void pool_start(Pool *pool, const char *who, PoolDone done, gpointer user);
-/* The same, built before where a flag of CREATE_BUILDS says so. */
+/* The same; builds the pool first if a flag of CREATE_BUILDS is set. */
 void pool_start_with(Pool *pool, guint32 flags, const char *who, PoolDone done, gpointer user);
-/* Ends a start that is under way, too. A transient pool is gone after it. */
+/* Stops a pool, also one that is being started. A transient pool is gone afterwards. */
 void pool_stop(Pool *pool, const char *who, PoolDone done, gpointer user);
 void pool_refresh(Pool *pool, const char *who, PoolDone done, gpointer user);
 
 /* ---- volumes (volume.c) ------------------------------------------------------------------ */
 
-/* Borrowed for this turn of the loop; NULL and ERR_NO_VOLUME when there is none. */
+/* The volume of that name, borrowed for this turn of the loop; NULL and ERR_NO_VOLUME when there is
+ * none. */
 VolumeDef *volume_get_name(Pool *pool, const char *name, GError **err);
-/* Of any active pool. A volume's key is its path. */
+/* The same among all active pools, by path or key; a volume's key is its path. */
 VolumeDef *volume_get_path(const char *path, Pool **ret_pool, GError **err);
 VolumeDef *volume_get_key(const char *key, Pool **ret_pool, GError **err);
-/* Looks at the file again: its sizes and times. Where that takes long, what is known is told
- * instead. volume is valid during the callback. */
+/* Reads the sizes and times of the volume's file again; when that takes long, the known ones are
+ * given instead. volume is valid during the callback. */
 typedef void (*VolumeLooked)(const VolumeDef *volume, const GError *err, gpointer user);
 void volume_look(Pool *pool, const VolumeDef *volume, VolumeLooked done, gpointer user);
 
@@ -122,13 +122,13 @@ void volume_look(Pool *pool, const VolumeDef *volume, VolumeLooked done, gpointe
  * who wants to stop the pool. Other volumes, and the pool's own jobs, have nothing to do with it.
  * Its client may leave. */
 
-/* Called once, maybe from within. volume is valid during the callback; NULL with err, and of one
- * that is deleted. */
+/* Called once, perhaps from within the call. volume is valid during the callback; it is NULL on
+ * failure, and for a volume that was deleted. */
 typedef void (*VolumeDone)(Pool *pool, const VolumeDef *volume, const GError *err, gpointer user);
 
 /* The numbers are the protocol's. */
 enum {
-    VOLUME_PREALLOCATE = 1 << 0, /* the tables of qcow2 */
+    VOLUME_PREALLOCATE = 1 << 0, /* allocate the tables of a qcow2 image */
     VOLUME_REFLINK = 1 << 1,
     VOLUME_VALIDATE = 1 << 2,
 };
@@ -148,11 +148,12 @@ void volume_resize(Pool *pool, const VolumeDef *volume, guint64 size, guint32 fl
 void volume_wipe(Pool *pool, const VolumeDef *volume, guint32 algorithm, const TaskOwner *who,
                  VolumeDone done, gpointer user);
 
-/* ---- what is in a volume (volume_use.c) --------------------------------------------------- */
+/* ---- reading and writing a volume (volume_use.c) ------------------------------------------- */
 
 /* Somebody reads or writes the file of a volume: a task, which holds it. */
 typedef struct VolumeUse VolumeUse;
-/* fd is the caller's, use is for volume_close; -1 and NULL with err. */
+/* fd is the caller's; pass use to volume_close when it is done. On failure -1 and NULL, with err.
+ */
 typedef void (*VolumeOpened)(int fd, VolumeUse *use, const GError *err, gpointer user);
 /* Refused where another one writes it, or uses it at all if it is to be written. */
 void volume_open(Pool *pool, const VolumeDef *volume, gboolean writes, const TaskOwner *who,
@@ -175,7 +176,7 @@ void volume_close(VolumeUse *use);
 
 typedef struct SecretValue SecretValue; /* private */
 
-/* Its name as an object is its UUID's text. */
+/* A secret; its name as an object is the text of its UUID. */
 typedef struct Secret {
     Object obj;
     SecretDef *def;
@@ -186,22 +187,24 @@ typedef struct Secret {
 Secret *secret_get_uuid(const guint8 uuid[UUID_LEN], GError **err);
 Secret *secret_get_usage(int usage, const char *id, GError **err);
 GPtrArray *secret_list(void); /* referenced; free with g_ptr_array_unref */
-/* Called once the disk has the change, or it has failed: then with s NULL. */
+/* Called when the disk has the change, or when it has failed: then s is NULL. */
 typedef void (*SecretDone)(Secret *s, const GError *err, gpointer user);
-/* A new one, or one that is there with another description. */
+/* Defines a new secret, or changes the description of an existing one. */
 void secret_define(const char *xml, gboolean validate, SecretDone done, gpointer user);
 void secret_undefine(Secret *s, SecretDone done, gpointer user);
-/* value is copied; the caller wipes its own. */
+/* Sets the value, of len bytes. value is copied; the caller wipes its own. */
 void secret_set_value(Secret *s, const guint8 *value, gsize len, SecretDone done, gpointer user);
-/* What guests are given, private or not. Borrowed until the next change: whoever copies it wipes
- * the copy. NULL: it has none. */
+/* The value for guests, even of a private secret. Borrowed until the next change; a caller that
+ * copies it wipes the copy. NULL and an error: it has none. */
 const guint8 *secret_value(const Secret *s, gsize *ret_len, GError **err);
-/* The one that a definition names; of a passphrase the usage is a volume's. Borrowed. */
+/* The secret that a definition refers to; a passphrase is looked for by the usage of a volume.
+ * Borrowed; NULL and an error. */
 Secret *secret_get_ref(const SecretRef *ref, GError **err);
-/* Its value in a file in memory that has no name, for a program that opens the descriptor once more
- * as /proc/self/fd/N, whoever it is. -1 with an error. What is in it is wiped, in all copies of the
- * descriptor, by secret_file_wipe, which closes it too; -1 is fine. */
+/* Puts the value into an unnamed file in memory, for a program that opens the descriptor again as
+ * /proc/self/fd/N, as whatever user. Returns the descriptor, which is the caller's; -1 with an
+ * error. secret_file_wipe wipes the content, which all copies of the descriptor share, and closes
+ * it; -1 is fine. */
 int secret_file(const SecretRef *ref, GError **err);
 void secret_file_wipe(int *fd);
-/* What clients may see: FALSE for a private one. */
+/* Whether clients may see the value; FALSE and an error for a private secret. */
 gboolean secret_may_show(const Secret *s, GError **err);

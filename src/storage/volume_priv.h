@@ -19,9 +19,9 @@ typedef struct VolumeChange {
     VolumePace *pace;
     VolumeWork *found; /* by the last errand */
     FileMark mark;     /* of its file */
-    char *image;       /* the source, and what it is as a guest sees it */
+    char *image;       /* the source in QEMU's JSON, and its bytes as a guest sees them */
     guint64 image_size;
-    int key; /* a secret's file that the tool reads, -1: none */
+    int key; /* descriptor of a secret that the tool reads; -1: none */
     Process *tool;
     const char *tool_name;
     char *tool_error;    /* of a tool that found no room, until it is known how much is missing */
@@ -71,9 +71,9 @@ void volume_known(VolumeChange *c);
 
 /* ---- programs (volume_tool.c) ---- */
 
-/* Runs one; the row then waits. argv is taken, its words are the array's. */
+/* Runs a program; the row then waits. argv is taken. */
 StepResult tool_run(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err);
-/* An undo: ends it, and waits for that. */
+/* An undo: ends the program, and waits for its end. */
 StepResult tool_stop(Flow *f, gpointer obj);
 /* How far the tool says that it is, in hundredths of a percent; -1: it says nothing. */
 int tool_progress(const VolumeChange *c);

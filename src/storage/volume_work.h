@@ -1,15 +1,15 @@
-/* What changes of volumes do to files: in workers, and nowhere else. Each takes a VolumeWork, and
- * returns it with what it found, or NULL with an error that names the file. */
+/* The parts of volumes' changes that touch files; they run in workers only. Each takes a
+ * VolumeWork, and returns it with its findings, or NULL with an error that names the file. */
 #pragma once
 
 #include "pool.h"
 
-/* Which file it is, whatever it is called. */
+/* Identity of a file, independent of its name. */
 typedef struct FileMark {
     guint64 dev, ino;
 } FileMark;
 
-/* An image that is read: the source of a copy, and what lies below it. */
+/* An image that is read: the source of a copy, or a backing image of it. */
 typedef struct ReadImage {
     char *path;
     FileMark mark;
@@ -29,10 +29,10 @@ typedef struct VolumeWork {
     PoolSpace space;
     /* of a copy */
     VolumeDef *source;
-    char **folders;     /* of active pools: images below another one may lie in them alone */
+    char **folders;     /* folders of active pools: backing images must be in one of them */
     GPtrArray *images;  /* of ReadImage */
-    char *image;        /* the source with all below it, as QEMU's block layer is told: JSON */
-    guint64 image_size; /* that a guest would see */
+    char *image;        /* the source and its backing images in the JSON of QEMU's block layer */
+    guint64 image_size; /* bytes that a guest would see */
     gboolean reflink;
     char *trouble; /* of a tool that found no room; size is what it wanted */
     /* of a resize, in bytes */
@@ -42,18 +42,22 @@ typedef struct VolumeWork {
 void volume_work_free(VolumeWork *w);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VolumeWork, volume_work_free)
 
-/* Where it lies while it is made. Caller frees. */
+/* The path of the volume while it is made. The caller frees it. */
 char *volume_work_path(const VolumeWork *w);
 
-gpointer work_look_for_room(gpointer in, gint *progress, GError **err);  /* its path must be free */
-gpointer work_look_at(gpointer in, gint *progress, GError **err);        /* it must be there */
-gpointer work_look_at_any(gpointer in, gint *progress, GError **err);    /* or not */
+gpointer work_look_for_room(gpointer in, gint *progress,
+                            GError **err);                        /* checks that its path is free */
+gpointer work_look_at(gpointer in, gint *progress, GError **err); /* checks that its file exists */
+gpointer work_look_at_any(gpointer in, gint *progress,
+                          GError **err); /* finds its file, if there is one */
 gpointer work_look_at_source(gpointer in, gint *progress, GError **err); /* volume_chain.c */
-gpointer work_make_folder(gpointer in, gint *progress, GError **err); /* and an empty file in it */
+gpointer work_make_folder(gpointer in, gint *progress,
+                          GError **err); /* makes the folder, and an empty file in it */
 gpointer work_unmake_folder(gpointer in, gint *progress, GError **err);
-gpointer work_fill(gpointer in, gint *progress, GError **err); /* raw: as large as it says */
-gpointer work_copy(gpointer in, gint *progress, GError **err); /* raw of raw */
-/* Owner and mode, and its name; measured. */
+gpointer work_fill(gpointer in, gint *progress, GError **err); /* raw: gives the file its size */
+gpointer work_copy(gpointer in, gint *progress,
+                   GError **err); /* copies a raw image into a raw one */
+/* Gives the file owner, mode and its name, and measures it. */
 gpointer work_place(gpointer in, gint *progress, GError **err);
 gpointer work_unplace(gpointer in, gint *progress, GError **err);
 gpointer work_remove(gpointer in, gint *progress, GError **err);
