@@ -1,4 +1,4 @@
-/* What commands about pools and volumes share (commands/pool.c). */
+/* Shared by commands about pools and volumes (commands/pool.c). */
 #pragma once
 
 #include "vmsh/vmsh.h"
@@ -9,7 +9,7 @@
     }
 
 char **complete_pools(Shell *s);
-/* It lives in the command's arena. */
+/* Finds a pool by name or UUID; the result lives in the command's arena. */
 gboolean pool_lookup(Shell *s, const char *text, PoolRef *ret_pool, GError **err);
 /* What an upload has begun gets the file, from where it is read; length 0: to its end. */
 gboolean volume_send_file(Shell *s, const char *volume, int fd, guint64 length, GError **err);

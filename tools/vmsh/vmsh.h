@@ -1,9 +1,9 @@
 /* vmsh: the command line of vmd. This is the inside of the client; it stands on base and on the
- * protocol table of wire/wire.h, and knows neither the daemon nor a libvirt client library.
+ * protocol table of wire/wire.h, and uses neither the daemon nor a libvirt client library.
  *
  *     vmsh.c       its own options
- *     run.c        running lines of commands, telling of failures
- *     hints.c      the next step after a failure, by what it says
+ *     run.c        running lines of commands, printing errors
+ *     hints.c      the next step after an error, by its text
  *     many.c       one command for several domains
  *     shell.c      the interactive shell
  *     parse.c      a line to commands, a command's words to its options
@@ -39,16 +39,16 @@ typedef enum OptionKind {
     OPTION_FLAG,
     OPTION_STRING,
     OPTION_NUMBER,
-    OPTION_REST, /* every word that is left */
+    OPTION_REST, /* all words that are left */
 } OptionKind;
 
 typedef enum OptionFlags {
     OPTION_REQUIRED = 1 << 0,
-    OPTION_NAME_NEEDED = 1 << 2, /* its value does not stand alone: virsh has no such option */
-    OPTION_NAMED = 1 << 1, /* help shows it with its name; its value may stand alone all the same */
+    OPTION_NAME_NEEDED = 1 << 2, /* its value must follow its name: virsh has no such option */
+    OPTION_NAMED = 1 << 1,       /* help shows it with its name; its value may stand alone too */
 } OptionFlags;
 
-/* Candidates for a value; NULL-terminated, the caller's. */
+/* Returns candidates for a value, for completion; NULL-terminated, the caller's. */
 typedef char **(*Completer)(Shell *s);
 
 typedef struct Option {
@@ -70,9 +70,10 @@ typedef struct Option {
 
 typedef enum CommandFlags {
     COMMAND_OFFLINE = 1 << 0, /* needs no connection */
-    COMMAND_JSON = 1 << 1,    /* has a JSON of its own; of others --json gives what they print */
-    COMMAND_TALKS = 1 << 2,   /* prints while it runs, or asks: no --json */
-    COMMAND_MANY = 1 << 3,    /* takes several domains */
+    COMMAND_JSON =
+        1 << 1, /* makes JSON itself; for others --json contains the text that they print */
+    COMMAND_TALKS = 1 << 2, /* prints while it runs, or asks questions: no --json */
+    COMMAND_MANY = 1 << 3,  /* takes several domains */
 } CommandFlags;
 
 typedef struct Command {
@@ -86,7 +87,7 @@ typedef struct Command {
 
 typedef struct CommandGroup {
     const char *title;
-    const char *keyword;       /* of help */
+    const char *keyword;       /* the word by which help names it */
     const Command *tables[16]; /* each ended by a zeroed row */
 } CommandGroup;
 
@@ -133,7 +134,7 @@ extern const Command self_commands[];       /* commands/self.c */
 extern const Command guest_commands[];      /* commands/create_guest.c */
 extern const Command adopt_commands[];      /* commands/adopt.c */
 
-/* Every group, ended by a zeroed row. */
+/* All groups, ended by a zeroed row. */
 extern const CommandGroup command_groups[];
 /* The i-th command of a group; NULL past the last. */
 const Command *group_command(const CommandGroup *g, guint i);
@@ -191,23 +192,23 @@ guint args_bits(const Args *a, const FlagBit *rows);
 /* ---- URIs (uri.c) -------------------------------------------------------------------- */
 
 typedef struct Target {
-    char *name; /* for CONNECT_OPEN: qemu:///system or qemu:///session */
+    char *name; /* the name for CONNECT_OPEN: qemu:///system or qemu:///session */
     gboolean session;
     gboolean ssh;
     char *user, *host; /* of ssh */
-    int port;          /* 0: ssh's own */
-    char *socket;      /* of socket=; NULL: found from session and read-only */
+    int port;          /* 0: the default of ssh */
+    char *socket;      /* the value of socket=; NULL: the default one */
     char *keyfile;     /* of ssh */
     gboolean no_tty, no_verify;
 } Target;
 
 void target_done(Target *t);
 gboolean target_parse(const char *uri, Target *ret_target, GError **err);
-/* The URI when none is given: of the environment, else by who asks. */
+/* The URI when none is given: from the environment, else by the user. The caller frees it. */
 char *uri_default(uid_t uid);
-/* The socket on this host. */
+/* Path of the socket on this host; the caller frees it. */
 char *target_socket(const Target *t, gboolean readonly);
-/* The argv of ssh for it; NULL-terminated. */
+/* The argv of ssh for the target; NULL-terminated. Free with g_strfreev. */
 char **target_ssh_argv(const Target *t, gboolean readonly);
 
 /* ---- the connection (call.c, connect.c) ----------------------------------------- */
@@ -220,10 +221,11 @@ typedef struct KeepAlive {
 typedef void (*ConnEvent)(Conn *c, gint32 procedure, guint32 program, const guint8 *payload,
                           gsize len, gpointer user);
 
-/* Connects, starts the session's daemon when there is none, opens. */
+/* Connects, starts the session's daemon if it does not run, and opens the connection. Free with
+ * conn_free. */
 Conn *conn_open(const char *uri, gboolean readonly, const KeepAlive *keepalive, GError **err);
-/* Over a connected socket that speaks the protocol (taken); name as of Target. helper: a process to
- * reap at the end, 0: none. */
+/* Makes a connection over a connected socket, which it owns. helper: a process to reap at the end,
+ * 0: none. conn_start opens it; name as in Target. */
 Conn *conn_new(int fd, pid_t helper);
 gboolean conn_start(Conn *c, const char *name, gboolean readonly, const KeepAlive *keepalive,
                     GError **err);
@@ -232,12 +234,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Conn, conn_free)
 int conn_fd(const Conn *c);
 gboolean conn_alive(const Conn *c);
 
-/* Asks and waits for the answer. args and ret are the structs of the procedure's row (NULL for
- * None); ret's content lies in the arena. Events that come meanwhile are told. */
+/* Makes a call and waits for the answer. args and ret are the structs of the procedure's row (NULL
+ * for None); the content of ret lies in the arena. Events that arrive meanwhile are passed on. */
 gboolean conn_call(Conn *c, guint32 program, gint32 procedure, gconstpointer args, Arena *arena,
                    gpointer ret, GError **err);
-/* Handles what has come, waiting at most timeout ms (-1: no limit) for that or for one of the
- * other descriptors, whose revents are filled in. A signal ends the wait early. */
+/* Handles messages that have arrived. Waits at most timeout ms (-1: no limit) for one, or for one
+ * of the other descriptors, whose revents are filled in. A signal ends the wait early. */
 gboolean conn_wait(Conn *c, struct pollfd *others, int n_others, int timeout, GError **err);
 void conn_on_event(Conn *c, ConnEvent tell, gpointer user);
 /* Called a few times a second while a call waits for its answer; it may make calls of its own.
@@ -245,25 +247,25 @@ void conn_on_event(Conn *c, ConnEvent tell, gpointer user);
 typedef void (*ConnWaiting)(gpointer user);
 void conn_on_waiting(Conn *c, ConnWaiting tell, gpointer user);
 
-/* The stream of the last call with one; a connection has one at a time. */
-GByteArray *conn_stream_input(Conn *c);    /* take from it what was read */
-gboolean conn_stream_ended(const Conn *c); /* no more will come */
-/* Queues; sent by conn_wait. */
+/* The stream of the last call that opened one; a connection has one at a time. */
+GByteArray *conn_stream_input(Conn *c);    /* the caller removes the bytes that it has used */
+gboolean conn_stream_ended(const Conn *c); /* the daemon sends no more data */
+/* Queues a copy of the bytes; conn_wait sends them. */
 void conn_stream_send(Conn *c, const void *data, gsize len);
 gsize conn_queued(const Conn *c);
-/* Ends it and waits for the other side's word. */
+/* Ends the stream and waits for the daemon's answer. */
 gboolean conn_stream_finish(Conn *c, GError **err);
 gboolean conn_stream_abort(Conn *c, GError **err);
-/* The error that the other side ended it with, if so. */
+/* FALSE: the daemon has ended the stream with this error. */
 gboolean conn_stream_check(Conn *c, GError **err);
 
-/* Copies between a socket and stdin/stdout: what ssh runs on the other host. */
+/* Copies between a socket and stdin/stdout: the command that ssh runs on the other host. */
 gboolean relay(const char *uri, gboolean readonly, GError **err);
 
 /* ---- the shell (run.c) -------------------------------------------------------------------
  */
 
-/* -d: the least that is told. Those of virsh, of which two say nothing here. */
+/* Levels of -d, as virsh has them; two of virsh's levels print nothing here. */
 typedef enum TraceLevel { TRACE_CALLS, TRACE_CONNECTIONS, TRACE_ERRORS = 4 } TraceLevel;
 
 struct Shell {
@@ -281,7 +283,7 @@ struct Shell {
     KeepAlive keepalive;
     Conn *conn; /* NULL until the first command that needs it */
 
-    /* Of the command that runs. */
+    /* State of the command that runs. */
     Arena arena;
     gboolean json;
     const char *format; /* --format: json is set, and its answer is put in these words; or NULL */
@@ -292,37 +294,40 @@ struct Shell {
     gboolean silent_failure; /* it fails, and has told all there is to tell */
 };
 
-/* Runs a line, or words that are one command. FALSE: the last command failed. */
+/* Run a line, or the words of one command. FALSE: the last command failed. */
 gboolean shell_run_line(Shell *s, const char *line);
 gboolean shell_run_words(Shell *s, const char *const *words, guint n);
 gboolean shell_connect(Shell *s, GError **err);
 void shell_disconnect(Shell *s);
-void shell_interact(Shell *s); /* vmsh_shell.c */
-/* Prints what could stand in place of the last of these words, a line each. TRUE: a file's name
- * could, too. */
+void shell_interact(Shell *s); /* shell.c */
+/* Prints the words that could complete the last of these words, one a line. TRUE: it may also be
+ * the name of a file. */
 gboolean shell_complete(Shell *s, char **typed, guint n);
 
-/* vmsh_trace.c */
-gboolean trace_open(Shell *s, const char *path); /* FALSE: told why */
+/* trace.c */
+gboolean trace_open(Shell *s,
+                    const char *path); /* FALSE: it cannot be opened, and the reason was printed */
 void trace_close(Shell *s);
 void trace(Shell *s, TraceLevel level, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
 /* For commands. */
 gboolean call(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err);
-/* The same of our own program, which no other daemon has. */
+/* The same for vmd's own program, which no other daemon has. */
 gboolean call_vmd(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err);
 gboolean call_qemu(Shell *s, gint32 procedure, gconstpointer args, gpointer ret, GError **err);
-/* What is being tried: printed before the error when the command fails from here on. */
+/* Sets what is being tried: it is printed before the error if the command fails from here on. */
 void doing(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void hint(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* An error in vmsh's own words, printed as they are. */
 #define refuse(err, ...) fail(err, ERR_RPC, __VA_ARGS__)
-/* What a command answers, and what it only remarks (not with -q, nor beside JSON). */
+/* put prints the command's answer; remark prints a remark (not with -q, nor with JSON). */
 void put(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void remark(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void complain(Shell *s, const GError *err);
-void hint_by_words(Shell *s, const char *message); /* hints.c; not where there is a hint */
-/* many.c: whether several domains are named, and which; NULL: one is none. */
+void hint_by_words(Shell *s,
+                   const char *message); /* hints.c; sets no hint where there is one already */
+/* many.c: whether the arguments name several domains, and the list of them; NULL: a name matches
+ * none. */
 gboolean args_names_many(const Args *a);
 char **shell_expand(Shell *s, const Args *a, GError **err);
 
@@ -346,23 +351,24 @@ typedef struct Table Table;
 Table *table_new(const Column *columns, guint n);
 void table_free(Table *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Table, table_free)
-/* One string for each column; NULL: "-", null in JSON. */
+/* Adds a row: one string for each column; NULL: "-", null in JSON. */
 void table_add(Table *t, ...);
-/* The same of a column of numbers: "4.88 KiB", and bytes for JSON. Caller frees. */
+/* The cell of a size: "4.88 KiB" as text, bytes in JSON. The caller frees it. */
 char *size_cell(guint64 bytes);
 /* "3d 4h", "5m 12s"; seconds for JSON. Caller frees. */
 char *duration_cell(guint64 seconds);
 void table_add_cells(Table *t, const char *const *cells);
-/* Text; width 0: as wide as it comes, else long cells are cut so that it fits. */
+/* The table as text; width 0: as wide as needed, else long cells are cut to fit. The caller frees
+ * it. */
 char *table_format(const Table *t, gboolean headings, guint width);
 json_object *table_json(const Table *t);
-/* Prints it, as text or JSON, as the command was asked to. */
+/* Prints the table as text, or as JSON with --json. */
 void table_print(Shell *s, const Table *t);
 
 /* Lines of "Title:   value". */
 typedef struct Sheet Sheet;
 
-Sheet *sheet_new(guint width); /* of the titles, with their colon */
+Sheet *sheet_new(guint width); /* width of the titles, with their colon */
 void sheet_free(Sheet *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sheet, sheet_free)
 void sheet_add(Sheet *t, const char *title, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
@@ -373,11 +379,11 @@ void sheet_add_value(Sheet *t, const char *title, json_object *value, const char
 void sheet_add_flag(Sheet *t, const char *title, gboolean on);
 /* Several values, a line each; a list in JSON. */
 void sheet_add_texts(Sheet *t, const char *title, const char *const *texts, guint n);
-/* Text for people, number for JSON, there in bytes: "64 KiB" and 65536. */
+/* Adds a number with a unit as text, and in JSON as a number of bytes: "64 KiB" and 65536. */
 void sheet_add_number(Sheet *t, const char *title, guint64 number, const char *unit);
-/* "4.88 KiB" for people, bytes for JSON. */
+/* Adds a size: "4.88 KiB" as text, bytes in JSON. */
 void sheet_add_bytes(Sheet *t, const char *title, guint64 bytes);
-/* A line of its own form in text; in JSON under its key. */
+/* Adds a line of any form as text; in JSON value under the key. */
 void sheet_add_line(Sheet *t, const char *key, json_object *value, const char *fmt, ...)
     G_GNUC_PRINTF(4, 5);
 json_object *sheet_json(const Sheet *t);
@@ -423,17 +429,17 @@ char *task_speed_text(const VmdTaskProgress *p); /* "12.00 MiB/s"; caller frees 
 enum { BY_ID = 1, BY_NAME = 2, BY_UUID = 4, BY_ANY = 7 };
 enum { LIVE = 1, CONFIG = 2 };
 
-/* What of its document has no effect, as warnings on stderr. A daemon that does not tell is none.
- */
+/* Prints the parts of the domain's document that have no effect as warnings on stderr. Prints
+ * nothing if the daemon does not know the call. */
 void domain_warn(Shell *s, const DomainRef *dom);
-/* The domain that --domain names; it lives in the command's arena. */
+/* Finds the domain that --domain names; the result lives in the command's arena. */
 gboolean domain_get(Shell *s, const Args *a, DomainRef *ret_dom, GError **err);
 gboolean domain_lookup(Shell *s, const char *text, guint by, DomainRef *ret_dom, GError **err);
 gboolean domain_xml(Shell *s, const DomainRef *dom, guint flags, const char **ret_xml,
                     GError **err);
 gboolean domain_state(Shell *s, const DomainRef *dom, int *ret_state, int *ret_reason,
                       GError **err);
-/* The network of that name or UUID, for other files; it lives in the command's arena. */
+/* Finds a network by name or UUID; the result lives in the command's arena. */
 gboolean network_lookup(Shell *s, const char *text, NetworkRef *ret_net, GError **err);
 char **complete_networks(Shell *s);
 #define NETWORK_OPTION                                                                             \
@@ -443,9 +449,9 @@ char **complete_networks(Shell *s);
 gboolean host_cpu_count(Shell *s, guint *ret_n, GError **err);
 /* "0-3,^2" as a map of the host's processors; "r" is all of them. */
 gboolean cpu_list_parse(Shell *s, const char *text, GByteArray *map, GError **err);
-/* One a line, by a format of two strings. */
+/* Prints parameters, one a line, by a format for two strings. */
 void params_print(Shell *s, const TypedParam *params, guint n, const char *format);
-/* The text of a file; "-" is what comes in. */
+/* The text of a file, "-" being stdin; the caller frees it. */
 gboolean xml_file(const char *path, char **ret_text, GError **err);
 /* Where it can be reached: the first address that a lease, or the host's neighbours, give; NULL:
  * none is known. Caller frees. */
@@ -462,10 +468,10 @@ enum { DUMP_SECURE = 1, DUMP_INACTIVE = 2, DUMP_UPDATE_CPU = 4, DUMP_MIGRATABLE 
 void uuid_text(const guint8 uuid[16], char ret_text[37]);
 char *value_text(const Value *v);
 json_object *value_json(const Value *v);
-/* A word of a list ended by NULL; other for a number past it. */
+/* The i-th word of a list of n; `other` for a number past its end. */
 const char *nth(const char *const *words, guint n, int i, const char *other);
 
-/* Domains, for completion. */
+/* Names of domains, for completion. */
 char **complete_domains(Shell *s);
 char **complete_active(Shell *s);
 char **complete_inactive(Shell *s);
@@ -473,14 +479,15 @@ char **complete_inactive(Shell *s);
 /* ---- waiting for events (commands/event.c) -------------------------------------------- */
 
 typedef struct EventWait {
-    gboolean loop; /* not only for the first one */
-    guint count;   /* counted up by who is told of them */
-    gint64 end;    /* monotonic; 0: never */
+    gboolean loop; /* wait for more than the first event */
+    guint count;   /* number of events; the event's handler counts it up */
+    gint64 end;    /* monotonic time; 0: never */
 } EventWait;
 
-/* Until there was one, the time is over, or somebody interrupts; remarks on how it ended. */
+/* Waits until an event came, the time is over, or the user interrupts; prints a remark on how it
+ * ended. */
 gboolean event_wait(Shell *s, EventWait *w, GError **err);
-char *event_time(void); /* now, as events are stamped; caller frees */
+char *event_time(void); /* the time now, in the form of events; the caller frees it */
 
 /* ---- XML (xml.c) --------------------------------------------------------------------- */
 
@@ -490,11 +497,12 @@ typedef struct _xmlNode Node;
 Doc *doc_parse(const char *text, GError **err);
 void doc_free(Doc *doc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Doc, doc_free)
-/* Every node of a path, free the array alone. at NULL: from the root. */
+/* All nodes of an XPath, in document order; free only the array. at NULL: from the root. */
 GPtrArray *doc_nodes(Doc *doc, Node *at, const char *path);
-char *doc_text(Doc *doc, Node *at, const char *path);   /* NULL when there is none */
-char *node_xml(Doc *doc, Node *node, const char *name); /* its text, under another name */
-/* Prints the XML, or what --xpath and --wrap choose of it. */
+char *doc_text(Doc *doc, Node *at, const char *path); /* NULL when there is none */
+char *node_xml(Doc *doc, Node *node,
+               const char *name); /* its XML under another name; the caller frees it */
+/* Prints the XML, or the part that --xpath and --wrap select. */
 gboolean doc_print(Shell *s, const Args *a, const char *text, GError **err);
 #define XPATH_OPTIONS                                                                              \
     { "xpath", OPTION_STRING, OPTION_NAMED, NULL, "print only what this XPath expression finds" }, \
@@ -506,9 +514,10 @@ gboolean console_run(Shell *s, const DomainRef *dom, const char *device, guint f
                      gboolean resume, GError **err);
 enum { CONSOLE_FORCE = 1, CONSOLE_SAFE = 2 };
 
-/* Lets the user edit text; *ret_text is NULL when it is as before. */
+/* Lets the user edit text; *ret_text is the new text, or NULL if it is unchanged. */
 gboolean edit_text(Shell *s, const char *text, const char *suffix, char **ret_text, GError **err);
-/* Edits until apply takes it or the user gives up. *ret_changed FALSE: left as it was. */
+/* Lets the user edit until apply accepts the text or the user gives up. *ret_changed FALSE: the
+ * text was left as it was. */
 typedef gboolean (*EditApply)(Shell *s, const char *text, gboolean validate, gpointer user,
                               GError **err);
 gboolean edit_and_apply(Shell *s, const char *text, const char *suffix, gboolean validate,
