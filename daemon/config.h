@@ -1,5 +1,5 @@
-/* vmd.conf: what the admin may set, a row each (config.c). The same rows are the parser, the manual
- * page and the sample.
+/* vmd.conf: the settings of the daemon, a row each (config.c). The same rows make the parser, the
+ * manual page and the sample.
  *
  *     # a comment
  *     log_level = debug
@@ -20,24 +20,24 @@ typedef struct Config {
     ServerSettings server;
 } Config;
 
-void config_init(Config *c); /* as it is without a file */
+void config_init(Config *c); /* sets the defaults */
 void config_done(Config *c);
 
-/* Path's settings, over those that are there without it. A file that is not there says nothing,
- * unless it must be. The error has a line for each mistake, "PATH:LINE: ...". */
+/* Reads the settings of the file at path over the defaults. A missing file is fine unless must_be.
+ * The error has a line for each mistake: "PATH:LINE: ...". */
 gboolean config_read(const char *path, gboolean session, gboolean must_be, Config *ret_config,
                      GError **err);
-/* Takes over from the file, read again, what counts at once, and logs each change; what a daemon
- * can take only when it starts is logged and stays. */
+/* Takes over the settings of a file that was read again (again) as far as they can change while the
+ * daemon runs, and logs each change; one that needs a restart is logged and not taken over. */
 void config_replace(Config *c, Config *again);
 
 /* ---- documents (confdoc.c) */
 
 typedef struct ConfigDoc {
     const char *key, *says;
-    char *range, *fallback; /* what it may be, and is without a file: "" for nothing */
-    gboolean at_start;      /* counts when the daemon starts next, not when it reads again */
-    gboolean system;        /* no user's own daemon has it */
+    char *range, *fallback; /* possible values, and the default; "": none */
+    gboolean at_start;      /* takes effect only when the daemon starts, not on a reload */
+    gboolean system;        /* only the system's daemon has it */
 } ConfigDoc;
 
 void config_each(void (*tell)(const ConfigDoc *doc, gpointer user), gpointer user);
