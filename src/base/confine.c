@@ -1,7 +1,6 @@
-/* What a child gives up before it runs a program that is not trusted. Only system calls are made,
- * and those on identity directly: what libc makes of them speaks to all threads, and between
- * vfork(2) and exec those are the daemon's.
- */
+/* What a child gives up before it runs an untrusted program. Only system calls are made, and those
+ * that change identity directly: libc's wrappers change all threads, and between vfork(2) and exec
+ * those are the daemon's. */
 #include "base/base.h"
 
 #include <errno.h>
@@ -13,14 +12,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Where the plain calls have 16 bits for an id. */
+/* On architectures where the plain calls have 16-bit ids, the others are used. */
 #ifdef SYS_setresuid32
 enum { SET_GROUPS = SYS_setgroups32, SET_GID = SYS_setresgid32, SET_UID = SYS_setresuid32 };
 #else
 enum { SET_GROUPS = SYS_setgroups, SET_GID = SYS_setresgid, SET_UID = SYS_setresuid };
 #endif
 
-/* Up to what the daemon may have itself. */
+/* Sets a limit, at most as high as the daemon's own. */
 static gboolean
 limit(int what, guint64 most)
 {
@@ -35,7 +34,8 @@ limit(int what, guint64 most)
     return setrlimit(what, &now) == 0;
 }
 
-/* A daemon that may not lift a limit leaves it as it is: what needs more says so itself. */
+/* Removes a limit. A daemon that may not do that leaves it: programs that need more report it
+ * themselves. */
 static gboolean
 lift(int what)
 {
@@ -54,8 +54,9 @@ set_limits(const Confine *c)
            (!c->locks || lift(RLIMIT_MEMLOCK));
 }
 
-/* So that none could come back by a later exec. A daemon that may not say so has no_new_privs for
- * that; past the last one there is nothing to drop. */
+/* Drops capabilities from the bounding set, so that no later exec can bring one back. A daemon that
+ * may not do that relies on no_new_privs. Numbers past the kernel's last capability fail, and do
+ * not matter. */
 static void
 drop_bounds(guint64 kept)
 {
@@ -86,7 +87,7 @@ become(const Confine *c)
            syscall(SET_UID, c->uid, c->uid, c->uid) == 0;
 }
 
-/* One by one: a kernel that has not all of them has some. */
+/* Leaves each namespace by a call of its own, because a kernel may lack some. */
 static void
 leave_namespaces(int flags)
 {
@@ -97,7 +98,7 @@ leave_namespaces(int flags)
             unshare(each[i]);
 }
 
-/* Of /proc its own part: whose that is is known only here. */
+/* Allows the child its own part of /proc, whose path is known only here, and enters the ruleset. */
 static gboolean
 shut_in(int ruleset)
 {

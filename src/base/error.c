@@ -1,10 +1,10 @@
-/* The error table and its one translation to the wire. A GError holds the detail alone; the
- * sentence around it is put on when it leaves for a client. */
+/* The table of errors, and their translation to the wire. A GError holds only the detail; the
+ * sentence around it is added when the error is sent to a client. */
 #include "base/base.h"
 
 #include <string.h>
 
-/* The header wraps these for those who call them. */
+/* The header defines macros of these names for callers. */
 #undef fail
 #undef fail_errno
 #undef fail_awaited

@@ -114,8 +114,8 @@ file_kind(mode_t mode)
     return S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
-/* Looked at before it is opened, for to open a device can do things; what is opened is looked at
- * again, for somebody may have been quick. */
+/* The file's kind is checked before it is opened, because opening a device can have effects, and
+ * again afterwards, because the name may mean another file by then. */
 static int
 open_regular(const char *path, struct stat *ret_st, GError **err)
 {

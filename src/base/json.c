@@ -1,6 +1,5 @@
-/* JSON as QEMU, caches and status files speak it: objects are made in one call and read by path.
- * What is not there, or is of another type, reads as nothing; nobody has to check before asking.
- */
+/* JSON of QEMU, caches and status files: objects are made in one call and read by path. A missing
+ * member, or one of another type, reads as nothing, so that callers need no checks. */
 #include "base.h"
 
 #include <errno.h>
@@ -36,7 +35,7 @@ json_make(const char *name, ...)
     return o;
 }
 
-/* As many as there are commas and beginnings outside of strings, at most. */
+/* An upper bound for the number of members: the commas and opening brackets outside of strings. */
 static gsize
 count_members(const char *text, gsize len)
 {
@@ -133,7 +132,7 @@ json_length(json_object *array)
 
 #define FILE_MAX (64 << 20)
 
-/* One way to write the same members, whatever stands between them in the file. */
+/* The sum of a fixed spelling of the members, so that white space in the file does not matter. */
 static gint64
 sum_of(json_object *o)
 {

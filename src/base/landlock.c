@@ -1,7 +1,6 @@
-/* Landlock: of the file system a process sees what was named, and nothing else. By its system
- * calls, as libc has none of them; each kernel knows some rights, and what it does not know it does
- * not deny. Headers older than the kernel lack names, so those are here.
- */
+/* Landlock (landlock(7)): a process sees only the named parts of the file system. libc has no
+ * wrappers for these system calls. Each kernel knows some of the rights; those that it does not
+ * know it cannot deny. Older headers lack names, so they are defined here. */
 #include "base/base.h"
 
 #include <errno.h>
@@ -89,7 +88,7 @@ landlock_allow_fd(int ruleset, int fd, Sight sight, gboolean is_file)
     const guint64 rights = sights[sight] & rights_of(landlock_abi());
     const Beneath rule = { is_file ? rights & FILE_ONLY : rights, fd };
 
-    /* What is in no folder, a memfd, is not denied to begin with. */
+    /* EBADFD: the file is in no folder (a memfd), which Landlock does not deny anyway. */
     return syscall(SYS_landlock_add_rule, ruleset, PATH_BENEATH, &rule, 0) == 0 || errno == EBADFD;
 }
 

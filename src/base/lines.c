@@ -67,8 +67,8 @@ gone(Lines *l)
     return g_source_is_destroyed(&l->source);
 }
 
-/* A descriptor of which nothing is wanted leaves the poll set, for poll(2) would report a hangup of
- * it over and over. */
+/* A descriptor that is neither read nor written leaves the poll set, because poll(2) would report a
+ * hangup of it again and again. */
 static void
 update_poll(Lines *l)
 {
@@ -166,7 +166,7 @@ transmit(Lines *l, struct iovec *iov, gsize n, const int *fds, gsize n_fds)
     return TEMP_FAILURE_RETRY(sendmsg(l->fd, &msg, MSG_NOSIGNAL));
 }
 
-/* Tries at once when nothing waits before it. Returns how much is done with, -1 when writing is
+/* Writes at once if the queue is empty. Returns the number of bytes written, -1 when writing is
  * over. */
 static gssize
 transmit_now(Lines *l, const void *data, gsize len, const int *fds, gsize n_fds)
@@ -425,8 +425,8 @@ receive(Lines *l, guint8 *to, gsize room)
     return -1;
 }
 
-/* Most frames fit the first size; long ones get there in few steps. What becomes of a frame is not
- * known yet: nothing of it is left behind. */
+/* Makes room in the input buffer: most frames fit the first size, and long ones get there in a few
+ * steps. A frame may turn out to be secret, so no copy of it may be left behind. */
 static gsize
 in_room(Lines *l)
 {

@@ -244,7 +244,7 @@ on_while_over(gpointer slot)
     return G_SOURCE_REMOVE;
 }
 
-/* Two causes that share a slot share what they may say. */
+/* Whether a message may be logged. Two causes that share a slot share one bound. */
 static gboolean
 may_say(LogLevel level, const LogCause *by)
 {
@@ -295,7 +295,7 @@ add_field(GArray *parts, char *text)
     g_array_append_val(parts, part);
 }
 
-/* FALSE: it is not there. */
+/* Sends a message to the journal. FALSE: the journal cannot be reached. */
 static gboolean
 to_journal_with(LogLevel level, const char *text, const LogField *fields)
 {

@@ -112,9 +112,9 @@ child_place_fds(Plan *plan)
     }
 }
 
-/* Of one that outlives us not before exec: the daemon's lock is among them, and tells the next
- * daemon that a child is on its way. Any other one that hangs there shall hold no socket of ours.
- */
+/* Closes all other descriptors: for a child that outlives the daemon only at exec, because the
+ * daemon's lock is among them and tells the next daemon that a child is being started; for any
+ * other child now, because it may hang in exec and must not hold the daemon's sockets open. */
 static void
 child_close_rest(Plan *plan)
 {
@@ -132,7 +132,8 @@ child_close_rest(Plan *plan)
         child_fail(plan, "close descriptors for");
 }
 
-/* Handlers are ours and ignored signals would stay ignored over exec; a child starts fresh. */
+/* Resets signals: the handlers are the daemon's, and ignored signals would stay ignored after exec.
+ */
 static void
 child_reset_signals(Plan *plan)
 {
@@ -162,8 +163,8 @@ child_limit(Plan *plan, int what, guint64 most)
         child_fail(plan, "limit");
 }
 
-/* A daemon that the kernel should spare has children that it need not. What cannot be said is no
- * reason not to run. */
+/* Gives the child the default OOM score: the kernel may spare the daemon, but need not spare its
+ * children. An error does not matter. */
 static void
 child_take_place(Plan *plan)
 {
@@ -206,8 +207,9 @@ child_run(Plan *plan)
     child_fail(plan, "run");
 }
 
-/* Signals are blocked meanwhile: a handler of ours must not run in the child's half. vfork(2) holds
- * us until exec has the program, _Fork(3) does not, and copies page tables for that. */
+/* Starts the child. Signals are blocked meanwhile, because a handler of the daemon must not run in
+ * the child. vfork(2) stops the daemon until the program is executed; _Fork(3) does not, but copies
+ * page tables. */
 static pid_t
 run_plan(Plan *plan)
 {
@@ -324,7 +326,7 @@ capture_take(Capture *c)
     return c->text ? g_steal_pointer(&c->text) : g_string_new(NULL);
 }
 
-/* The callback may free the process, so what it is told does not live there. */
+/* The callback may free the process, so its arguments must not live in it. */
 static void
 finish(Process *p)
 {
@@ -389,7 +391,7 @@ on_drain_timeout(gpointer user)
     return G_SOURCE_REMOVE;
 }
 
-/* The status as from waitpid(2); -1 when it is not ours to know. */
+/* The status as from waitpid(2); -1 when the process is not the daemon's child. */
 static int
 reap(int pidfd)
 {
@@ -472,7 +474,8 @@ start(Process *p, Plan *plan, GError **err)
     return FALSE;
 }
 
-/* Captures what the spec does not direct elsewhere; the child's ends are the caller's to close. */
+/* Opens pipes for the outputs that the spec does not direct elsewhere; the caller closes the
+ * child's ends. */
 static gboolean
 open_outputs(Process *p, const ProcessSpec *spec, int *out_end, int *errors_end, GError **err)
 {
@@ -659,7 +662,7 @@ process_signal(Process *p, int sig, GError **err)
     return fail_errno(err, errno, "cannot send signal %d to process %d", sig, (int)p->pid);
 }
 
-/* Whoever is still running is reaped when it ends: waiting for it here could block. */
+/* A process that still runs is reaped when it ends: waiting for it here could block. */
 void
 process_free(Process *p)
 {

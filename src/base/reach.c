@@ -1,7 +1,6 @@
-/* Reaching a file through folders that others may write. A name there can become a link to any file
- * of the host between two looks, so the way is walked once, and what stands at its end is held by a
- * descriptor.
- */
+/* Reaching a file through folders that other users may write. A name there can become a link to any
+ * file of the host between two looks. So the path is walked once, and the file at its end is held
+ * by a descriptor. */
 #include "base/base.h"
 
 #include <errno.h>
@@ -65,7 +64,7 @@ way_follow(ReachWay *w, int link, const struct stat *st, const char *behind)
     return target[0] != '/' || way_go_to(w, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-/* One name further; slashes in front of it say nothing. */
+/* Goes one name further on the path, past any slashes. */
 static gboolean
 way_step(ReachWay *w)
 {
@@ -84,7 +83,7 @@ way_step(ReachWay *w)
     return way_go_to(w, fd_steal(&next));
 }
 
-/* Somebody else's link may lead to what is theirs as well, and nowhere else. */
+/* A link of another user may lead only to that user's own files. */
 static gboolean
 way_is_good(const ReachWay *w, const struct stat *st)
 {
@@ -138,7 +137,8 @@ fd_reopen(int fd, int flags)
     return open(same, flags | O_CLOEXEC | O_NOCTTY);
 }
 
-/* The name is made in the folder that was reached; whoever makes it first, wins. */
+/* Makes the file in the folder that was reached; if another process makes it first, the call fails.
+ */
 static int
 make_in_folder(const char *path, int flags, mode_t mode)
 {

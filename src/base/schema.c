@@ -1,4 +1,4 @@
-/* The kinds of fields, and what needs only the rows: free, copy, compare. */
+/* The kinds of fields, and the functions that need only the rows: free, copy, compare. */
 #include "base.h"
 
 #include <errno.h>
@@ -604,7 +604,7 @@ list_copy(const Schema *s, const GPtrArray *list)
     return copy;
 }
 
-/* `at` holds a byte copy of the original: makes what it points to its own. */
+/* `at` holds a byte copy of the original: replaces everything that it points to by copies. */
 static void
 field_own(const Field *f, gpointer at)
 {

@@ -1,7 +1,7 @@
-/* The shape of a document, told from the rows: which elements and attributes stand in which, how
- * often, and what their text may be. WHEN and the order of elements are left aside. The grammar of
- * the docs is written from it, and documents are judged by it where clients ask for validation.
- */
+/* The shape of a document, derived from the rows: which elements and attributes may be in which,
+ * how often, and with which text. WHEN and the order of elements are left out. The grammar
+ * (docs/domain.rng) is written from the shape, and documents are checked against it when a client
+ * asks for validation. */
 #include "base.h"
 
 #include <string.h>

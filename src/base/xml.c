@@ -114,8 +114,8 @@ next_named(const XmlReader *r, xmlNode *n, const char *name, gsize len)
     return NULL;
 }
 
-/* One bit for how a name begins. Most rows are of elements and attributes that are not there; the
- * bits of all names that are spare the search for those. */
+/* One bit for the beginning of a name. Most rows are about elements and attributes that are absent;
+ * the bits of all names that are there spare the search for those. */
 static guint64
 name_bit(const char *name)
 {
@@ -137,7 +137,7 @@ names_in(const xmlNode *el)
     return names;
 }
 
-/* FALSE: it is not, for nothing there is called alike. */
+/* FALSE: no name in the element begins like this one. */
 static gboolean
 may_be_there(const Finder *finder, const char *path)
 {
@@ -301,7 +301,7 @@ search_visit(XmlReader *r, xmlNode *el, gpointer user)
     return !s->is_found;
 }
 
-/* The first one of all places that the row's path leads to from any base. */
+/* The first place that the row's path leads to from any base. */
 static gboolean
 find_any_place(const Finder *f, const Field *row, XmlPlace *ret)
 {
@@ -344,7 +344,7 @@ place_text(const XmlPlace *p, char **ret_own)
 
 /* ---- reading */
 
-/* What stands behind a wrong value: " Expected UUID", " Did you mean 'disk'?" */
+/* The end of the error for a wrong value: " Expected UUID", " Did you mean 'disk'?" */
 static char *
 advice(const Field *f, const FieldType *t, const char *text)
 {
@@ -374,7 +374,7 @@ wrong_value(const Field *f, const XmlPlace *p, const char *text, GError **err)
                      more);
 }
 
-/* The parser said more than that it is wrong; a code of the row's own holds all the same. */
+/* The value's parser gave an error of its own; a code of the row still replaces its code. */
 static gboolean
 parse_failed(const Field *f, const XmlPlace *p, const char *text, GError **err)
 {
@@ -411,7 +411,7 @@ missing(Finder *finder, const Field *f, GError **err)
     return !el || fail_missing(f, el, err);
 }
 
-/* The number is read; its unit stands beside it. */
+/* Reads the unit beside the number and applies it. */
 static gboolean
 read_unit(const Field *f, const XmlPlace *p, gpointer at, GError **err)
 {
@@ -653,7 +653,7 @@ read_list(const Finder *finder, const Field *f, gpointer at, guint *found, GErro
     return TRUE;
 }
 
-/* Of a row that takes one element: the second, or NULL. */
+/* The second element of a row that takes one, or NULL. */
 static const xmlNode *
 second_element(const Finder *finder, const Field *f, xmlNode *first)
 {
@@ -669,7 +669,7 @@ second_element(const Finder *finder, const Field *f, xmlNode *first)
     return all->len > 1 ? all->pdata[1] : NULL;
 }
 
-/* Without elements there is nothing to keep. */
+/* Keeps an element as text; one without child elements is not kept. */
 static gboolean
 read_raw(const XmlPlace *p, gpointer at, guint *found)
 {
@@ -942,7 +942,7 @@ xml_parse_noting(const Schema *s, const XmlNamespace *namespaces, const char *te
     return NULL;
 }
 
-/* With the blanks before it. */
+/* Removes an element and the white space before it. */
 static void
 drop_node(xmlNode *el)
 {

@@ -1,7 +1,6 @@
-/* A document held against the shape of its schema, where a client asks for that: what
- * docs/domain.rng refuses is refused here, by name and line. Rows that hold only sometimes, and
- * rules across rows, are the reader's.
- */
+/* Checks a document against the shape of its schema, when a client asks for validation: whatever
+ * docs/domain.rng refuses is refused here, with name and line. Rows that hold only sometimes, and
+ * rules across rows, are checked by the reader. */
 #include "xml_priv.h"
 
 #include <libxml/xmlmemory.h>
@@ -138,7 +137,7 @@ is_value(const Field *f, const char *text)
     return TRUE;
 }
 
-/* What a value of the shape is: "one of yes, no", "an integer". */
+/* Describes the values that the shape allows: "one of yes, no", "an integer". */
 static char *
 wanted(const Shape *shape)
 {
@@ -201,7 +200,7 @@ find_element(const Validator *v, const Shape *shape, const xmlNode *el)
     return NULL;
 }
 
-/* What stands in an element of this shape. */
+/* The shape of the content of an element. */
 static Shape *
 content_of(Validator *v, Shape *shape)
 {
@@ -266,7 +265,7 @@ validate_attributes(const xmlNode *el, const Shape *shape, GError **err)
     return TRUE;
 }
 
-/* What a row refuses is left to it: it says more than that it is unknown. */
+/* An element that a row refuses is left to that row, whose error says more. */
 static gboolean
 validate_child(Validator *v, const xmlNode *child, Shape *kid, gboolean again, GError **err)
 {

@@ -1,5 +1,5 @@
-/* XML from rows: goes over the rows that also read (xml.c), and opens elements when the first row
- * below them has something to say. */
+/* Writes XML by the rows that also read it (xml.c). An element is opened when the first row inside
+ * it has a value. */
 #include "base.h"
 
 #include <libxml/tree.h>
@@ -116,7 +116,7 @@ note_namespace(Writer *w, const Tag *t)
             w->used |= 1u << i;
 }
 
-/* Opens what is wanted: the last ones of the path. */
+/* Opens the elements at the end of the path that are wanted and not open yet. */
 static void
 write_open(Writer *w)
 {
@@ -302,7 +302,7 @@ write_list(Writer *w, guint base, const Field *f, gconstpointer at)
     write_close(w, parent);
 }
 
-/* An element that must be there when it is read is written when nothing is in it. */
+/* Whether an element is written although it is empty, because a reader requires it. */
 static gboolean
 is_needed(const Field *f)
 {
