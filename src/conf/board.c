@@ -1,6 +1,6 @@
-/* The machines, one row each: what QEMU's boards have by themselves, and what stands in where a
- * document leaves the choice. The first row that fits counts; within an architecture the last row
- * is every other machine. */
+/* The machines, one row each: the devices that QEMU's boards have by themselves, and the defaults
+ * for choices that a document leaves open. The first matching row counts; the last row of an
+ * architecture is for all other machines. */
 #include "board.h"
 
 #include <string.h>

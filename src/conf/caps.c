@@ -1,4 +1,5 @@
-/* What fill and check know of an emulator: look-ups, and one JSON object for tests. */
+/* EmulatorCaps, by which fill and check know an emulator: look-ups, and the JSON form for tests and
+ * the cache. */
 #include "conf.h"
 
 #include <json-c/json.h>

@@ -174,7 +174,8 @@ static const Field rom_fields[] = {
 };
 const Schema rom_schema = { "rom", sizeof(RomDef), rom_fields };
 
-/* Aliases are the daemon's own, and live, but for those that the user picked. */
+/* Aliases are chosen by the daemon and shown in live documents only, except those that a user has
+ * chosen. */
 static gboolean
 alias_parse(const Field *f, const char *text, gpointer at, GError **err)
 {
@@ -234,7 +235,7 @@ never_differs(gconstpointer a, gconstpointer b)
 static const FieldType user_alias = { "alias",     NULL,        sizeof(char *),
                                       alias_parse, text_format, is_user_alias,
                                       text_clear,  text_copy,   text_equal };
-/* The same member, written of what runs only; the row before owns it. */
+/* The same member, written in live documents only; the row before owns it. */
 static const FieldType own_alias = { "alias",      NULL, sizeof(char *), NULL,         text_format,
                                      is_own_alias, NULL, NULL,           never_differs };
 
@@ -365,7 +366,7 @@ source_seclabel_settle(gpointer def, GError **err)
 const Schema source_seclabel_schema = { "seclabel", sizeof(SeclabelDef), source_seclabel_fields,
                                         source_seclabel_settle };
 
-/* One of each model; those that say nothing are dropped. */
+/* Keeps one label of each model; empty ones are dropped. */
 gboolean
 source_seclabels_settle(GPtrArray **list, GError **err)
 {

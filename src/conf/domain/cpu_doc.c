@@ -1,5 +1,5 @@
-/* A <cpu> that stands alone: a host's, as capabilities have it, which names its architecture and
- * just lists what it has, or what a guest wants, as in a domain. */
+/* A <cpu> that is a document of its own: either a host's CPU from its capabilities, which names an
+ * architecture and lists features, or a CPU that a guest wants, as in a domain. */
 #include "check/check.h"
 #include "conf/conf.h"
 
@@ -51,7 +51,7 @@ check_host(const CpuDoc *doc, gboolean wanted, GError **err)
     return cpu_features_check(&doc->cpu, err);
 }
 
-/* What a host has, it has: a policy says nothing. */
+/* A host's features have no policies. */
 static gboolean
 settle_features(CpuDef *cpu, gboolean validate, GError **err)
 {

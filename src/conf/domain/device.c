@@ -1,5 +1,4 @@
-/* Devices as such, whatever they are: all that is asked here is answered by the rows of <devices>.
- */
+/* Functions on devices of any kind: all of them are answered by the rows of <devices>. */
 #include "device.h"
 
 #include <string.h>

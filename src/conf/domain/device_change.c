@@ -1,5 +1,5 @@
-/* A definition with one device more, less, or changed. Clients know the error codes of each kind of
- * device: that is what the table is about. */
+/* Copies of a definition with one device added, removed or changed. Clients expect certain error
+ * codes for each kind of device; the table has those. */
 #include "check/check.h"
 #include "device.h"
 #include "fill/fill.h"
@@ -138,7 +138,8 @@ is_char(const Schema *schema)
            schema == &channel_schema;
 }
 
-/* Filling gives seats and numbers, which would then be looked for. */
+/* Restores what the document says: filling has added addresses and numbers, which would otherwise
+ * be compared. */
 static void
 keep_written(const Schema *schema, gpointer filled, gconstpointer written)
 {
@@ -154,7 +155,7 @@ keep_written(const Schema *schema, gpointer filled, gconstpointer written)
     }
 }
 
-/* The device as it would be in this domain, for what its document leaves to the machine. */
+/* The device with the values that this domain's machine would fill in. */
 static gpointer
 device_completed(const DomainDef *def, const Device *device, const ConfContext *context)
 {
@@ -175,7 +176,7 @@ device_completed(const DomainDef *def, const Device *device, const ConfContext *
     return copy;
 }
 
-/* What a device is compared with is completed first, and that wants the emulator's word. */
+/* The device must be filled in before it is compared, which takes a known emulator. */
 static gboolean
 knows_machine(const DomainDef *def, const ConfContext *context, GError **err)
 {
@@ -183,7 +184,7 @@ knows_machine(const DomainDef *def, const ConfContext *context, GError **err)
                            err) != NULL;
 }
 
-/* How many are the same; *ret_at is the first. */
+/* The number of devices that match; *ret_at is the place of the first. */
 static guint
 count_same(DomainDef *def, const ChangeKind *kind, const Device *device, const ConfContext *context,
            guint *ret_at)
@@ -222,7 +223,7 @@ find_same(DomainDef *def, const ChangeKind *kind, const Device *device, const Co
 
 /* ---- attach */
 
-/* It is judged on its own, before the numbers that filling would give it. */
+/* Checks the controller on its own, before filling gives it numbers. */
 static gboolean
 check_pci_controller(const ControllerDef *c, GError **err)
 {
@@ -341,7 +342,7 @@ add_console(DomainDef *def, const CharDef *serial)
     list_insert(&def->devices.consoles, 0, console);
 }
 
-/* USB that is switched off is judged by its number. */
+/* Gives a USB controller of model 'none' its number, which the checks use. */
 static void
 number_usb_none(const DomainDef *def, ControllerDef *c)
 {
@@ -366,7 +367,7 @@ add_device(DomainDef *def, Device *device)
     place_add(place_of(def, device->schema), g_steal_pointer(&device->def));
 }
 
-/* What is wrong with one by itself, before the domain gives it a place. */
+/* Checks a device by itself, before the domain gives it an address. */
 static gboolean
 judge_alone(const Device *device, GError **err)
 {
@@ -384,7 +385,7 @@ judge_alone(const Device *device, GError **err)
                 "a smartcard that is added must have its <address> in slot 0 of controller 0");
 }
 
-/* For kinds of which this cannot be done. */
+/* For kinds of devices that cannot be changed in this way. */
 static DomainDef *
 refuse(DomainDef *def, const ChangeKind *kind, Device *device, const char *what,
        const ConfContext *context, GError **err)
@@ -525,7 +526,7 @@ keep_seat(const Schema *schema, gconstpointer old, gpointer changed)
     to->address = *address;
 }
 
-/* Its slot is taken, by what is to be changed. */
+/* A memory device keeps its slot, so the new document may not name one. */
 static gboolean
 check_no_slot(const MemoryDevice *memory, GError **err)
 {

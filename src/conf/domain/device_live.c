@@ -1,4 +1,4 @@
-/* The devices of a definition that runs, by their aliases: what one has more than another. */
+/* The devices of a live definition, by their aliases: differences between two definitions. */
 #include "device.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Which of a definition's devices a document means: what identifies each kind. */
+/* Finding the device that a document means, by the fields that identify each kind. */
 #include "device.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ text_same(const char *have, const char *want)
     return g_strcmp0(have, want) == 0;
 }
 
-/* A seat that the document does not name, or leaves to be found, is any. */
+/* An address that the document leaves out, or leaves to be chosen, matches any. */
 static gboolean
 place_same(const DeviceInfo *have, const DeviceInfo *want)
 {
@@ -133,7 +133,7 @@ serial_same(gconstpointer have, gconstpointer want)
            source_same(&a->source, &b->source);
 }
 
-/* A console is told by its port alone, whatever the guest sees of it. */
+/* A console is identified by its port only, whatever its target is. */
 gboolean
 console_same(gconstpointer have, gconstpointer want)
 {
@@ -184,7 +184,7 @@ sound_same(gconstpointer have, gconstpointer want)
     return place_same(&a->info, &b->info);
 }
 
-/* By its place on the host's bus where both say it, else by what it is. */
+/* By its place on the host's bus if both have one, else by vendor and product. */
 static gboolean
 usb_same(const HostdevUsb *a, const HostdevUsb *b)
 {

@@ -1,5 +1,4 @@
-/* A domain from its XML and back: the rows read it, what was left out is filled in, rules judge it.
- */
+/* A domain from XML and back: the rows read it, defaults are filled in, rules check it. */
 #include <string.h>
 
 #include "check/check.h"
@@ -19,7 +18,7 @@ domain_complete(DomainDef *def, const ConfContext *context, GError **err)
     return caps && domain_fill(def, caps, context, err);
 }
 
-/* The emulator is asked for once: a moment later it may have to be looked at again. */
+/* The emulator is looked up once for both, because a second look-up may find it out of date. */
 gboolean
 domain_settle(DomainDef *def, const ConfContext *context, GError **err)
 {
@@ -29,7 +28,7 @@ domain_settle(DomainDef *def, const ConfContext *context, GError **err)
            domain_fill(def, caps, context, err) && domain_check(def, caps, err);
 }
 
-/* In a client's document they are in order, whatever their numbers say. */
+/* In a client's document consoles are numbered by their order, whatever ports it gives them. */
 static void
 forget_console_ports(const DomainDef *def)
 {
@@ -43,7 +42,8 @@ domain_parse(const char *xml, gssize len, guint flags, const ConfContext *contex
     return domain_parse_noting(xml, len, flags, context, NULL, err);
 }
 
-/* What is missing may be there under a name that nobody knows. */
+/* Adds the unknown names to the error: something that is missing may be there under a wrong name.
+ */
 static void
 add_unknown(const GPtrArray *unknown, guint from, GError **err)
 {

@@ -1,5 +1,5 @@
-/* The order in which rules are asked. The first that objects decides what the client reads, so what
- * others build upon comes first. */
+/* The order of the rules. The client gets the error of the first rule that fails, so basic rules
+ * come first. */
 #include "check.h"
 
 static const Rule *const tables[] = {
@@ -52,7 +52,8 @@ domain_is_x86(const DomainDef *def)
     return g_strcmp0(def->os.arch, "x86_64") == 0 || g_strcmp0(def->os.arch, "i686") == 0;
 }
 
-/* One way is enough for all of it; each cell of the guest may say otherwise for itself. */
+/* Whether all memory is shared: one setting is enough for all of it, but each cell may say
+ * otherwise. */
 gboolean
 domain_shares_memory(const DomainDef *def)
 {

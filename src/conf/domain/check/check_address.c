@@ -1,5 +1,5 @@
-/* Rules of where devices sit and of what all devices have. Free places on PCI and USB buses are
- * known where they are given out (fill_pci, fill_usb). */
+/* Rules about addresses of devices, and about settings that all devices have. Free addresses on PCI
+ * and USB buses are known where they are given out (fill_pci.c, fill_usb.c). */
 #include "check.h"
 #include "conf/keys.h"
 

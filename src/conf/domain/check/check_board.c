@@ -1,4 +1,4 @@
-/* Rules of what a machine has and has not: its row of board.c, and what its QEMU can. */
+/* Rules about the abilities of a machine: its row in board.c, and its QEMU. */
 #include "check.h"
 
 #include <string.h>
@@ -310,7 +310,7 @@ check_maximum_cpu(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     return fail(err, ERR_CONFIG_UNSUPPORTED, "cpu: %s has no mode 'maximum'", caps->path);
 }
 
-/* A whole core comes and goes. */
+/* Vcpus are plugged in and out by whole cores. */
 static gboolean
 check_granularity(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
@@ -322,7 +322,7 @@ check_granularity(const DomainDef *def, const EmulatorCaps *caps, GError **err)
                 "vcpu: %u are no whole number of cores, which have %u threads each", now, threads);
 }
 
-/* Old emulators do not tell who has ACPI. */
+/* Whether the emulator reports which machines have ACPI; old ones do not. */
 static gboolean
 tells_acpi(const EmulatorCaps *caps)
 {

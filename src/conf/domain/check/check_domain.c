@@ -75,7 +75,8 @@ check_memory_backing(const DomainDef *def, const EmulatorCaps *caps, GError **er
     return TRUE;
 }
 
-/* Pages without a nodeset are for all cells; a domain without cells is one cell. */
+/* Whether a page size applies to a cell: without a nodeset it is for all cells, and a domain
+ * without cells is one cell. */
 static gboolean
 page_is_master(const HugePage *page, guint cells)
 {
@@ -535,7 +536,7 @@ check_launch_security(const DomainDef *def, const EmulatorCaps *caps, GError **e
     };
     const LaunchSecurity *l = def->launch_security;
 
-    /* An object that QEMU has is not yet a processor that can. */
+    /* QEMU may have the object although the processor lacks the technology. */
     return !l || (caps_has(caps, rows[l->type].object) && caps_has(caps, "sev")) ||
            fail(err, ERR_CONFIG_UNSUPPORTED, "launchSecurity: '%s' is not supported by '%s' here",
                 rows[l->type].name, caps->path);

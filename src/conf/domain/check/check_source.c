@@ -1,5 +1,5 @@
-/* Rules of where bytes come from: files, devices, servers, their formats and encryption. Asked for
- * disks and for every image below them. */
+/* Rules about sources of disks, and of their backing images: files, devices, servers, formats and
+ * encryption. */
 #include "check.h"
 
 #include <string.h>
@@ -131,7 +131,7 @@ names_nothing(const DiskSource *s)
     return !s->path && !s->net && !s->volume && !s->nvme;
 }
 
-/* An empty drive has the format of the medium that it had, and none to be wrong. */
+/* An empty drive keeps the format of its last medium, which need not be checked. */
 static gboolean
 check_format(const DiskSource *s, int format, const char *what, GError **err)
 {

@@ -1,5 +1,5 @@
-/* Rules of what stands in the document, before anything is filled in: afterwards it could not be
- * told what was written and what was added. */
+/* Rules about the document as it was written, before anything is filled in: afterwards nobody can
+ * tell what was written and what was added. */
 #include "check.h"
 
 #include <limits.h>
@@ -159,7 +159,7 @@ check_vcpus_written(const DomainDef *def, const EmulatorCaps *caps, GError **err
                 def->vcpus_current, MAX(def->vcpus, 1));
 }
 
-/* They came one after another, or nothing is said of it. */
+/* The vcpus must be in order, or have no order at all. */
 static gboolean
 check_vcpu_slots_written(const DomainDef *def, const EmulatorCaps *caps, GError **err)
 {
@@ -234,7 +234,7 @@ check_seclabel(const SeclabelDef *l, guint n, GError **err)
            fail(err, ERR_XML, "seclabel: its 'model' is missing");
 }
 
-/* Of several labels of one thing each is of a security model of its own. */
+/* Several labels of one source must be of different security models. */
 static gboolean
 check_label_models(const GPtrArray *labels, GError **err)
 {
@@ -380,7 +380,7 @@ const Rule written_rules[] = {
     { NULL },
 };
 
-/* Judged when the lists of devices have been. */
+/* Checked after the lists of devices. */
 const Rule boot_written_rules[] = {
     { "boot/@order", check_boot_order },
     { NULL },
