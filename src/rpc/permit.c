@@ -103,7 +103,7 @@ is_meant(const AccessRule *rule, const AccessQuestion *q)
     return FALSE;
 }
 
-/* What has no name yet, or is none (the connection), is all names' only. */
+/* An object without a name yet, and the connection, are matched only by rules for all names. */
 static gboolean
 rule_fits(const AccessRule *rule, const AccessQuestion *q)
 {
@@ -146,7 +146,8 @@ permit_action(Right right)
     return g_strdup_printf("org.libvirt.api.%s.%s", words[0], words[1]);
 }
 
-/* As policies for libvirt read them: the names of details are "domain_name" and the like. */
+/* Appends the details of the question, with the names that policies for libvirt use: "domain_name"
+ * and the like. */
 static gboolean
 append_details(sd_bus_message *m, const AccessQuestion *q)
 {
@@ -216,7 +217,8 @@ only_reads(Right right)
            g_str_has_prefix(verb, "search_");
 }
 
-/* Those who may without a rule. Without any, the socket has decided who changes things. */
+/* Users that need no rule. If there are no rules, the socket alone decides who may change things.
+ */
 static gboolean
 may_anyway(const Server *s, const AccessQuestion *q)
 {

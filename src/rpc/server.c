@@ -1,4 +1,4 @@
-/* The server: accept within limits, know every client. */
+/* The server: accepts connections within limits, and knows every client. */
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
@@ -36,7 +36,8 @@ peer_creds(int fd, gboolean readonly, Creds *ret_creds, GError **err)
     return TRUE;
 }
 
-/* What is kept for root and the group, strangers do not take: their socket is full first. */
+/* The reserve for root and the group is not available on the read-only socket: it is full earlier.
+ */
 static gboolean
 listener_full(const Listener *l)
 {
@@ -149,7 +150,7 @@ server_forget(Server *s, Client *c)
     g_queue_unlink(&s->clients, &c->link);
 }
 
-/* Who waits for what others hold is asked again in a while: once for all that end meanwhile. */
+/* Calls that wait for room are looked at again after this time: once for all that end meanwhile. */
 #define ROOM_MS 5
 
 static gboolean

@@ -1,5 +1,6 @@
-/* A stream tied to a descriptor: consoles, channels, files. Reads from it when the client has room,
- * writes to it when it has room, and slows the other side down otherwise. */
+/* A stream that is copied to or from a descriptor: consoles, channels, files. It reads from the
+ * descriptor when the client has room, writes to it when it has room, and slows the other side down
+ * otherwise. */
 #include <errno.h>
 #include <glib-unix.h>
 #include <unistd.h>

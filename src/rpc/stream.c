@@ -5,7 +5,7 @@
 
 #include "rpc_priv.h"
 
-/* With more than this unsent, producers wait. */
+/* Producers wait while more bytes than this are unsent. */
 #define STREAM_QUEUE_MAX (256 * 1024)
 
 struct Stream {

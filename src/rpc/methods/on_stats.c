@@ -46,7 +46,7 @@ refresh_one(Call *c, Vm *vm, guint groups, void (*answer)(Call *c, GPtrArray *vm
 #define STATS_OF_STATE 0xff /* those of the list of domains that tell of states */
 #define STATS_NOWAIT   (1u << 29)
 
-/* Of many domains they are made in slices. */
+/* The statistics of many domains are made in slices of this length. */
 #define SLICE_US 500
 
 typedef struct Bulk {
@@ -72,7 +72,7 @@ bulk_answer(Bulk *b)
     g_ptr_array_unref(vms);
 }
 
-/* Nobody waits for those of a client that has left. */
+/* A client that has left needs no more of them. */
 static gboolean
 bulk_slice(gpointer user)
 {
@@ -87,7 +87,7 @@ bulk_slice(gpointer user)
         params_init(params);
         vm_stats(b->vms->pdata[b->done], b->groups, params);
         record->dom = domain_ref(b->vms->pdata[b->done]);
-        /* It may be renamed before the answer goes out. */
+        /* The domain may be renamed before the answer is sent, so its name is copied. */
         record->dom.name = arena_strdup(call_arena(b->call), record->dom.name);
         params_to_wire(params, call_arena(b->call), &record->params.v, &record->params.n);
     }

@@ -303,7 +303,7 @@ list_all_volumes(Call *c, Pool *pool)
 
 /* ---- reading a volume */
 
-/* What is told of a file is as it is now, not as it was at the last refresh. */
+/* Sizes of a volume are those of the file now, not of the last refresh. */
 
 enum { INFO_PHYSICAL = 1 };
 

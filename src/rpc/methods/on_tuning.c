@@ -1,5 +1,5 @@
-/* How much of the host a domain may use: limits as typed parameters, processors that its threads
- * are pinned to, iothreads, single processors. */
+/* Limits of the host's resources for a domain: typed parameters, pinning of threads, iothreads,
+ * single processors. */
 #include <string.h>
 
 #include "on_domain.h"

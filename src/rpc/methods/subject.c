@@ -1,4 +1,5 @@
-/* The object that a call is about: how its arguments name it, and how it is handed on. */
+/* The object that a call is about: how its arguments name it, and how it is passed to the handler.
+ */
 #include <string.h>
 
 #include "host/host.h"
