@@ -1,4 +1,4 @@
-/* The room: what the daemon calls at its begin and its end. */
+/* The room's start and end, as the daemon calls them. */
 #include "network/network.h"
 #include "qemu/host_plans.h"
 #include "qemu/ops/ops.h"

@@ -1,8 +1,6 @@
-/* What a definition becomes for one run: names of devices, numbers of images, paths of sockets,
- * addresses that were left to us. QEMU's ids, events and the live document are spelled with them.
- * They follow from the definition alone, so that a client can foretell them. Names that the user
- * gave stay. Pure.
- */
+/* The values that a definition gets for one run: aliases of devices, numbers of images, paths of
+ * sockets, addresses that were left to vmd. QEMU's ids, events and the live document use them. They
+ * depend on the definition only, so that a client can predict them. */
 #include <string.h>
 
 #include "args.h"
@@ -78,7 +76,7 @@ number_source(DiskSource *s, guint32 *next)
         s->data_store->source.index = ++*next;
 }
 
-/* Who shares an image does not see what another one's page cache holds back. */
+/* Guests that share an image would not see data in each other's page cache. */
 static void
 share_disk(DiskDef *disk)
 {

@@ -1,6 +1,5 @@
-/* From a definition to QEMU's command line: the order of the sections, and the words that all of
- * them are made with. Pure but for what it reads of its input.
- */
+/* From a definition to QEMU's command line: the order of the sections, and functions for words that
+ * all of them use. Pure. */
 #include "args_priv.h"
 
 #include <stdarg.h>
@@ -393,8 +392,8 @@ args_part_files(const ArgsIn *in, const void *device, guint first_set, GPtrArray
     return run_one_device(&a, err);
 }
 
-/* One device at a time: what its section has to say that is no part cannot be said to a QEMU that
- * runs. No device that is plugged is one that <boot dev> meant. */
+/* Options of a device's section that are no parts cannot be given to a running QEMU. A plugged
+ * device is never the one that <boot dev> meant. */
 GPtrArray *
 args_parts(const ArgsIn *in, const void *device, GError **err)
 {

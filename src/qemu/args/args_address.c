@@ -1,4 +1,4 @@
-/* Where a device sits, and other properties that many devices share. */
+/* Addresses of devices, and other properties that many devices have. */
 #include "args_priv.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What is said to QEMU for machines other than PCs only. */
+/* Options for machines other than PCs. */
 #include "args_priv.h"
 
 #include <string.h>

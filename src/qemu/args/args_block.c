@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* What the nodes of one image have from its disk. */
+/* Properties of an image's nodes that come from its disk. */
 typedef struct NodeLook {
     gboolean read_only;
     gboolean layered; /* a format node stands on the storage node */
@@ -153,7 +153,8 @@ net_iscsi(ArgsOut *a, json_object *o, const NetworkSource *n, GError **err)
     return TRUE;
 }
 
-/* What may stand in the path of a URL as it is (RFC 3986); a colon may be taken for a scheme's. */
+/* Characters of a URL's path that need no escape (RFC 3986); a colon may be taken for the end of a
+ * scheme. */
 #define PATH_CHARS "!$&'()*+,;=@/"
 
 static gboolean
@@ -386,7 +387,7 @@ cache_json(const DiskDriver *driver)
     return o;
 }
 
-/* What the topmost node of an image has from <driver>. */
+/* Properties that the topmost node of an image gets from <driver>. */
 static void
 guest_props(json_object *o, const NodeLook *look)
 {
@@ -463,7 +464,7 @@ is_raw(int format)
     return format != FORMAT_FAT && g_strcmp0(format_driver(format), "raw") == 0;
 }
 
-/* One image as documents describe it, from the top or from below. */
+/* An image as documents describe it, be it the top one or a backing image. */
 typedef struct BlockImage {
     const DiskSource *source;
     int format;
@@ -502,7 +503,7 @@ put_slice(ArgsOut *a, const BlockImage *image, char **storage)
     return TRUE;
 }
 
-/* What stands below: a node's name, an explicit end, or (NULL) none that is said. */
+/* The backing image: the name of a node, an explicit end, or (NULL) nothing. */
 static gboolean
 put_backing(ArgsOut *a, const BlockImage *image, const NodeLook *look, char **ret_node,
             GError **err)
@@ -790,8 +791,8 @@ put_flash(ArgsOut *a, const char *name, const DiskSource *source, int format, gb
     return TRUE;
 }
 
-/* As it says; unsaid, code that keeps nothing has no need to be written, and the host's own is not.
- */
+/* Whether the firmware is read-only: as the document says; otherwise code that stores nothing, and
+ * the host's own file, are. */
 static gboolean
 is_read_only(const LoaderDef *loader)
 {

@@ -108,7 +108,7 @@ char_tcp(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *en
     return TRUE;
 }
 
-/* One that connects again later has to know the path itself. */
+/* A socket that QEMU connects to again later must be given by its path. */
 static gboolean
 char_unix(ArgsOut *a, json_object *o, const CharSource *source, const CharEnd *end,
           const char *what, GError **err)

@@ -1,5 +1,5 @@
-/* Controllers: PCI topology, USB, disks' and serial ports' hosts. What the machine brings by itself
- * is left out. */
+/* Controllers: PCI topology, USB, controllers of disks and serial ports. Controllers that the
+ * machine has by itself are left out. */
 #include "args_priv.h"
 
 #include <string.h>

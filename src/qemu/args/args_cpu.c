@@ -1,4 +1,5 @@
-/* -cpu: the model, and all that documents say elsewhere and QEMU takes as a property of the CPU. */
+/* -cpu: the model, and settings from elsewhere in the document that are properties of QEMU's CPU.
+ */
 #include "args_priv.h"
 
 #include <string.h>

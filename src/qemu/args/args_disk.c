@@ -43,7 +43,7 @@ place_sata(ArgsOut *a, const DiskDef *disk, json_object *o, GError **err)
     return TRUE;
 }
 
-/* What the guest sees as the identity of a unit, unless the user named one. */
+/* The identity of a SCSI unit that the guest sees, unless the user has named one. */
 static char *
 scsi_id(const DiskDef *disk)
 {

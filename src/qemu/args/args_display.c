@@ -1,4 +1,4 @@
-/* What is seen and heard: displays, VNC and SPICE, video cards, audio backends, sound cards. */
+/* Displays, VNC and SPICE, video cards, audio backends, sound cards. */
 #include "args_priv.h"
 
 #include <string.h>
@@ -177,7 +177,7 @@ args_vnc_is_handed(const GraphicsDef *g, const Emulator *emulator)
                : g->socket == NULL && g_hostname_is_ip_address(args_listen_address(g));
 }
 
-/* Until the daemon hands the place over, a socket where only QEMU is. */
+/* VNC begins on a socket that only QEMU can reach; the daemon hands the real one over later. */
 static void
 vnc_handed(ArgsOut *a, const GraphicsDef *g, GString *s)
 {

@@ -1,4 +1,4 @@
-/* What a definition wants in QEMU's environment. */
+/* Variables that a definition adds to QEMU's environment. */
 #include "args_priv.h"
 
 #include "host/host.h"

@@ -1,5 +1,5 @@
-/* What the command line opens. While collecting, every thing that is asked for becomes a HostFd;
- * while building, it is found again by its path. */
+/* Files that the command line opens. While files are collected, every one becomes a HostFd; while
+ * the command line is built, it is found again by its path. */
 #include "args_priv.h"
 
 #include <string.h>

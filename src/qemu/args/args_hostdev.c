@@ -1,4 +1,4 @@
-/* Devices and folders of the host that a guest is given. */
+/* Devices and folders of the host that a guest gets. */
 #include "args_priv.h"
 
 #include <stdio.h>

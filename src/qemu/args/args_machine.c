@@ -89,7 +89,7 @@ put_word(GString *s, const char *name, const char *word)
         g_string_append_printf(s, ",%s=%s", name, word);
 }
 
-/* What only machines of POWER and RISC-V have. */
+/* Options of the machines of POWER and RISC-V only. */
 static void
 put_arch_options(const ArgsOut *a, GString *s)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* One interface on its way to the command line. */
+/* The state of one interface while its options are built. */
 typedef struct Nic {
     const NetDef *net;
     const HostNet *host; /* NULL: nothing is open */
@@ -231,7 +231,7 @@ virtio_net_props(ArgsOut *a, json_object *o, const Nic *nic)
         props_add(o, "b:failover", TRUE, NULL);
 }
 
-/* Not a device of its own: the board's, found by its model. */
+/* A card that is part of the board, found by its model. */
 static void
 put_onboard_nic(ArgsOut *a, const Nic *nic, const char *mac)
 {

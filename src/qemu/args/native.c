@@ -1,5 +1,5 @@
 /* domxml-to-native: the command line of a document, as one line for a shell. Nothing is opened or
- * made, so it says paths where a start hands over descriptors. */
+ * made, so files are named by their paths where a start hands over descriptors. */
 #include <string.h>
 
 #include "args.h"

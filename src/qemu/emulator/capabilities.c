@@ -1,5 +1,5 @@
-/* The capability questions of the door: find the emulators that they are about, wait for a probe
- * where there is one to wait for, write the document. */
+/* The questions about capabilities in qemu.h: find the emulators that a question is about, wait for
+ * a probe if one is needed, write the document. */
 #include "hostcaps.h"
 
 #include <string.h>

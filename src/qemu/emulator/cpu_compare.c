@@ -158,7 +158,7 @@ lacks(GError **why, const CpuOffer *offer, const char *what, const FeatureSet *s
     return fail(why, ERR_CPU_INCOMPATIBLE, "Host CPU %s: %s", what, names);
 }
 
-/* What QEMU is made to give a guest it gives, whatever the host has. */
+/* Features with policy "force" are given to a guest whatever the host has. */
 static gboolean
 fits(const CpuDef *cpu, const FeatureSet *wanted, const CpuOffer *offer, GError **why)
 {

@@ -98,7 +98,7 @@ policy_met(int policy, gboolean has)
     return policy == POLICY_FORBID ? POLICY_FORBID : POLICY_DISABLE;
 }
 
-/* What the guest has and was not asked for, and the other way round. */
+/* Features that the guest has without being asked for, and the other way round. */
 typedef struct Surprises {
     GString *extra, *missing;
 } Surprises;

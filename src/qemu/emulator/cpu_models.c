@@ -323,7 +323,7 @@ row_find(const char *name)
     return NULL;
 }
 
-/* Of two names for the same, the one that tells what it is. */
+/* Of two names for the same model, the one that describes it. */
 static const CpuName *
 row_meant(const CpuName *row)
 {

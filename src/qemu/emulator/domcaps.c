@@ -13,7 +13,7 @@ typedef struct DomcapsSubject {
     Accel accel;
 } DomcapsSubject;
 
-/* What a value stands on. All given conditions must hold. */
+/* The conditions under which a value is offered; all given ones must hold. */
 typedef struct DomcapsValue {
     const char *value;
     const char *types; /* QOM types, any of them; NULL: none needed */

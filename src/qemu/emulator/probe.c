@@ -174,7 +174,7 @@ probe_end(Probe *p, GError *err)
     p->end = g_idle_add_full(G_PRIORITY_DEFAULT, on_end, p, NULL);
 }
 
-/* What the binary said on its stderr is the best cause that there is. */
+/* The text on the binary's stderr is the best cause to report. */
 static void
 talk_fail(Talk *t, const char *cause)
 {
@@ -336,7 +336,7 @@ all_answered(const Probe *p)
     return TRUE;
 }
 
-/* As much as is read in one turn of the loop. */
+/* Takes the bytes that are read in one turn of the loop. */
 static void
 talk_take(Talk *t, const guint8 *data, gsize len)
 {

@@ -1,5 +1,5 @@
-/* What QEMU's answers mean: one reader for each question of the probe. Unknown members are ignored,
- * so that a newer QEMU is read as well as this one. */
+/* Readers of QEMU's answers to the probe, one for each question. Unknown members are ignored, so
+ * that a newer QEMU can be read too. */
 #include "cpu.h"
 
 #include <string.h>

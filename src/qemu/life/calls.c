@@ -1,7 +1,6 @@
-/* Calls to QEMU that a row sends all at once, and goes on with the last answer. In an undo QEMU may
- * hang, and may have done what it is told to do: there answers are waited for with a bound, and an
- * error is no news.
- */
+/* QMP calls that a row sends all at once; the row goes on after the last answer. In an undo QEMU
+ * may hang, and may have done already what it is asked to do: there the wait is bounded, and an
+ * error does not matter. */
 #include "life.h"
 
 #define UNDO_WAIT_MS 5000

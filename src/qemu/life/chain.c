@@ -179,7 +179,7 @@ is_here(const DiskSource *source)
     return (kind == SOURCE_FILE || kind == SOURCE_BLOCK) && source->path;
 }
 
-/* What the image says is below it, or the end of the chain, goes into *at. */
+/* Puts the backing image that the head names, or the end of the chain, into *at. */
 static gboolean
 below_add(const ChainWalk *w, const char *path, const ImageHead *head, BackingStore **at,
           GError **err)

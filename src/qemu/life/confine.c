@@ -90,7 +90,7 @@ asked_free(gpointer data)
     g_free(a);
 }
 
-/* By whoever is nobody here: the file, and each folder on the way. */
+/* Whether any user can run the file: it and each folder on the way must allow that. */
 static gboolean
 can_everybody_run(const char *path)
 {
@@ -208,7 +208,8 @@ claim_id(Vm *vm, guint32 id, gboolean shares, GError **err)
     return claim_take(&claim, err);
 }
 
-/* That of the last run, where nobody has it now: what may be left of it is this VM's. */
+/* Chooses the id of the last run if it is free: processes or files that are left of it belong to
+ * this VM. */
 static gboolean
 choose_id(Vm *vm, guint32 *ret_id, GError **err)
 {
@@ -253,7 +254,8 @@ vm_label(const Vm *vm)
     return known && !qemu_paths->session ? text_of(&vm->run->confined) : NULL;
 }
 
-/* As libvirt tells a label that it has made: relabel='yes' belongs to such a one. */
+/* Writes the label in the form that libvirt uses for one that it has made, which includes
+ * relabel='yes'. */
 static void
 show_label(Run *run)
 {
@@ -522,7 +524,7 @@ allow_own(int ruleset, const Run *run)
     return ok;
 }
 
-/* What QEMU opens once more is a file that it was handed. */
+/* Allows the files that QEMU opens again from descriptors that it was given. */
 static gboolean
 allow_files(int ruleset, const GPtrArray *files)
 {
@@ -645,7 +647,7 @@ confine_verify(Vm *vm)
 
 /* ---- devices that come later */
 
-/* What the kernel denies this QEMU and more than now takes. */
+/* Whether the kernel denies this QEMU something that it needs now. */
 static guint
 denied(const Run *run, guint before, guint after)
 {

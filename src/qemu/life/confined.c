@@ -1,6 +1,5 @@
-/* What a QEMU has of its host, for people: asked of the kernel when it is asked for, so that it is
- * what is, and not what was meant.
- */
+/* A report, for people, of how a QEMU is confined. The kernel is asked at that moment, so that the
+ * report shows what is the case, not what was intended. */
 #include <string.h>
 
 #include "life.h"

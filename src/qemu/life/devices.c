@@ -1,4 +1,4 @@
-/* Devices of the host that a guest gets as a whole: one guest has them at a time. */
+/* Devices of the host that are passed to a guest: only one guest has a device at a time. */
 #include "life.h"
 
 static gboolean

@@ -33,7 +33,7 @@ place_of(const char *address, guint16 port, ListenPlace *ret_place, socklen_t *r
     return inet_pton(AF_INET6, address, &ret_place->six.sin6_addr) == 1;
 }
 
-/* With code 1 as where QEMU would have said it. */
+/* The error has wire code 1, as it would if QEMU had reported it. */
 static gboolean
 listen_failed(const Vm *vm, const char *address, guint16 port, int errnum, GError **err)
 {
@@ -50,7 +50,7 @@ listen_failed(const Vm *vm, const char *address, guint16 port, int errnum, GErro
                       address);
 }
 
-/* On "::" for both families, as QEMU does. */
+/* Listens at "::" for both families, as QEMU does. */
 static int
 listen_on(const Vm *vm, const char *address, guint16 port, GError **err)
 {

@@ -1,4 +1,5 @@
-/* What QEMU tells by itself, as rows: what it means for the domain's state, what clients hear. */
+/* QEMU's events, a row each: their effect on the domain's state, and the events that clients get.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -331,7 +332,7 @@ on_io_error(const Heard *h)
     }
 }
 
-/* Which disk has the image of that number, and the image's source. */
+/* The disk that has the image of that number, and the image's source. */
 static const DiskDef *
 find_image(const Heard *h, guint32 index, const DiskSource **ret_source)
 {

@@ -277,7 +277,7 @@ read_emulator(DomainDef *def, char **words)
     def->virt_type = accel && g_str_has_prefix(accel, "kvm") ? VIRT_KVM : VIRT_QEMU;
 }
 
-/* As little as must be said of a domain that runs. */
+/* A minimal definition of a domain that runs. */
 static DomainDef *
 from_command_line(const Vm *vm, pid_t pid)
 {

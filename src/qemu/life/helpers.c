@@ -1,4 +1,4 @@
-/* What a VM needs beside QEMU: swtpm. */
+/* The helper process of a VM with an emulated TPM: swtpm. */
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -72,7 +72,7 @@ spawn_tpm(Vm *vm, const char *const *argv, int sock, int log, GError **err)
     return run->tpm != NULL;
 }
 
-/* It listens on a socket that is there before it runs, so nobody has to wait for it. */
+/* swtpm listens on a socket that is made before it runs, so nothing has to wait for it. */
 static gboolean
 run_tpm(Vm *vm, const TpmDef *tpm, GError **err)
 {
@@ -119,7 +119,8 @@ helpers_start(Flow *f, gpointer obj, GError **err)
                    note_process(f, "swtpm", process_pid(vm->run->tpm), err));
 }
 
-/* It ends by itself when QEMU's connection closes; one that never had it is told to. */
+/* swtpm ends by itself when QEMU's connection closes; one that never had a connection is ended
+ * here. */
 StepResult
 helpers_stop(Flow *f, gpointer obj)
 {

@@ -1,4 +1,4 @@
-/* What start takes from the host: descriptors of files and sockets, and ports. */
+/* Resources of the host that a start takes: descriptors of files and sockets, and ports. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -590,7 +590,7 @@ leave_end_keys(Vm *vm, GPtrArray *keys, VmDone done, gpointer user)
     end_next(vm, end);
 }
 
-/* What the ledger has of it goes as well. */
+/* The device's lines in the ledger are undone as well. */
 void
 leave_end(Vm *vm, const DeviceChange *c, VmDone done, gpointer user)
 {

@@ -295,7 +295,7 @@ is_filtered(const Vm *vm, const char *alias)
            ledger_words(l, &plug_table, "filter link", alias);
 }
 
-/* What an earlier daemon has put in force stays if it cannot be made anew. */
+/* A filter that an earlier daemon has put in force stays if it cannot be made again. */
 void
 links_filter_again(const Vm *vm)
 {

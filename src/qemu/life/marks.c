@@ -40,7 +40,7 @@ proc_read(const char *pid, const char *name, gsize *ret_len)
     return g_file_get_contents(path, &text, ret_len, NULL) ? text : NULL;
 }
 
-/* What the environment says after name=, or NULL. */
+/* The value of an environment variable of a process, or NULL. */
 static char *
 env_of(const char *pid, const char *name)
 {

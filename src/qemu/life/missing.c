@@ -1,6 +1,5 @@
-/* startupPolicy: what becomes of a start when the source of a disk or a USB device of the host is
- * not there. Runs on a copy of the definition, in a worker: it looks at files. A start that was
- * asked for takes 'requisite' as 'mandatory'.
+/* startupPolicy: whether a start fails or goes on without a disk's source or a USB device of the
+ * host that is missing. Runs on a copy of the definition, in a worker, because it looks at files.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,7 +23,8 @@ file_is_there(const DiskSource *s, GError **err)
            fail_errno(err, errno, "Cannot access storage file '%s'", s->path);
 }
 
-/* With all images below it. What is wrong with one that is there, is wrong whatever the policy. */
+/* Whether a disk's image and all its backing images exist. An image that exists but is broken is an
+ * error, whatever the policy. */
 static gboolean
 disk_is_there(DiskDef *disk, GError **err)
 {

@@ -1,6 +1,5 @@
-/* What a definition has of its host that cannot be handed to a QEMU that is nobody: one function a
- * kind of device. Pure; each finding is a bit (ConfineNeed) and a sentence for people.
- */
+/* The parts of a definition for which QEMU cannot be fully confined: one function for each kind of
+ * device. Pure; each finding is a bit (ConfineNeed) and a sentence for people. */
 #include <string.h>
 
 #include "life.h"
@@ -27,7 +26,7 @@ needs_add(Needs *to, guint needs, const char *why)
     add_line(&to->reasons, why);
 }
 
-/* What of the file system it takes. */
+/* Notes a path that QEMU opens itself. */
 static void
 opens(NeedsLook *l, const char *path)
 {

@@ -1,6 +1,6 @@
-/* Where a disk that forgets keeps what its guest writes: an empty qcow2 image beside the disk's
- * own, which has no name. It is gone with the last process that has it open, however that ends.
- */
+/* The overlay of a transient disk, which takes the guest's writes: an empty qcow2 image without a
+ * name, in the folder of the disk's own image. It is gone with the last process that has it open,
+ * however that ends. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,13 +13,14 @@
 
 #define CLUSTER_BITS  16
 #define CLUSTER_BYTES (1u << CLUSTER_BITS)
-/* What one entry of the first table maps: a cluster full of entries of 8 bytes, each a cluster. */
+/* Bytes that one entry of the first table maps: a cluster full of entries of 8 bytes, each for a
+ * cluster. */
 #define L1_ENTRY_BYTES ((guint64)CLUSTER_BYTES / 8 * CLUSTER_BYTES)
 #define SIZE_MAX_BYTES (G_GUINT64_CONSTANT(1) << 50)
 #define SECTOR         512
 
-/* As it lies in the file, big-endian. The table of reference counts is the second cluster, its only
- * block the third, and what maps the guest's clusters follows. */
+/* The header as it is in the file, big-endian. The table of reference counts is the second cluster,
+ * its only block the third, and the tables that map the guest's clusters follow. */
 typedef struct Qcow2Header {
     guint8 magic[4];
     guint32 version;

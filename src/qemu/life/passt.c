@@ -231,7 +231,8 @@ hand_over(const Passt *p, GError **err)
            fail_errno(err, errno, "cannot give '%s' to QEMU's user", path);
 }
 
-/* It is in the background: the process that was started has named its own and ended. */
+/* passt is in the background now: the process that was started has written the pid of its own and
+ * ended. */
 static gboolean
 passt_adopt(Passt *p, GError **err)
 {
@@ -299,8 +300,8 @@ can_go_on(const Passt *p)
     return p->fd >= 0 || access(path, F_OK) == 0;
 }
 
-/* What the guest sent to the dead one ends somewhere in a packet: the next one begins with a whole
- * one. */
+/* The data that the guest sent to the dead passt ends somewhere in a packet; the new one must begin
+ * with a whole one. */
 static void
 drain(int fd)
 {
@@ -321,7 +322,7 @@ start_again(gpointer user)
     if (run->process && !run->complete) /* its start looks at other things first */
         return G_SOURCE_CONTINUE;
     p->timer = 0;
-    /* It has followed its QEMU, or a device that was unplugged. */
+    /* The passt has ended with its QEMU, or with a device that was unplugged. */
     if (!run->process || run->stopping || run->ending || !net_of(p))
         return G_SOURCE_REMOVE;
     log_warning("domain '%s': the passt of interface '%s' has ended and is started again",
@@ -334,7 +335,7 @@ start_again(gpointer user)
     return G_SOURCE_REMOVE;
 }
 
-/* Without a network: for a while, or as long as this QEMU runs. */
+/* Reports that the interface has no network: for a while, or as long as this QEMU runs. */
 static void
 tell(Passt *p, const char *why)
 {
@@ -346,8 +347,8 @@ tell(Passt *p, const char *why)
     event_emit(&e);
 }
 
-/* It is gone, or (why) has not come. The first attempt is made at once, those after one that failed
- * come later and later. */
+/* Called when the passt has ended, or (why) could not be started. It is started again at once, and
+ * later and later after each failure. */
 static void
 fall_back(Passt *p, const char *why)
 {
@@ -394,7 +395,7 @@ make_sockets(Passt *p, HostNet *host, GError **err)
     return TRUE;
 }
 
-/* Asked again when one of them is ready. */
+/* Run again when one of the passts is ready. */
 StepResult
 passt_start(Flow *f, gpointer obj, GError **err)
 {

@@ -60,7 +60,7 @@ is_twin(const DeviceChange *c, const Device *device)
     return device->schema == &console_schema && c->device.schema == &serial_schema;
 }
 
-/* What the document says, rather than a controller that comes along with a controller. */
+/* Whether this is the device of the document, and not a controller that comes along with it. */
 static gboolean
 is_own(const DeviceChange *c, const Device *device)
 {
@@ -89,7 +89,7 @@ sort_added(DeviceChange *c)
     return FALSE;
 }
 
-/* What the document needs beside itself may come along, if a guest that runs can have it. */
+/* Whether the devices that the new one needs may come along: they must be pluggable too. */
 static gboolean
 may_come_along(const Vm *vm, const Device *device, GError **err)
 {
@@ -206,7 +206,7 @@ on_looked(gpointer out, const GError *err, gpointer user)
     flow_wake(a->token, err);
 }
 
-/* What lies below the image of a disk. */
+/* Finds the backing images of a disk. */
 StepResult
 device_look(Flow *f, gpointer obj, GError **err)
 {
@@ -427,7 +427,7 @@ add_set(const HostFd *h, Calls *calls, GPtrArray *words)
                   json_make("fdset-id", 'i', (gint64)h->set, "opaque", 's', h->path, NULL), h->fd);
 }
 
-/* Once to know what will be there, and once to do it. */
+/* Run twice: once to learn what will be made, and once to make it. */
 static GPtrArray *
 add_all(const DeviceChange *c, Calls *calls)
 {
@@ -597,7 +597,7 @@ pull_out(Flow *f, gpointer obj)
     return leave_all(f, obj, ids);
 }
 
-/* What no option of a device says: how fast a disk may be, that a link is down. */
+/* Sends settings that are no options of a device: limits of a disk, and a link that is down. */
 static StepResult
 tell_device(Flow *f, gpointer obj, GError **err)
 {

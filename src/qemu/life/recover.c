@@ -204,7 +204,7 @@ apply_status(Vm *vm, Remains *r)
     return FALSE;
 }
 
-/* By its mark rather than by what a file says. */
+/* Finds QEMU by its mark, because a file may be wrong. */
 static void
 point_at_qemu(Vm *vm, const Remains *r)
 {
@@ -216,7 +216,8 @@ point_at_qemu(Vm *vm, const Remains *r)
     run->start_time = r->qemu->start_time;
 }
 
-/* What this daemon did not know is told by "dommessages", and saved for the next one. */
+/* Makes doubts about a recovered VM visible in "dommessages", and saves them for the next daemon.
+ */
 static void
 tell_doubt(Vm *vm, const Remains *r)
 {

@@ -369,7 +369,7 @@ is_refused(const DomainDef *def, RefusalLook *l)
     return !schema_walk(&domain_schema, def, look_at, l);
 }
 
-/* In what the client wrote, where it says the same; else in the definition as dumpxml shows it,
+/* The line in the client's document if it has the same setting; else in the document of dumpxml,
  * which has more lines. */
 static glong
 line_of(const RefusalLook *l, const char *written)

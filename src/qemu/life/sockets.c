@@ -11,7 +11,7 @@
 
 #include "life.h"
 
-/* Whoever listens but takes nobody in is waited for no longer. */
+/* The longest wait for a process that listens and accepts no connection. */
 #define CONNECT_WAIT_S 10
 
 static gboolean

@@ -1,4 +1,4 @@
-/* Start as a job: what it is given, what its end means for the domain and who is told. */
+/* Start as a job: its input, the effect of its end on the domain, and the events. */
 #include <string.h>
 
 #include "life.h"
@@ -18,7 +18,8 @@ starting_free(gpointer data)
     g_free(s);
 }
 
-/* What only the daemon needed, and descriptors whose copies QEMU has: image locks hang on them. */
+/* Drops what the daemon needed only for the start, and descriptors of which QEMU has copies: image
+ * locks depend on those. */
 static void
 drop_scaffold(Run *run)
 {
@@ -113,7 +114,7 @@ start_run(Ask *a, GError **err)
 
     if (vm->run)
         return fail(err, ERR_OPERATION_INVALID, "domain is already running");
-    /* It may have waited for an end that took the domain along. */
+    /* The domain may have been removed while the job waited. */
     if (vm_find_uuid(vm->obj.uuid) != vm || (!s->def && !vm->persistent))
         return fail(err, ERR_NO_DOMAIN, "domain '%s' was undefined meanwhile", vm->obj.name);
     if (!s->def && !define_complete(vm, err))

@@ -263,7 +263,7 @@ balloon_args(gpointer obj)
     return json_make("value", 'i', (gint64)live->current_memory * 1024, NULL);
 }
 
-/* Until the guest's driver has taken it, it has all of it. */
+/* Until the guest's balloon driver has reacted, the guest has all of its memory. */
 static gboolean
 take_balloon(gpointer obj, json_object *ret, GError **err)
 {

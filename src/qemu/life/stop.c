@@ -76,7 +76,8 @@ on_unwound(gpointer obj, const GError *err, gpointer user)
     ask_end(a, NULL);
 }
 
-/* From here nothing but undo happens to it; a daemon that dies now goes on with it later. */
+/* From here on only undo happens to the VM; if the daemon dies now, the next one goes on with it.
+ */
 static void
 begin(Vm *vm, Ask *a)
 {
@@ -211,7 +212,8 @@ on_monitor_end(Qmp *q, const GError *err, gpointer user)
     Run *run = vm->run;
 
     run->qmp = NULL;
-    /* Where it is being undone, the end is our own doing (stop_qemu knows when it is not). */
+    /* While the VM is being undone, QEMU's end is the daemon's own doing (stop_qemu knows when it
+     * is not). */
     if (!vm->obj.flow || !flow_undoing(vm->obj.flow))
         run->lost = TRUE;
     qmp_free(q);

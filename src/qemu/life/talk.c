@@ -70,7 +70,7 @@ on_iothreads_now(json_object *ret, const GError *err, gpointer user)
     object_unref(vm);
 }
 
-/* Its answers come whenever QEMU gets to them; until then the saved state stands. */
+/* Sends all questions; until the answers come, the saved state stays. */
 static void
 ask_all(Vm *vm)
 {
@@ -109,7 +109,8 @@ try_later(Vm *vm, guint ms)
         vm->run->reconnect = g_timeout_add(ms, talk_again, vm);
 }
 
-/* Its socket may be full of those that earlier daemons began, or be gone. */
+/* The connection may fail: the socket's queue may be full of connections of earlier daemons, or the
+ * socket may be gone. */
 void
 talk_resume(Vm *vm)
 {

@@ -1,5 +1,6 @@
-/* What a device is told by the monitor because no command line can say it: how fast a disk may be,
- * that a link is down. All calls go out at once; the row of start goes on with the last answer. */
+/* Settings of devices that are sent by the monitor because no command line has them: limits of a
+ * disk, a link that is down. All calls are sent at once; the row of start goes on after the last
+ * answer. */
 #include <string.h>
 
 #include "life.h"

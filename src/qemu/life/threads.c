@@ -17,7 +17,7 @@ pin_find(GPtrArray *pins, guint id)
     return NULL;
 }
 
-/* Of the thread's own, else of all that the domain has. */
+/* The thread's own pin, else that of the whole domain. */
 const Bitmap *
 pin_of(const DomainDef *def, VmThread thread, guint id)
 {

@@ -105,7 +105,7 @@ tpm_look(const DomainDef *live)
 
 /* ---- whose it is: that of the last run had another user */
 
-/* What else a swtpm of before may have left there is nobody's business. */
+/* Other files that an earlier swtpm may have left there do not matter. */
 static gboolean
 give_file(int folder, const char *name, guint32 uid, guint32 gid)
 {
@@ -387,7 +387,7 @@ find_one(Vm *vm)
     guint64 start_time;
 
     g_clear_handle_id(&run->timer, g_source_remove);
-    /* It is found again by its mark, so that this daemon does as the next one would. */
+    /* swtpm_setup is found again by its mark, so that this daemon does as the next one would. */
     g_clear_pointer(&run->tpm, process_free);
     if (!mark_find(run->dir, "swtpm", &pid, &start_time))
         return FALSE;
@@ -395,7 +395,7 @@ find_one(Vm *vm)
     return run->tpm != NULL;
 }
 
-/* What is not finished goes; a whole state stays, unless the domain is gone. */
+/* Removes an unfinished state; a complete one stays, unless the domain is gone. */
 StepResult
 tpm_take_back(Flow *f, gpointer obj)
 {

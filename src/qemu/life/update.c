@@ -46,7 +46,7 @@ same_net(const NetDef *a, const NetDef *b)
            g_strcmp0(a->source.network, b->source.network) == 0;
 }
 
-/* What the run has found out of it stays, where the document says nothing else. */
+/* Keeps values that were chosen for this run, where the document does not give others. */
 static gboolean
 settle_net(const NetDef *old, NetDef *new, GError **err)
 {
@@ -313,7 +313,7 @@ tell_link_back(Flow *f, gpointer obj)
 #define TRAY_WAIT_US (5 * G_USEC_PER_SEC)
 #define TRAY_LOOK_MS 100
 
-/* One command after the other, for each needs the one before. */
+/* The commands are sent one after the other, because each needs the one before. */
 typedef struct Tray {
     int at; /* in the commands */
     gboolean asked, answered;

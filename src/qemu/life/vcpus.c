@@ -88,7 +88,8 @@ count_on(const DomainDef *def)
     return n;
 }
 
-/* Its place in the order of coming is the last one, or falls to those after it. */
+/* Gives a vcpu that comes the last place in the order of plugging; the places behind one that
+ * leaves move up. */
 static void
 set_on(DomainDef *def, guint id, gboolean on)
 {
@@ -267,7 +268,8 @@ find_seats(Flow *f, gpointer obj, GError **err)
     return STEP_DONE;
 }
 
-/* By its name, or where it has none by its path: the event that it has gone says the same. */
+/* The vcpu's device by its alias, or, where it has none, by its path, as the event of its leaving
+ * does. */
 static const char *
 name_of(const VcpuChange *c, guint id)
 {
@@ -326,7 +328,7 @@ plug_in(Flow *f, gpointer obj, GError **err)
     return calls_wait(calls, f);
 }
 
-/* With the guest's leave; what it keeps is shown again. */
+/* Unplugs vcpus if the guest agrees; those that it keeps are shown again. */
 static StepResult
 pull_out(Flow *f, gpointer obj)
 {

@@ -22,7 +22,7 @@ typedef struct Wake {
     FlowToken token;
 } Wake;
 
-/* Another one may have started it meanwhile. */
+/* Somebody else may have started the pool meanwhile. */
 static void
 on_awake(Pool *pool, const GError *err, gpointer user)
 {
@@ -94,7 +94,7 @@ volume_find(const VolumeSource *v, GError **err)
     return volume_get_name(pool, v->volume, err);
 }
 
-/* What the image is, nobody guesses: without a format it is raw. */
+/* The format of an image is never guessed: without one it is raw. */
 gboolean
 volume_settle_disk(DiskDef *disk, GError **err)
 {

@@ -1,5 +1,5 @@
-/* What QEMU says when it ends during a start, in words that say what to do. A row knows one of its
- * sentences; what no row knows is told as QEMU said it, after whose words these are. */
+/* Turns QEMU's last words of a failed start into errors that say what to do. A row knows one of
+ * QEMU's sentences; a sentence that no row knows is passed on as QEMU's. */
 #include <string.h>
 
 #include "life.h"
@@ -10,7 +10,7 @@ typedef struct WordsRow {
     char *(*say)(Vm *vm, const GMatchInfo *match);
 } WordsRow;
 
-/* Who of the others listens at that port, or NULL. */
+/* The other domain that listens at that port, or NULL. */
 static const char *
 port_owner(const Vm *vm, int port)
 {
@@ -96,7 +96,7 @@ static const WordsRow rows[] = {
       NULL },
 };
 
-/* Without QEMU's time stamp and name: the last line that is not empty. */
+/* The last line that is not empty, without QEMU's time stamp and name. */
 static char *
 last_line(const char *words)
 {

@@ -14,7 +14,7 @@ typedef struct BlockQuestion {
     gpointer user;
 } BlockQuestion;
 
-/* What the worker has of it. */
+/* The data that the worker gets and returns. */
 typedef struct Image {
     char *path;
     int format;

@@ -60,7 +60,8 @@ find_seat(const Consoles *c, const char *path, guint *ret_index)
     return FALSE;
 }
 
-/* Who sits there reads an end of file from now on; the number stays theirs to close. */
+/* The client that has the console reads an end of file from now on; the descriptor's number stays
+ * its to close. */
 static void
 evict(Consoles *c, guint index)
 {

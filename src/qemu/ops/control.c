@@ -1,6 +1,5 @@
-/* What a client does to a running guest: buttons, keys, and words for QEMU itself. Each is a row
- * and a continuation; what then happens to the guest comes back as an event.
- */
+/* What a client can do to a running guest: press buttons and keys, and send commands to QEMU. Each
+ * is a row and a continuation; the effect on the guest is reported by an event. */
 #include <string.h>
 
 #include "ops.h"
@@ -63,7 +62,7 @@ press_power(Ask *a, gboolean then_reboot)
     return TRUE;
 }
 
-/* Who waits for the end of a paused guest would wait for long. */
+/* A paused guest would never react to the button. */
 static gboolean
 shutdown_run(Ask *a, GError **err)
 {

@@ -282,7 +282,7 @@ is_free(const DomainDef *live, const Device *device, GError **err)
     return TRUE;
 }
 
-/* Which of the live definition it was. */
+/* Notes which device of the live definition leaves. */
 static gboolean
 note_leaving(const DomainDef *rest, const Edit *e, GError **err)
 {

@@ -1,6 +1,5 @@
-/* What a guest tells of itself by its agent, as typed parameters: users, system, disks and so on;
- * and the processors that it uses.
- */
+/* Information about a guest from its agent, as typed parameters: users, system, disks and so on;
+ * and the processors that it uses. */
 #include <string.h>
 
 #include "ops.h"
@@ -9,7 +8,7 @@
 
 enum { USERS_MAX = 256, DISKS_MAX = 256, INTERFACES_MAX = 256, PARAMS_MAX = 2048 };
 
-/* By the bits of virDomainGuestInfoTypes. */
+/* A row for each bit of virDomainGuestInfoTypes. */
 typedef struct InfoRow {
     GuestKind kind;
     gboolean (*read)(GuestTalk *t, json_object *ret, GError **err);
@@ -251,7 +250,7 @@ read_info(GuestTalk *t, json_object *ret, GError **err)
     return next_info(t);
 }
 
-/* Who asks for all there is gets what there is. */
+/* A client that asks for everything gets what the agent knows. */
 static StepResult
 cannot_info(GuestTalk *t, GError **err)
 {

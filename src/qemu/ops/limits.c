@@ -478,7 +478,7 @@ blkio_device(BlkiotuneDef *b, const char *path)
     return d;
 }
 
-/* Of a device that is not named nothing changes; 0 takes its limit away. */
+/* Devices that are not named keep their values; 0 removes a limit. */
 static gboolean
 blkio_set_devices(BlkiotuneDef *b, guint row, const char *text, GError **err)
 {

@@ -25,7 +25,7 @@ has_iothread(const DomainDef *def, guint id)
            (list_length(def->iothread_ids) == 0 && id > 0 && id <= def->iothreads);
 }
 
-/* Without numbers of their own they count from 1; a change of one gives numbers to all. */
+/* Iothreads without numbers count from 1; a change of one gives numbers to all. */
 static void
 name_iothreads(DomainDef *def)
 {
@@ -153,7 +153,7 @@ all_cpus(void)
     return all;
 }
 
-/* Without a pin of its own a thread goes where all of the domain may. */
+/* A thread without a pin of its own gets that of the whole domain. */
 static gboolean
 tell_pin(EditTell *t, GError **err)
 {
@@ -247,7 +247,7 @@ thread_change_free(gpointer data)
     g_free(c);
 }
 
-/* Those of a running QEMU are as they are. */
+/* The iothreads of a running QEMU cannot be changed. */
 static gboolean
 may_change_threads(const Edit *e, GError **err)
 {

@@ -296,7 +296,7 @@ ask(StatsRefresh *r, Vm *vm, guint groups)
     }
 }
 
-/* One that still owes answers is not asked again: it would only be waited for in vain. */
+/* A QEMU that has not answered the last questions is not asked again: the wait would be in vain. */
 static gboolean
 answers(const Vm *vm)
 {

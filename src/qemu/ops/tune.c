@@ -1,4 +1,4 @@
-/* How much a domain has of what it has: processors and memory. */
+/* The number of processors and the amount of memory of a domain. */
 #include <string.h>
 
 #include "ops.h"
@@ -357,7 +357,7 @@ may_set_memory(const Edit *e, GError **err)
                 e->vm->obj.name);
 }
 
-/* What the guest then has is told by its balloon, and until then what it had. */
+/* The balloon reports what the guest has afterwards; until then it is what it had before. */
 static gboolean
 put_memory(DomainDef *def, const Edit *e, GError **err)
 {
@@ -455,7 +455,7 @@ static int *
 lifecycle_place(DomainDef *def, guint type, guint action, GError **err)
 {
     int *const actions[] = { &def->on_poweroff, &def->on_reboot, &def->on_crash };
-    /* Only a crash can leave a core behind. */
+    /* Only a crash has actions that dump a core. */
     const guint most[] = { ACTION_PRESERVE, ACTION_PRESERVE, CRASH_COREDUMP_RESTART };
 
     if (type >= G_N_ELEMENTS(actions)) {

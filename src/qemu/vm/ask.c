@@ -1,4 +1,5 @@
-/* What clients ask for: a job that calls QEMU a few times and tells its client how it went. */
+/* Requests of clients: each is a job that calls QEMU a few times and tells its client the result.
+ */
 #include "vm.h"
 
 static void

@@ -38,7 +38,7 @@ definition_free(Definition *d)
     g_free(d);
 }
 
-/* Who was given a definition keeps it no longer than its turn of the loop. */
+/* A definition that was lent out is valid only until the end of the turn of the loop. */
 static gboolean
 trim(gpointer data)
 {
@@ -62,7 +62,8 @@ trim_soon(void)
         trimmer = g_idle_add_full(G_PRIORITY_HIGH_IDLE, trim, NULL, NULL);
 }
 
-/* What is known of a broken one is not dropped: it would be told again and again. */
+/* A definition that is known to be broken is kept in memory, or it would be reported again and
+ * again. */
 static Definition *
 definition_new(Vm *vm, DomainDef *def, const FileStamp *stamp)
 {

@@ -80,7 +80,7 @@ settle(const Edit *e, DomainDef *def, GError **err)
 {
     if (e->kind->flags & EDIT_WORDS || domain_settle(def, emulator_context(), err))
         return TRUE;
-    /* What is wrong with it came as an argument. */
+    /* The mistake is in an argument, not in XML. */
     if (err && e->kind->flags & EDIT_ARGUMENTS && error_is(*err, ERR_XML))
         (*err)->code = ERR_INVALID_ARG;
     return FALSE;
@@ -101,7 +101,7 @@ try_config(Edit *e, GError **err)
 
 /* ---- rows */
 
-/* It may have waited: what is meant is told now. */
+/* The edit may have waited, so which definitions it is about is settled now. */
 static gboolean
 resolve(Edit *e, GError **err)
 {
@@ -203,7 +203,7 @@ edit_save_live(const Edit *e, GError **err)
     return live_write(e->vm->run->dir, now, err);
 }
 
-/* What has come from QEMU while it was asked is in the live definition, and not in the copy. */
+/* Events that arrived while QEMU was asked have changed the live definition, and not the copy. */
 StepResult
 edit_write_live(Flow *f, gpointer obj, GError **err)
 {

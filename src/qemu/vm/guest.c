@@ -571,7 +571,7 @@ guest_heard(Vm *vm, guint what)
         end_now(g, NULL, NULL, FALSE);
 }
 
-/* What it still had to say is lost; a guest that goes down has ended it. */
+/* Commands without an answer are lost; the ones that wait for the guest's end have succeeded. */
 void
 guest_left(Vm *vm)
 {

@@ -1,4 +1,4 @@
-/* What users write about a domain, and the documents they read of it. */
+/* Title, description and metadata of a domain, and its documents for clients. */
 #include <string.h>
 
 #include "vm.h"
