@@ -99,7 +99,8 @@ is_reserved(void)
         json_object_new_string("01:80:c2:00:00:00"));
 }
 
-/* What a bridge keeps to itself (spanning tree) does not come by where the others are looked at. */
+/* Adds the chain for frames that a bridge does not forward (spanning tree): they do not pass the
+ * hooks of the other chains. */
 static void
 add_own_base(json_object *commands)
 {
@@ -260,7 +261,7 @@ put_link(const char *link, const FilterPlan *plan, GError **err)
     return ok;
 }
 
-/* With the last link the table goes. */
+/* Removes a link's chains; with the last link the table goes too. */
 static gboolean
 remove_link(const char *link, GError **err)
 {
@@ -314,10 +315,12 @@ mac_text(const guint8 mac[6], char ret_text[18])
                mac[4], mac[5]);
 }
 
-/* Which a guest has that has none yet: it may ask for one by DHCP, and look whether one is free. */
+/* The address of a guest that has none yet: with it a guest may ask for one by DHCP, and check
+ * whether an address is free. */
 #define NO_ADDRESS "0.0.0.0"
 
-/* What its network has reserved for a MAC address or lent to it. Caller frees; NULL: nothing. */
+/* The address that the network has reserved for a MAC address or leased to it. The caller frees it;
+ * NULL: none. */
 static char *
 address_of(Network *n, const char *mac)
 {
@@ -346,7 +349,7 @@ lends(const Network *n)
     return FALSE;
 }
 
-/* NULL: the interface's network tells nothing. */
+/* The network that knows the interface's address; NULL: none does. */
 static Network *
 teller(const NetDef *net, GHashTable *vars)
 {
@@ -487,8 +490,8 @@ filter_in_force(const char *name)
     return FALSE;
 }
 
-/* Those of interfaces that have it, of (FilterBinding, new FilterPlan); NULL: one cannot be made.
- */
+/* New plans for the interfaces that have this filter, an array of (FilterBinding, new FilterPlan);
+ * NULL: one of them cannot be made. */
 static GPtrArray *
 plans_with(const char *name, GPtrArray *ret_bindings, GError **err)
 {
@@ -513,7 +516,7 @@ plans_with(const char *name, GPtrArray *ret_bindings, GError **err)
     return g_steal_pointer(&plans);
 }
 
-/* All interfaces at once: either all have the new rules, or none. */
+/* Puts all plans in force at once: either all interfaces get the new rules, or none. */
 static gboolean
 put_plans(GPtrArray *whose, GPtrArray *plans, GError **err)
 {

@@ -354,7 +354,7 @@ log_path(const Network *n)
     return g_strdup_printf("%s/network/%s.log", network_paths->log, n->obj.name);
 }
 
-/* What it said since it was spawned, for an error. */
+/* dnsmasq's output since it was spawned, for an error. */
 static char *
 last_words(const Network *n)
 {
@@ -366,7 +366,7 @@ last_words(const Network *n)
     return g_strstrip(g_strdup(*text ? text : "it said nothing"));
 }
 
-/* It serves, or has ended before it did. */
+/* Called when dnsmasq is ready, or has ended before that. */
 static void
 served(Network *n, const GError *err)
 {
@@ -378,7 +378,7 @@ served(Network *n, const GError *err)
         flow_wake(token, err);
 }
 
-/* Nobody has asked for its end. */
+/* Called when dnsmasq has ended without being asked to. */
 static void
 died(Network *n, const ProcessEnd *end)
 {
@@ -438,7 +438,7 @@ on_file(gint fd, GIOCondition condition, gpointer user)
     return G_SOURCE_CONTINUE; /* serving_done has removed it where that is over */
 }
 
-/* Before it is spawned, so that no file is missed. */
+/* Called before dnsmasq is spawned, so that its pid file cannot be missed. */
 static gboolean
 expect_serving(Network *n, GError **err)
 {

@@ -189,7 +189,7 @@ note_end(RuleWalk *w, const char *chain, const char *what)
     w->rule = g_strdup(what);
 }
 
-/* Of a statement that is a verdict; GOES_ON: it is none. */
+/* The verdict of a statement; GOES_ON: it is no verdict. */
 static End
 verdict_of(RuleWalk *w, const char *chain, const char *name, json_object *value, guint depth)
 {
@@ -358,7 +358,7 @@ row_new(GPtrArray *rows, const Packet *p)
     return e;
 }
 
-/* One row for each chain that drops it, or one that says that none does. */
+/* Appends a row for each chain that drops the packet, or one that says that none does. */
 static void
 explain_packet(const Network *n, json_object *all, const Packet *p, GPtrArray *rows)
 {
@@ -407,7 +407,8 @@ ruleset(GError **err)
     return said;
 }
 
-/* By which the host reaches the world: of the default route, of IPv4. "?": there is none. */
+/* The link by which the host reaches the world, from its default route of IPv4. "?": there is none.
+ */
 static char *
 outer_link(const Network *n)
 {

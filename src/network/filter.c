@@ -149,8 +149,8 @@ typedef struct FilterSaving {
     gpointer user;
 } FilterSaving;
 
-/* What is in force follows before the file does: it is what can fail. Others may have come and gone
- * since the definition was read. */
+/* Interfaces get the new rules before the file is replaced, because that can fail. Other filters
+ * may have come and gone since the definition was read. */
 static gboolean
 may_save(gpointer saving, GError **err)
 {

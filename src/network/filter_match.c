@@ -1,5 +1,5 @@
-/* What a rule of a filter says of packets, as expressions of nftables in the family bridge. What
- * libnftables has no word for is looked at by its place behind the Ethernet header. */
+/* The packets that a filter's rule matches, as expressions of nftables in the family bridge. Fields
+ * that libnftables has no word for are found by their offset behind the Ethernet header. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,7 +56,7 @@ static const MatchLook looks[] = {
     { BY_DSCP, NONE, NONE, AS_NUMBER, "ip", "dscp" },
 };
 
-/* What a packet must be before it is looked into. */
+/* The kind of packet that a protocol needs before its fields are compared. */
 static const struct {
     guint ether; /* type of the frame; 0: any */
     int l4;      /* protocol of IP; 0: any */

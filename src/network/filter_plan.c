@@ -63,7 +63,7 @@ filter_vars_add(GHashTable *vars, const char *name, const char *value)
     g_ptr_array_add(values, g_strdup(value));
 }
 
-/* What a reference says of a variable replaces what was said of it before. */
+/* The variables for a referenced filter: values in the reference replace earlier ones. */
 static GHashTable *
 vars_with(GHashTable *vars, const GPtrArray *params)
 {
@@ -264,8 +264,8 @@ chain_add(PlanChain *chain, gint32 priority, json_object *expressions)
     g_ptr_array_add(chain->rules, rule);
 }
 
-/* Nobody is told of a packet that is rejected: bridges cannot answer both ways. A root is left by
- * "accept" alone: see bindings.c. */
+/* "reject" drops without an answer, because bridges cannot answer in both directions. A root chain
+ * is left only by "accept": see bindings.c. */
 static const char *
 verdict_of(const RulePlan *r, const PlanChain *chain)
 {
@@ -297,7 +297,8 @@ expressions_of(const FilterMatch *m, gboolean reversed, GError **err)
     return m ? filter_match_expressions(m, reversed, err) : json_object_new_array();
 }
 
-/* Of a rule for both ways what it says is said of packets to the guest. */
+/* A rule for both directions describes packets to the guest; for packets from it the rule is
+ * reversed. */
 static gboolean
 put_frames(const RulePlan *r, const FilterMatch *m, GError **err)
 {
@@ -391,8 +392,8 @@ put_way(const RulePlan *r, const FilterMatch *m, const RuleWay *way, GError **er
     return put_rule(r, way->side, expressions, err);
 }
 
-/* What a rule lets through is let through the other way, too: its answers, or all where states of
- * connections are not looked at. */
+/* A packet that a rule accepts is accepted in the other direction too: its answers only, or, where
+ * states of connections do not count, all packets with its addresses and ports exchanged. */
 static gboolean
 put_traffic(const RulePlan *r, const FilterMatch *m, GError **err)
 {
@@ -634,7 +635,7 @@ put_rules(const PlanChain *chain, const char *link, json_object *commands)
                                  name, "expr", 'o', nf_array(nf_verdict("accept"), NULL), NULL));
 }
 
-/* All sides have a root, so that a link is in all maps or in none. */
+/* Every side has a root chain, so that a link is in all maps or in none. */
 static void
 put_element(const PlanChain *chain, const char *link, json_object *commands)
 {

@@ -420,7 +420,7 @@ network_repairs(const Network *n, GError **err)
 
 /* ---- begin and end */
 
-/* Of a network that an earlier daemon has started: all of it may have changed. */
+/* For a network that an earlier daemon has started: everything may have changed since. */
 void
 heal_adopt(Network *n)
 {

@@ -393,7 +393,7 @@ network_define(const char *xml, guint flags, NetworkDone done, gpointer user)
     done(NULL, err, user);
 }
 
-/* What was lent on a network that is no more means nothing. */
+/* Removes the leases of a network that is gone. */
 static void
 drop_state(const Network *n)
 {

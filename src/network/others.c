@@ -93,7 +93,8 @@ others_lack(const NetworkDef *def)
     return lacks;
 }
 
-/* In one transaction a family: what is there of ours goes, and comes anew at the chain's top. */
+/* In one transaction for each family: vmd's old rules go, and new ones come at the top of the
+ * chain. */
 static gboolean
 change(const char *bridge, gboolean put, GError **err)
 {

@@ -257,7 +257,7 @@ network_set_v6(const NetworkDef *def, GError **err)
     return kernel_write(off, v6 ? "0" : "1", err) && kernel_write(ra, "0", err);
 }
 
-/* Of all links, and of the bridge where that alone was switched off. */
+/* Switches forwarding on for all links, and for the bridge where it alone was off. */
 static gboolean
 set_forwarding(const NetworkDef *def, const char *family, const char *all, GError **err)
 {
@@ -405,7 +405,7 @@ has_rules(const NetworkDef *def)
     return network_owns_bridge(def) && network_mode(def) != FORWARD_OPEN;
 }
 
-/* What they look like is kept for the next daemon, too. */
+/* Sets the rules, and saves their listing for the next daemon. */
 gboolean
 network_set_rules(Network *n, GError **err)
 {
