@@ -151,7 +151,7 @@ detach(gpointer in, gint *progress, GError **err)
     return NULL;
 }
 
-/* What lies in the folder below a mount that is gone is not the pool. */
+/* Files in the folder itself, when nothing is mounted there, are not the pool's. */
 static gpointer
 scan(gpointer in, gint *progress, GError **err)
 {

@@ -1,5 +1,5 @@
-/* What clients ask about kinds of pools: which there are, of what formats, and whether they can be
- * discovered. */
+/* Answers about kinds of pools: which exist, their formats, and whether sources can be discovered.
+ */
 #include <string.h>
 
 #include "backend.h"
@@ -59,7 +59,7 @@ storage_capabilities(void)
     return g_string_free(x.text, FALSE);
 }
 
-/* Of those that can be started there is nothing to be found. */
+/* The types that can be started have no sources to discover. */
 gboolean
 storage_find_sources(const char *type_word, GError **err)
 {

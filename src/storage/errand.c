@@ -4,10 +4,11 @@
  */
 #include "pool.h"
 
-/* Without any progress, a flow waits no longer than that. */
+/* The longest wait of a flow without any progress. */
 #define GIVE_UP_US (30 * G_USEC_PER_SEC)
 
-/* What the worker has; freed by whoever of the two is last, which is the main loop. */
+/* The data that the worker and the main loop share; the last of the two frees it, which is the main
+ * loop. */
 typedef struct Trip {
     ErrandWork work;
     gpointer in;

@@ -170,7 +170,7 @@ image_probe(int fd)
     return FORMAT_RAW;
 }
 
-/* As QEMU tells them: a colon before any slash. */
+/* QEMU recognizes such a name by a colon before any slash. */
 gboolean
 image_name_is_foreign(const char *name)
 {

@@ -359,7 +359,7 @@ vdi_read(const ImageSource *s, ImageHead *head, GError **err)
            broken(s, "it is a difference to another image, which QEMU cannot open", err);
 }
 
-/* What a fixed image has at its end alone, a dynamic one has at its beginning too. */
+/* A fixed image has its footer only at the end; a dynamic one has a copy at the beginning. */
 static gboolean
 vpc_foot(const ImageSource *s, guint8 foot[SECTOR])
 {

@@ -1,13 +1,12 @@
-/* Pools: who they are, what is known of them, and how the daemon finds them again. A definition is
- * one file of the store in etc/storage; an active pool is one in run/storage, and a line in its
- * ledger.
- */
+/* Pools: their definitions, what is known of them, and how a daemon finds them again. A definition
+ * is a file of the store in etc/storage; an active pool is a file in run/storage and a line in its
+ * ledger. */
 #include "pool.h"
 
 #include <string.h>
 
 #define FILE_MAX (1 << 20)
-/* For so long the daemon waits at its start for folders to answer. */
+/* The longest wait of a starting daemon for folders to answer. */
 #define BOOT_MS 2000
 
 enum { EVENT_ID_LIFECYCLE, EVENT_ID_REFRESH };
@@ -327,7 +326,7 @@ load_def(const StoreFound *found, GError **err)
     return g_steal_pointer(&def);
 }
 
-/* What cannot be read is listed all the same, and its file stays. */
+/* A pool whose definition cannot be read is listed too, and its file stays. */
 static void
 load_found(const StoreFound *found, gpointer user)
 {
@@ -405,7 +404,7 @@ load_active(const char *folder, GError **err)
     return TRUE;
 }
 
-/* Of a transient pool that was just coming or going, the ledger alone is left. */
+/* Of a transient pool that was being started or stopped only the ledger is left. */
 static void
 settle_ledger(const char *uuid_text)
 {
@@ -452,7 +451,8 @@ on_boot_time(gpointer user)
     return G_SOURCE_REMOVE;
 }
 
-/* Nobody is served yet. What has not answered by then does so later. */
+/* Waits for the folders, since no client is served yet. A folder that has not answered by then is
+ * handled when it does. */
 static void
 wait_for_folders(void)
 {

@@ -1,7 +1,5 @@
-/* How the source of a pool comes to this host and leaves it: rows of the start, whose undo is a
- * part of the stop, and the programs that they run. Where a source is its folder, there is nothing
- * to do.
- */
+/* Mounting and unmounting the source of a pool: rows of its start, whose undo is part of its stop,
+ * and the programs that they run. A pool that is just a folder needs none of this. */
 #include "backend.h"
 
 #include <signal.h>
@@ -80,7 +78,7 @@ program_run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, GError **err
     return STEP_WAIT;
 }
 
-/* One of an earlier daemon has ended with it. */
+/* A program of an earlier daemon has ended with that daemon. */
 StepResult
 attach_stop(Flow *f, gpointer obj)
 {
@@ -118,8 +116,8 @@ attach_look(Flow *f, gpointer obj, GError **err)
     return STEP_WAIT;
 }
 
-/* What is there already is not ours, and stays when the pool stops. The definition stands in the
- * ledger, for that of the pool may be another one by then. */
+/* A mount that exists already stays when the pool stops. The definition is noted in the ledger,
+ * because the pool's may be another one by then. */
 StepResult
 attach_plan(Flow *f, gpointer obj, GError **err)
 {

@@ -9,7 +9,7 @@
 
 /* ---- build */
 
-/* What libvirt gives a pool's folder that it makes. */
+/* The mode that libvirt gives to a pool's folder that it makes. */
 #define BUILT_MODE 0711
 
 /* A part of the path to the folder: to be made, or (the last one) there already. */
@@ -64,7 +64,7 @@ on_levels(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer
         g_clear_pointer((GPtrArray **)&out, g_ptr_array_unref);
 }
 
-/* Of a pool that is created, it is not the pool's yet. */
+/* The definition to build: that of a pool that is being created is not the pool's yet. */
 static const PoolDef *
 built_def(const Flow *f, const Pool *pool)
 {
@@ -328,7 +328,7 @@ delete_remove(Flow *f, gpointer obj, GError **err)
     return STEP_WAIT;
 }
 
-/* It is the last row, for nothing brings back what it has removed. */
+/* The removal is the last row, because it cannot be undone. */
 static const Step delete_steps[] = {
     { "remove folder", delete_remove, NULL },
     { 0 },

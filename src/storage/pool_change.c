@@ -68,7 +68,7 @@ read_new(const char *xml, gboolean validate, GError **err)
     return g_steal_pointer(&def);
 }
 
-/* What no code does yet is refused by name. */
+/* Whether a type of pool is supported; others are refused by name. */
 gboolean
 pool_can(const PoolDef *def, const char *what, GError **err)
 {
@@ -103,7 +103,7 @@ pool_needs_def(const Pool *pool, GError **err)
 
 /* ---- define, undefine, autostart */
 
-/* What the file says now is what the undo puts back; no word: there is none. */
+/* Notes the file's present text, which the undo puts back; without a word there was no file. */
 static gboolean
 note_definition(Flow *f, const Pool *pool, GError **err)
 {
@@ -597,7 +597,8 @@ pool_refresh(Pool *pool, const char *who, PoolDone done, gpointer user)
 
 /* ---- the daemon comes */
 
-/* What was active and cannot be any more is inactive. Who does not answer is waited for. */
+/* A pool that was active and cannot be looked at any more becomes inactive, unless its folder just
+ * does not answer. */
 static void
 on_resumed(Pool *pool, const GError *err, gpointer user)
 {

@@ -15,7 +15,7 @@
 
 /* ---- one image */
 
-/* As a volume of a folder tells it: what is encrypted as a whole is raw to whoever has the key. */
+/* The word for a volume's format: an image that is encrypted as a whole is raw inside. */
 static const char *
 format_word(int format)
 {
@@ -37,7 +37,7 @@ set_no_time(char **time)
     *time = g_strdup("0");
 }
 
-/* As they are; a label stays. */
+/* Reads owner and mode of the file; a label of the definition stays. */
 static void
 permissions_read(Permissions **at, const struct stat *st)
 {
@@ -59,7 +59,7 @@ beside(const char *path, const char *name)
                : g_build_filename(folder, name, NULL);
 }
 
-/* Of a file; of anything else stays what was said. */
+/* Measures a backing image that is a file; other values stay as they are. */
 static void
 backing_measure(VolumeBacking *b, const char *path)
 {
@@ -74,7 +74,8 @@ backing_measure(VolumeBacking *b, const char *path)
     set_no_time(&b->btime);
 }
 
-/* What was said of the image below, in the words it was said in, as long as it is that image. */
+/* Keeps the definition of the backing image, in its own words, as long as the head names that
+ * image. */
 static void
 backing_read(VolumeDef *v, const ImageHead *head)
 {
@@ -93,7 +94,8 @@ backing_read(VolumeDef *v, const ImageHead *head)
     backing_measure(v->backing, path);
 }
 
-/* What was said of it, its secret above all, stays as long as it is encrypted so. */
+/* Keeps the definition of the encryption, its secret above all, as long as the image is encrypted
+ * in that way. */
 static void
 encryption_read(VolumeDef *v, int format)
 {
@@ -105,7 +107,7 @@ encryption_read(VolumeDef *v, int format)
         v->encryption->format = format;
 }
 
-/* What a head says of qcow2 itself. */
+/* Reads the options of qcow2 from the head. */
 static void
 options_read(VolumeDef *v, const ImageHead *head)
 {
@@ -134,7 +136,8 @@ raw_word(int fd, const char *known)
     return g_strcmp0(known, "iso") == 0 ? "iso" : "raw";
 }
 
-/* One whose head makes no sense is shown as it lies there. anew: also what it was made with. */
+/* An image whose head makes no sense is shown as a raw file. anew: also reads the options that it
+ * was made with. */
 static void
 head_measure(VolumeDef *v, gboolean anew)
 {

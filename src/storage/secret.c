@@ -105,7 +105,7 @@ value_remove(const char *uuid, GError **err)
     return !file_stamp(path, &stamp) || file_remove(path, err);
 }
 
-/* In one piece of memory, so that no other one is left with a part of it. */
+/* Reads into one piece of memory, so that no other piece is left with a part of it. */
 static char *
 read_whole(int fd, const char *path, GError **err)
 {
@@ -258,7 +258,7 @@ usage_text(const SecretDef *def)
     return secret_usage(def) ? secret_usage_id(def) : "nothing";
 }
 
-/* What it is for stays, and what was private once is never shown. */
+/* Whether a secret may be redefined: its usage must stay, and a private one stays private. */
 static gboolean
 may_replace(const Secret *s, const SecretDef *def, GError **err)
 {
@@ -403,7 +403,7 @@ on_define_value(gpointer out, const GError *err, gpointer user)
         define_write(user);
 }
 
-/* Not kept any more, or never was. */
+/* Defines an ephemeral secret, and removes the files that it had before. */
 static void
 define_ephemeral(SecretChange *c)
 {

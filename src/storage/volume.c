@@ -3,9 +3,9 @@
 
 #include "volume_priv.h"
 
-/* So many take longer to free than others should wait. */
+/* From this number on volumes are freed by a worker, because it takes long. */
 #define FREED_ELSEWHERE 1000
-/* Who asks about one volume gets what is known after that. */
+/* A question about one volume gets the known values after this time. */
 #define LOOK_MS 100
 
 /* ---- all of a pool */
@@ -41,7 +41,7 @@ volumes_free(Volumes *volumes)
     g_free(volumes);
 }
 
-/* Where a name is, or belongs. */
+/* The place of a name in the list, or where it belongs. */
 static guint
 place_of(const Volumes *volumes, const char *name)
 {
@@ -125,7 +125,7 @@ volume_get_name(Pool *pool, const char *name, GError **err)
     return v;
 }
 
-/* Without slashes that say nothing. */
+/* A path without needless slashes. The caller frees it. */
 static char *
 tidy(const char *path)
 {
@@ -216,7 +216,7 @@ on_look_late(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* Its place in the list and the table stays, its content is the newer. */
+/* Replaces the content of a volume; its place in the list and the table stays. */
 static void
 volume_renew(Pool *pool, VolumeDef *known, VolumeDef *seen)
 {

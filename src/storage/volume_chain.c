@@ -50,7 +50,7 @@ enter(VolumeWork *w, const char *path, const struct stat *st, GError **err)
     return TRUE;
 }
 
-/* What QEMU would open by itself, or only with a secret. */
+/* Refuses images of which QEMU would open other files by itself, or that need a secret. */
 static gboolean
 head_check(const char *path, const ImageHead *head, GError **err)
 {
@@ -139,7 +139,7 @@ describe(VolumeWork *w, const char *path, const char *word, GError **err)
     return kinds[kind].has_backing ? add_below(w, node, path, &head, err) : node;
 }
 
-/* What qemu-img opens of the image that the copy is to lie on is seen beforehand, too. */
+/* Looks at the backing image of the copy as well, because qemu-img opens it. */
 static gboolean
 backing_walk(VolumeWork *w, GError **err)
 {

@@ -1,4 +1,4 @@
-/* Volumes that are there: deleted, resized, wiped. Who uses one is asked first. */
+/* Changes of existing volumes: delete, resize, wipe. A volume that somebody uses is refused. */
 #include "volume_priv.h"
 
 #include <errno.h>
@@ -56,7 +56,7 @@ change_measure(Flow *f, gpointer obj, GError **err)
 
 /* ---- delete */
 
-/* One that is gone already is as good as deleted. */
+/* A volume whose file is gone already counts as deleted. */
 static StepResult
 delete_look(Flow *f, gpointer obj, GError **err)
 {
@@ -77,7 +77,7 @@ delete_remove(Flow *f, gpointer obj, GError **err)
     return volume_errand(f, obj, work_remove);
 }
 
-/* It is the last row, for nothing brings back what it has removed. */
+/* The removal is the last row, because it cannot be undone. */
 static const Step delete_steps[] = {
     { "look at volume", delete_look, NULL },
     { "take image", delete_claim, NULL },
@@ -211,7 +211,7 @@ resize_file_back(Flow *f, gpointer obj)
     return volume_undo_errand(f, obj, work_set_size_back, w);
 }
 
-/* It writes the new size last: one that is ended early has changed nothing that counts. */
+/* qemu-img writes the new size last: if it is ended early, nothing that counts has changed. */
 static StepResult
 resize_image(Flow *f, gpointer obj, GError **err)
 {
@@ -300,7 +300,7 @@ wipe_is_file(Flow *f, gpointer obj, GError **err)
     return change_claim(f, obj, err);
 }
 
-/* What is gone is meant to be gone: nothing undoes it, and one that is ended early is half done. */
+/* A wipe cannot be undone; one that is ended early is half done. */
 static StepResult
 wipe_write(Flow *f, gpointer obj, GError **err)
 {

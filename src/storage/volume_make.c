@@ -32,7 +32,7 @@ is_raw(const VolumeDef *def)
     return g_strcmp0(def->format, "raw") == 0 || g_strcmp0(def->format, "iso") == 0;
 }
 
-/* What is raw to the guest and encrypted is a container of LUKS to qemu-img. */
+/* Whether a volume is a LUKS container for qemu-img: raw for the guest, and encrypted. */
 static gboolean
 is_container(const VolumeDef *def)
 {
@@ -89,7 +89,7 @@ encryption_check(const VolumeDef *def, GError **err)
     return secret_get_ref(list_item(e->secrets, 0), err) != NULL;
 }
 
-/* As it lies there it can be copied; reading what is in it would take its key. */
+/* Whether the source can be read without a key; an encrypted one can only be copied as it is. */
 static gboolean
 source_is_open(const VolumeChange *c, GError **err)
 {
@@ -169,7 +169,7 @@ size_is_possible(const VolumeDef *def, GError **err)
            fail(err, ERR_OVERFLOW, "volume '%s' is larger than a file can be", def->name);
 }
 
-/* What is no property of a file. */
+/* Drops fields of the document that are no properties of a file. */
 static void
 drop_remarks(VolumeDef *def)
 {
@@ -423,7 +423,7 @@ create_write(Flow *f, gpointer obj, GError **err)
 }
 
 /* A copy is as large as what it is of; one that is to be larger is made so. */
-/* What the key opens, as QEMU's block layer is told. Caller frees. */
+/* The opened image in the JSON of QEMU's block layer. The caller frees it. */
 static char *
 opened_text(const VolumeDef *def, const char *path)
 {

@@ -30,7 +30,7 @@ tool_add(GPtrArray *argv, const char *word)
     g_ptr_array_add(argv, g_strdup(word));
 }
 
-/* What is being made is told by the name that it would have had. */
+/* The name of the volume for errors: a volume in the making is called by its final name. */
 static char *
 told(const VolumeChange *c, const char *errors)
 {
@@ -150,7 +150,7 @@ tool_run(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err)
     return STEP_WAIT;
 }
 
-/* That of an earlier daemon has ended with it. */
+/* A tool of an earlier daemon has ended with that daemon. */
 StepResult
 tool_stop(Flow *f, gpointer obj)
 {

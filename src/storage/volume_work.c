@@ -194,7 +194,7 @@ work_measure(gpointer in, gint *progress, GError **err)
 
 /* ---- the folder in which it is made */
 
-/* Only while a file is empty, and of btrfs alone. */
+/* Sets the flag "no copy on write", which works only for an empty file of btrfs. */
 static gboolean
 set_nocow(int fd, const char *path, GError **err)
 {
@@ -259,7 +259,7 @@ remove_either(const char *path, GError **err)
     return fail_errno(err, errno, "cannot remove '%s'", path);
 }
 
-/* It has a name that only we have made up. */
+/* Removes the folder of an unfinished volume, whose name only vmd can have made. */
 gpointer
 work_unmake_folder(gpointer in, gint *progress, GError **err)
 {
@@ -315,7 +315,7 @@ has_room(const VolumeWork *w, int fd, guint64 size, GError **err)
     return size <= has || size - has <= room || no_room(w, size - has, room, err);
 }
 
-/* What the file system cannot promise is written. */
+/* Allocates space; where the file system cannot do that, zeros are written. */
 static gboolean
 allocate(const VolumeWork *w, int fd, guint64 from, guint64 to, gint *progress, GError **err)
 {
@@ -342,7 +342,7 @@ allocate(const VolumeWork *w, int fd, guint64 from, guint64 to, gint *progress, 
     return TRUE;
 }
 
-/* All at once first: what does not fit is known before the disk is full. */
+/* Allocates everything first, so that a lack of space shows before the disk is full. */
 static gboolean
 size_file(const VolumeWork *w, int fd, gint *progress, GError **err)
 {
@@ -444,7 +444,8 @@ copy_plainly(const VolumeWork *w, int from, int to, off_t *at, off_t end, GError
     return TRUE;
 }
 
-/* As the kernel does it best, which is not between all file systems. */
+/* Copies a piece by copy_file_range(2), where the kernel can do that between the two file systems.
+ */
 static gboolean
 copy_piece(const VolumeWork *w, int from, int to, off_t *at, off_t end, GError **err)
 {
@@ -458,7 +459,7 @@ copy_piece(const VolumeWork *w, int from, int to, off_t *at, off_t end, GError *
     return TRUE;
 }
 
-/* What the source has not, its copy need not have. */
+/* Holes of the source become holes of the copy. */
 static gboolean
 copy_data(const VolumeWork *w, int from, int to, off_t size, gint *progress, GError **err)
 {
@@ -670,7 +671,7 @@ work_set_size(gpointer in, gint *progress, GError **err)
     return ended(&w, fd >= 0 && set_size(w, fd, progress, err) && work_measure_def(w, err));
 }
 
-/* What a size that was cut off has cost is lost. */
+/* Restores the old size; data that was cut off is lost. */
 gpointer
 work_set_size_back(gpointer in, gint *progress, GError **err)
 {
@@ -682,7 +683,7 @@ work_set_size_back(gpointer in, gint *progress, GError **err)
     return NULL;
 }
 
-/* One that has holes has nothing but holes afterwards. */
+/* Zeroes a file; one with holes consists of a single hole afterwards. */
 static gboolean
 zero_file(VolumeWork *w, int fd, gint *progress, GError **err)
 {
