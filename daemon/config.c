@@ -1,4 +1,4 @@
-/* The rows of vmd.conf, and what reads them. Nothing here acts on a setting. */
+/* The rows of vmd.conf, and their parser. Nothing here acts on a setting. */
 #include "config.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 typedef struct ConfigRow ConfigRow;
 
-/* What a value may be. */
+/* The kinds of values: how each is parsed, formatted and freed. */
 typedef struct ConfigKind {
     gsize size;
     gboolean (*parse)(const ConfigRow *row, const char *text, gpointer at, GError **err);
@@ -208,7 +208,7 @@ policy_range(const ConfigRow *row)
 static const ConfigKind kind_policy = { sizeof(DownPolicy), policy_parse, policy_format,
                                         policy_range };
 
-/* One that the admin names must be there, and what holds without a word need not. */
+/* A group that the admin names must exist; the default one need not. */
 static gboolean
 group_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
 {
@@ -345,7 +345,8 @@ budget_of(const ConfigRow *row)
     return (row->offset - offsetof(Config, server.budgets)) / sizeof(BudgetRow);
 }
 
-/* A connection is one connection, and of messages nothing is counted. */
+/* Connections have no limit for each connection, and messages are not counted, so those parts have
+ * no meaning. */
 static gboolean
 part_counts(BudgetKind kind, gsize part)
 {
@@ -411,7 +412,8 @@ part_parse(BudgetKind kind, const char *word, BudgetRow *b, GError **err)
     return fail(err, ERR_INVALID_ARG, "'%s' is not PART=AMOUNT, as in user=200", word);
 }
 
-/* Of "all", something is left for those who are not root or in its group; of each, there is one. */
+/* Each budget must leave a part of "all" to users other than root and the group, and allow each
+ * connection at least one. */
 static gboolean
 budget_check(BudgetKind kind, const BudgetRow *b, GError **err)
 {
@@ -586,7 +588,7 @@ static void G_GNUC_PRINTF(2, 3) wrong(ConfigReader *r, const char *fmt, ...)
     va_end(ap);
 }
 
-/* How many letters come, go or change between two words. */
+/* Number of letters to add, remove or change to get from one word to the other. */
 static gsize
 distance(const char *a, const char *b)
 {
@@ -632,7 +634,8 @@ row_find(const char *key)
     return NULL;
 }
 
-/* A value in quotes is what stands between them; without, it ends where a comment begins. */
+/* Cuts a value out of the line: the text between quotes, or, without quotes, the text up to a
+ * comment. */
 static gboolean
 cut_value(char *text)
 {
@@ -712,7 +715,7 @@ read_text(ConfigReader *r, char *text, gsize len, GError **err)
     return !r->wrongs->len;
 }
 
-/* A pipe would be waited for. */
+/* Opening a pipe would block, so only regular files are accepted. */
 static gboolean
 is_file(const char *path, GError **err)
 {

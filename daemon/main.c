@@ -32,7 +32,7 @@ typedef struct Daemon {
     Paths paths;
     char *config_path;
     Config config;
-    ServerSockets sockets; /* that it was started with */
+    ServerSockets sockets; /* the sockets that the daemon was started with */
     Server *server;
     GMainLoop *loop;
     guint idle_timer;
@@ -52,8 +52,8 @@ lock_holder(int fd, char *ret_text, gsize size)
 
 #define LOCK_WAIT_MS 2000
 
-/* A daemon that was killed while it started a QEMU leaves a child that holds the lock until it has
- * become that QEMU: only then can recovery find it, so the boot waits for that. */
+/* Waits for the lock. A daemon that was killed while it started a QEMU leaves a child that holds
+ * the lock until it has become that QEMU. Recovery can find the QEMU only after that. */
 static gboolean
 lock_wait(int fd)
 {
@@ -137,9 +137,9 @@ look_at_run(gpointer user)
 
 /* ---- the loop */
 
-/* What a signal is to the daemon. Those of a fault of the program itself stay as they are, and so
- * do those that stop and continue a process; all others are heard and logged, for a signal that
- * nobody expected must not end the daemon of running machines. */
+/* How the daemon reacts to a signal. Signals that report a fault of the program itself keep their
+ * effect, and so do those that stop and continue a process. All others are caught and logged,
+ * because an unexpected signal must not end the daemon of running machines. */
 typedef enum Heed { HEED_END, HEED_RELOAD, HEED_NOTHING } Heed;
 
 static Heed
@@ -154,7 +154,7 @@ static const int left_alone[] = { SIGKILL, SIGSTOP, SIGTSTP,  SIGCONT, SIGTTIN, 
                                   SIGCHLD, SIGURG,  SIGWINCH, SIGILL,  SIGTRAP, SIGABRT,
                                   SIGBUS,  SIGFPE,  SIGSEGV,  SIGSYS,  SIGPIPE };
 
-/* 32 and 33 are the C library's own. */
+/* All signals that the daemon catches. 32 and 33 belong to the C library. */
 static void
 heeded_set(sigset_t *ret_set)
 {
@@ -193,8 +193,8 @@ on_signal(gint fd, GIOCondition condition, gpointer user)
     return G_SOURCE_CONTINUE;
 }
 
-/* By descriptor: g_unix_signal_add would cost a thread, and knows a few signals only. What comes
- * before the loop runs waits for it. */
+/* Signals are read from a descriptor: g_unix_signal_add would cost a thread, and knows only a few
+ * signals. A signal that arrives before the loop runs is read when it does. */
 static gboolean
 signals_block(int *ret_fd, GError **err)
 {
@@ -217,7 +217,7 @@ read_config(Daemon *d, Config *ret_config, GError **err)
     return config_read(d->config_path, d->paths.session, o->config != NULL, ret_config, err);
 }
 
-/* What the command line says goes before the file. */
+/* The command line has precedence over the file. */
 static gboolean
 set_log(const Daemon *d, GError **err)
 {
@@ -258,7 +258,7 @@ on_idle_timer(gpointer user)
     return G_SOURCE_CONTINUE;
 }
 
-/* Only whoever is started by a client may end without one. */
+/* A daemon may end when idle only if a client's connection starts it again. */
 static void
 set_idle_timer(Daemon *d)
 {
@@ -267,7 +267,7 @@ set_idle_timer(Daemon *d)
         d->idle_timer = g_timeout_add_seconds(d->config.idle_exit, on_idle_timer, d);
 }
 
-/* Files and the name service are a worker's: it gets copies. */
+/* Reading the settings takes files and the name service, so a worker does it on copies. */
 typedef struct Reading {
     char *path;
     gboolean session, must_be;
@@ -321,7 +321,8 @@ on_read(gpointer out, const GError *err, gpointer user)
         service_ready();
 }
 
-/* What is asked for while the file is read may be about a later one. */
+/* A reload that is asked for while the file is being read may mean a later version: the file is
+ * read once more. */
 static void
 reload(Daemon *d)
 {
@@ -411,7 +412,8 @@ fault_set(GError **err)
     return !fault || flow_set_fault(fault, err);
 }
 
-/* A daemon below a root of its own, of which a host may have many, is no service of that host. */
+/* A daemon with --root is no service of the host (there may be many of them), so it uses no message
+ * bus. */
 static BusKind
 bus_of(const Daemon *d)
 {

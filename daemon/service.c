@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
-/* Whoever made it has said nothing of how it waits. */
+/* The socket's maker may have left it blocking, so that is set here. */
 static gboolean
 take_socket(int fd, const char *name, int *ret_fd, GError **err)
 {
