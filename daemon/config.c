@@ -405,7 +405,7 @@ part_parse(BudgetKind kind, const char *word, BudgetRow *b, GError **err)
             !g_str_has_prefix(word, parts[i].name))
             continue;
         if (!part_counts(kind, i))
-            return fail(err, ERR_INVALID_ARG, "'%s' of this budget says nothing", parts[i].name);
+            return fail(err, ERR_INVALID_ARG, "'%s' has no meaning for this budget", parts[i].name);
         return amount_parse(equals + 1, is_bytes(kind), value) ||
                fail(err, ERR_INVALID_ARG, "'%s' is no amount", word);
     }
@@ -420,7 +420,7 @@ budget_check(BudgetKind kind, const BudgetRow *b, GError **err)
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
         if (parts[i].offset != offsetof(BudgetRow, reserve) &&
             G_STRUCT_MEMBER(guint64, b, parts[i].offset) == 0)
-            return fail(err, ERR_INVALID_ARG, "%s=0 lets nobody in", parts[i].name);
+            return fail(err, ERR_INVALID_ARG, "%s=0 would let no client connect", parts[i].name);
     return b->reserve < b->all || fail(err, ERR_INVALID_ARG, "kept is not less than all");
 }
 

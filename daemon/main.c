@@ -253,7 +253,8 @@ on_idle_timer(gpointer user)
         is_idle &= !vm_is_active(vms->pdata[i]);
     if (!is_idle)
         return G_SOURCE_CONTINUE;
-    log_info("nothing runs, and nobody was here for %u seconds: ends", d->config.idle_exit);
+    log_info("idle: nothing runs, and no client was connected for %u seconds; the daemon ends",
+             d->config.idle_exit);
     g_main_loop_quit(d->loop);
     return G_SOURCE_CONTINUE;
 }

@@ -319,8 +319,8 @@ bus_message(const BusMethod *method, GError **err)
     rc = sd_bus_message_new_method_call(the.bus, &m, method->service, method->path,
                                         method->interface, method->member);
     if (rc < 0)
-        fail(err, ERR_SYSTEM, "'%s' of %s cannot be said: %s", method->member, method->service,
-             g_strerror(-rc));
+        fail(err, ERR_SYSTEM, "cannot send '%s' to %s over the message bus: %s", method->member,
+             method->service, g_strerror(-rc));
     return m;
 }
 
@@ -334,7 +334,7 @@ bus_send(sd_bus_message *m, guint ms, BusDone done, gpointer user)
                      : -ENOTCONN;
 
     if (rc < 0) {
-        fail(&err, ERR_SYSTEM, "%s cannot be said: %s", c->what, g_strerror(-rc));
+        fail(&err, ERR_SYSTEM, "cannot send %s over the message bus: %s", c->what, g_strerror(-rc));
         call_fail(c, err);
     }
     sd_bus_message_unref(m);
@@ -353,8 +353,8 @@ bus_call(const BusMethod *method, guint ms, BusDone done, gpointer user, const c
         rc = sd_bus_message_appendv(m, types, args);
     va_end(args);
     if (m && rc < 0) {
-        fail(&err, ERR_SYSTEM, "'%s' of %s cannot be said: %s", method->member, method->service,
-             g_strerror(-rc));
+        fail(&err, ERR_SYSTEM, "cannot send '%s' to %s over the message bus: %s", method->member,
+             method->service, g_strerror(-rc));
         m = sd_bus_message_unref(m);
     }
     if (m)
@@ -375,7 +375,7 @@ bus_read(sd_bus_message *m, GError **err, const char *types, ...)
     if (rc > 0)
         return TRUE;
     return fail(err, ERR_OPERATION_FAILED,
-                "%s said nonsense over the message bus ('%s' instead of '%s')",
+                "%s sent an answer of the wrong form over the message bus ('%s' instead of '%s')",
                 sd_bus_message_get_sender(m) ?: "somebody",
                 sd_bus_message_get_signature(m, TRUE) ?: "", types);
 }

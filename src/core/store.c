@@ -192,7 +192,7 @@ pending_finish(const Store *s, GError **err)
         return FALSE;
     words = g_strsplit(text, "\n", -1);
     if (g_strv_length(words) != 4)
-        return fail(err, ERR_INTERNAL, "'%s' says nothing that could be finished", path);
+        return fail(err, ERR_INTERNAL, "'%s' describes no change that could be finished", path);
     if (strcmp(words[0], "remove") == 0 && !finish_remove(s, words[1], err))
         return FALSE;
     if (strcmp(words[0], "rename") == 0 && !finish_rename(s, words[1], words[2], err))

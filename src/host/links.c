@@ -288,7 +288,7 @@ open_first(const TapSpec *spec, char name[IFNAMSIZ], GArray *fds, GError **err)
     g_strlcpy(name, spec->name, IFNAMSIZ);
     if (spec->existing && !link_exists(name))
         return fail(err, ERR_CONFIG_UNSUPPORTED,
-                    "target managed='no' but there is no link '%s'; it must be made before", name);
+                    "target managed='no' but there is no link '%s'; make it first", name);
     return tap_open_queue(spec, !spec->existing, name, fds, err);
 }
 

@@ -85,7 +85,7 @@ recording_read(const char *file, GError **err)
     lines = g_strsplit(text, "\n", 0);
     for (guint i = 0; lines[i] != NULL; i++)
         if (!take_line(r, lines[i])) {
-            fail(err, ERR_INVALID_ARG, "recorded processor %s, line %u: '%s' is nothing known",
+            fail(err, ERR_INVALID_ARG, "recorded processor %s, line %u: '%s' is not understood",
                  file, i + 1, lines[i]);
             return NULL;
         }

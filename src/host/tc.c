@@ -125,10 +125,11 @@ put(NlSock *sock, const char *name, NlLink *link, const LinkRate *rate, gboolean
     int rc = there ? 0 : rtnl_qdisc_add(sock, root, NLM_F_CREATE | NLM_F_EXCL);
 
     if (rc == -NLE_EXIST)
-        return fail(err, ERR_OPERATION_FAILED,
-                    "link '%s' has a queueing discipline of somebody's own, which stays: remove it "
-                    "(tc qdisc del dev %s root) or the limit",
-                    name, name);
+        return fail(
+            err, ERR_OPERATION_FAILED,
+            "link '%s' has a queueing discipline that vmd did not set and leaves alone: remove it "
+            "(tc qdisc del dev %s root) or the limit",
+            name, name);
     if (rc >= 0 && (rc = put_class(sock, link, rate)) >= 0 &&
         (rc = put_queue(sock, link, rate)) >= 0)
         return TRUE;

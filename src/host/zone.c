@@ -35,7 +35,7 @@ zone_rules(const char *name, GError **err)
     char *rules;
 
     if (!is_zone_name(name)) {
-        fail(err, ERR_CONFIG_UNSUPPORTED, "time zone '%s' is none of this host", name);
+        fail(err, ERR_CONFIG_UNSUPPORTED, "this host has no time zone '%s'", name);
         return NULL;
     }
     if (!file_read(path, ZONE_MAX, &data, &len, err))

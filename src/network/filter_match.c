@@ -260,7 +260,7 @@ check(const FilterMatch *m, GError **err)
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
         if (rows[i].odd)
             return fail(err, ERR_CONFIG_UNSUPPORTED,
-                        "'%s' (%s) of <%s> cannot be had: nftables has no word for it",
+                        "'%s' (%s) of <%s> is not supported: nftables cannot match it",
                         filter_value_word(rows[i].value), m->values[rows[i].value],
                         filter_protocol_word((FilterProtocol)m->protocol));
     return TRUE;

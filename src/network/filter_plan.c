@@ -347,7 +347,7 @@ needs_ct(const RulePlan *r, const FilterMatch *m, GError **err)
            fail(
                err, ERR_CONFIG_UNSUPPORTED,
                "filter '%s': a rule for <%s> asks for connections, which this kernel cannot follow "
-               "on bridges (no nf_conntrack_bridge); rules with statematch='false' can be had",
+               "on bridges (no nf_conntrack_bridge); rules with statematch='false' work",
                r->filter->name, filter_protocol_word((FilterProtocol)m->protocol));
 }
 

@@ -93,9 +93,10 @@ slow_down(Network *n, Care care)
     wait_s = MIN(1u << over, HEAL_SLOWEST_S);
     m->before = now + wait_s * G_USEC_PER_SEC;
     m->at = m->before; /* the wait does not count as calm */
-    log_warning("network '%s': somebody changes its %s again and again; it is next put right in "
-                "%u s, if need be",
-                n->obj.name, cares[care].what, wait_s);
+    log_warning(
+        "network '%s': another program changes its %s again and again; the next repair is in "
+        "%u s at the earliest",
+        n->obj.name, cares[care].what, wait_s);
 }
 
 static void

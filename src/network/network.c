@@ -840,8 +840,10 @@ network_plug(const char *name, const char *portgroup, NetworkPlug *ret_plug, GEr
         return FALSE;
     group = portgroup_of(n->live, portgroup);
     if (group && (group->vlan || group->vport))
-        return fail(err, ERR_CONFIG_UNSUPPORTED, "portgroup '%s' of network '%s' cannot be had yet",
-                    group->name, name);
+        return fail(
+            err, ERR_CONFIG_UNSUPPORTED,
+            "'vlan' and 'virtualport' of portgroup '%s' of network '%s' are not supported yet",
+            group->name, name);
     *ret_plug = (NetworkPlug){ n->live->bridge->name, n->live->mtu,
                                group ? group->bandwidth : NULL };
     return TRUE;

@@ -124,7 +124,8 @@ static gboolean
 is_possible(const char *link, const BandwidthRate *r, GError **err)
 {
     return !r || MAX(MAX(r->average, r->peak), r->burst) < AVERAGE_MOST ||
-           fail(err, ERR_CONFIG_UNSUPPORTED, "link '%s' cannot be told a speed that large", link);
+           fail(err, ERR_CONFIG_UNSUPPORTED, "link '%s': the kernel takes no speed that large",
+                link);
 }
 
 /* ---- what is in force */

@@ -103,8 +103,9 @@ check_mode(Flow *f, gpointer obj, GError **err)
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
         if (rows[i].asked)
-            return step_of(fail(err, ERR_CONFIG_UNSUPPORTED, "network '%s': %s cannot be had yet",
-                                def->name, rows[i].what));
+            return step_of(fail(err, ERR_CONFIG_UNSUPPORTED,
+                                "network '%s': %s: this is not supported yet", def->name,
+                                rows[i].what));
     return STEP_DONE;
 }
 

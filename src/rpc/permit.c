@@ -61,7 +61,9 @@ access_rule_parse(const char *text, GError **err)
     words = g_strsplit(g_strstrip(plain), " ", -1);
     n = g_strv_length(words);
     if (n <= RIGHTS_AT || n > MOST)
-        return fail(err, ERR_INVALID_ARG, "'%s' is not EFFECT WHO RIGHTS [NAMES]", text), NULL;
+        return fail(err, ERR_INVALID_ARG, "'%s' is not of the form EFFECT WHO RIGHTS [NAMES]",
+                    text),
+               NULL;
     rule->allows = strcmp(words[EFFECT], effects[TRUE]) == 0;
     if (!rule->allows && strcmp(words[EFFECT], effects[FALSE]) != 0)
         return fail(err, ERR_INVALID_ARG, "'%s' is not allow or deny", words[EFFECT]), NULL;
@@ -174,9 +176,9 @@ on_polkit(sd_bus_message *reply, const GError *err, gpointer user)
     int yes = FALSE, challenge = FALSE;
 
     if (err)
-        log_warning("polkit is not asked: %s", err->message);
+        log_warning("polkit could not be asked: %s", err->message);
     else if (sd_bus_message_enter_container(reply, 'r', "bba{ss}") <= 0)
-        fail(&why, ERR_INTERNAL, "its answer is none");
+        fail(&why, ERR_INTERNAL, "its answer is not understood");
     else
         bus_read(reply, &why, "bb", &yes, &challenge);
     if (why)
@@ -199,7 +201,7 @@ ask_polkit(const AccessQuestion *q, AccessToken token, GError **err)
         sd_bus_message_append(m, "s", action) < 0 || !append_details(m, q) ||
         sd_bus_message_append(m, "us", 0, "") < 0) {
         sd_bus_message_unref(m);
-        fail(err, ERR_INTERNAL, "polkit cannot be asked of %s", action);
+        fail(err, ERR_INTERNAL, "polkit cannot be asked about %s", action);
         return ACCESS_NO;
     }
     bus_send(m, POLKIT_MS, on_polkit, g_memdup2(&token, sizeof(token)));

@@ -22,7 +22,7 @@ peer_creds(int fd, gboolean readonly, Creds *ret_creds, GError **err)
     socklen_t len = sizeof(cred);
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-        return fail_errno(err, errno, "cannot tell who connects");
+        return fail_errno(err, errno, "cannot find out which process connects");
     if (vm_owns_user(cred.uid))
         return fail(err, ERR_AUTH_FAILED, "a QEMU (user %u) connects, and is not listened to",
                     cred.uid);

@@ -143,8 +143,9 @@ detach(gpointer in, gint *progress, GError **err)
     if (umount2(def->path, UMOUNT_NOFOLLOW) == 0)
         return g_steal_pointer(&def);
     if (errno == EBUSY && umount2(def->path, UMOUNT_NOFOLLOW | MNT_DETACH) == 0) {
-        log_warning("storage pool '%s': '%s' is still in use; it ends with who uses it", def->name,
-                    def->path);
+        log_warning(
+            "storage pool '%s': '%s' is still in use; it is unmounted when its last user closes it",
+            def->name, def->path);
         return g_steal_pointer(&def);
     }
     fail_errno(err, errno, "cannot unmount '%s'", def->path);

@@ -71,6 +71,7 @@ storage_find_sources(const char *type_word, GError **err)
         return fail(err, ERR_NO_SUPPORT, "pool type '%s' does not support source discovery",
                     type_word);
     if (type == POOL_NETFS)
-        return fail(err, ERR_NO_SUPPORT, "servers are not asked for their file systems yet");
+        return fail(err, ERR_NO_SUPPORT,
+                    "looking for file systems on servers is not supported yet");
     return fail(err, ERR_INTERNAL, "missing backend for pool type %d (%s)", type - 1, type_word);
 }

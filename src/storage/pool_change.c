@@ -80,7 +80,7 @@ pool_can(const PoolDef *def, const char *what, GError **err)
         return fail(err, ERR_NO_SUPPORT, "storage pool '%s': 'cow' cannot be set yet", def->name);
     if (def->refresh)
         return fail(err, ERR_NO_SUPPORT,
-                    "storage pool '%s': 'allocation' of 'refresh' means nothing yet", def->name);
+                    "storage pool '%s': 'allocation' of 'refresh' is not supported yet", def->name);
     return TRUE;
 }
 

@@ -114,7 +114,7 @@ read_whole(int fd, const char *path, GError **err)
     gssize n;
 
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > 2 * SECRET_VALUE_MAX) {
-        fail(err, ERR_INTERNAL, "'%s' is no file with a secret's value", path);
+        fail(err, ERR_INTERNAL, "'%s' does not hold a secret's value", path);
         return NULL;
     }
     text = g_malloc0((gsize)st.st_size + 1);

@@ -96,10 +96,10 @@ add_below(VolumeWork *w, json_object *node, const char *path, const ImageHead *h
     json_object *deeper = NULL;
 
     if (head->backing && !head->backing_format)
-        fail(
-            err, ERR_CONFIG_UNSUPPORTED,
-            "image '%s' does not say what format '%s' below it has; tell it (qemu-img rebase -u -F)",
-            path, head->backing);
+        fail(err, ERR_CONFIG_UNSUPPORTED,
+             "image '%s' does not name the format of its backing image '%s'; set it (qemu-img "
+             "rebase -u -F)",
+             path, head->backing);
     else if (head->backing && (name = below(w, path, head, err)))
         deeper = describe(w, name, head->backing_format, err);
     if (head->backing && !deeper) {

@@ -128,9 +128,9 @@ def mistakes_are_told_with_their_lines(d):
     told = read_again(d, "access_rule = allow", "access_rule = permit games *", "access_rule = allow vmd-no-such *",
                       "access_rule = allow @vmd-no-such *", "access_rule = allow games domain:begin",
                       "access_rule = allow games * a b")
-    for line, words in ((3, "is not EFFECT WHO RIGHTS [NAMES]"), (4, "'permit' is not allow or deny"),
+    for line, words in ((3, "is not of the form EFFECT WHO RIGHTS [NAMES]"), (4, "'permit' is not allow or deny"),
                         (5, "no user 'vmd-no-such'"), (6, "no group 'vmd-no-such'"),
-                        (7, "no right 'domain:begin'"), (8, "is not EFFECT WHO RIGHTS")):
+                        (7, "no right 'domain:begin'"), (8, "is not of the form EFFECT WHO RIGHTS")):
         assert any(f"vmd.conf:{line}: " in said and words in said for said in told.splitlines()), (line, words, told)
 
 

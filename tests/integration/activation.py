@@ -193,7 +193,7 @@ def it_ends_when_it_is_idle_and_was_asked_to(d):
         except subprocess.TimeoutExpired:
             pass  # somebody is there
     assert d.wait_killed(30) == 0
-    assert "nobody was here for 1 seconds" in d.log.read_text()
+    assert "no client was connected for 1 seconds" in d.log.read_text()
     m.start()
     d.vmsh("start", "a", "--paused")
     try:

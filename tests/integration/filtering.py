@@ -423,11 +423,11 @@ def variables_have_values_lists_and_steps(d):
                          (rule.format("$A", "$A"), "cannot be the value of 'dstportstart' of <ip>"),
                          (rule.format("$A[7]", "$P"), "has no value number 7"),
                          ("<rule action='drop' direction='in'><all ipset='s' ipsetflags='src'/></rule>",
-                          "'ipset' (s) of <all> cannot be had"),
+                          "'ipset' (s) of <all> is not supported"),
                          ("<rule action='drop' direction='in'><tcp option='200'/></rule>",
-                          "'option' (200) of <tcp> cannot be had"),
+                          "'option' (200) of <tcp> is not supported"),
                          ("<rule action='drop' direction='in'><arp gratuitous='true'/></rule>",
-                          "'gratuitous' (true) of <arp> cannot be had"),
+                          "'gratuitous' (true) of <arp> is not supported"),
                          ("<filterref filter='nowhere'/>", "no nwfilter with matching name 'nowhere'")):
             assert why in define_filter(d, "t", bad, status=1), why
             assert ends.passes(udp(dport=53, src=three)) and not ends.passes(udp(dport=53)), "nothing has changed"

@@ -357,7 +357,7 @@ def a_portgroup_counts_by_name_or_as_the_default(d):
         name = f"a{len(group)}"
         d.vmsh("define", d.write("a.xml", domain(name, nic)))
         said = d.vmsh("start", name, "--paused", status=0 if starts else 1)
-        assert starts or "portgroup 'tagged' of network 'nat' cannot be had yet" in said, said
+        assert starts or "portgroup 'tagged' of network 'nat' are not supported yet" in said, said
     d.vmsh("destroy", name)
 
 

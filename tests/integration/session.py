@@ -121,7 +121,7 @@ def a_folder_of_somebody_else_is_named():
         closed = tempfile.mkdtemp(prefix="vmd-closed-")
         try:
             told = s.vmsh("list", status=1, XDG_RUNTIME_DIR=closed)
-            assert "hint: HOME or XDG_RUNTIME_DIR names a folder of somebody else" in told, told
+            assert "hint: HOME or XDG_RUNTIME_DIR names a folder of another user" in told, told
         finally:
             os.rmdir(closed)
 

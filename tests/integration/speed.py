@@ -256,7 +256,7 @@ def what_the_admin_has_set_stays(d):
     text = domain("g", card(bandwidth(TEN, TEN), "<target dev='mine' managed='no'/>", "ethernet"))
     d.vmsh("define", d.write("g.xml", text))
     said = d.vmsh("start", "g", status=1)
-    assert "'mine' has a queueing discipline of somebody's own" in said, said
+    assert "'mine' has a queueing discipline that vmd did not set" in said, said
     d.vmsh("undefine", "g")
     d.vmsh("define", d.write("g.xml", text.replace(f"<inbound average='{TEN}'/>", "")))
     d.vmsh("start", "g")

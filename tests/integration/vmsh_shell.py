@@ -260,7 +260,7 @@ def a_session_starts_its_daemon():
     (home / "run").mkdir(mode=0o700)
     try:
         told = run("-c", "vmd:///session", "hostname", status=1, LIBVIRT_AUTOSTART="0", **env)[1]
-        assert "hint: nothing serves it" in told
+        assert "hint: no daemon answers there" in told
         out, _ = run("-c", "vmd:///session", "hostname", **env)
         assert out.strip() == os.uname().nodename
         pid = int((home / "run/vmd/vmd.pid").read_text())

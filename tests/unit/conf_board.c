@@ -185,7 +185,7 @@ test_devices(void **state)
           "@<panic model='pseries'><address type='isa' iobase='0x505'/></panic>" },
         { "aarch64", UNSUPPORTED, "isa", "@<panic model='isa'/>" },
         { "s390x", FINE, "", "@" MDEV("vfio-ap", "") },
-        { "s390x", UNSUPPORTED, "boots", "@" MDEV("vfio-ap", "<boot order='1'/>") },
+        { "s390x", UNSUPPORTED, "cannot boot", "@" MDEV("vfio-ap", "<boot order='1'/>") },
         { "s390x", UNSUPPORTED, "only one", "@" MDEV("vfio-ap", "") MDEV("vfio-ap", "") },
         { "aarch64", UNSUPPORTED, "vfio-ccw", "@" MDEV("vfio-ccw", "") },
         { "riscv64", UNSUPPORTED, "maxMemory", "<maxMemory slots='2'>524288</maxMemory>" },

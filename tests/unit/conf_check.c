@@ -711,7 +711,7 @@ test_parts(void **state)
         { ERR_INVALID_ARG, "empty", "<numatune><memory nodeset='&#9;'/></numatune>" },
         { UNSUPPORTED, "ncr53c90", "@<controller type='scsi' model='ncr53c90'/>" },
         { ERR_XML, "larger", "@" DIMM("262145") },
-        { ERR_XML, "nothing is left", "@" DIMM("262144") },
+        { ERR_XML, "take all of <memory>", "@" DIMM("262144") },
         { ERR_XML, "iothreads", "<iothreads>4294967295</iothreads>" },
     };
 

@@ -128,11 +128,11 @@ hint_connect(Shell *s, const GError *err)
 
     error_to_wire(err, &wire);
     if (wire.saved_errno == ENOENT || wire.saved_errno == ECONNREFUSED)
-        hint(s, session ? "nothing serves it: start 'vmd --session'"
+        hint(s, session ? "no daemon answers there: start 'vmd --session'"
                         : "vmd does not run there: start it with 'systemctl start vmd', or run "
                           "'vmd' as root");
     else if (wire.saved_errno == EACCES || wire.saved_errno == EPERM)
-        hint(s, session ? "HOME or XDG_RUNTIME_DIR names a folder of somebody else"
+        hint(s, session ? "HOME or XDG_RUNTIME_DIR names a folder of another user"
                         : "use sudo, or -c vmd:///session for virtual machines of your own");
     wire_error_done(&wire);
 }

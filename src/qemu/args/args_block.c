@@ -707,7 +707,8 @@ put_overlay(ArgsOut *a, const DiskDef *disk, const NodeLook *look, char **node, 
     if (disk->source.encryption != NULL || disk->encryption != NULL) {
         json_object_put(o);
         return fail(err, ERR_CONFIG_UNSUPPORTED,
-                    "%s: what is written to a transient disk is not encrypted, and its image is",
+                    "%s: a transient disk of an encrypted image is not supported: the guest's "
+                    "changes would not be encrypted",
                     look->what);
     }
     if (!is_raw(disk->driver.format) && disk->driver.format != FORMAT_QCOW2) {

@@ -238,7 +238,7 @@ vnc_check(const GraphicsDef *g, GError **err)
         return FALSE;
     return !fixed || (g->port >= PORT_BASE && g->port <= G_MAXUINT16) ||
            fail(err, ERR_CONFIG_UNSUPPORTED,
-                "port %d of 'graphics' is none of QEMU's VNC server: it has %d to %d", g->port,
+                "port %d of 'graphics' is out of range: QEMU's VNC server takes %d to %d", g->port,
                 PORT_BASE, G_MAXUINT16);
 }
 

@@ -404,8 +404,8 @@ entry_probe(EmulatorEntry *e)
     g_autoptr(GError) err = NULL;
 
     if (capable.probes >= PROBES_MAX)
-        fail(&err, ERR_BUSY, "emulator %s: %d others are being asked what they can do", e->path,
-             PROBES_MAX);
+        fail(&err, ERR_BUSY, "emulator %s cannot be probed now, for %d others are: try again",
+             e->path, PROBES_MAX);
     else
         e->probe = probe_start(e->path, &patience, on_probed, e, &err);
     if (e->probe != NULL)
@@ -560,7 +560,7 @@ entry_find(EmulatorEntry *e, gboolean believed, GError **err)
     if (believed && e->emulator != NULL)
         return e->emulator;
     entry_seek(e);
-    fail_awaited(err, e->path, "emulator %s is being asked what it can do", e->path);
+    fail_awaited(err, e->path, "emulator %s is being probed", e->path);
     return NULL;
 }
 

@@ -446,7 +446,7 @@ probe_late(Probe *p, guint ms, const char *what)
 {
     GError *err = NULL;
 
-    fail(&err, ERR_TIMEOUT, "emulator %s %s in %.0f s of being asked what it can do; it was killed",
+    fail(&err, ERR_TIMEOUT, "emulator %s %s in %.0f s of being probed; it was killed",
          p->emulator->path, what, ms / 1000.0);
     log_warning("%s", err->message);
     probe_end(p, err);

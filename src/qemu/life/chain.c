@@ -116,7 +116,7 @@ resolve(const ChainWalk *w, const char *path, const char *name, GError **err)
 
     if (image_name_is_foreign(name)) {
         fail(err, ERR_CONFIG_UNSUPPORTED,
-             "%s: image '%s' is backed by '%s', which is no file: say so in the disk's "
+             "%s: image '%s' is backed by '%s', which is no file: describe it in the disk's "
              "<backingStore>",
              w->what, path, name);
         return NULL;

@@ -548,7 +548,7 @@ make_ruleset(Run *run, GError **err)
         ok = landlock_allow(ruleset, sights[i].path, sights[i].sight);
     if (ok && allow_own(ruleset, run) && allow_files(ruleset, run->start.files))
         return fd_steal(&ruleset);
-    fail_errno(err, errno, "cannot tell the kernel what QEMU may see");
+    fail_errno(err, errno, "cannot confine QEMU to its part of the file system");
     return -1;
 }
 
@@ -588,7 +588,7 @@ helper_ruleset(const char *program, const char *own, GError **err)
         ok = sights[i].machines || landlock_allow(ruleset, sights[i].path, sights[i].sight);
     if (ok)
         return fd_steal(&ruleset);
-    fail_errno(err, errno, "cannot tell the kernel what '%s' may see", program);
+    fail_errno(err, errno, "cannot confine '%s' to its part of the file system", program);
     return -1;
 }
 
@@ -675,11 +675,10 @@ confine_allows(const Vm *vm, const DomainDef *live, GError **err)
     if (before.reasons && g_str_has_prefix(why, before.reasons))
         why += strlen(before.reasons);
     if (!ok)
-        fail(
-            err, ERR_OPERATION_UNSUPPORTED,
-            "this QEMU is confined, as user %u, and may not do what the device takes%s%s; have the "
-            "device in the definition when the domain is started",
-            vm->run->confined.uid, *why == '\n' ? ":" : ": ", why);
+        fail(err, ERR_OPERATION_UNSUPPORTED,
+             "this QEMU is confined, as user %u, and lacks a right that the device needs%s%s; "
+             "add the device to the persistent definition and start the domain again",
+             vm->run->confined.uid, *why == '\n' ? ":" : ": ", why);
     needs_done(&before);
     needs_done(&after);
     return ok;

@@ -168,10 +168,10 @@ leave_end_of(const Vm *vm, const Leave *l, GError **err)
         return fail(err, ERR_OPERATION_FAILED,
                     "unplug of '%s' was rejected by the guest of domain '%s'", l->alias,
                     vm->obj.name);
-    return fail(
-        err, ERR_TIMEOUT,
-        "the guest of domain '%s' has not let '%s' go within %d s; what it does later is shown",
-        vm->obj.name, l->alias, LEAVE_WAIT_MS / 1000);
+    return fail(err, ERR_TIMEOUT,
+                "the guest of domain '%s' has not released device '%s' within %d s; if it does so "
+                "later, an event says so",
+                vm->obj.name, l->alias, LEAVE_WAIT_MS / 1000);
 }
 
 StepResult
@@ -264,7 +264,7 @@ remove_backends(Flow *f, gpointer obj, GError **err)
         return STEP_DONE;
     in = args_in(vm, c, none);
     if (!(parts = args_parts(&in, device.def, &why))) {
-        log_warning("domain '%s': device '%s' is gone, and what it stood on is not known: %s",
+        log_warning("domain '%s': device '%s' is gone, and its backends are not known: %s",
                     vm->obj.name, c->alias, why->message);
         return STEP_DONE;
     }

@@ -198,18 +198,19 @@ IS_LIMIT(iothread_quota)
         path, G_STRUCT_OFFSET(T, member), when, why                                                \
     }
 
-#define NO_CGROUP "vmd makes no control groups yet, so nothing would hold QEMU to it"
+#define NO_CGROUP "vmd makes no control groups yet, so this would not be in force"
 #define NO_LABELS "vmd gives QEMU no label of SELinux or AppArmor yet; 'none' asks for none"
 #define NO_NETWORK                                                                                 \
     "such an interface cannot be started yet, 'network', 'bridge', 'ethernet' and 'user' can"
-#define NO_SWTPM     "vmd does not tell the TPM's emulator yet"
-#define NO_VIRTIOFSD "vmd starts no virtiofsd; what it is to do is said to the one that you start"
+#define NO_SWTPM     "vmd does not pass this to the TPM's emulator yet"
+#define NO_VIRTIOFSD "vmd starts no virtiofsd; give this setting to the one that you start"
 #define NO_SCRIPT                                                                                  \
     "vmd runs no scripts for interfaces; set the link up yourself, target managed='no'"
 #define NO_SSH_KEY   "QEMU logs in with the keys of its own user only"
 #define NO_SPICE_TLS "vmd sets no TLS up for SPICE, so nothing would be encrypted"
 #define NO_ADDRESSES "vmd sets no addresses and routes on the host's end of a link yet"
-#define NO_UNBIND    "vmd takes no device from its driver yet; bind it to vfio-pci, say managed='no'"
+#define NO_UNBIND                                                                                  \
+    "vmd takes no device from its driver yet; bind it to vfio-pci and write managed='no'"
 
 static const Refusal refusals[] = {
     REFUSED(EncryptionDef, engine, "encryption/@engine", is_librbd,
@@ -223,7 +224,7 @@ static const Refusal refusals[] = {
     REFUSED(NetworkSource, keyfile, "source/identity/@keyfile", NULL, NO_SSH_KEY),
     REFUSED(NetworkSource, agentsock, "source/identity/@agentsock", NULL, NO_SSH_KEY),
     REFUSED(NetworkSource, known_hosts, "source/knownHosts/@path", NULL,
-            "QEMU knows the hosts of its own user only"),
+            "QEMU reads the known hosts of its own user only"),
     REFUSED(SeclabelDef, label, "source/seclabel/label", NULL,
             "vmd relabels no files: it opens them for QEMU; relabel='no' asks for that"),
     REFUSED(DiskDef, rawio, "disk/@rawio", is_raw_io, "QEMU is not given that capability"),
@@ -236,11 +237,11 @@ static const Refusal refusals[] = {
     REFUSED(NetDef, vlan, "interface/vlan", NULL,
             "vmd sets no VLAN yet, so the guest would be in the untagged network"),
     REFUSED(NetDef, vport, "interface/virtualport", NULL,
-            "vmd sets no ports of switches up yet; a plain bridge of Linux needs none"),
+            "vmd sets up no switch ports yet; a plain bridge of Linux needs none"),
     REFUSED(NetDef, bandwidth, "interface/bandwidth", is_no_tap,
-            "only what goes through a tap is limited: 'network', 'bridge' and 'ethernet'"),
+            "only interfaces with a tap are limited: 'network', 'bridge' and 'ethernet'"),
     REFUSED(BandwidthRate, floor, "bandwidth/inbound/@floor", is_promised,
-            "no interface is promised a share of its network's speed yet"),
+            "vmd does not divide a network's speed between its interfaces yet"),
     REFUSED(NetDef, script, "interface/script/@path", NULL, NO_SCRIPT),
     REFUSED(NetDef, downscript, "interface/downscript/@path", NULL, NO_SCRIPT),
     REFUSED(NetSource, ips, "source/ip", NULL, NO_ADDRESSES),
@@ -251,7 +252,7 @@ static const Refusal refusals[] = {
             "packets are moved by /dev/vhost-net"),
 
     REFUSED(TpmDef, encryption, "backend/encryption/@secret", NULL,
-            "vmd hands no secrets out yet, so the TPM's state would lie open"),
+            "vmd gives swtpm no secrets yet, so the TPM's state would not be encrypted"),
     REFUSED(TpmDef, profile, "backend/profile", NULL, NO_SWTPM),
     REFUSED(TpmDef, pcr_banks, "backend/active_pcr_banks", NULL, NO_SWTPM),
 
@@ -278,37 +279,40 @@ static const Refusal refusals[] = {
     REFUSED(CputuneDef, global_quota, "/cputune/global_quota", is_global_quota, NO_CGROUP),
     REFUSED(CputuneDef, emulator_quota, "/cputune/emulator_quota", is_emulator_quota, NO_CGROUP),
     REFUSED(CputuneDef, iothread_quota, "/cputune/iothread_quota", is_iothread_quota, NO_CGROUP),
-    REFUSED(CputuneDef, cachetunes, "/cputune/cachetune", NULL, "vmd divides no caches yet"),
-    REFUSED(CputuneDef, memorytunes, "/cputune/memorytune", NULL, "vmd divides no bandwidth yet"),
+    REFUSED(CputuneDef, cachetunes, "/cputune/cachetune", NULL,
+            "vmd does not divide the host's caches yet"),
+    REFUSED(CputuneDef, memorytunes, "/cputune/memorytune", NULL,
+            "vmd does not divide the host's memory bandwidth yet"),
     REFUSED(ResourceDef, partition, "/resource/partition", is_not_ours, NO_CGROUP),
     REFUSED(ResourceDef, appid, "/resource/fibrechannel/@appid", NULL,
             "vmd tags no I/O of Fibre Channel"),
     REFUSED(NumatuneDef, mode, "/numatune/memory/@mode", is_restricted, NO_CGROUP),
     REFUSED(NumaMemnode, mode, "/numatune/memnode/@mode", is_restricted_cell, NO_CGROUP),
     REFUSED(NumatuneDef, placement, "/numatune/memory/@placement", is_placed_memory,
-            "vmd asks no numad; name the nodes"),
+            "vmd does not ask numad; name the nodes"),
     REFUSED(DomainDef, vcpu_placement, "/vcpu/@placement", is_placed,
-            "vmd asks no numad; name the processors"),
+            "vmd does not ask numad; name the processors"),
     REFUSED(DomainDef, vcpu_slots, "/vcpus/vcpu", are_not_the_first,
-            "a guest begins with its first vcpus; enable those"),
+            "a guest starts with its first vcpus; enable those"),
     REFUSED(ClockDef, timezone, "/clock/@timezone", is_no_zone,
             "this host has no such zone in /usr/share/zoneinfo"),
     REFUSED(CpuDef, deprecated_features, "/cpu/@deprecated_features", NULL,
-            "the emulator is not asked which features those are"),
-    REFUSED(PerfEvent, enabled, "/perf/event/@enabled", is_counted, "vmd counts no events yet"),
+            "vmd does not know which features are deprecated"),
+    REFUSED(PerfEvent, enabled, "/perf/event/@enabled", is_counted,
+            "vmd counts no performance events yet"),
     REFUSED(DomainDef, idmap, "/idmap", NULL, "QEMU runs in no user namespace"),
     REFUSED(SeclabelDef, model, "/seclabel/@model", is_confined, NO_LABELS),
     REFUSED(SeclabelDef, baselabel, "/seclabel/baselabel", NULL, NO_LABELS),
     REFUSED(DomainDef, launch_security, "/launchSecurity", NULL,
-            "vmd seals no guests yet, so its host could read its memory"),
+            "vmd does not encrypt a guest's memory yet, so the host could read it"),
     REFUSED(NvramDef, template_format, "nvram/@templateFormat", is_other_format,
             "a template is copied, not converted; name one of the format of the copy"),
     REFUSED(OsDef, useserial, "bios/@useserial", NULL,
-            "the firmware is not told to use a serial port"),
+            "vmd does not direct the firmware's output to a serial port"),
     REFUSED(QemuNamespace, caps_add, "qemu:capabilities/qemu:add", NULL,
-            "what vmd takes QEMU to be able to do has other names"),
+            "vmd does not know QEMU's capabilities by these names"),
     REFUSED(QemuNamespace, caps_del, "qemu:capabilities/qemu:del", NULL,
-            "what vmd takes QEMU to be able to do has other names"),
+            "vmd does not know QEMU's capabilities by these names"),
 };
 
 /* ---- looking */

@@ -135,8 +135,8 @@ start_words_fail(Vm *vm, const char *words, GError **err)
 
     if (!*words)
         return fail(err, ERR_PLAIN,
-                    "domain '%s': QEMU closed the monitor while it started, and said nothing; its "
-                    "log has how it was started",
+                    "domain '%s': QEMU closed its monitor during the start without a message; its "
+                    "log has the command line",
                     vm->obj.name);
     if (text)
         return fail(err, ERR_PLAIN, "domain '%s': %s", vm->obj.name, text);

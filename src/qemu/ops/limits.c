@@ -273,7 +273,7 @@ numa_set(DomainDef *def, const char *device, const Params *params, GError **err)
     if (!n->mode)
         n->mode = NUMA_STRICT;
     if (!n->nodes)
-        return fail(err, ERR_INVALID_ARG, "a numa_mode without a numa_nodeset places nothing");
+        return fail(err, ERR_INVALID_ARG, "a numa_mode needs a numa_nodeset");
     n->has_memory = TRUE;
     return TRUE;
 }
@@ -633,12 +633,12 @@ tell_link_limits(EditTell *t, GError **err)
     if (!link_is_tap(net))
         return fail(
             err, ERR_CONFIG_UNSUPPORTED,
-            "the speed of interface '%s' cannot be limited: only what goes through a tap is",
+            "the speed of interface '%s' cannot be limited: only interfaces with a tap have limits",
             net->info.alias);
     if (b && b->inbound && b->inbound->floor && !t->back)
         return fail(err, ERR_CONFIG_UNSUPPORTED,
-                    "'floor' of interface '%s': no interface is promised a share of its network's "
-                    "speed yet",
+                    "'floor' of interface '%s': vmd does not divide a network's speed between its "
+                    "interfaces yet",
                     net->info.alias);
     return link_limit(net->ifname, b, err);
 }

@@ -24,7 +24,8 @@ registration_add(Client *c, Registration *r, gint32 *ret_callback, GError **err)
 
     if (r->name && strlen(r->name) > NAME_LENGTH_MAX) {
         registration_clear(r);
-        return fail(err, ERR_INVALID_ARG, "the name of what events are wanted of is over %d bytes",
+        return fail(err, ERR_INVALID_ARG,
+                    "the object's name in a registration for events has over %d bytes",
                     NAME_LENGTH_MAX);
     }
     if (!event_is_known(r->family, r->event)) {

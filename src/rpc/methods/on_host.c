@@ -89,7 +89,7 @@ connect_supports_feature(Call *c)
     GError *err = NULL;
 
     if (!client->state.opened && n != FEATURE_KEEPALIVE) {
-        fail(&err, ERR_INTERNAL, "feature %d is asked before CONNECT_OPEN", in->feature);
+        fail(&err, ERR_INTERNAL, "feature %d is asked for before CONNECT_OPEN", in->feature);
         call_fail_from(c, FROM_RPC, err);
         return;
     }

@@ -44,7 +44,7 @@ fill_free_pages(const NodeGetFreePagesArgs *in, guint64 *counts, guint32 *ret_n,
     guint32 n = 0;
 
     if (in->cell_count == 0)
-        return fail(err, ERR_INVALID_ARG, "free pages of no cell are asked for");
+        return fail(err, ERR_INVALID_ARG, "the number of cells must not be 0");
     if (first >= nodes)
         return fail(err, ERR_INTERNAL, "start cell %d out of range (0-%d)", first, nodes - 1);
     for (gint32 node = first; node <= last; node++)

@@ -440,7 +440,7 @@ native_source(Shell *s, const Args *a, const char **ret_xml, char **ret_owned, G
     DomainRef dom;
 
     if (!args_flag(a, "domain") == !path)
-        return refuse(err, "either --domain or --xml says what to convert");
+        return refuse(err, "name what to convert by --domain or --xml");
     if (!path)
         return domain_get(s, a, &dom, err) && domain_xml(s, &dom, flags, ret_xml, err);
     if (!xml_file(path, ret_owned, err))

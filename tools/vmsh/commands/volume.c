@@ -85,7 +85,7 @@ volume_lookup(Shell *s, const char *text, const char *pool, VolumeRef *ret_vol, 
     }
     g_clear_pointer(&s->doing, g_free);
     doing(s, "failed to get vol '%s'", text);
-    return pool ? refuse(err, "there is none in pool '%s'", pool)
+    return pool ? refuse(err, "pool '%s' has no such volume", pool)
                 : refuse(err, "specifying --pool might help");
 }
 

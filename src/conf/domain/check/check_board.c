@@ -187,8 +187,10 @@ check_mdev(const HostdevDef *h, const EmulatorCaps *caps, GError **err)
                         "hostdev: model '%s' needs an emulator of s390x, not %s", models[i].device,
                         caps->path);
         if (h->info.boot_order && !models[i].boots)
-            return fail(err, ERR_CONFIG_UNSUPPORTED,
-                        "hostdev: nothing boots from a device of model '%s'", models[i].device);
+            return fail(
+                err, ERR_CONFIG_UNSUPPORTED,
+                "hostdev: a guest cannot boot from a device of model '%s'; leave <boot> out",
+                models[i].device);
     }
     return TRUE;
 }

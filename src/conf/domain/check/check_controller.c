@@ -155,7 +155,8 @@ check_driver(const DomainDef *def, const ControllerDef *c, GError **err)
                         rows[i].name);
     if (v && v->iothread && !domain_has_iothread(def, v->iothread))
         return fail(err, ERR_CONFIG_UNSUPPORTED,
-                    "controller: driver has iothread %u, which is none", v->iothread);
+                    "controller: driver names iothread %u, which the domain does not have",
+                    v->iothread);
     return !v || iothread_maps_check(def, v->iothread_maps, v->queues, err);
 }
 

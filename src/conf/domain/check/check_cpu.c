@@ -207,7 +207,8 @@ check_distances(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     EACH (NumaCell, cell, cells_of(def)) {
         EACH (NumaDistance, d, cell->distances) {
             if (d->id >= n)
-                return fail(err, ERR_XML, "numa: cell %u has a distance to cell %u, which is none",
+                return fail(err, ERR_XML,
+                            "numa: cell %u has a distance to cell %u, which does not exist",
                             cell->id, d->id);
             if ((d->id == cell->id) != (d->value == LOCAL_DISTANCE))
                 return fail(err, ERR_XML,
@@ -269,7 +270,7 @@ check_interconnect(const DomainDef *def, const NumaInterconnect *a, GError **err
     const NumaCell *from = cell_find(def, a->initiator), *to = cell_find(def, a->target);
 
     if (!from || !to)
-        return fail(err, ERR_XML, "numa interconnects: cell %u is none",
+        return fail(err, ERR_XML, "numa interconnects: there is no cell %u",
                     from ? a->target : a->initiator);
     if (bitmap_count(from->cpus) == 0)
         return fail(err, ERR_XML, "numa interconnects: cell %u has no vcpus, it cannot initiate",

@@ -208,8 +208,8 @@ check_virtio_driver(const DomainDef *def, const DiskDef *d, const EmulatorCaps *
     if (v->iothread && v->iothread_maps)
         return fail(err, ERR_XML, "driver has both 'iothread' and <iothreads>");
     if (v->iothread && !domain_has_iothread(def, v->iothread))
-        return fail(err, ERR_CONFIG_UNSUPPORTED, "driver has iothread %u, which is none",
-                    v->iothread);
+        return fail(err, ERR_CONFIG_UNSUPPORTED,
+                    "driver names iothread %u, which the domain does not have", v->iothread);
     return iothread_maps_check(def, v->iothread_maps, v->queues, err);
 }
 

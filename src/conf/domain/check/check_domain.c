@@ -418,7 +418,7 @@ check_perf(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         int event = word_find(events, e->name);
 
         if (!event)
-            return fail(err, ERR_XML, "perf: '%s' is no event", e->name);
+            return fail(err, ERR_XML, "perf: there is no event '%s'", e->name);
         if (had & BIT(event))
             return fail(err, ERR_XML, "perf: event '%s' is there twice", e->name);
         had |= BIT(event);

@@ -122,7 +122,7 @@ check_limits(const DomainDef *def, const NetDef *net, GError **err)
     if (b && ((b->outbound && b->outbound->has_floor) ||
               (b->inbound && b->inbound->has_floor && !is_of(net, BIT(NET_NETWORK)))))
         return fail(err, ERR_CONFIG_UNSUPPORTED,
-                    "'floor' is for what comes in to an interface of type 'network'");
+                    "'floor' is allowed only in 'inbound' of an interface of type 'network'");
     if (net->has_coalesce && !is_of(net, BIT(NET_NETWORK) | BIT(NET_BRIDGE)))
         return fail(err, ERR_CONFIG_UNSUPPORTED, "interface of type '%s' has no 'coalesce'",
                     type_of(net));

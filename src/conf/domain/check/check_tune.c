@@ -57,7 +57,8 @@ iothread_maps_check(const DomainDef *def, const GPtrArray *maps, guint32 queues,
 
     EACH (IothreadMap, m, maps) {
         if (!domain_has_iothread(def, m->id))
-            return fail(err, ERR_CONFIG_UNSUPPORTED, "driver: iothread %u is none", m->id);
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "driver: the domain has no iothread %u",
+                        m->id);
         if (!g_hash_table_add(ids, GUINT_TO_POINTER(m->id)))
             return fail(err, ERR_CONFIG_UNSUPPORTED, "driver: iothread %u is there twice", m->id);
         if (!note_queues(m, taken, queues, err))
@@ -100,7 +101,8 @@ check_pins(const DomainDef *def, const EmulatorCaps *caps, GError **err)
     EACH (VcpuPin, pin, c->iothread_pins)
         if (!domain_has_iothread(def, pin->id))
             return fail(err, ERR_CONFIG_UNSUPPORTED,
-                        "cputune: iothreadpin of iothread %u, which is none", pin->id);
+                        "cputune: iothreadpin names iothread %u, which the domain does not have",
+                        pin->id);
     if (c->emulator_pin && bitmap_count(c->emulator_pin) == 0)
         return fail(err, ERR_CONFIG_UNSUPPORTED, "cputune: the cpuset of emulatorpin is empty");
     return check_pin_list(c->vcpu_pins, "vcpupin", err) &&
@@ -159,7 +161,7 @@ check_sched_list(const GPtrArray *list, const char *what, GError **err)
         if (!check_sched(s, what, err))
             return FALSE;
         if (bitmap_count(s->ids) == 0)
-            return fail(err, ERR_CONFIG_UNSUPPORTED, "cputune: %s is for nothing at all", what);
+            return fail(err, ERR_CONFIG_UNSUPPORTED, "cputune: %s names no threads", what);
         if (bitmap_overlaps(had, s->ids))
             return fail(err, ERR_XML_DETAIL, "cputune: two %s are for the same thread", what);
         bitmap_add(had, s->ids);
@@ -180,7 +182,8 @@ check_schedulers(const DomainDef *def, const EmulatorCaps *caps, GError **err)
         return FALSE;
     EACH (SchedDef, s, c->vcpu_scheds)
         if (bitmap_last(s->ids) >= (int)MAX(def->vcpus, 1))
-            return fail(err, ERR_CONFIG_UNSUPPORTED, "cputune: vcpusched of vcpu %d, which is none",
+            return fail(err, ERR_CONFIG_UNSUPPORTED,
+                        "cputune: vcpusched names vcpu %d, which the domain does not have",
                         bitmap_last(s->ids));
     return TRUE;
 }
@@ -191,8 +194,9 @@ check_iothread_scheds(const DomainDef *def, const EmulatorCaps *caps, GError **e
     EACH (SchedDef, io, def->cputune ? def->cputune->iothread_scheds : NULL)
         for (int id = bitmap_next(io->ids, -1); id >= 0; id = bitmap_next(io->ids, id))
             if (!domain_has_iothread(def, id))
-                return fail(err, ERR_CONFIG_UNSUPPORTED,
-                            "cputune: iothreadsched of iothread %d, which is none", id);
+                return fail(
+                    err, ERR_CONFIG_UNSUPPORTED,
+                    "cputune: iothreadsched names iothread %d, which the domain does not have", id);
     return TRUE;
 }
 

@@ -193,7 +193,9 @@ fill_channel(const Fill *f, CharDef *channel, GError **err)
     for (gsize i = 0; i < G_N_ELEMENTS(folders) && !chosen && channel->name; i++)
         chosen = is_chosen_path(folders[i], end->path, channel->name);
     if (chosen && end->reconnect && end->reconnect->enabled == YES)
-        return fail(err, ERR_PLAIN, "channel '%s': nothing reconnects to a socket of our own",
+        return fail(err, ERR_PLAIN,
+                    "channel '%s': <reconnect> needs a socket with a path; vmd makes the socket of "
+                    "this channel",
                     channel->name ? channel->name : "");
     if (chosen)
         list_drop(&channel->source.ends, &char_end_schema);

@@ -299,7 +299,7 @@ check_devices_fit(const DomainDef *def, GError **err)
         left -= device->size;
     }
     return left > 0 ||
-           fail(err, ERR_XML, "memory: nothing is left of <memory> beside the memory devices");
+           fail(err, ERR_XML, "memory: the memory devices take all of <memory>; make it larger");
 }
 
 gboolean

@@ -396,8 +396,9 @@ settle_password(GraphicsDef *g, GError **err)
         return TRUE;
     utc = g_strconcat(g->passwd_valid_to, "Z", NULL);
     end = g_date_time_new_from_iso8601(utc, NULL);
-    return end || fail(err, ERR_PLAIN, "'%s' is no end of a password, expected YYYY-MM-DDTHH:MM:SS",
-                       g->passwd_valid_to);
+    return end ||
+           fail(err, ERR_PLAIN, "'%s' is no time for 'passwdValidTo', expected YYYY-MM-DDTHH:MM:SS",
+                g->passwd_valid_to);
 }
 
 static gboolean
