@@ -215,8 +215,8 @@ void log_event(const char *file, LogLevel level, const LogCause *cause, const Lo
 
 /* ---- descriptors and files (file.c) ----------------------------------------------------- */
 
-void fd_close(
-    int *fd); /* closes it and sets it to -1; NULL and negative numbers are fine; keeps errno */
+/* Closes it and sets it to -1; NULL and negative numbers are fine; keeps errno. */
+void fd_close(int *fd);
 static inline int
 fd_steal(int *fd)
 {
@@ -497,9 +497,8 @@ void lines_close_when_sent(Lines *l);
 void uuid_format(const guint8 uuid[UUID_LEN], char ret_text[UUID_TEXT_LEN]);
 gboolean uuid_parse(const char *text, guint8 ret_uuid[UUID_LEN]); /* with or without dashes */
 void uuid_make(guint8 ret_uuid[UUID_LEN]); /* a random one (RFC 4122, version 4) */
-void
-uuid_of_text(const char *text,
-             guint8 ret_uuid[UUID_LEN]); /* one derived from text: the same for the same text */
+/* One derived from text: the same for the same text. */
+void uuid_of_text(const char *text, guint8 ret_uuid[UUID_LEN]);
 gboolean uuid_is_zero(const guint8 uuid[UUID_LEN]);
 
 #include "schema.h"

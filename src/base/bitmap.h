@@ -9,8 +9,8 @@ typedef struct Bitmap Bitmap;
 
 Bitmap *bitmap_new(void); /* empty; grows as bits are set */
 void bitmap_free(Bitmap *b);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bitmap, bitmap_free)
-Bitmap *bitmap_copy(const Bitmap *b); /* NULL gives NULL */
+/* NULL gives NULL. */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bitmap, bitmap_free) Bitmap *bitmap_copy(const Bitmap *b);
 /* NULL with ERR_INVALID_ARG, which names the text, when it is no such set. */
 Bitmap *bitmap_parse(const char *text, GError **err);
 char *bitmap_format(const Bitmap *b); /* "0-1,3,8"; "" when empty. The caller frees it */

@@ -173,9 +173,8 @@ gboolean domain_find_alias(const DomainDef *def, const char *alias, Device *ret_
 /* The devices of from whose alias no device of def has: an array of Device, borrowed, in the order
  * of the document. The caller frees the array. */
 GArray *domain_missing(const DomainDef *def, const DomainDef *from);
-void domain_add_missing(
-    DomainDef *def,
-    const DomainDef *from); /* adds copies of those devices to def, in the same places */
+/* Adds copies of those devices to def, in the same places. */
+void domain_add_missing(DomainDef *def, const DomainDef *from);
 void domain_remove_alias(DomainDef *def, const char *alias);
 /* Replaces the device of that alias in def by a copy of the one in from. */
 void domain_replace_alias(DomainDef *def, const DomainDef *from, const char *alias);

@@ -57,5 +57,5 @@ typedef struct BusWatch BusWatch;
 /* Listens to signals from now on; member NULL: to all of the interface. It connects to the bus, and
  * tries again from time to time while there is none. */
 BusWatch *bus_watch(const BusMethod *from, BusHeard heard, gpointer user);
-void bus_unwatch(
-    BusWatch *w); /* frees it; NULL is fine. Must not be called from within its own BusHeard */
+/* Frees it; NULL is fine. Must not be called from within its own BusHeard. */
+void bus_unwatch(BusWatch *w);

@@ -429,8 +429,8 @@ gboolean claim_take(const Claim *claim, GError **err);
 void claim_drop(ClaimKind kind, const char *key,
                 Owner who);  /* drops one such claim; none is fine */
 void claims_drop(Owner who); /* drops all claims of that owner */
-const Claim *claim_find(ClaimKind kind,
-                        const char *key); /* the claim of the first holder; NULL: nobody holds it */
+/* The claim of the first holder; NULL: nobody holds it. */
+const Claim *claim_find(ClaimKind kind, const char *key);
 /* The claims of one owner, or (with neither object nor words) of all owners, by kind and key; the
  * claims are borrowed. Free with g_ptr_array_unref. */
 GPtrArray *claims_list(Owner who);

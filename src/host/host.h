@@ -41,18 +41,19 @@ void tap_name_used(const char *name);
 /* ---- links (links.c) ------------------------------------------------------------------- */
 
 gboolean link_exists(const char *name);
-char *link_bridge(
-    const char *name); /* the bridge that it is a port of; NULL: none. The caller frees it */
+/* The bridge that the link is a port of; NULL: none. The caller frees it. */
+char *link_bridge(const char *name);
 /* Makes the link a port of the bridge; bridge NULL: of none. */
 gboolean link_set_bridge(const char *name, const char *bridge, GError **err);
 /* Makes the link an isolated port: such ports of a bridge do not reach each other. Joining a bridge
  * ends the isolation. */
 gboolean port_isolate(const char *name, GError **err);
-/* As a port that comes to a bridge is: it forwards, learns, and gets what is for nobody known. */
+/* Sets a port as a new port of a bridge is: it forwards, learns, and gets frames for unknown
+ * addresses. */
 gboolean port_reset(const char *name, gboolean isolated, GError **err);
-/* A tap that somebody has deleted is made again under its name and with its queues, on the
- * descriptors that process pid still has of it: whoever reads them goes on. What its user told the
- * kernel of the old one (offloads) is as at the beginning. spec->name is the link's name. */
+/* Makes a tap that somebody has deleted again, under its name and with its queues, on the
+ * descriptors that process pid still has of it: the process goes on using them. Offloads that it
+ * had set for the old tap are at their defaults. spec->name is the link's name. */
 gboolean tap_revive(const TapSpec *spec, pid_t pid, guint *ret_index, GError **err);
 
 typedef struct LinkStats {
@@ -77,7 +78,7 @@ typedef struct LinkRate {
  * the link's root is left alone, and is ERR_OPERATION_FAILED where a limit is asked for. Lifting
  * the limit of a link that does not exist is success. */
 gboolean link_limit_rate(const char *name, const LinkRate *rate, GError **err);
-/* Whether it is held to that rate now. */
+/* Whether the link is limited to that rate now. */
 gboolean link_has_rate(const char *name, const LinkRate *rate);
 
 /* ---- links as interfaces (interfaces.c) -------------------------------------------------- */
@@ -89,8 +90,8 @@ typedef struct HostInterface {
 } HostInterface;
 /* All links except taps: an array of HostInterface; free with g_ptr_array_unref. */
 GPtrArray *interfaces_list(GError **err);
-char *interface_xml(const char *name,
-                    GError **err); /* the caller frees it; NULL with ERR_NO_INTERFACE */
+/* The document of an interface; the caller frees it. NULL with ERR_NO_INTERFACE. */
+char *interface_xml(const char *name, GError **err);
 
 /* ---- bridges, addresses, routes (bridges.c) ----------------------------------------------- */
 
@@ -98,9 +99,10 @@ typedef struct BridgeSpec {
     const char *name;
     const guint8 *mac; /* 6 bytes; they tell this bridge from another one of its name */
     gboolean stp;
-    guint64 delay;     /* seconds that a new port only listens */
-    guint mtu;         /* 0: the kernel's */
-    const char *alias; /* of the link: whose it is, whatever becomes of its name; NULL: none */
+    guint64 delay; /* seconds for which a new port does not forward */
+    guint mtu;     /* 0: the kernel's */
+    const char
+        *alias; /* alias of the link, which tells its owner even after a rename; NULL: none */
 } BridgeSpec;
 /* Makes a bridge, which is down. A link of that name is an error, and stays. */
 gboolean bridge_create(const BridgeSpec *spec, GError **err);
@@ -111,19 +113,21 @@ gboolean bridge_delete(const char *name, const guint8 mac[6], GError **err);
 gboolean link_set_up(const char *name, GError **err);
 gboolean link_set_mac(const char *name, const guint8 mac[6], GError **err);
 gboolean link_set_mtu(const char *name, guint mtu, GError **err);
-/* Sets it down for that. */
+/* Renames a link, which is down after that. */
 gboolean link_rename(const char *name, const char *new_name, GError **err);
-/* Spanning tree and its delay as spec says; one that is on begins anew. */
+/* Sets the spanning tree and its delay as in spec; one that is on starts anew. */
 gboolean bridge_tune(const BridgeSpec *spec, GError **err);
-gboolean bridge_ignore_vlans(const char *name, GError **err); /* does not filter by them */
-/* An address that is there already is success. */
+/* The bridge does not filter by VLANs. */
+gboolean bridge_ignore_vlans(const char *name, GError **err);
+/* Adds an IP address to a link; one that it has already is success. */
 gboolean link_add_address(const char *name, const char *address, guint prefix, GError **err);
 typedef struct RouteSpec {
-    const char *to, *gateway; /* gateway NULL: on the link itself */
+    const char *to, *gateway; /* gateway NULL: directly on the link */
     guint prefix, metric;     /* metric 0: the kernel's */
-    const char *from;         /* the address that is used for it; NULL: the kernel chooses */
+    const char *from;         /* source address for packets; NULL: the kernel chooses */
 } RouteSpec;
-/* One that is there already, with whatever gateway, is success. */
+/* Adds a route; one to the same network that is there already, with whatever gateway, is success.
+ */
 gboolean link_add_route(const char *name, const RouteSpec *spec, GError **err);
 /* The name of a link, other than `except` (may be NULL), that has an address in a network that
  * overlaps the given one; NULL: none. The caller frees it. */
@@ -136,15 +140,15 @@ gboolean kernel_write(const char *path, const char *text, GError **err);
 typedef enum HostChange {
     CHANGED_LINKS = 1, /* links, addresses, whether packets are forwarded */
     CHANGED_ROUTES,
-    CHANGED_QUEUES, /* of links that send: tc(8) */
-    CHANGED_RULES,  /* of the packet filter */
+    CHANGED_QUEUES, /* queueing disciplines of links, tc(8) */
+    CHANGED_RULES,  /* rules of the packet filter */
 } HostChange;
 typedef struct HostNews {
     HostChange what;
-    const char *table; /* whose rules have changed; NULL: nobody knows, or it is about links */
-    guint link;        /* whose routes or queues; 0: nobody knows */
+    const char *table; /* the table whose rules have changed; NULL: unknown, or not about rules */
+    guint link;        /* the link whose routes or queues have changed; 0: unknown */
 } HostNews;
-/* A reason to look. */
+/* Called when something has changed, which is a reason to look. */
 typedef void (*HostChanged)(const HostNews *news, gpointer user);
 typedef struct HostWatch HostWatch;
 HostWatch *host_watch_new(HostChanged heard, gpointer user);

@@ -56,8 +56,8 @@ typedef void (*NetworkDone)(Network *n, const GError *err, gpointer user);
  * has the change; n is NULL when there is no such network afterwards. */
 enum { NETWORK_DEFINE_VALIDATE = 1 << 0 };
 void network_define(const char *xml, guint flags, NetworkDone done, gpointer user);
-void network_undefine(Network *n, NetworkDone done,
-                      gpointer user); /* an active one becomes transient */
+/* An active one becomes transient. */
+void network_undefine(Network *n, NetworkDone done, gpointer user);
 void network_set_autostart(Network *n, gboolean on, NetworkDone done, gpointer user);
 void network_start(Network *n, const char *asker, NetworkDone done, gpointer user);
 /* Starts a transient network. On failure n is NULL in done. */

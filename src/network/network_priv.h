@@ -86,11 +86,11 @@ void dnsmasq_forget(Network *n); /* frees what is kept of it here; it runs on */
 
 /* Ends dnsmasq and starts it again, because the bridge that it serves is a new one. */
 void dnsmasq_renew(Network *n);
-/* Whether somebody has stopped it (SIGSTOP); then it is told to go on, or, where that was in vain,
- * ended. Caller frees; NULL: it runs. */
+/* Whether another process has stopped dnsmasq (SIGSTOP); it is continued then, or ended where that
+ * was in vain. Returns the cause, which the caller frees; NULL: it runs. */
 char *dnsmasq_unstop(Network *n);
-/* A copy of the file of leases that it writes to, where that has lost its name; NULL: it has not.
- * Caller frees. */
+/* A copy of the lease file that dnsmasq writes to, if that file has lost its name; NULL: it has
+ * not. The caller frees it. */
 char *dnsmasq_lost_leases(const Network *n, gsize *ret_len);
 
 /* ---- the packet filter (firewall.c) -------------------------------------------------------- */
@@ -127,16 +127,17 @@ void network_restore(Network *n);
  * all are taken. The caller frees it. */
 char *network_free_bridge(const Network *n);
 /* Parts of a start; things that exist already are left as they are. */
-gboolean network_set_bridge_up(const NetworkDef *def,
-                               GError **err); /* makes the bridge, with all of the following */
+/* Makes the bridge, with all of the following. */
+gboolean network_set_bridge_up(const NetworkDef *def, GError **err);
 gboolean network_set_switches(const NetworkDef *def, GError **err);
 gboolean network_set_addresses(const NetworkDef *def, GError **err); /* and routes */
 gboolean network_set_rules(Network *n, GError **err);
 gboolean network_set_v6(const NetworkDef *def, GError **err);
-/* Each route that its bridge has: those of its addresses, and the definition's. */
-typedef gboolean (*NetworkRouteEach)(const RouteSpec *spec, gpointer user); /* FALSE: enough */
+/* Calls each for all routes of the network's bridge: those of its addresses, and the definition's.
+ */
+typedef gboolean (*NetworkRouteEach)(const RouteSpec *spec, gpointer user); /* FALSE: stop */
 void network_each_route(const NetworkDef *def, NetworkRouteEach each, gpointer user);
-/* How its bridge is made. alias is what spec->alias points to. */
+/* How the network's bridge is made; alias is the memory that spec->alias points to. */
 #define BRIDGE_ALIAS_LEN 64
 BridgeSpec network_bridge_spec(const NetworkDef *def, char alias[BRIDGE_ALIAS_LEN]);
 gboolean network_has_v6(const NetworkDef *def);
@@ -178,9 +179,9 @@ gboolean filter_in_force(const char *name);
 /* Called when the definition of a filter has changed: changes the rules of all interfaces that have
  * it, or of none. */
 gboolean filter_rebind(const char *name, GError **err);
-void filters_learn(void); /* networks may have lent or reserved other addresses */
-void filters_doubt(void); /* somebody may have changed their table */
-/* *ret_cause: what was put right; NULL: nothing. Caller frees. Returns in how many milliseconds it
- * wants to be called again; 0: need not. */
+void filters_learn(void); /* leases and reservations of networks may have changed */
+void filters_doubt(void); /* another program may have changed the table */
+/* Repairs the filters. *ret_cause says what was wrong; NULL: nothing; the caller frees it. Returns
+ * the milliseconds until it wants to be called again; 0: not needed. */
 guint filters_heal(char **ret_cause);
-gboolean filters_have(const char *bridge); /* a link in that bridge has one */
+gboolean filters_have(const char *bridge); /* whether a link of that bridge has a filter */

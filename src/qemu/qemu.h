@@ -435,8 +435,8 @@ void vm_guest_set_vcpus(Vm *vm, const Bitmap *vcpus, gboolean on, VmGuestDone do
 /* Number of vcpus that the guest uses, or (maximum) could use. */
 void vm_guest_count_vcpus(Vm *vm, gboolean maximum, VmGuestDone done, gpointer user);
 void vm_guest_use_vcpus(Vm *vm, guint count, VmGuestDone done, gpointer user);
-void vm_guest_sleep(Vm *vm, guint target, guint64 seconds, VmGuestDone done,
-                    gpointer user); /* target: virNodeSuspendTarget */
+/* Target: virNodeSuspendTarget. */
+void vm_guest_sleep(Vm *vm, guint target, guint64 seconds, VmGuestDone done, gpointer user);
 /* Sends a command in JSON to the agent; the answer's text is its whole reply (NULL: it was not
  * waited for). seconds: virDomainQemuAgentCommandTimeoutValues. Taints the domain. */
 void vm_guest_command(Vm *vm, const char *command, int seconds, VmGuestDone done, gpointer user);

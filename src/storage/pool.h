@@ -57,8 +57,8 @@ guint errands_out(void); /* number of errands under way */
 /* ---- volumes (volume.c) ---- */
 
 Volumes *volumes_new(GPtrArray *list); /* takes the list and sorts it */
-void volumes_put(Volumes *volumes,
-                 VolumeDef *def); /* takes def, which replaces one of the same name */
+/* Takes def, which replaces one of the same name. */
+void volumes_put(Volumes *volumes, VolumeDef *def);
 void volumes_cut(Volumes *volumes, const char *name);
 void volumes_free(Volumes *volumes);
 /* Frees the volumes, in a worker when they are many. */

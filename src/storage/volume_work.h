@@ -48,15 +48,15 @@ char *volume_work_path(const VolumeWork *w);
 gpointer work_look_for_room(gpointer in, gint *progress,
                             GError **err);                        /* checks that its path is free */
 gpointer work_look_at(gpointer in, gint *progress, GError **err); /* checks that its file exists */
-gpointer work_look_at_any(gpointer in, gint *progress,
-                          GError **err); /* finds its file, if there is one */
+/* Finds its file, if there is one. */
+gpointer work_look_at_any(gpointer in, gint *progress, GError **err);
 gpointer work_look_at_source(gpointer in, gint *progress, GError **err); /* volume_chain.c */
-gpointer work_make_folder(gpointer in, gint *progress,
-                          GError **err); /* makes the folder, and an empty file in it */
+/* Makes the folder, and an empty file in it. */
+gpointer work_make_folder(gpointer in, gint *progress, GError **err);
 gpointer work_unmake_folder(gpointer in, gint *progress, GError **err);
 gpointer work_fill(gpointer in, gint *progress, GError **err); /* raw: gives the file its size */
-gpointer work_copy(gpointer in, gint *progress,
-                   GError **err); /* copies a raw image into a raw one */
+/* Copies a raw image into a raw one. */
+gpointer work_copy(gpointer in, gint *progress, GError **err);
 /* Gives the file owner, mode and its name, and measures it. */
 gpointer work_place(gpointer in, gint *progress, GError **err);
 gpointer work_unplace(gpointer in, gint *progress, GError **err);

@@ -305,8 +305,8 @@ void shell_interact(Shell *s); /* shell.c */
 gboolean shell_complete(Shell *s, char **typed, guint n);
 
 /* trace.c */
-gboolean trace_open(Shell *s,
-                    const char *path); /* FALSE: it cannot be opened, and the reason was printed */
+/* FALSE: it cannot be opened, and the reason was printed. */
+gboolean trace_open(Shell *s, const char *path);
 void trace_close(Shell *s);
 void trace(Shell *s, TraceLevel level, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
@@ -324,8 +324,8 @@ void hint(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void put(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void remark(Shell *s, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void complain(Shell *s, const GError *err);
-void hint_by_words(Shell *s,
-                   const char *message); /* hints.c; sets no hint where there is one already */
+/* hints.c: sets no hint where there is one already. */
+void hint_by_words(Shell *s, const char *message);
 /* many.c: whether the arguments name several domains, and the list of them; NULL: a name matches
  * none. */
 gboolean args_names_many(const Args *a);
@@ -500,8 +500,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Doc, doc_free)
 /* All nodes of an XPath, in document order; free only the array. at NULL: from the root. */
 GPtrArray *doc_nodes(Doc *doc, Node *at, const char *path);
 char *doc_text(Doc *doc, Node *at, const char *path); /* NULL when there is none */
-char *node_xml(Doc *doc, Node *node,
-               const char *name); /* its XML under another name; the caller frees it */
+/* Its XML under another name; the caller frees it. */
+char *node_xml(Doc *doc, Node *node, const char *name);
 /* Prints the XML, or the part that --xpath and --wrap select. */
 gboolean doc_print(Shell *s, const Args *a, const char *text, GError **err);
 #define XPATH_OPTIONS                                                                              \

@@ -30,5 +30,5 @@ gboolean rng_same(gconstpointer have, gconstpointer want);
 gboolean shmem_same(gconstpointer have, gconstpointer want);
 gboolean memory_same(gconstpointer have, gconstpointer want);
 gboolean vsock_same(gconstpointer have, gconstpointer want);
-gboolean any_same(gconstpointer have,
-                  gconstpointer want); /* for kinds of which a domain has one at most */
+/* For kinds of which a domain has one at most. */
+gboolean any_same(gconstpointer have, gconstpointer want);

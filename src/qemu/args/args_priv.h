@@ -113,8 +113,8 @@ const char *boot_parameter(const ArgsOut *a, const DeviceInfo *info);
 const ControllerDef *args_controller(const DomainDef *def, int type, guint32 index);
 gboolean guest_is_pc(const DomainDef *def); /* its machine is i440fx or q35 */
 
-const TimerDef *args_timer(const DomainDef *def,
-                           int name); /* NULL: the definition does not have it */
+/* NULL: the definition does not have it. */
+const TimerDef *args_timer(const DomainDef *def, int name);
 
 /* ---- of other machines than PCs (args_arch.c) */
 

@@ -125,8 +125,8 @@ FeatureSet cpu_less(const FeatureSet *set, const FeatureSet *less);
 void cpu_add(FeatureSet *set, const FeatureSet *more);
 void cpu_drop(FeatureSet *set, int bit);
 guint cpu_count(const FeatureSet *set);
-FeatureSet cpu_real(const Emulator *e,
-                    const FeatureSet *set); /* the features that documents name */
+/* The features that documents name. */
+FeatureSet cpu_real(const Emulator *e, const FeatureSet *set);
 /* The names of a set's features as documents spell them, in CPUID's order. The caller frees it. */
 char *cpu_names(const Emulator *e, const FeatureSet *set, const char *separator);
 

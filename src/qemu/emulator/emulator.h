@@ -102,10 +102,10 @@ const Machine *emulator_default_machine(const Emulator *e);
 CpuModel *emulator_model(const Emulator *e, const char *name);
 
 int feature_find(const Emulator *e, const char *name); /* the bit; -1: unknown */
-int feature_add(Emulator *e,
-                const char *name); /* the bit, added if it is new; -1: the list is full */
-void feature_add_places(
-    Emulator *e); /* adds all features that documents name, known to this QEMU or not */
+/* The bit, added if it is new; -1: the list is full. */
+int feature_add(Emulator *e, const char *name);
+/* Adds all features that documents name, known to this QEMU or not. */
+void feature_add_places(Emulator *e);
 static inline void
 feature_set(FeatureSet *set, int bit)
 {

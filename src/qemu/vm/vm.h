@@ -534,18 +534,18 @@ CharDef *char_find_alias(GPtrArray *list, const char *alias);
 /* Notes what QEMU reports of a chardev ("charserial0"): the pseudo-terminal that it opened (NULL:
  * none), and whether the guest has it open. */
 void consoles_learn(DomainDef *live, const char *label, const char *pty, gboolean open);
-void chardevs_learn(const Vm *vm, DomainDef *live,
-                    json_object *ret); /* the same for all of query-chardev */
+/* The same for all of query-chardev. */
+void chardevs_learn(const Vm *vm, DomainDef *live, json_object *ret);
 
 /* ---- its log (vmlog.c) ----------------------------------------------------------------------- */
 
-int vmlog_open(Vm *vm,
-               GError **err); /* rotates the log and opens it, for QEMU's stdout and stderr */
+/* Rotates the log and opens it, for QEMU's stdout and stderr. */
+int vmlog_open(Vm *vm, GError **err);
 void vmlog_header(int fd, const Emulator *e, const char *const *argv);
 void vmlog_line(Vm *vm, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-char *vmlog_read_from(Vm *vm,
-                      gint64 offset); /* the log from offset on, trimmed; the caller frees it */
-void vmlog_remove(const Vm *vm);      /* with its older files */
+/* The log from offset on, trimmed; the caller frees it. */
+char *vmlog_read_from(Vm *vm, gint64 offset);
+void vmlog_remove(const Vm *vm); /* with its older files */
 /* Path of the log of a process beside QEMU: "swtpm", "net0-passt". The caller frees it. */
 char *vmlog_helper_path(const Vm *vm, const char *helper);
 void vmlog_remove_helper(const Vm *vm, const char *helper);
