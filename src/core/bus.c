@@ -153,7 +153,7 @@ call_free(BusCall *c)
     g_free(c);
 }
 
-/* Each is out of the list before it hears, for it may call again. */
+/* Each call leaves the list before its done is called, because that may make another call. */
 static void
 end_all(GPtrArray *calls, const char *why)
 {
@@ -195,7 +195,7 @@ lose(int errnum)
     end_all(calls, why);
 }
 
-/* It is nobody's fault that a host has none: for who asks to say. */
+/* A host without a bus is no error in itself; the caller decides. */
 static gboolean
 connect_to_bus(GError **err)
 {

@@ -176,7 +176,7 @@ flow_note(Flow *f, const char *key, const char *const *words, GError **err)
     gboolean known;
 
     g_assert(f->busy && !f->undoing && step->undo);
-    if (key && !key[0]) /* it would be taken for the row's own line */
+    if (key && !key[0]) /* an empty key would mean the row's own line */
         return fail(err, ERR_INVALID_ARG, "%s: a thing without a name", step->name);
     key = key ? key : "";
     known = f->no && ledger_find(f->ledger, f->no, step, key);
@@ -265,7 +265,7 @@ flow_waits(FlowToken token)
 
 /* ---- the driver */
 
-/* A debug log tells a flow row by row: what took so long, what was undone. */
+/* Logs each row of a flow at level debug, with its time and its undo. */
 static void
 tell_row(const Flow *f, const Step *step, const char *became, const GError *err)
 {
@@ -294,7 +294,7 @@ start_undo(Flow *f, GError *why)
     f->why = why;
 }
 
-/* The undo of a line has finished; nothing keeps it from counting as done. */
+/* The undo of a line has finished, and counts as done whatever happens. */
 static void
 settle_undo(Flow *f)
 {

@@ -478,7 +478,8 @@ compact(Ledger *l, GError **err)
     return TRUE;
 }
 
-/* A VM may run, and be changed, for years. Between flows, for nobody holds a row's number then. */
+/* Compacts a long ledger, since a VM may run for years. Only between flows, when nothing holds a
+ * row's number. */
 static void
 compact_if_long(Ledger *l)
 {
@@ -507,8 +508,8 @@ read_text(const char *path, gsize *ret_len, char **why)
     return text;
 }
 
-/* Goes on without the file when it cannot be put in order: the rows are undone in any case, and the
- * next daemon, which reads it again, does that twice. */
+/* Goes on in memory when the file cannot be written: the rows are undone in any case, and the next
+ * daemon, which reads the old file, undoes them again. */
 static void
 keep_in_memory(Ledger *l)
 {

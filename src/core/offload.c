@@ -9,7 +9,7 @@
 #include <malloc.h>
 #include <string.h>
 
-/* Many, for most are there to wait. They come when needed and go when idle. */
+/* Many workers, because most of them wait. They start when needed and end when idle. */
 #define WORKERS    64
 #define PER_SENDER 2
 #define STUCK_MS   1000
@@ -62,7 +62,7 @@ offload_stuck(void)
     return n;
 }
 
-/* For each worker that hangs another one may come. */
+/* Allows one more worker for each that hangs. */
 static gboolean
 make_room(gpointer unused)
 {

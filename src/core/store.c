@@ -210,7 +210,7 @@ pending_write(const Store *s, const char *what, const char *name, const char *to
     return pending_finish(s, err) && file_write(path, text, -1, 0600, err);
 }
 
-/* The change holds: what could not be tidied up after it is tidied up before the next one. */
+/* The change is done; a leftover that cannot be removed now is removed before the next change. */
 static void
 pending_end(const Store *s, const char *name, gboolean finished, GError **why)
 {
@@ -441,7 +441,8 @@ each_name(const char *folder, void (*fn)(const char *name, gpointer user), gpoin
     return TRUE;
 }
 
-/* Editors leave links that begin with ".#" beside what they edit. */
+/* Notes a file of the folder. Editors leave links that begin with ".#" beside the files that they
+ * edit. */
 static void
 note_entry(const char *name, gpointer user)
 {
@@ -517,8 +518,8 @@ store_stamp(const Store *s, const char *name, FileStamp *ret_stamp)
     return file_stamp(path, ret_stamp);
 }
 
-/* What is written must be found by the next load. Text in the form of xml_format is XML or broken
- * by what stands in it; any other is read in full. */
+/* The text must be accepted by the next load. Text in the form of xml_format is checked by its
+ * head; any other is read in full. */
 static gboolean
 read_back(const Store *s, const char *name, const char *text, GError **err)
 {

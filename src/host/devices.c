@@ -229,7 +229,7 @@ is_about_us(const char *message, gsize len)
     return FALSE;
 }
 
-/* What a message says is not believed: it is only a reason to look. */
+/* The content of a message is not used: it is only a reason to look. */
 static gboolean
 on_message(gint fd, GIOCondition condition, gpointer user)
 {

@@ -46,7 +46,7 @@ link_exists(const char *name)
     return if_nametoindex(name) > 0;
 }
 
-/* exclusive: the first queue of a link that must not be there yet. */
+/* exclusive: for the first queue, when the link must not exist yet. */
 static gboolean
 tap_open_queue(const TapSpec *spec, gboolean exclusive, char name[IFNAMSIZ], GArray *fds,
                GError **err)

@@ -1,5 +1,5 @@
-/* What the kernel tells of another process: its threads, what it has open. Nothing here waits:
- * /proc answers at once, and a process that has ended has neither. */
+/* What /proc shows of another process: its threads, its open files. Nothing here waits, and a
+ * process that has ended has neither. */
 #include "host.h"
 
 #include <stdio.h>

@@ -52,7 +52,7 @@ take_line(Recording *r, const char *line)
     Leaf l;
     Register m;
 
-    /* What KVM and QEMU made of it is for who stands in for those. */
+    /* Lines about KVM and QEMU in a recording are for the tests' stand-ins of those. */
     if (*line == 0 || *line == '#' || g_str_has_prefix(line, "kvm ") ||
         g_str_has_prefix(line, "qemu ") || g_str_has_prefix(line, "refused "))
         return TRUE;

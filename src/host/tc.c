@@ -104,7 +104,7 @@ put_class(NlSock *sock, NlLink *link, const LinkRate *rate)
     return rtnl_class_add(sock, c, NLM_F_CREATE);
 }
 
-/* What waits is bounded by time, whatever the length of the link's own queue. */
+/* The queue is bounded by time, whatever the length of the link's own queue. */
 static int
 put_queue(NlSock *sock, NlLink *link, const LinkRate *rate)
 {

@@ -1,6 +1,5 @@
-/* A definition as another host is given it: with all that it needs, and without what an older one
- * would not know and makes by itself. What is left out is what libvirtd leaves out.
- */
+/* A definition for another host: it has all that the host needs, without parts that an older daemon
+ * would not know and makes by itself. These are the parts that libvirtd leaves out. */
 #include "conf/board.h"
 #include "conf/lists.h"
 
@@ -86,7 +85,7 @@ drop_silence(DomainDef *def)
         list_drop(&def->devices.audios, &audio_schema);
 }
 
-/* A port that was found here is to be found anew. Of a socket the attribute alone says it. */
+/* Drops ports that were chosen on this host; the other host chooses its own. */
 static void
 settle_graphics(const DomainDef *def)
 {

@@ -1,11 +1,11 @@
-/* What a definition does not say and its dump shows: the order of the passes. What a later pass
- * reads an earlier one has settled. Doing it twice changes nothing. */
+/* Fills in the values that a definition leaves out and its dump shows: the order of the passes. A
+ * pass may use what earlier passes have settled. Filling a second time changes nothing. */
 #include "fill.h"
 
 #include <string.h>
 
 static const FillPass passes[] = {
-    /* the domain around its devices */
+    /* the domain without its devices */
     fill_machine,
     fill_firmware,
     fill_memory,
@@ -15,7 +15,7 @@ static const FillPass passes[] = {
     fill_lifecycle,
     fill_sysinfo,
     fill_seclabels,
-    /* devices: what is written, then what the machine and the others bring along */
+    /* devices: those of the document, then those that the machine and other devices bring along */
     fill_controllers,
     fill_disks,
     fill_chars,
@@ -26,9 +26,9 @@ static const FillPass passes[] = {
     fill_controller_numbers,
     fill_machine_controllers,
     fill_implicit_devices,
-    /* what the machine needs for the sake of its devices */
+    /* what the machine needs because of its devices */
     fill_features,
-    /* controllers for those that have none, and where they all sit */
+    /* controllers for devices that have none, and the addresses of all */
     fill_needed_controllers,
     fill_serial_addresses,
     fill_spapr_addresses,

@@ -1,4 +1,5 @@
-/* Seats on buses other than PCI: drives, virtio-serial and CCID ports, memory slots, USB ports. */
+/* Addresses on buses other than PCI: drives, virtio-serial and CCID ports, memory slots, USB ports.
+ */
 #include "conf/keys.h"
 #include "fill.h"
 

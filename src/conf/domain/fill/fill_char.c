@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* A port that is of the ISA bus by its word takes the first of the bus's seats. */
+/* A port whose target type says ISA takes the first numbers of the bus. */
 static gboolean
 number_isa_ports(const GPtrArray *serials, GError **err)
 {
@@ -100,7 +100,7 @@ is_board_serial(const CharDef *serial)
            serial->target_type == SERIAL_SCLP;
 }
 
-/* The first console and the first serial port are one device, said twice. */
+/* The first console and the first serial port are the same device, written twice. */
 static void
 pair_console(Fill *f)
 {
@@ -129,7 +129,7 @@ pair_console(Fill *f)
     }
 }
 
-/* Those that are left when one goes keep their numbers, until the definition is read again. */
+/* When a console is removed, the others keep their numbers until the definition is read again. */
 static void
 number_consoles(Devices *devices)
 {
@@ -202,7 +202,7 @@ fill_channel(const Fill *f, CharDef *channel, GError **err)
     return TRUE;
 }
 
-/* It has a name of its own on the bus. */
+/* Fills in the bus of a redirected device. */
 static void
 fill_redirdev(RedirDef *redir)
 {

@@ -1,4 +1,5 @@
-/* Controllers: their numbers, order and models; those a machine has and those devices need. */
+/* Controllers: their numbers, order and models; those that a machine has, and those that devices
+ * need. */
 #include "conf/rows.h"
 #include "fill.h"
 
@@ -225,7 +226,7 @@ drop_seat(DeviceInfo *info)
     *info = (DeviceInfo){ .alias = alias };
 }
 
-/* What is of other kinds means nothing here. */
+/* Drops fields that belong to other kinds of controllers. */
 static void
 drop_others(ControllerDef *c)
 {
@@ -239,7 +240,7 @@ drop_others(ControllerDef *c)
         g_clear_pointer(&c->serial, g_free);
     if (c->model != MODEL_PCI_ROOT && c->model != MODEL_PCIE_ROOT)
         c->has_pcihole64 = FALSE;
-    if (c->type == CONTROLLER_USB && c->model == MODEL_NONE) /* it is nowhere */
+    if (c->type == CONTROLLER_USB && c->model == MODEL_NONE) /* it has no address */
         drop_seat(&c->info);
 }
 
@@ -287,7 +288,7 @@ add_default_usb(Fill *f, int model)
     controller_add(f->def, CONTROLLER_USB, 0, model);
 }
 
-/* Several roots are told apart by the number of the host bridge; the first is 0. */
+/* Several roots are distinguished by the number of the host bridge; the first is 0. */
 void
 fill_pci_roots(Fill *f)
 {
@@ -394,7 +395,7 @@ check_number(guint32 last, GError **err)
                 CONTROLLERS);
 }
 
-/* More of the kind that is there. */
+/* Adds SCSI controllers of the model that is there, up to that index. */
 static gboolean
 need_scsi_upto(Fill *f, guint32 last, GError **err)
 {

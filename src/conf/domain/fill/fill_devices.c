@@ -15,7 +15,7 @@ has_input(const Fill *f, int type, int bus)
     return FALSE;
 }
 
-/* Those of a bus that nobody wrote down. */
+/* Adds the input devices of a bus that the document does not have. */
 static void
 add_inputs(Fill *f, int bus)
 {
@@ -61,7 +61,8 @@ default_input_bus(const Fill *f, const InputDef *input)
     return 0;
 }
 
-/* A bus that nobody named is settled after the built-in ones are there: they count by name. */
+/* A bus that the document leaves out is chosen after the built-in devices are there, which are
+ * found by name. */
 static void
 fill_inputs(Fill *f)
 {
@@ -169,7 +170,7 @@ fill_devices(Fill *f, GError **err G_GNUC_UNUSED)
         fill_shmem(shmem);
     EACH (HostdevDef, hostdev, d->hostdevs)
         if (hostdev->source.type == HOSTDEV_MDEV && hostdev->model == HOSTDEV_MODEL_VFIO_AP)
-            hostdev->info.address = (Address){ 0 }; /* it sits nowhere */
+            hostdev->info.address = (Address){ 0 }; /* it has no address */
     if (d->pstore && !d->pstore->path)
         d->pstore->path = g_strdup_printf("%s/%s_PSTORE.raw", f->context->nvram_dir, f->def->name);
     return TRUE;
@@ -200,7 +201,7 @@ add_panic(Fill *f)
     ((PanicDef *)list_grow(&f->def->devices.panics, &panic_schema))->model = f->board->panic;
 }
 
-/* The chipset's watchdog does what the others do. */
+/* The chipset's own watchdog gets the action of the others. */
 static void
 add_watchdog(Fill *f)
 {

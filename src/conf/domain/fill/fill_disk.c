@@ -69,7 +69,7 @@ static const char *const default_ports[] = {
     [PROTOCOL_SSH] = "22",     [PROTOCOL_VXHS] = "9999",     [PROTOCOL_NFS] = NULL,
 };
 
-/* Ports are of TCP, and 0 is as none. */
+/* Default ports are for TCP only; a port 0 counts as absent. */
 static void
 fill_ports(const NetworkSource *net)
 {
@@ -116,7 +116,7 @@ fill_sources(DiskDef *disk)
         disk->encryption->engine = 1;
 }
 
-/* A drive of which nothing is said but its kind is of no kind but file. */
+/* The source of a drive without any settings has the type file. */
 static void
 fill_source_type(DiskDef *disk)
 {
@@ -139,7 +139,7 @@ fill_driver(DiskDef *disk)
         disk->driver.format = FORMAT_RAW;
 }
 
-/* What goes without saying, or has no meaning here, is not said. */
+/* Drops settings that are the default or have no meaning for this disk. */
 static void
 drop_idle(DiskDef *disk)
 {

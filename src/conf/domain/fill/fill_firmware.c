@@ -7,7 +7,7 @@
 
 /* ---- does a firmware agree with the document */
 
-/* The last word on a feature counts; 0: none. */
+/* Whether the document wants a feature: its last element counts; 0: it has none. */
 static int
 feature_wanted(const OsDef *os, int name)
 {
@@ -204,7 +204,7 @@ recognise_legacy(LoaderDef *loader)
     return NULL;
 }
 
-/* A file that a descriptor knows is what the descriptor says. */
+/* A firmware file that a descriptor names gets the properties of the descriptor. */
 static void
 recognise(Fill *f, const GPtrArray *firmwares)
 {
@@ -271,7 +271,7 @@ fill_nvram(const Fill *f, LoaderDef *loader)
     default_int(&nvram->template_format, FORMAT_RAW);
 }
 
-/* An element that says nothing, where nothing is to be said. */
+/* Drops an empty element that is not needed. */
 static void
 drop_empty_nvram(OsDef *os)
 {

@@ -40,7 +40,7 @@ fill_video(Fill *f, VideoDef *video)
         video->heads = video->has_heads = 1;
 }
 
-/* One card is the primary one: the one that says so, else the first; and it comes first. */
+/* One card is the primary one, and comes first: the one that says so, else the first. */
 static void
 choose_primary(GPtrArray *videos)
 {

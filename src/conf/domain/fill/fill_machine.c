@@ -1,12 +1,11 @@
-/* The domain around its devices: identity, machine, memory, processors, clock. */
+/* The domain without its devices: identity, machine, memory, processors, clock. */
 #include "fill.h"
 
 #include <string.h>
 
 /* ---- machine */
 
-/* The firmware boots from some kinds of devices, and fewer have a ROM; of others both mean nothing.
- */
+/* Drops boot order and ROM of devices that the firmware cannot boot from, or that have no ROM. */
 static gboolean
 drop_boot_parts(DeviceInfo *info, const Schema *schema, gpointer device G_GNUC_UNUSED,
                 gpointer user G_GNUC_UNUSED)
@@ -58,7 +57,7 @@ fill_boot(DomainDef *def)
     list_append(&def->os.boots, boot);
 }
 
-/* What the board says of itself is what the domain is: one UUID, and in one spelling. */
+/* The UUID in sysinfo and the domain's UUID are the same, in one spelling. */
 static void
 fill_uuid(DomainDef *def)
 {
@@ -92,7 +91,7 @@ fill_identity(DomainDef *def)
     }
 }
 
-/* Of a machine that nobody knows, clients are told first that devices have no bus there. */
+/* For an unknown machine the first error is that devices have no bus. */
 static gboolean
 needs_pci_bus(const DomainDef *def)
 {
@@ -173,7 +172,7 @@ add_only_cell(DomainDef *def)
     list_append(&def->cpu->numa->cells, cell);
 }
 
-/* Processors that no cell names belong to the first one. */
+/* Vcpus that no cell names belong to the first cell. */
 static void
 adopt_processors(DomainDef *def, GPtrArray *cells)
 {
@@ -222,7 +221,8 @@ distance_add(NumaCell *from, guint32 to, guint32 value)
     list_append(&from->distances, distance);
 }
 
-/* There and back is the same way unless somebody says otherwise; at home it is 10. */
+/* The distance back is the same unless the document says otherwise; the distance to the cell itself
+ * is 10. */
 static void
 fill_distances(GPtrArray *cells)
 {
@@ -343,7 +343,7 @@ fill_processors(Fill *f, GError **err G_GNUC_UNUSED)
     return TRUE;
 }
 
-/* A model of nobody's choice is the machine's own. */
+/* Whether the document describes a CPU; otherwise it is the machine's default. */
 static gboolean
 cpu_is_described(const CpuDef *cpu)
 {
@@ -438,7 +438,7 @@ fill_cpu(Fill *f, GError **err G_GNUC_UNUSED)
 
 /* ---- features, clock, lifecycle */
 
-/* Of the versions that the accelerator has, the older one: every guest knows it. */
+/* Chooses the oldest version that the accelerator has, because every guest knows it. */
 static void
 fill_gic(Fill *f)
 {
@@ -583,7 +583,7 @@ fill_seclabel(SeclabelDef *label)
         label->relabel = 0;
     else if (label->type != SECLABEL_NONE)
         default_int(&label->relabel, label->type == SECLABEL_DYNAMIC ? YES : NO);
-    /* That of a dynamic one is made anew at every start, from the base label. */
+    /* A dynamic label is made at each start from the base label. */
     if (label->type != SECLABEL_STATIC)
         g_clear_pointer(&label->label, g_free);
     if (label->type != SECLABEL_DYNAMIC)

@@ -120,7 +120,7 @@ has_legacy_bus(const PciTopology *t)
     return FALSE;
 }
 
-/* A document may ask for any number; twice as many as have numbers is where it is told no. */
+/* A document may ask for any bus number; numbers above twice the possible ones are refused. */
 enum { BUSES_MOST = 512 };
 
 static gboolean
@@ -194,7 +194,7 @@ check_seat(const PciBus *bus, const PciAddress *a, guint connect, GError **err)
         return fail(err, ERR_XML, "Invalid PCI address %s. function must be <= 7", name);
     if ((bus->functions[a->slot] & (1 << a->function)) != 0)
         return fail(err, ERR_XML, "Attempted double use of PCI Address %s", name);
-    /* who names a seat may put an endpoint of the other sort there, or a bridge for one */
+    /* a device that names its address may be an endpoint of the other sort, or a bridge for one */
     if ((bus->accepts & connect) != 0 ||
         ((connect & (PCI_LEGACY | PCI_EXPRESS | PCI_BRIDGE)) != 0 &&
          (bus->accepts & (PCI_LEGACY | PCI_EXPRESS)) != 0))

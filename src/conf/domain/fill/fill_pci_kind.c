@@ -1,5 +1,5 @@
-/* Which devices are on PCI, and of which sort. On a conventional root everything is conventional.
- */
+/* Which devices are on PCI, and their kind of plug. On a conventional root everything is
+ * conventional. */
 #include "fill_pci.h"
 
 #include <string.h>
@@ -101,7 +101,7 @@ filesystem(const Fill *f G_GNUC_UNUSED, gconstpointer device)
     return (none & BIT(fs->driver)) ? 0 : virtio(fs->model);
 }
 
-/* An interface that is a device of the host waits with those. */
+/* An interface that is a device of the host is handled among host devices. */
 static guint
 host_net(const Fill *f G_GNUC_UNUSED, gconstpointer device)
 {
@@ -298,7 +298,7 @@ static const PciKind pci_kinds[] = {
     SINGLE(pstore, PstoreDef, 19, pstore),
 };
 
-/* Asked for each device of each pass; the root stays once it is there. */
+/* Called for each device of each pass, so the root is remembered once it is found. */
 static gboolean
 root_is_express(Fill *f)
 {
@@ -314,7 +314,7 @@ visit_one(Fill *f, const PciKind *kind, gpointer device, PciVisit visit, gpointe
     const DeviceInfo *info = device ? G_STRUCT_MEMBER_P(device, kind->info) : NULL;
     guint connect = device ? kind->connect(f, device) : 0;
 
-    /* a seat is taken by whoever names it, whether he can sit there or not */
+    /* an address is taken by the device that names it, whether it fits there or not */
     if (info && connect == 0 && info->address.type == ADDRESS_PCI &&
         !pci_address_is_empty(&info->address.pci))
         connect = PCI_LEGACY;

@@ -91,7 +91,7 @@ is_taken(Fill *f, guint64 reg, const DeviceInfo *but)
     return search.taken;
 }
 
-/* What says that it sits there gets a register on every machine. */
+/* A device with an address of this type gets a register on every machine. */
 static gboolean
 assign(Fill *f, DeviceInfo *info, guint64 first, SpaprSeat seat, GError **err)
 {
@@ -117,7 +117,7 @@ assign(Fill *f, DeviceInfo *info, guint64 first, SpaprSeat seat, GError **err)
     return TRUE;
 }
 
-/* What is told of the first serial port is told of the console too. */
+/* The console gets the address of the first serial port. */
 static void
 mirror_console(Fill *f)
 {

@@ -1,4 +1,4 @@
-/* Defaults of threads and of where they and the memory are: vcpus one by one, iothreads, pins,
+/* Defaults for threads, pinning and memory placement: vcpus one by one, iothreads, pins,
  * schedulers, NUMA nodes of the host. */
 #include "fill.h"
 
@@ -12,7 +12,7 @@ compare_slots(gconstpointer a, gconstpointer b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Those that nobody wrote down are not there yet. */
+/* Vcpus that the document does not list are absent at the start. */
 static void
 add_slots(DomainDef *def)
 {
@@ -33,7 +33,7 @@ add_slots(DomainDef *def)
     g_ptr_array_sort(def->vcpu_slots, compare_slots);
 }
 
-/* What is not there yet can be plugged; what is there stays. */
+/* Absent vcpus can be plugged in; present ones stay. */
 static void
 fill_slots(DomainDef *def)
 {
@@ -91,7 +91,7 @@ fill_pins(GPtrArray *pins)
         g_ptr_array_sort(pins, compare_pins);
 }
 
-/* Of a vcpu that the guest does not have a pin means nothing. */
+/* Drops pins of vcpus that the guest does not have. */
 static void
 drop_pins(GPtrArray **pins, guint vcpus)
 {
@@ -146,7 +146,7 @@ fill_priority(SchedDef *sched)
         sched->has_priority = FALSE;
 }
 
-/* Groups are of vcpus that there are. FALSE: none is left. */
+/* Limits a group to vcpus that exist. FALSE: none is left. */
 static gboolean
 limit_group(Bitmap *group, guint vcpus)
 {
@@ -155,7 +155,7 @@ limit_group(Bitmap *group, guint vcpus)
     return bitmap_last(group) >= 0;
 }
 
-/* And they share something. */
+/* Drops groups without vcpus or without shares. */
 static void
 fill_groups(CputuneDef *tune, guint vcpus)
 {
@@ -203,8 +203,7 @@ has_pins(const CputuneDef *tune)
     return tune->emulator_pin || tune->vcpu_pins || tune->iothread_pins;
 }
 
-/* Who lets numad place the vcpus lets it place the memory; the other way round too, where no vcpu
- * is pinned. */
+/* If numad places the vcpus it places the memory too; the reverse holds where no vcpu is pinned. */
 static void
 fill_numatune(DomainDef *def)
 {
@@ -238,7 +237,7 @@ fill_numatune(DomainDef *def)
 
 /* ---- disks' shares */
 
-/* As much as can be said is no limit. */
+/* The largest value means that there is no limit. */
 #define UNLIMITED G_GUINT64_CONSTANT(9007199254740991)
 
 static void

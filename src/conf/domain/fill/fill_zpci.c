@@ -62,7 +62,7 @@ number(DeviceInfo *info, guint connect G_GNUC_UNUSED, gpointer device G_GNUC_UNU
     return TRUE;
 }
 
-/* Those of whom half is known first; then devices that have a seat. */
+/* Devices with one of the two numbers given come first; then those with an address. */
 static gboolean
 number_all(Fill *f, gboolean (*each)(Fill *f, PciVisit visit, gpointer user, GError **err),
            GError **err)
