@@ -85,7 +85,7 @@ typedef struct VmInfo {
 void vm_state(const Vm *vm, VmState *ret_state, int *ret_reason);
 /* FALSE and an error: the domain is off, and its definition cannot be read. */
 gboolean vm_info(Vm *vm, VmInfo *ret_info, GError **err);
-gboolean vm_is_active(const Vm *vm);     /* has a QEMU, or is just getting one */
+gboolean vm_is_active(const Vm *vm); /* has a QEMU, or is just getting one */
 /* When its QEMU was started: Unix time in milliseconds; 0: there is none. */
 gint64 vm_started(const Vm *vm);
 gboolean vm_is_persistent(const Vm *vm); /* has a definition on disk */
