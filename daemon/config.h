@@ -16,7 +16,7 @@ typedef struct Config {
     gboolean confine_guests;
     guint output_limit; /* MiB; 0: none */
     guint idle_exit;    /* seconds; 0: never */
-    HostPlan guests;    /* what their metadata does not say */
+    HostPlan guests;    /* for guests whose metadata has no plan */
     ServerSettings server;
 } Config;
 

@@ -322,10 +322,10 @@ extern const ProcessLimits process_tool_limits;
 /* What a process may do with a folder and the files in it, or with one file (landlock.c). */
 typedef enum Sight {
     SIGHT_READ,
-    SIGHT_RUN,     /* and executes what is in there */
-    SIGHT_USE,     /* writes, and controls devices */
-    SIGHT_OWN,     /* makes and removes */
-    SIGHT_SOCKETS, /* makes and removes sockets */
+    SIGHT_RUN,     /* reads, and executes programs */
+    SIGHT_USE,     /* reads and writes files, and controls devices by ioctl(2) */
+    SIGHT_OWN,     /* reads and writes, makes and removes files */
+    SIGHT_SOCKETS, /* also makes and removes sockets */
 } Sight;
 /* Version of the kernel's Landlock (landlock(7)); 0: it has none, or this process may not use it.
  */
@@ -345,13 +345,14 @@ gboolean landlock_enter(int ruleset);
 typedef struct Confine {
     gboolean become; /* it runs as uid and gid; the daemon must be root */
     guint32 uid, gid;
-    guint32 group;        /* one more; 0: none */
-    guint64 caps;         /* bits by number, kept where uid is 0 */
-    guint64 files, tasks; /* limits; 0: as the daemon */
+    guint32 group;        /* a supplementary group; 0: none */
+    guint64 caps;         /* capabilities by number (capabilities(7)), kept where uid is 0 */
+    guint64 files, tasks; /* limits of open files and of threads; 0: the daemon's */
     guint64 file_bytes;   /* of each file that it writes; 0: any */
-    gboolean locks;       /* as much memory as it likes may be locked */
-    int namespaces;       /* CLONE_NEW...: empty ones; what the kernel refuses stays the daemon's */
-    int landlock;         /* a ruleset; 0: it sees what its user does */
+    gboolean locks;       /* it may lock as much memory as it likes (mlock(2)) */
+    int namespaces; /* CLONE_NEW... flags: it gets new, empty namespaces; where the kernel refuses
+                       one the daemon's stays */
+    int landlock;   /* a ruleset of landlock_new; 0: it sees all files that its user may see */
 } Confine;
 /* Confines the calling process; for the child, between fork and exec: it makes only system calls.
  * FALSE: errno says why, and *ret_step names the step that failed. */

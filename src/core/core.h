@@ -22,8 +22,8 @@ typedef struct Paths {
     char *lib;         /* /var/lib/vmd: data */
     char *cache;       /* /var/cache/vmd */
     char *log;         /* /var/log/vmd */
-    gboolean session;  /* an ordinary user's daemon */
-    gboolean trusting; /* what it starts is not confined */
+    gboolean session;  /* the daemon of an ordinary user, not of the system */
+    gboolean trusting; /* the programs that it starts are not confined */
     gint64 output_max; /* bytes of a file that a guest writes into; 0: any */
 } Paths;
 
@@ -98,8 +98,8 @@ gpointer registry_find_id(Registry *r, int id);
 guint registry_size(const Registry *r);
 /* All objects in order of creation, each referenced; free with g_ptr_array_unref. */
 GPtrArray *registry_list(Registry *r);
-/* Writes the ledgers of all of them anew, for somebody has removed the files. FALSE: one is busy,
- * and its own was left out. */
+/* Writes the ledgers of all these objects again, after somebody has removed the files. FALSE: one
+ * is busy, and its ledger was left out. */
 gboolean registry_save_ledgers(Registry *r);
 
 /* ---- ledgers (ledger.c) ----------------------------------------------------------------- */

@@ -41,7 +41,7 @@ void ledger_undone(Ledger *l, guint64 no);
 void ledger_unwind(Ledger *l);
 /* Marks a flow as committed. FALSE: that could not be written. */
 gboolean ledger_commit(Ledger *l, guint64 flow, GError **err);
-/* Writes its file anew, which somebody has removed; nobody may hold a row's number. */
+/* Writes the file again, after somebody has removed it; nothing may hold a row's number. */
 gboolean ledger_save(Ledger *l, GError **err);
-/* The object's name in the first line of the file, or NULL. Caller frees. */
+/* The object's name in the first line of the file, or NULL. The caller frees it. */
 char *ledger_read_name(const char *path);

@@ -8,8 +8,8 @@
 /* ---- taps (links.c) -------------------------------------------------------------------- */
 
 typedef struct TapSpec {
-    const char *name;   /* NULL: the next "vnet" and a number; "x%d": the kernel counts */
-    const char *alias;  /* what the kernel keeps of whose it is (ip link show); NULL: nothing */
+    const char *name;   /* NULL: "vnet" and the next number; "x%d": the kernel chooses the number */
+    const char *alias;  /* alias of the link, which tells its owner (ip link show); NULL: none */
     const char *bridge; /* NULL: none */
     const guint8 *mac;  /* MAC address of the guest's card: the tap gets it with 0xfe as its first
                            byte; NULL: random */
@@ -31,11 +31,11 @@ typedef struct TapSpec {
  * otherwise it fails. */
 gboolean tap_create(const TapSpec *spec, char **ret_name, guint *ret_index, GArray *fds,
                     GError **err);
-/* For a tap whose descriptors are in other hands. Names are soon another link's, and numbers, too,
- * where somebody asks for one or a namespace is made anew: what has the number and another name,
- * or another alias, stays. One that is not there is success. */
+/* Deletes a tap whose descriptors are in other hands. A name may soon be another link's, and so may
+ * a number, when somebody asks for it or a namespace is made anew. So a link with this number but
+ * another name or another alias stays. A link that does not exist is success. */
 gboolean tap_delete(guint index, const char *name, const char *alias, GError **err);
-/* A running VM has this name: "vnet7" is not made again before all numbers after it. */
+/* Notes that a running VM has this name: "vnet7" is not made again before all numbers after it. */
 void tap_name_used(const char *name);
 
 /* ---- links (links.c) ------------------------------------------------------------------- */
@@ -173,11 +173,11 @@ const HostLink *host_links_find(const HostLinks *all, const char *name);        
 const HostLink *host_links_find_alias(const HostLinks *all, const char *alias); /* likewise */
 gboolean host_links_has_address(const HostLinks *all, const HostLink *link, const char *address,
                                 guint bits);
-/* The main table's routes by the link with that number. */
+/* The routes of the main table through the link with that number. */
 typedef GHashTable HostRoutes;
 HostRoutes *host_routes_look(guint index, GError **err);
 void host_routes_free(HostRoutes *all);
-/* By that gateway, or by none; a metric of 0: any. */
+/* Whether there is such a route, through that gateway or none; metric 0: any. */
 gboolean host_routes_have(HostRoutes *all, const RouteSpec *spec);
 
 /* ---- devices (devices.c) ---------------------------------------------------------------- */

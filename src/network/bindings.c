@@ -592,7 +592,7 @@ list_table(const char *what)
     return said;
 }
 
-/* By link; *ret_bases: how many chains of nobody there are. */
+/* The kernel's chains by link; *ret_bases: number of chains that belong to no link. */
 static GHashTable *
 kernel_chains(guint *ret_bases)
 {

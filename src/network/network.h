@@ -17,11 +17,11 @@ void network_register(void);
 /* Reads every definition and finds the networks that an earlier daemon left running. paths must
  * live as long as the daemon. */
 gboolean network_init(const Paths *paths, GError **err);
-void network_autostart(void); /* starts what is marked so and is not active */
+void network_autostart(void); /* starts networks that are marked for it and are not active */
 /* Writes anew what is kept of active networks below the run folder, for somebody has emptied it.
  * FALSE: one of them is just being changed; to be asked again. */
 gboolean network_save_runs(void);
-void network_done(void); /* drops what is in memory; networks run on */
+void network_done(void); /* frees what is in memory; networks stay active */
 
 /* ---- networks ---------------------------------------------------------------------------- */
 
@@ -104,7 +104,7 @@ gboolean network_port_create(Network *n, const char *xml, guint flags, guint8 re
 /* Not one of a guest's, which has it as long as its interface. */
 gboolean network_port_delete(Network *n, const guint8 uuid[UUID_LEN], GError **err);
 
-/* What was put right of an active network since the daemon began (heal.c). */
+/* Repairs of an active network since the daemon started (heal.c). */
 typedef struct NetworkRepair {
     const char *what;  /* "bridge", "rules", ...; constant */
     guint times;       /* 0: never, and the rest has no meaning */
@@ -150,12 +150,12 @@ void nwfilter_undefine(Nwfilter *f, NwfilterDone done, gpointer user);
 /* Puts the filter of an interface in force for its link; rules that the link had are replaced in
  * one transaction. FALSE and an error: nothing has changed. */
 gboolean filter_bind(const char *link, const NetDef *net, const DomainDef *owner, GError **err);
-void filter_unbind(const char *link); /* there may be none */
+void filter_unbind(const char *link); /* success where there is none */
 /* By a client, of a link that is there: kept until it is deleted. *ret_link is borrowed. */
 gboolean filter_binding_create(const char *xml, gboolean validate, const char **ret_link,
                                GError **err);
 gboolean filter_binding_delete(const char *link, GError **err);
-/* Once all guests that run are known: rules of links that are gone go. */
+/* Removes the rules of links that are gone; called when all running guests are known. */
 void filters_sweep(void);
 
 typedef struct FilterBinding FilterBinding;
@@ -201,9 +201,11 @@ typedef void (*NetworkPortEach)(const NetworkPort *port, gpointer user);
 typedef void (*NetworkPorts)(NetworkPortEach each, gpointer user); /* tells of all */
 /* Makes the link of a port again that somebody has deleted, in that bridge. */
 typedef gboolean (*NetworkPortRevive)(const NetworkPort *port, const char *bridge, GError **err);
-/* Who has the guests: asked when something has happened to links, and by a network that starts. */
+/* Sets the function that knows the guests' interfaces; it is called when links have changed, and
+ * when a network starts. */
 void network_on_ports(NetworkPorts ports, NetworkPortRevive revive);
-/* FALSE: no such network, it is not active, or it is of a mode that cannot be had yet. */
+/* Finds where an interface of that network is connected. FALSE and an error: there is no such
+ * network, it is not active, or its mode is not supported. */
 gboolean network_plug(const char *name, const char *portgroup, NetworkPlug *ret_plug, GError **err);
 /* The host's own address in an active network: the first one of its definition, at which a server
  * listens for its guests. Borrowed from the network; NULL and an error: the network is not active,

@@ -58,7 +58,7 @@ extern const ObjectKind network_kind;
 /* The network of that UUID, made where it is not there. One of that name that is not active gets
  * the UUID: its file cannot be read, or says another one. NULL: an active one has the name. */
 Network *network_find_for(const char *name, const guint8 uuid[UUID_LEN]);
-/* It is down; a transient one is gone. */
+/* Notes that the network is inactive; a transient one is removed. */
 void network_forget_run(Network *n);
 
 /* Paths of a network's files, by the end of their name; the caller frees them. */
@@ -118,7 +118,7 @@ gboolean others_forget(const char *bridge, GError **err);
 /* ---- flows (steps.c) ------------------------------------------------------------------------ */
 
 extern const FlowTable network_start_table;
-/* The live definition on disk, by which a later daemon finds what it runs. */
+/* Writes the live definition to disk, by which a later daemon finds an active network. */
 gboolean network_save_live(const Network *n, GError **err);
 /* Lines that the ledger has lost, as the live definition says: undone, they take nothing of others.
  */
@@ -146,7 +146,7 @@ gboolean network_has_v4(const NetworkDef *def);
 /* ---- what an earlier daemon has begun (recover.c) ---------------------------------------------
  */
 
-/* folder: where live definitions are. FALSE: it cannot be read. */
+/* Finds what an earlier daemon left. folder: of the live definitions. FALSE: it cannot be read. */
 gboolean networks_recover(const char *folder, GError **err);
 
 /* ---- healing (heal.c) ------------------------------------------------------------------------ */
@@ -174,7 +174,7 @@ void filters_done(void);
 void bindings_init(void);
 void bindings_done(void);
 gboolean bindings_load(GError **err); /* those that clients have made; once filters are known */
-/* Some interface has it, or a filter that refers to it. */
+/* Whether an interface has this filter, or one that refers to it. */
 gboolean filter_in_force(const char *name);
 /* Called when the definition of a filter has changed: changes the rules of all interfaces that have
  * it, or of none. */

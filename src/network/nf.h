@@ -29,5 +29,5 @@ GHashTable *nf_marks(const char *said, const char *table);
 gboolean nf_marks_same(GHashTable *a, GHashTable *b, const char *chain);
 /* As nf_run; *ret_said: the commands with the numbers that the kernel has given. */
 gboolean nf_run_told(json_object *commands, char **ret_said, GError **err);
-/* Numbers that the kernel gives, and that differ each time. */
+/* Removes the kernel's handles, which differ each time, from a listing in o. */
 void nf_drop_handles(json_object *o);

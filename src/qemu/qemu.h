@@ -85,11 +85,11 @@ typedef struct VmInfo {
 void vm_state(const Vm *vm, VmState *ret_state, int *ret_reason);
 /* FALSE and an error: the domain is off, and its definition cannot be read. */
 gboolean vm_info(Vm *vm, VmInfo *ret_info, GError **err);
-gboolean vm_is_active(const Vm *vm); /* has a QEMU, or is just getting one */
+gboolean vm_is_active(const Vm *vm); /* it has a QEMU, or is being started */
 /* When its QEMU was started: Unix time in milliseconds; 0: there is none. */
 gint64 vm_started(const Vm *vm);
-gboolean vm_is_persistent(const Vm *vm); /* has a definition on disk */
-gboolean vm_is_updated(const Vm *vm);    /* the definition differs from what runs */
+gboolean vm_is_persistent(const Vm *vm); /* it has a definition on disk */
+gboolean vm_is_updated(const Vm *vm);    /* the persistent definition was changed since the start */
 gboolean vm_autostart(const Vm *vm, AutostartKind kind);
 gboolean vm_has_managed_save(const Vm *vm);
 /* The live definition of a domain that runs, else the persistent one. Borrowed until the next turn

@@ -67,10 +67,10 @@ Server *server_new(const Paths *paths, const ServerSettings *settings, const Ser
                    GError **err);
 /* Applies changed settings: group, permissions and budgets hold from now on. */
 void server_settings_changed(Server *s);
-/* Listens anew where a socket of its own is not there any more. Those that were given are not its
- * own. */
+/* Listens again where a socket file that the server has made is gone; given sockets are left alone.
+ */
 gboolean server_listen_again(Server *s, GError **err);
-/* Hangs up on everybody; pending calls run on without an audience. */
+/* Hangs up on all clients; pending calls run on, and their answers are dropped. */
 void server_free(Server *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)
 guint server_n_clients(const Server *s);

@@ -21,8 +21,8 @@ Server *call_server(const Call *c);
 /* "client 12 (pid 4711, uid 0)"; lives as long as the call. */
 const char *call_asker(Call *c);
 const TaskOwner *call_who(Call *c); /* the same as a struct, and as long */
-/* A socket that came with the call, which keeps it; -1: there are not so many, or it is something
- * else. */
+/* The i-th descriptor that came with the call, if it is a socket; the call keeps it. -1 with an
+ * error: there is none, or it is no socket. */
 int call_socket(const Call *c, guint i, GError **err);
 guint call_n_fds(const Call *c);
 
@@ -97,8 +97,8 @@ void call_reply_names(Call *c, const GPtrArray *objects, gint32 most);
  * is called once in any case, perhaps from within this call, when nothing is under way any more. */
 typedef struct FileStreamSpec {
     int fd;
-    guint64 offset, length; /* length 0: to the end */
-    gboolean sparse;        /* holes are told as such */
+    guint64 offset, length; /* bytes; length 0: to the end */
+    gboolean sparse;        /* holes are sent as holes */
     guint64 size;           /* of the file that is read; 0: unknown */
 } FileStreamSpec;
 typedef GDestroyNotify FileStreamDone;
@@ -296,7 +296,7 @@ struct Server {
 
 /* listener.c */
 gboolean listeners_open(Server *s, const ServerSockets *given, GError **err);
-void listeners_permit(Server *s);                  /* group and modes, as the settings say now */
+void listeners_permit(Server *s);                  /* sets group and modes by the settings */
 gboolean listeners_again(Server *s, GError **err); /* as server_listen_again */
 void listeners_close(Server *s);
 

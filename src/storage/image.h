@@ -44,8 +44,8 @@ gboolean image_read(int fd, int format, const char *name, ImageHead *ret_head, G
 /* The same of an image that is a part of the file: size bytes, beginning at offset. */
 gboolean image_read_part(int fd, guint64 offset, guint64 size, int format, const char *name,
                          ImageHead *ret_head, GError **err);
-/* The format that the head looks like; FORMAT_RAW where it looks like none. A guest can write the
- * head of a raw disk: good for showing, and for saying no. */
+/* Guesses the format from the head; FORMAT_RAW if it looks like none. A guest can write such a head
+ * onto a raw disk, so the answer is good only for showing it, and for refusing. */
 int image_probe(int fd);
 /* Whether QEMU would take a name in a head for something other than a file: "nbd:host:1",
  * "json:{}", "https:

@@ -10,8 +10,8 @@ typedef struct ImageSource {
     const char *name;
     guint64 base;                  /* where the image begins in the file */
     guint64 size;                  /* of the image, as much of it as is in the file */
-    guint8 head[IMAGE_HEAD_BYTES]; /* zeros behind its end */
-    gsize len;                     /* how much of head was there */
+    guint8 head[IMAGE_HEAD_BYTES]; /* zeros after the file's end */
+    gsize len;                     /* bytes of head that the file has */
 } ImageSource;
 
 /* pread(2) at an offset of the image; what the file has behind its end is not there. */

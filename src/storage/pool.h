@@ -47,9 +47,9 @@ typedef struct ErrandSpec {
     ErrandWork work;
     gpointer in;
     ErrandBack back;
-    FlowToken token; /* woken after back; also, with ERR_TIMEOUT, when nothing has moved for long */
+    FlowToken token; /* woken after back, or with ERR_TIMEOUT after a long time without progress */
     const Object *sender; /* whose other errands it may have to wait for; NULL: the pool's */
-    gpointer user;        /* of back */
+    gpointer user;        /* passed to back */
 } ErrandSpec;
 void errand_send(Pool *pool, const ErrandSpec *spec);
 guint errands_out(void); /* number of errands under way */

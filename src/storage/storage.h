@@ -15,8 +15,8 @@ void storage_register(void);
 /* Reads the definitions, finds the pools that were active, and starts those that are marked for it.
  * Waits a short time for folders; one that does not answer in that time comes later. */
 gboolean storage_init(const Paths *paths, GError **err);
-/* Writes anew what is kept of active pools below the run folder, for somebody has emptied it.
- * FALSE: one of them is just being changed; to be asked again. */
+/* Writes the files of active pools below the run folder again, after somebody has removed them.
+ * FALSE: a pool is being changed at the moment; call it again. */
 gboolean storage_save_runs(void);
 void storage_done(void);
 
@@ -36,13 +36,13 @@ typedef struct Pool {
     Volumes *volumes; /* NULL: inactive */
     gboolean autostart;
     char *broken;                /* why its definition cannot be read; NULL: it can */
-    guint late;                  /* errands to its folder that have not come back in time */
-    guint slow_looks;            /* at single volumes, which were told of without */
-    guint run;                   /* counts its starts */
+    guint late;                  /* number of errands to its folder that are late */
+    guint slow_looks;            /* looks at single volumes that took too long to wait for */
+    guint run;                   /* number of its starts */
     guint looks;                 /* at its folder, under way */
     GHashTable *touched;         /* names of volumes that were changed since; NULL: none */
     guint stops;                 /* asked for, or under way */
-    struct PoolProgram *program; /* that a row of its flow waits for */
+    struct PoolProgram *program; /* the program that a row of its flow waits for */
 } Pool;
 
 /* Borrowed; NULL and ERR_NO_POOL when there is none. */
@@ -118,9 +118,9 @@ void volume_look(Pool *pool, const VolumeDef *volume, VolumeLooked done, gpointe
 
 /* ---- changing a volume (volume_make.c, volume_change.c): a task of the pool's ------------- */
 
-/* Each is a task, which holds its volume: whoever else wants it is told the task's name, and so is
- * who wants to stop the pool. Other volumes, and the pool's own jobs, have nothing to do with it.
- * Its client may leave. */
+/* Each change is a task that holds its volume: another one that wants the volume, or wants to stop
+ * the pool, gets an error with the task's name. Other volumes and the pool's own jobs are not
+ * affected. The client may leave before the end. */
 
 /* Called once, perhaps from within the call. volume is valid during the callback; it is NULL on
  * failure, and for a volume that was deleted. */
@@ -134,32 +134,33 @@ enum {
 };
 enum { RESIZE_ALLOCATE = 1 << 0, RESIZE_DELTA = 1 << 1, RESIZE_SHRINK = 1 << 2 };
 
-/* Makes a volume of a document. It is there when it is whole, or not at all. */
+/* Makes a volume from a document. It appears when it is complete, or not at all. */
 void volume_create(Pool *pool, const char *xml, guint32 flags, const TaskOwner *who,
                    VolumeDone done, gpointer user);
-/* The same with the content of another one, in the format that the document says. */
+/* The same with the content of another volume, in the format of the document. */
 void volume_create_from(Pool *pool, const char *xml, Pool *source_pool, const VolumeDef *source,
                         guint32 flags, const TaskOwner *who, VolumeDone done, gpointer user);
 void volume_delete(Pool *pool, const VolumeDef *volume, const TaskOwner *who, VolumeDone done,
                    gpointer user);
 void volume_resize(Pool *pool, const VolumeDef *volume, guint64 size, guint32 flags,
                    const TaskOwner *who, VolumeDone done, gpointer user);
-/* algorithm: the number of the protocol. */
+/* Overwrites the content. algorithm: a number of virStorageVolWipeAlgorithm. */
 void volume_wipe(Pool *pool, const VolumeDef *volume, guint32 algorithm, const TaskOwner *who,
                  VolumeDone done, gpointer user);
 
 /* ---- reading and writing a volume (volume_use.c) ------------------------------------------- */
 
-/* Somebody reads or writes the file of a volume: a task, which holds it. */
+/* A task of a client that reads or writes the file of a volume, and holds the volume meanwhile. */
 typedef struct VolumeUse VolumeUse;
 /* fd is the caller's; pass use to volume_close when it is done. On failure -1 and NULL, with err.
  */
 typedef void (*VolumeOpened)(int fd, VolumeUse *use, const GError *err, gpointer user);
-/* Refused where another one writes it, or uses it at all if it is to be written. */
+/* Opens a volume's file. Refused while somebody else writes it, or, for writing, while anybody else
+ * uses it. */
 void volume_open(Pool *pool, const VolumeDef *volume, gboolean writes, const TaskOwner *who,
                  VolumeOpened done, gpointer user);
-/* Who moves the bytes says how many it has moved, and ends when its task is aborted, by
- * volume_close. */
+/* Called by the code that moves the bytes: look says how many have been moved; abort is called when
+ * the task is aborted, and ends with volume_close. */
 typedef struct VolumeMove {
     void (*look)(gpointer user, TaskProgress *ret_progress);
     void (*abort)(gpointer user, const GError *why);
@@ -167,7 +168,7 @@ typedef struct VolumeMove {
 } VolumeMove;
 void volume_moves(VolumeUse *use, const VolumeMove *move);
 guint64 volume_use_size(const VolumeUse *use); /* of its file, in bytes, as of the last look */
-/* What was written is looked at. */
+/* Ends the task; after writing, the volume's sizes are read again. */
 void volume_close(VolumeUse *use);
 
 /* ---- secrets (secret.c) ------------------------------------------------------------------ */

@@ -393,7 +393,8 @@ create_measure_words(const VolumeChange *c)
     return argv;
 }
 
-/* Of what is written encrypted: a file that the tool reads and that is wiped when it has ended. */
+/* Makes the file with the key of an encrypted volume, which the tool reads; it is wiped when the
+ * tool has ended. */
 static gboolean
 take_key(VolumeChange *c, GError **err)
 {

@@ -1,11 +1,11 @@
-/* What the changes of volumes share: each is a task about its pool, with a table of rows. The
- * pool's own jobs do not wait for it, nor it for them; what it changes it holds by claims.
- */
+/* Shared by the changes of volumes: each is a task about its pool, with a table of rows. Such a
+ * task and the pool's own jobs do not wait for each other; the task holds what it changes by
+ * claims. */
 #pragma once
 
 #include "volume_work.h"
 
-/* What a change carries along. */
+/* The data of a volume's change. */
 typedef struct VolumeChange {
     Pool *pool;     /* referenced */
     guint run;      /* of the pool */
@@ -35,28 +35,30 @@ typedef struct VolumeChange {
 /* Takes def. */
 VolumeChange *volume_change_new(Pool *pool, VolumeDef *def, guint32 flags, VolumeDone done,
                                 gpointer user);
-/* As a task of that kind. Takes c. finish: a FlowDone that ends by volume_change_over. */
+/* Runs the change as a task of that kind; takes c. finish: a FlowDone that ends with
+ * volume_change_over. */
 void volume_change_run(const TaskKind *kind, const TaskOwner *who, FlowDone finish,
                        VolumeChange *c);
-/* Tells, and frees it. */
+/* Calls done and frees c. */
 void volume_change_over(VolumeChange *c, const GError *err);
 
-/* What a pool has that is named so: a volume, or one that is being made; the key of its claim.
- * Caller frees. */
+/* The key of a volume's claim: of a volume of that name in the pool, or of one that is being made.
+ * The caller frees it. */
 char *volume_claim_key(const Pool *pool, const char *name);
-/* The volume is the task's, alone or (reads) beside others who read it. The error names it, and who
- * has it. */
+/* Claims the volume for the task, alone or (reads) together with others that only read it. FALSE:
+ * the error names the volume and its holder. */
 gboolean volume_hold(Task *t, const Pool *pool, const char *name, gboolean reads, GError **err);
 
-/* Sends a worker with what c has; the row then waits, and c->found is what it came back with. */
+/* Sends a worker with the data of the change; the row then waits, and c->found is what the worker
+ * found. */
 StepResult volume_errand(Flow *f, Task *t, ErrandWork work);
-/* The same, and regret takes back what it has done where it comes too late. */
+/* The same; if the worker comes back too late, regret undoes its work. */
 StepResult volume_errand_or(Flow *f, Task *t, ErrandWork work, ErrandWork regret);
-/* In an undo. Takes in. */
+/* For an undo. Takes in. */
 StepResult volume_undo_errand(Flow *f, gpointer obj, ErrandWork work, VolumeWork *in);
-/* In an undo, whose work has words alone: of a volume at path. Never NULL. */
+/* For an undo, which knows only words of the ledger: the work for a volume at path. Never NULL. */
 VolumeWork *volume_undo_work(const char *path, const char *folder);
-/* In an undo: nobody wants any more what is under way. */
+/* For an undo: stops the errand that is under way. */
 void volume_stop(Flow *f);
 /* A copy of what c has for a worker. */
 VolumeWork *volume_work_new(const VolumeChange *c);

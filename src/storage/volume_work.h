@@ -23,9 +23,9 @@ typedef struct VolumePace {
 
 typedef struct VolumeWork {
     VolumePace *pace; /* NULL: nobody asks */
-    VolumeDef *def;   /* what is made or changed */
-    char *folder;     /* in which it is made; NULL: it is there */
-    FileMark mark;    /* of its file */
+    VolumeDef *def;   /* the volume that is made or changed */
+    char *folder;     /* the folder in which it is made; NULL: it exists already */
+    FileMark mark;    /* identity of its file */
     PoolSpace space;
     /* of a copy */
     VolumeDef *source;

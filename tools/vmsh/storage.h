@@ -11,7 +11,7 @@
 char **complete_pools(Shell *s);
 /* Finds a pool by name or UUID; the result lives in the command's arena. */
 gboolean pool_lookup(Shell *s, const char *text, PoolRef *ret_pool, GError **err);
-/* What an upload has begun gets the file, from where it is read; length 0: to its end. */
+/* Sends a file to an upload that has begun, from fd's position; length 0: to its end. */
 gboolean volume_send_file(Shell *s, const char *volume, int fd, guint64 length, GError **err);
 /* Makes a volume of an image file of this side. said: its format, NULL: it is looked for. A part of
  * an image is not left. ret_format: the caller frees it. */

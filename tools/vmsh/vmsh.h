@@ -288,10 +288,10 @@ struct Shell {
     gboolean json;
     const char *format; /* --format: json is set, and its answer is put in these words; or NULL */
     GError *format_error;
-    GString *said;           /* takes what is put, for JSON; NULL: stdout does */
-    char *doing;             /* what failed, told before why */
-    char *hint;              /* the next step, told after it */
-    gboolean silent_failure; /* it fails, and has told all there is to tell */
+    GString *said;           /* collects output of put() for JSON; NULL: put() prints to stdout */
+    char *doing;             /* what was tried; printed before the error */
+    char *hint;              /* the next step; printed after the error */
+    gboolean silent_failure; /* the command fails, and has already printed why */
 };
 
 /* Run a line, or the words of one command. FALSE: the last command failed. */
@@ -377,7 +377,7 @@ void sheet_add_value(Sheet *t, const char *title, json_object *value, const char
     G_GNUC_PRINTF(4, 5);
 /* "yes" or "no", true or false. */
 void sheet_add_flag(Sheet *t, const char *title, gboolean on);
-/* Several values, a line each; a list in JSON. */
+/* Adds several values, a line each; in JSON a list. */
 void sheet_add_texts(Sheet *t, const char *title, const char *const *texts, guint n);
 /* Adds a number with a unit as text, and in JSON as a number of bytes: "64 KiB" and 65536. */
 void sheet_add_number(Sheet *t, const char *title, guint64 number, const char *unit);
@@ -395,7 +395,7 @@ void print_json(Shell *s, json_object *o); /* takes o; by --format where that is
 gboolean format_print(Shell *s, const char *format, json_object *answer, GError **err);
 guint text_width(const char *text);   /* in terminal columns */
 char *text_human_size(guint64 bytes); /* "10.000 MiB" */
-/* The first n bits: "yy-y", or "0-1,3" when pretty. */
+/* The first n bits as "yy-y", or as "0-1,3" when pretty. The caller frees it. */
 char *cpu_map_text(const guint8 *map, guint n, gboolean pretty);
 
 /* ---- a bar (progress.c) -------------------------------------------------------------- */
@@ -416,7 +416,7 @@ void progress_end(ProgressBar *b);
 void progress_sent(ProgressBar *b, guint64 done, guint64 total);
 char *task_speed_text(const VmdTaskProgress *p); /* "12.00 MiB/s"; caller frees */
 
-/* ---- what commands about domains share (domain.c) ------------------------------------ */
+/* ---- shared by commands about domains (domain.c) ------------------------------------------- */
 
 #define DOMAIN_OPTION(completer)                                                                   \
     {                                                                                              \
@@ -459,7 +459,7 @@ char *domain_address(Shell *s, const DomainRef *dom);
 /* Until it is in a state, or "address" or "agent" holds of it, as the command wait says; it tells
  * of that. end: monotonic, 0: however long it takes. */
 gboolean domain_wait(Shell *s, const DomainRef *dom, const char *wanted, gint64 end, GError **err);
-/* LIVE and CONFIG of --live, --config, --current. */
+/* LIVE and CONFIG from --live, --config, --current. */
 gboolean domain_impact(const Args *a, guint *ret_flags, GError **err);
 const char *domain_state_text(int state);
 const char *domain_reason_text(int state, int reason);

@@ -44,12 +44,12 @@ typedef struct HostFd {
     int format;              /* DiskFormat of an image; of a HOST_OVERLAY that of the image below */
     gboolean has_data_store; /* the definition names the image's data file */
     SliceDef slice;          /* where the image is in the file; of no size: it is all of it */
-    gboolean direct;         /* O_DIRECT: QEMU wants the flags that it would have opened it with */
-    gboolean by_monitor;     /* QEMU gets it when it runs: not at its start */
-    gboolean by_name;        /* QEMU opens the descriptor once more, as a file in /proc */
-    guint32 owner;           /* as whom it does; 0: the daemon's user */
-    guint64 dev, ino;        /* of an open image; a block device has no dev */
-    SecretRef *secret;       /* of HOST_SECRET: which */
+    gboolean direct;     /* opened with O_DIRECT, for QEMU expects the flags that it would use */
+    gboolean by_monitor; /* QEMU gets it through the monitor, not at its start */
+    gboolean by_name;    /* QEMU opens the descriptor again, as a file in /proc */
+    guint32 owner;       /* user that does so; 0: the daemon's user */
+    guint64 dev, ino;    /* of an open image; dev is 0 for a block device */
+    SecretRef *secret;   /* of HOST_SECRET: the secret */
 } HostFd;
 HostFd *host_fd_new(HostKind kind, const char *path, const char *what);
 HostFd *host_fd_copy(const HostFd *h); /* the copy is not open */

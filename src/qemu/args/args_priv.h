@@ -91,9 +91,9 @@ gboolean args_is_native(const ArgsOut *a);
 const char *args_open_overlay(ArgsOut *a, const char *path, int format, const char *what);
 /* Notes that several guests may write the image at path. */
 void args_share(ArgsOut *a, const char *path);
-/* What that path is opened as, whose head is read before QEMU reads it. */
+/* Notes the format in which the image at path is opened; its head is read before QEMU reads it. */
 void args_format(ArgsOut *a, const DiskSource *source, int format);
-/* The -add-fd of everything that was opened. */
+/* Adds -add-fd for everything that was opened. */
 gboolean args_put_fds(ArgsOut *a, GError **err);
 
 /* ---- what devices share (args_address.c) */

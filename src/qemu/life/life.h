@@ -84,10 +84,10 @@ gboolean link_filter(Flow *f, const DomainDef *def, const NetDef *net, GError **
 void links_filter_again(const Vm *vm); /* for a VM that was recovered */
 /* Writes the bridge of its network into an interface's definition. */
 gboolean link_join(NetDef *net, GError **err);
-/* The NetworkPorts of this room. */
+/* This room's NetworkPorts (network/network.h). */
 void links_each_port(NetworkPortEach each, gpointer user);
 gboolean links_revive(const NetworkPort *port, const char *bridge, GError **err);
-void links_limit_again(const Vm *vm); /* of a VM that was found */
+void links_limit_again(const Vm *vm); /* for a VM that was recovered */
 
 /* ---- devices that come and go ------------------------------------------------------------ */
 
@@ -323,7 +323,7 @@ char *tpm_state_place(const Vm *vm, gboolean *ret_others);
 /* In a worker, before a start: a server that does not answer, where the state may lie, keeps the
  * start waiting there, and nobody else. */
 void tpm_look(const DomainDef *live);
-/* The files of a folder of ours are from now on those of the user that swtpm is. */
+/* Gives the files of vmd's own state folder to the user that swtpm runs as. */
 gboolean tpm_hand_over(const Vm *vm, GError **err);
 StepResult tpm_set_up(Flow *f, gpointer obj, GError **err);
 StepResult tpm_take_back(Flow *f, gpointer obj);

@@ -276,16 +276,17 @@ enum {
     UNDEFINE_TPM = 1 << 5,
     UNDEFINE_KEEP_TPM = 1 << 6,
 };
-char *tpm_state_dir(const Vm *vm); /* where swtpm keeps it; caller frees */
-/* Whether the flags of an undefine say one thing. */
+char *tpm_state_dir(const Vm *vm); /* the folder where swtpm keeps it; the caller frees it */
+/* Whether the flags of an undefine do not contradict each other. */
 gboolean remains_check(guint flags, GError **err);
 /* A worker looks for the variables that def has, which may lie on a server that does not answer,
  * and removes them where the flags say so; done gets an error where they do not say enough. FALSE:
  * def has none, and done is not called. */
 gboolean remains_settle_nvram(Vm *vm, const DomainDef *def, guint flags, OffloadDone done,
                               gpointer user);
-/* Before def (NULL: it cannot be read, and nobody knows what it has) goes: removes what else the
- * flags say, or keeps in mind that it must go at the end of the run. */
+/* Called before def (NULL: it cannot be read) is removed: removes the files that the flags name, or
+ * notes that they must go at the end of the run. FALSE and an error when the flags do not decide
+ * about a file, or it cannot be removed. */
 gboolean remains_undefine(Vm *vm, const DomainDef *def, guint flags, GError **err);
 /* Called when swtpm has ended: removes the TPM's state of a domain without a definition. A second
  * call does nothing. */
