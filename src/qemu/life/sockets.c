@@ -116,16 +116,16 @@ socket_note(Flow *f, const HostFd *h, GError **err)
 
 #define REMOVE_WAIT_MS 10000
 
-typedef struct Removal {
+typedef struct SocketRemoval {
     char *path;
     gboolean known; /* the file, by the ledger or by who made it */
     guint64 dev, ino;
-} Removal;
+} SocketRemoval;
 
 static void
 removal_free(gpointer data)
 {
-    Removal *r = data;
+    SocketRemoval *r = data;
 
     g_free(r->path);
     g_free(r);
@@ -134,7 +134,7 @@ removal_free(gpointer data)
 /* Whoever made it is dead by now. Where the ledger does not know its file (QEMU made it, or a
  * daemon that died just then), it is one that nobody listens on any more. */
 static gboolean
-is_of_the_start(const Removal *r, const struct stat *st)
+is_of_the_start(const SocketRemoval *r, const struct stat *st)
 {
     struct sockaddr_un addr;
 
@@ -148,7 +148,7 @@ is_of_the_start(const Removal *r, const struct stat *st)
 static gpointer
 remove_in_worker(gpointer in, GError **err)
 {
-    const Removal *r = in;
+    const SocketRemoval *r = in;
     g_autofree char *name = NULL;
     struct stat st;
     fd_auto dir = file_reach_folder(r->path, &name);
@@ -188,10 +188,10 @@ word_read(const Flow *f, guint index, guint64 *ret_number)
            g_ascii_string_to_unsigned(flow_word(f, index), 10, 0, G_MAXUINT64, ret_number, NULL);
 }
 
-static Removal *
+static SocketRemoval *
 removal_new(const Flow *f)
 {
-    Removal *r = g_new0(Removal, 1);
+    SocketRemoval *r = g_new0(SocketRemoval, 1);
 
     r->path = g_strdup(flow_key(f));
     r->known = word_read(f, 0, &r->dev) && word_read(f, 1, &r->ino);
@@ -208,7 +208,7 @@ is_in_run_folder(const char *path)
 }
 
 static void
-remove_now(Removal *r)
+remove_now(SocketRemoval *r)
 {
     g_autoptr(GError) err = NULL;
 
@@ -240,9 +240,9 @@ socket_undo(Flow *f, Vm *vm)
 void
 socket_drop(const HostFd *h)
 {
-    Removal *r = g_new0(Removal, 1);
+    SocketRemoval *r = g_new0(SocketRemoval, 1);
     const FlowToken nobody = 0;
 
-    *r = (Removal){ g_strdup(h->path), TRUE, h->dev, h->ino };
+    *r = (SocketRemoval){ g_strdup(h->path), TRUE, h->dev, h->ino };
     offload(remove_in_worker, r, removal_free, on_removed, g_memdup2(&nobody, sizeof nobody));
 }
