@@ -29,12 +29,16 @@ SHARES = ("<qemu:override><qemu:device alias='virtio-disk0'><qemu:frontend>"
           "</qemu:frontend></qemu:device></qemu:override>")
 
 
+# One with a display may make sockets: through one of its own these tests see what it would.
+VNC = "<graphics type='vnc' autoport='yes' listen='127.0.0.1'/>"
+
+
 def guest(d, devices, machine="q35", name="g", more=""):
     return d.write(f"{name}.xml", (
         "<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
         f"<name>{name}</name><memory unit='MiB'>64</memory>"
         f"<os><type arch='x86_64' machine='{machine}'>hvm</type></os>"
-        f"<devices>{devices}</devices>{more}</domain>"))
+        f"<devices>{devices}{VNC}</devices>{more}</domain>"))
 
 
 def digest(path):
