@@ -262,7 +262,7 @@ def what_the_admin_has_set_stays(d):
     d.vmsh("start", "g")
     assert limits("mine") == (None, [TEN])
     said = d.vmsh("domiftune", "g", MAC, "--live", "--inbound", "7", status=1)
-    assert "somebody's own" in said and told(d)["inbound.average"] == 0, said
+    assert "that vmd did not set and leaves alone" in said and told(d)["inbound.average"] == 0, said
     assert limits("mine") == (None, [TEN])
     d.vmsh("destroy", "g")
     assert kinds("mine") == before == [("htb", "5:"), ("ingress", "ffff:")], kinds("mine")
