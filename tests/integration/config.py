@@ -68,7 +68,7 @@ read_only_socket = maybe
     for line, words in ((2, "'log_leve'; is log_level meant?"), (3, "'inf' is not debug"),
                         (5, "'nothing' is not KEY"), (6, "user=0"), (7, "in line 6 already"),
                         (8, "no group 'vmd-test-no-such-group'"), (9, "0466"), (10, "no end"),
-                        (11, "'qemus:debug' begins with no room"), (12, "'user' of this budget"),
+                        (11, "'qemus:debug' begins with no room"), (12, "'user' has no meaning for this budget"),
                         (13, "kept is not less than all"), (14, "all=3X"), (15, "yes or no")):
         assert re.search(rf"^{re.escape(str(path))}:{line}: .*{re.escape(words)}", said, re.M), (line, said)
     status, again = vmd("--root", d.root)

@@ -27,7 +27,7 @@ FAILS = {
     "silent": HANGS, "half-greeting": HANGS, "stops": HANGS, "no-answer": HANGS, "late-silence": HANGS,
     "garbage": "what is no JSON", "bytes": "what is no JSON", "not-objects": "what is no JSON",
     "dies-at-once": "could not go on", "dies": "could not go on", "dies-at-cont": "could not go on",
-    "crashes": "closed the monitor", "closes-monitor": "closed the monitor",
+    "crashes": "closed its monitor", "closes-monitor": "closed its monitor",
     "refuses-cont": "'cont'", "refuses-all": "query-cpus-fast",
     "huge-answer": "a message of more than", "deep": "a message of more than",
     "both": "unable to execute",
