@@ -459,7 +459,8 @@ def a_hostile_one_gets_nowhere(d):
         assert got[f"{word} {what}"] != "done", (word, what, got)
     assert told_of(d, "g")[1] == [], told_of(d, "g")
     # On an older kernel its own folder is full of what it likes: that is removed beside the loop.
-    deep = os.open(own_folder(d, "g"), os.O_PATH)
+    own = own_folder(d, "g")
+    deep = os.open(own, os.O_PATH)
     for _ in range(3000):
         os.mkdir("deep", dir_fd=deep)
         below = os.open("deep", os.O_PATH, dir_fd=deep)
@@ -467,8 +468,8 @@ def a_hostile_one_gets_nowhere(d):
         deep = below
     os.close(deep)
     for n in range(20000):
-        (own_folder(d, "g") / f"{n}").touch()
-    folder = own_folder(d, "g").parent
+        (own / f"{n}").touch()
+    folder = own.parent
     d.vmsh("destroy", "g")
     wait_for(lambda: not folder.exists())
     # It can take neither the daemon nor its neighbour along.

@@ -76,7 +76,7 @@ def they_hang_together(d):
 def links_come_and_go_and_are_heard_of(d):
     need_own_network()
     heard = subprocess.Popen([VMSH, "-c", d.uri, "nodedev-event", "--event", "lifecycle", "--loop",
-                              "--timeout", "60"], stdout=subprocess.PIPE, text=True)
+                              "--timeout", "400"], stdout=subprocess.PIPE, text=True)
 
     def blink():
         run("ip", "link", "add", "blink", "type", "bridge")
@@ -88,16 +88,16 @@ def links_come_and_go_and_are_heard_of(d):
         name = "net_here_52_54_00_01_02_03"
         if not os.path.exists("/sys/class/net/here"):
             skip("the sysfs that is mounted here is of another network")
-        wait_for(lambda: name in names(d))
+        wait_for(lambda: name in names(d), 90)  # the next walk rests twenty times as long as the last took
         xml = d.vmsh("nodedev-dumpxml", name)
         assert "<interface>here</interface>" in xml and "<link state='down'/>" in xml, xml
         run("ip", "link", "set", "here", "up")
         wait_for(lambda: "state='down'" not in d.vmsh("nodedev-dumpxml", name)
-                 or "<feature" in d.vmsh("nodedev-dumpxml", name))
+                 or "<feature" in d.vmsh("nodedev-dumpxml", name), 90)
         run("ip", "link", "set", "here", "address", "52:54:00:01:02:04")
-        wait_for(lambda: "net_here_52_54_00_01_02_04" in names(d) and name not in names(d))
+        wait_for(lambda: "net_here_52_54_00_01_02_04" in names(d) and name not in names(d), 90)
         run("ip", "link", "del", "here")
-        wait_for(lambda: "net_here_52_54_00_01_02_04" not in names(d))
+        wait_for(lambda: "net_here_52_54_00_01_02_04" not in names(d), 90)
         heard.terminate()
         said = heard.communicate()[0]
         for what in (f"{name}: Created", f"{name}: Deleted", "net_here_52_54_00_01_02_04: Deleted"):

@@ -321,8 +321,14 @@ def on_http_server(d, image, kind):
         server.server_close()
 
 
+def qemu_reads_http():
+    """Its driver is in a package of its own (qemu-block-extra)."""
+    said = subprocess.run(["qemu-img", "info", "http://127.0.0.1:1/none"], capture_output=True, text=True).stderr
+    return "CURL" in said
+
+
 HERE = (on_file, on_block_device, on_volume, on_part_of_a_file)
-THERE = (on_nbd_server, on_http_server)
+THERE = (on_nbd_server, on_http_server) if qemu_reads_http() else (on_nbd_server,)
 
 
 def opened(d):
