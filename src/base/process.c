@@ -569,6 +569,8 @@ try_adopt(Process *p, GError **err)
     if (pidfd < 0 || (now == 0 && pidfd_send_signal(pidfd, 0, NULL, 0) == 0)) {
         int code = pidfd < 0 ? errno : EAGAIN;
 
+        if (code == EINVAL || code == ENOENT) /* the number is a thread's: no process has it */
+            code = ESRCH;
         fail_errno(err, code, "cannot watch process %d", (int)p->pid);
         return code == ESRCH ? ADOPT_GONE : ADOPT_UNKNOWN;
     }

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 typedef struct Seen {
     int calls;
@@ -373,6 +375,30 @@ test_adopt(void **state)
     assert_non_null(strstr(err->message, "No such process"));
 }
 
+static gpointer
+be_a_thread(gpointer data)
+{
+    g_atomic_int_set((int *)data, (int)syscall(SYS_gettid));
+    g_usleep(300000);
+    return NULL;
+}
+
+/* The number of a thread is no process's. */
+static void
+test_adopt_thread(void **state)
+{
+    seen_auto seen = { 0 };
+    g_autoptr(GError) err = NULL;
+    int tid = 0;
+    GThread *thread = g_thread_new("one", be_a_thread, &tid);
+
+    while (g_atomic_int_get(&tid) == 0)
+        g_usleep(1000);
+    assert_null(process_adopt(tid, 4711, on_done, &seen, &err));
+    assert_non_null(strstr(err->message, "No such process"));
+    g_thread_join(thread);
+}
+
 /* Not knowing is no end: with no descriptor left the process is watched once there is one. */
 static void
 test_adopt_without_descriptors(void **state)
@@ -567,6 +593,7 @@ main(void)
         cmocka_unit_test(test_free_kills),
         cmocka_unit_test(test_adopt),
         cmocka_unit_test(test_adopt_stranger),
+        cmocka_unit_test(test_adopt_thread),
         cmocka_unit_test(test_adopt_without_descriptors),
         cmocka_unit_test(test_grandchild_keeps_pipe),
         cmocka_unit_test(test_outlives),
