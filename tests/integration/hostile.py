@@ -151,16 +151,18 @@ def descriptors_that_come_unasked_are_not_kept(d):
 
 @test
 def a_stream_is_a_descriptor_of_its_client(d):
-    """One of root's, that opens one after the other and reads none."""
-    pool = d.root / "images"
-    pool.mkdir()
-    (pool / "one").write_bytes(bytes(64 << 20))
-    xml = f"<pool type='dir'><name>images</name><target><path>{pool}</path></target></pool>"
-    d.vmsh("pool-create", d.write("pool.xml", xml))
+    """One of root's, that opens one after the other and reads none; of several pools, since each has
+    tasks of its own to spare."""
+    volumes = []
+    for name in ("one", "two", "three"):
+        (d.root / name).mkdir()
+        (d.root / name / "v").write_bytes(bytes(64 << 20))
+        d.vmsh("pool-create", d.write("pool.xml", f"<pool type='dir'><name>{name}</name><target><path>{d.root / name}"
+                                                  "</path></target></pool>"))
+        volumes.append(rpc.string(name) + rpc.string("v") + rpc.string(str(d.root / name / "v")))
     before, c = fds(d), rpc.Client(d.socket)
-    volume = rpc.string("images") + rpc.string("one") + rpc.string(str(pool / "one"))
     for opened in range(400):
-        reply = c.call(VOL_DOWNLOAD, volume + struct.pack(">QQI", 0, 0, 0))
+        reply = c.call(VOL_DOWNLOAD, volumes[opened % 3] + struct.pack(">QQI", 0, 0, 0))
         while reply.kind == rpc.STREAM:
             reply = c.read()
         if reply.status == rpc.ERROR:
