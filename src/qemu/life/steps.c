@@ -102,6 +102,7 @@ remove_folder(Flow *f, gpointer obj)
     Vm *vm = obj;
     FolderWait *w = g_new(FolderWait, 1);
 
+    vm->run->folder_goes = TRUE;
     *w = (FolderWait){ object_ref(vm), flow_wait(f) };
     offload(remove_tree, g_strdup(vm->run->dir), g_free, on_removed, w);
     return STEP_WAIT;

@@ -95,9 +95,12 @@ gboolean
 status_save(Vm *vm, GError **err)
 {
     g_autofree char *path = g_build_filename(vm->run->dir, "status", NULL);
-    json_object *o = schema_to_json(&status_schema, vm, XML_LIVE | XML_SECURE);
+    json_object *o;
     gboolean ok;
 
+    if (vm->run->folder_goes)
+        return TRUE;
+    o = schema_to_json(&status_schema, vm, XML_LIVE | XML_SECURE);
     json_object_object_add(o, "claims", claims_to_json(OWNER(vm)));
     ok = json_file_write(path, o, err);
     json_object_put(o);
@@ -171,6 +174,8 @@ live_write(const char *dir, const DomainDef *live, GError **err)
 gboolean
 live_save(Vm *vm, GError **err)
 {
+    if (vm->run->folder_goes)
+        return TRUE;
     return live_write(vm->run->dir, vm->run->live, err);
 }
 

@@ -159,6 +159,7 @@ typedef struct Run {
     DomainDef *live;
     guint flags;          /* of start */
     gboolean complete;    /* all rows of start are done */
+    gboolean folder_goes; /* its folder is being removed: nothing is saved any more */
     gboolean stopping;    /* the undo has begun: nothing else may happen from here on */
     gboolean outdated;    /* the persistent definition was changed since the start */
     gint32 tpm_fate;      /* TpmFate: for the end of a run without a definition */
