@@ -375,11 +375,19 @@ test_adopt(void **state)
     assert_non_null(strstr(err->message, "No such process"));
 }
 
+typedef struct Lasting {
+    int tid;
+    int over; /* once it may end */
+} Lasting;
+
 static gpointer
 be_a_thread(gpointer data)
 {
-    g_atomic_int_set((int *)data, (int)syscall(SYS_gettid));
-    g_usleep(300000);
+    Lasting *l = data;
+
+    g_atomic_int_set(&l->tid, (int)syscall(SYS_gettid));
+    while (!g_atomic_int_get(&l->over))
+        g_thread_yield();
     return NULL;
 }
 
@@ -389,13 +397,14 @@ test_adopt_thread(void **state)
 {
     seen_auto seen = { 0 };
     g_autoptr(GError) err = NULL;
-    int tid = 0;
-    GThread *thread = g_thread_new("one", be_a_thread, &tid);
+    Lasting one = { 0 };
+    GThread *thread = g_thread_new("one", be_a_thread, &one);
 
-    while (g_atomic_int_get(&tid) == 0)
-        g_usleep(1000);
-    assert_null(process_adopt(tid, 4711, on_done, &seen, &err));
+    while (g_atomic_int_get(&one.tid) == 0)
+        g_thread_yield();
+    assert_null(process_adopt(one.tid, 4711, on_done, &seen, &err));
     assert_non_null(strstr(err->message, "No such process"));
+    g_atomic_int_set(&one.over, TRUE);
     g_thread_join(thread);
 }
 

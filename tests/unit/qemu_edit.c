@@ -1,17 +1,9 @@
 /* Changes of definitions: whole or not at all, one after the other, and of what runs only the rows
  * that may change. */
-#include "unit.h"
+#include "vm_world.h"
 
-#include <sys/socket.h>
-
-#include "qemu/life/life.h"
-
-static Paths paths;
-static char *root;
-static Vm *vm;
 static GString *told, *answers;
 static guint unanswered;
-static int far_end = -1; /* of the monitor, where nobody reads */
 
 static void
 on_done(Vm *of, const GError *err, gpointer user)
@@ -109,20 +101,8 @@ static const char document[] =
 static int
 setup(void **state)
 {
-    g_autofree char *folder = NULL, *path = NULL;
-
-    root = g_dir_make_tmp("edit-XXXXXX", NULL);
-    paths_init_system(&paths, root);
-    assert_true(paths_make(&paths, NULL));
-    objects_init(&paths);
-    folder = g_build_filename(paths.etc, "qemu", NULL);
-    path = g_build_filename(folder, "a.xml", NULL);
-    assert_true(dir_make(folder, 0700, NULL));
-    assert_true(g_file_set_contents(path, document, -1, NULL));
-    assert_true(qemu_init(&paths, NULL));
+    vm_world_begin(document);
     edit_register(&unreadable);
-    vm = vm_find_name("a");
-    assert_non_null(vm);
     told = g_string_new(NULL);
     answers = g_string_new(NULL);
     return 0;
@@ -131,29 +111,19 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    vm_run_over(vm);
-    fd_close(&far_end);
-    qemu_done();
-    assert_true(dir_remove(root, NULL));
-    paths_done(&paths);
-    g_free(root);
+    vm_world_end();
     g_string_free(told, TRUE);
     g_string_free(answers, TRUE);
     return 0;
 }
 
+/* Nobody reads at the far end. */
 static void
 run_it(void)
 {
-    int fds[2];
     static const QmpOps none = { NULL, NULL };
 
-    vm->run = run_new(vm, define_copy(vm, NULL));
-    vm->run->complete = TRUE;
-    assert_true(dir_make(vm->run->dir, 0700, NULL));
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-    vm->run->qmp = qmp_new(fds[0], &none, NULL);
-    far_end = fds[1];
+    vm_world_run(&none);
 }
 
 static void

@@ -1,17 +1,9 @@
 /* What QEMU tells by itself: what becomes of the domain, what clients hear; and what may be said
  * that makes no sense. */
-#include "unit.h"
+#include "vm_world.h"
 
-#include <sys/socket.h>
-
-#include "qemu/life/life.h"
-
-static Paths paths;
-static char *root;
-static Vm *vm;
 static GString *heard; /* "3.0 " of a lifecycle, "#9 0 vda " of others */
 static guint subscription;
-static int far_end = -1; /* of the monitor */
 
 static const char document[] =
     "<domain type='qemu'><name>a</name><uuid>6ba7b810-9dad-41d1-80b4-00c04fd430c8</uuid>"
@@ -44,28 +36,9 @@ static int
 set_up(void **state)
 {
     static const QmpOps none = { NULL, NULL };
-    g_autofree char *folder = NULL, *path = NULL;
-    int fds[2];
 
-    root = g_dir_make_tmp("vmd-unit-XXXXXX", NULL);
-    paths_init_system(&paths, root);
-    assert_true(paths_make(&paths, NULL));
-    objects_init(&paths);
-    folder = g_build_filename(paths.etc, "qemu", NULL);
-    path = g_build_filename(folder, "a.xml", NULL);
-    assert_true(dir_make(folder, 0700, NULL));
-    assert_true(g_file_set_contents(path, document, -1, NULL));
-    qemu_register();
-    assert_true(qemu_init(&paths, NULL));
-    vm = vm_find_name("a");
-    assert_non_null(vm);
-    vm->run = run_new(vm, define_copy(vm, NULL));
-    vm->run->complete = TRUE;
-    assert_true(dir_make(vm->run->dir, 0700, NULL));
-    aliases_assign(vm->run->live, vm->run->dir);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-    vm->run->qmp = qmp_new(fds[0], &none, NULL);
-    far_end = fds[1];
+    vm_world_begin(document);
+    vm_world_run(&none);
     heard = g_string_new(NULL);
     subscription = event_subscribe(on_event, NULL);
     return 0;
@@ -75,12 +48,7 @@ static int
 tear_down(void **state)
 {
     event_unsubscribe(subscription);
-    vm_run_over(vm);
-    fd_close(&far_end);
-    qemu_done();
-    assert_true(dir_remove(root, NULL));
-    paths_done(&paths);
-    g_clear_pointer(&root, g_free);
+    vm_world_end();
     g_string_free(heard, TRUE);
     return 0;
 }

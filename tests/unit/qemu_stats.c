@@ -1,15 +1,9 @@
 /* Counters of QEMU: what its answers mean, how long they are waited for, and that they are outside
  * input. A socket of the test's is the monitor's far end. */
-#include "unit.h"
-
-#include <sys/socket.h>
+#include "vm_world.h"
 
 #include "qemu/ops/ops.h"
 
-static Paths paths;
-static char *root;
-static Vm *vm;
-static int far_end = -1;
 static guint refreshed, events;
 
 static const char document[] =
@@ -101,28 +95,9 @@ static int
 set_up(void **state)
 {
     static const QmpOps ops = { on_event, on_ended };
-    g_autofree char *folder = NULL, *path = NULL;
-    int fds[2];
 
-    root = g_dir_make_tmp("vmd-unit-XXXXXX", NULL);
-    paths_init_system(&paths, root);
-    assert_true(paths_make(&paths, NULL));
-    objects_init(&paths);
-    folder = g_build_filename(paths.etc, "qemu", NULL);
-    path = g_build_filename(folder, "a.xml", NULL);
-    assert_true(dir_make(folder, 0700, NULL));
-    assert_true(g_file_set_contents(path, document, -1, NULL));
-    qemu_register();
-    assert_true(qemu_init(&paths, NULL));
-    vm = vm_find_name("a");
-    assert_non_null(vm);
-    vm->run = run_new(vm, define_copy(vm, NULL));
-    vm->run->complete = TRUE;
-    assert_true(dir_make(vm->run->dir, 0700, NULL));
-    aliases_assign(vm->run->live, vm->run->dir);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-    vm->run->qmp = qmp_new(fds[0], &ops, NULL);
-    far_end = fds[1];
+    vm_world_begin(document);
+    vm_world_run(&ops);
     greet();
     wait_until_heard();
     return 0;
@@ -132,12 +107,7 @@ static int
 tear_down(void **state)
 {
     asked = 0;
-    vm_run_over(vm);
-    fd_close(&far_end);
-    qemu_done();
-    assert_true(dir_remove(root, NULL));
-    paths_done(&paths);
-    g_clear_pointer(&root, g_free);
+    vm_world_end();
     return 0;
 }
 

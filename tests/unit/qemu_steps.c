@@ -1,20 +1,14 @@
 /* The undo of each row of a start beside lines that a killed daemon or somebody's hand may leave:
  * too few words, odd ones, and names of what is somebody else's. It comes to its end, twice, and
  * takes nothing that is not its own. */
-#include "unit.h"
+#include "vm_world.h"
 
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include "network/network_priv.h"
-#include "qemu/life/life.h"
-
-static Paths paths;
-static char *root;
-static Vm *vm;
 
 static const char document[] =
     "<domain type='qemu'><name>a</name><uuid>6ba7b810-9dad-41d1-80b4-00c04fd430c8</uuid>"
@@ -25,35 +19,17 @@ static const char document[] =
 static int
 set_up(void **state)
 {
-    g_autofree char *folder = NULL, *path = NULL;
-
-    root = g_dir_make_tmp("vmd-unit-XXXXXX", NULL);
-    paths_init_system(&paths, root);
-    assert_true(paths_make(&paths, NULL));
-    objects_init(&paths);
-    folder = g_build_filename(paths.etc, "qemu", NULL);
-    path = g_build_filename(folder, "a.xml", NULL);
-    assert_true(dir_make(folder, 0700, NULL));
-    assert_true(g_file_set_contents(path, document, -1, NULL));
     bindings_init();
-    qemu_register();
-    assert_true(qemu_init(&paths, NULL));
-    vm = vm_find_name("a");
-    assert_non_null(vm);
-    vm->run = run_new(vm, define_copy(vm, NULL));
-    aliases_assign(vm->run->live, vm->run->dir);
+    vm_world_begin(document);
+    vm_world_start();
     return 0;
 }
 
 static int
 tear_down(void **state)
 {
-    vm_run_over(vm);
-    qemu_done();
+    vm_world_end();
     bindings_done();
-    assert_true(dir_remove(root, NULL));
-    paths_done(&paths);
-    g_clear_pointer(&root, g_free);
     return 0;
 }
 
