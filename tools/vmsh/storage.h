@@ -13,6 +13,12 @@ char **complete_pools(Shell *s);
 gboolean pool_lookup(Shell *s, const char *text, PoolRef *ret_pool, GError **err);
 /* Sends a file to an upload that has begun, from fd's position; length 0: to its end. */
 gboolean volume_send_file(Shell *s, const char *volume, int fd, guint64 length, GError **err);
+/* Runs a program to its end, in a folder (NULL: this one). does: "looks at the image", for the
+ * error where it cannot be run, which is FALSE. ret_out: what it prints, NULL: nobody reads it;
+ * ret_errors: what it complains of, without the last newline; the caller frees both. ret_status: as
+ * of wait(2). */
+gboolean tool_run(const char *folder, const char *const *argv, const char *does, char **ret_out,
+                  char **ret_errors, int *ret_status, GError **err);
 /* Makes a volume of an image file of this side. said: its format, NULL: it is looked for. A part of
  * an image is not left. ret_format: the caller frees it. */
 gboolean volume_import(Shell *s, const PoolRef *pool, const char *path, const char *name,

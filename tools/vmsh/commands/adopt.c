@@ -13,14 +13,14 @@
 typedef struct AdoptFrom {
     const char *etc, *state, *run;
     gboolean apply;
-    guint taken, left;
-    gboolean any_domain;
 } AdoptFrom;
+
+typedef enum AdoptState { ADOPT_LEFT, ADOPT_HERE, ADOPT_TO_TAKE, ADOPT_TAKEN, N_ADOPT } AdoptState;
+static const char *const state_words[] = { "left", "is here", "to take", "taken" };
 
 /* One document of libvirt's. */
 typedef struct Adoption {
     const AdoptFrom *from;
-    const char *file;
     char *xml;
     Doc *doc;
     char *name; /* of a secret: its UUID */
@@ -32,9 +32,11 @@ typedef struct Adoption {
 } Adoption;
 
 typedef struct AdoptKind {
-    const char *word;
+    const char *word;   /* "network": also the root of its documents */
     const char *folder; /* below etc */
-    const char *root, *name_path;
+    const char *name_path;
+    gboolean named_alone; /* a name is enough to be the same: it is looked up by that in all uses */
+    gboolean runs;        /* libvirtd may run it as well */
     gint32 by_uuid, by_name, define; /* procedures; by_name 0: it has none */
     /* What keeps it from being taken, or from being the same here; may be NULL. */
     gboolean (*look)(Shell *s, Adoption *d, GError **err);
@@ -279,16 +281,16 @@ secret_value(Shell *s, Adoption *d, GError **err)
 
 /* In this order: what a domain names is there before it. */
 static const AdoptKind adopt_kinds[] = {
-    { "filter", "nwfilter", "filter", "@name", PROC_NWFILTER_LOOKUP_BY_UUID,
+    { "filter", "nwfilter", "@name", TRUE, FALSE, PROC_NWFILTER_LOOKUP_BY_UUID,
       PROC_NWFILTER_LOOKUP_BY_NAME, PROC_NWFILTER_DEFINE_XML_FLAGS, look_at_filter, NULL, NULL },
-    { "secret", "secrets", "secret", "uuid", PROC_SECRET_LOOKUP_BY_UUID, 0, PROC_SECRET_DEFINE_XML,
-      NULL, NULL, secret_value },
-    { "network", "qemu/networks", "network", "name", PROC_NETWORK_LOOKUP_BY_UUID,
+    { "secret", "secrets", "uuid", FALSE, FALSE, PROC_SECRET_LOOKUP_BY_UUID, 0,
+      PROC_SECRET_DEFINE_XML, NULL, NULL, secret_value },
+    { "network", "qemu/networks", "name", FALSE, FALSE, PROC_NETWORK_LOOKUP_BY_UUID,
       PROC_NETWORK_LOOKUP_BY_NAME, PROC_NETWORK_DEFINE_XML_FLAGS, look_at_network,
       autostart_network, NULL },
-    { "pool", "storage", "pool", "name", PROC_STORAGE_POOL_LOOKUP_BY_UUID,
+    { "pool", "storage", "name", FALSE, FALSE, PROC_STORAGE_POOL_LOOKUP_BY_UUID,
       PROC_STORAGE_POOL_LOOKUP_BY_NAME, PROC_STORAGE_POOL_DEFINE_XML, NULL, autostart_pool, NULL },
-    { "domain", "qemu", "domain", "name", PROC_DOMAIN_LOOKUP_BY_UUID, PROC_DOMAIN_LOOKUP_BY_NAME,
+    { "domain", "qemu", "name", FALSE, TRUE, PROC_DOMAIN_LOOKUP_BY_UUID, PROC_DOMAIN_LOOKUP_BY_NAME,
       PROC_DOMAIN_DEFINE_XML_FLAGS, look_at_domain, autostart_domain, NULL },
 };
 
@@ -297,7 +299,7 @@ static const AdoptKind adopt_kinds[] = {
 static gboolean
 read_document(const AdoptKind *k, Adoption *d, const char *path, GError **err)
 {
-    g_autofree char *path_of_root = g_strconcat("/", k->root, NULL);
+    g_autofree char *path_of_root = g_strconcat("/", k->word, NULL);
     g_autofree char *uuid = NULL;
     g_autoptr(GPtrArray) root = NULL;
 
@@ -329,8 +331,7 @@ find_here(Shell *s, const AdoptKind *k, Adoption *d, GError **err)
     d->there = ret.named;
     if (strcmp(d->there.name, d->name) != 0)
         return refuse(err, "its UUID is that of %s '%s' here", k->word, d->there.name);
-    /* Filters are looked up by name wherever they are used. */
-    if (!found && d->has_uuid && strcmp(k->word, "filter") != 0)
+    if (!found && d->has_uuid && !k->named_alone)
         return refuse(err, "another %s of that name is here; rename or undefine one of them",
                       k->word);
     return TRUE;
@@ -351,7 +352,7 @@ define_here(Shell *s, const AdoptKind *k, Adoption *d, GError **err)
     return (!k->settle || k->settle(s, d, err)) && (!d->autostart || k->autostart(s, d, err));
 }
 
-static const char *
+static AdoptState
 adopt_one(Shell *s, const AdoptKind *k, Adoption *d, const char *path)
 {
     g_autoptr(GError) err = NULL;
@@ -362,29 +363,35 @@ adopt_one(Shell *s, const AdoptKind *k, Adoption *d, const char *path)
     if (ok && d->autostart && !there)
         note(d, "autostart");
     if (ok && (there || define_here(s, k, d, &err)))
-        return there ? "is here" : d->from->apply ? "taken" : "to take";
+        return there ? ADOPT_HERE : d->from->apply ? ADOPT_TAKEN : ADOPT_TO_TAKE;
     g_string_truncate(d->remarks, 0);
     note(d, "%s", err->message);
-    return "left";
+    return ADOPT_LEFT;
 }
 
+/* What came of all documents. */
+typedef struct AdoptResult {
+    Table *table;
+    guint of[N_ADOPT];
+    guint guests; /* taken, of those that libvirtd may run as well */
+} AdoptResult;
+
 static void
-adopt_file(Shell *s, const AdoptKind *k, AdoptFrom *from, const char *folder, const char *file,
-           Table *t)
+adopt_file(Shell *s, const AdoptKind *k, const AdoptFrom *from, const char *folder,
+           const char *file, AdoptResult *result)
 {
     g_autofree char *path = g_build_filename(folder, file, NULL);
     g_autofree char *mark = g_build_filename(folder, "autostart", file, NULL);
     g_autofree char *stem = g_strndup(file, strlen(file) - strlen(".xml"));
     Adoption d = { .from = from,
-                   .file = file,
                    .autostart = k->autostart && g_file_test(mark, G_FILE_TEST_EXISTS),
                    .remarks = g_string_new(NULL) };
-    const char *state = adopt_one(s, k, &d, path);
+    AdoptState state = adopt_one(s, k, &d, path);
 
-    from->left += strcmp(state, "left") == 0;
-    from->taken += g_str_has_prefix(state, "ta");
-    from->any_domain |= k->define == PROC_DOMAIN_DEFINE_XML_FLAGS && strcmp(state, "taken") == 0;
-    table_add(t, k->word, d.name ? d.name : stem, state, d.remarks->len ? d.remarks->str : NULL);
+    result->of[state]++;
+    result->guests += k->runs && state == ADOPT_TAKEN;
+    table_add(result->table, k->word, d.name ? d.name : stem, state_words[state],
+              d.remarks->len ? d.remarks->str : NULL);
     adoption_done(&d);
 }
 
@@ -395,7 +402,7 @@ by_name(gconstpointer a, gconstpointer b)
 }
 
 static void
-adopt_kind(Shell *s, const AdoptKind *k, AdoptFrom *from, Table *t)
+adopt_kind(Shell *s, const AdoptKind *k, const AdoptFrom *from, AdoptResult *result)
 {
     g_autofree char *folder = g_build_filename(from->etc, k->folder, NULL);
     g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
@@ -406,7 +413,7 @@ adopt_kind(Shell *s, const AdoptKind *k, AdoptFrom *from, Table *t)
             g_ptr_array_add(files, g_strdup(name));
     g_ptr_array_sort(files, by_name);
     for (guint i = 0; i < files->len; i++)
-        adopt_file(s, k, from, folder, files->pdata[i], t);
+        adopt_file(s, k, from, folder, files->pdata[i], result);
 }
 
 /* ---- the command */
@@ -434,26 +441,27 @@ run_adopt(Shell *s, const Args *a, GError **err)
                                       { "Name", "name", COLUMN_TEXT },
                                       { "State", "state", COLUMN_TEXT },
                                       { "Remarks", "remarks", COLUMN_TEXT } };
-    AdoptFrom from = { .etc = folder_or(a, "etc", "/etc/libvirt"),
-                       .state = folder_or(a, "state", "/var/lib/libvirt"),
-                       .run = folder_or(a, "run", "/run/libvirt"),
-                       .apply = args_flag(a, "apply") };
+    const AdoptFrom from = { .etc = folder_or(a, "etc", "/etc/libvirt"),
+                             .state = folder_or(a, "state", "/var/lib/libvirt"),
+                             .run = folder_or(a, "run", "/run/libvirt"),
+                             .apply = args_flag(a, "apply") };
     g_autoptr(Table) t = table_new(columns, G_N_ELEMENTS(columns));
+    AdoptResult result = { .table = t };
     g_autoptr(GDir) dir = NULL;
     g_autoptr(GError) why = NULL;
 
     if (!(dir = g_dir_open(from.etc, 0, &why)))
         return refuse(err, "libvirt's definitions are not there: %s", why->message);
     for (gsize i = 0; i < G_N_ELEMENTS(adopt_kinds); i++)
-        adopt_kind(s, &adopt_kinds[i], &from, t);
+        adopt_kind(s, &adopt_kinds[i], &from, &result);
     table_print(s, t);
-    if (!from.apply && from.taken > 0)
+    if (result.of[ADOPT_TO_TAKE] > 0)
         remark(s, "Nothing was changed; 'vmsh adopt --apply' takes these.\n");
-    if (from.any_domain)
+    if (result.guests > 0)
         remark(s, "libvirt's files are as they were: disable libvirtd (systemctl disable --now "
                   "libvirtd libvirtd.socket), so that no domain is started by both.\n");
-    s->silent_failure = from.left > 0;
-    return from.left == 0;
+    s->silent_failure = result.of[ADOPT_LEFT] > 0;
+    return result.of[ADOPT_LEFT] == 0;
 }
 
 const Command adopt_commands[] = {

@@ -1,10 +1,7 @@
 /* create-guest: a guest from few words. Of an image it makes a volume, of a name and a key a seed
  * for cloud-init (its data source NoCloud), and of the rest a definition; where a step fails, what
  * the ones before it made is taken back. */
-#include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmsh/storage.h"
@@ -162,38 +159,18 @@ run_maker(const char *folder, GError **err)
     const char *argv[] = { seed_maker(err), "-quiet", "-output",   "seed.iso",  "-volid", "cidata",
                            "-joliet",       "-rock",  "user-data", "meta-data", NULL };
     g_autofree char *errors = NULL;
-    g_autoptr(GError) why = NULL;
     int status = 0;
 
-    if (!argv[0])
-        return FALSE;
-    if (!g_spawn_sync(folder, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL,
-                      NULL, NULL, NULL, &errors, &status, &why))
-        return refuse(err, "cannot run %s: %s", argv[0], why->message);
-    return status == 0 ||
-           refuse(err, "%s could not make the seed: %s", argv[0], g_strchomp(errors));
+    return argv[0] && tool_run(folder, argv, "makes the seed", NULL, &errors, &status, err) &&
+           (status == 0 || refuse(err, "%s could not make the seed: %s", argv[0], errors));
 }
 
 static gboolean
-write_all(const char *folder, const char *name, const char *text, GError **err)
+write_in(const char *folder, const char *name, const char *text, GError **err)
 {
     g_autofree char *path = g_build_filename(folder, name, NULL);
-    g_autoptr(GError) why = NULL;
 
-    return g_file_set_contents(path, text, -1, &why) || refuse(err, "%s", why->message);
-}
-
-static void
-remove_folder(const char *folder)
-{
-    static const char *const names[] = { "user-data", "meta-data", "seed.iso" };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *path = g_build_filename(folder, names[i], NULL);
-
-        unlink(path);
-    }
-    rmdir(folder);
+    return file_write_volatile(path, text, -1, 0600, err);
 }
 
 /* ---- volumes */
@@ -201,21 +178,21 @@ remove_folder(const char *folder)
 static gboolean
 make_seed(Shell *s, const GuestPlan *p, GuestMade *made, GError **err)
 {
-    g_autofree char *folder = g_dir_make_tmp("vmsh-seed-XXXXXX", NULL), *format = NULL;
-    g_autofree char *iso = folder ? g_build_filename(folder, "seed.iso", NULL) : NULL;
+    g_autofree char *folder = NULL, *iso = NULL, *format = NULL;
     VolumeRef vol;
     gboolean ok;
 
     if (!p->seed)
         return TRUE;
-    if (!folder)
+    if (!(folder = g_dir_make_tmp("vmsh-seed-XXXXXX", NULL)))
         return refuse(err, "no temporary folder can be made");
-    ok = write_all(folder, "user-data", p->user_data, err) &&
-         write_all(folder, "meta-data", p->meta_data, err) && run_maker(folder, err) &&
+    iso = g_build_filename(folder, "seed.iso", NULL);
+    ok = write_in(folder, "user-data", p->user_data, err) &&
+         write_in(folder, "meta-data", p->meta_data, err) && run_maker(folder, err) &&
          volume_import(s, &p->pool, iso, p->seed, "raw", &vol, &format, err);
     if (ok)
         g_array_append_val(made->volumes, vol);
-    remove_folder(folder);
+    dir_remove(folder, NULL);
     return ok;
 }
 

@@ -19,18 +19,21 @@ static const Option import_options[] = {
     OPTION_END,
 };
 
+#define LOOKS "looks at the image"
+
 /* Formats that a pool of files has. */
 static const char *const formats[] = { "raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vpc", NULL };
 
-/* FALSE: it could not be run. */
-static gboolean
-run_tool(const char *const *argv, char **ret_out, char **ret_errors, int *ret_status, GError **err)
+gboolean
+tool_run(const char *folder, const char *const *argv, const char *does, char **ret_out,
+         char **ret_errors, int *ret_status, GError **err)
 {
+    const int flags = G_SPAWN_SEARCH_PATH | (ret_out ? 0 : G_SPAWN_STDOUT_TO_DEV_NULL);
     g_autoptr(GError) why = NULL;
 
-    if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, ret_out,
-                      ret_errors, ret_status, &why))
-        return refuse(err, "cannot run %s, which looks at the image: %s", argv[0], why->message);
+    if (!g_spawn_sync(folder, (char **)argv, NULL, flags, NULL, NULL, ret_out, ret_errors,
+                      ret_status, &why))
+        return refuse(err, "cannot run %s, which %s: %s", argv[0], does, why->message);
     g_strchomp(*ret_errors);
     return TRUE;
 }
@@ -52,7 +55,7 @@ image_info(const char *path, const char *format, GError **err)
         argv[6] = "--";
         argv[7] = path;
     }
-    if (!run_tool(argv, &out, &errors, &status, err))
+    if (!tool_run(NULL, argv, LOOKS, &out, &errors, &status, err))
         return NULL;
     info = status == 0 ? json_tokener_parse(out) : NULL;
     if (!info)
@@ -88,7 +91,7 @@ image_check(Shell *s, const char *path, const char *format, GError **err)
 
     if (strcmp(format, "raw") == 0)
         return TRUE;
-    if (!run_tool(argv, &out, &errors, &status, err))
+    if (!tool_run(NULL, argv, LOOKS, &out, &errors, &status, err))
         return FALSE;
     status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (status == LEAKS)
