@@ -73,7 +73,7 @@ heal_count(Network *n, Care care, const char *cause)
     Mended *m = &n->run->mended[care];
 
     note(m, cause);
-    log_warning("network '%s': %s; it is put right (for the %u. time)", n->obj.name, cause,
+    log_warning("network '%s': %s; it is put right, repair number %u", n->obj.name, cause,
                 m->times);
 }
 
