@@ -30,6 +30,7 @@ volume_change_free(VolumeChange *c)
     g_free(c->folder);
     g_free(c->image);
     g_free(c->tool_error);
+    g_clear_pointer(&c->tool_argv, g_ptr_array_unref);
     object_unref(c->pool);
     g_free(c);
 }

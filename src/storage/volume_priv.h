@@ -23,6 +23,8 @@ typedef struct VolumeChange {
     guint64 image_size;
     int key; /* descriptor of a secret that the tool reads; -1: none */
     Process *tool;
+    GPtrArray *tool_argv; /* ended by NULL */
+    guint tool_tries;
     const char *tool_name;
     char *tool_error;    /* of a tool that found no room, until it is known how much is missing */
     gboolean tool_tells; /* it says on its stdout how far it is */
@@ -79,7 +81,7 @@ StepResult tool_run(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err);
 StepResult tool_stop(Flow *f, gpointer obj);
 /* How far the tool says that it is, in hundredths of a percent; -1: it says nothing. */
 int tool_progress(const VolumeChange *c);
-/* qemu-img, as the PATH or the environment VMD_QEMU_IMG say; words follow, ended by NULL. */
+/* The command line of a program; words follow, ended by NULL. */
 GPtrArray *tool_words(const char *program, ...) G_GNUC_NULL_TERMINATED;
 void tool_add(GPtrArray *argv, const char *word);
 /* What a copy writes at most: to be asked of qemu-img. The array is the caller's. */
