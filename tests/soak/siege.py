@@ -133,7 +133,8 @@ def tell_protocol(d):
 
 
 def clean(d):
-    """Whatever they have made."""
+    """Whatever they have made; says what was refused."""
+    said = []
     for what, names, end, forget in (
             ("domain", ("list", "--all", "--name"), "destroy", ("undefine",)),
             ("network", ("net-list", "--all", "--name"), "net-destroy", ("net-undefine",)),
@@ -145,19 +146,28 @@ def clean(d):
         for name in filter(str.strip, lines):
             if end:
                 d.vmsh(end, "--", name.strip(), status=None)
-            d.vmsh(*forget, "--", name.strip(), status=None)
+            said.append(d.vmsh(*forget, "--", name.strip(), status=None))
+    return " ".join(text.strip() for text in said)
 
 
-def left_alone(d, before, kept=()):
-    """The host is as it was; kept: beginnings of files' names that stay."""
+def left_alone(d, before, kept=(), remove=None):
+    """The host is as it was; kept: beginnings of files' names that stay; remove: what takes away
+    that a call whose client had gone was still at work on."""
     def look():
         seen = d.steady_inventory()
         seen["files"] = [f for f in seen["files"] if not f.startswith(tuple(kept))]
         return seen
     before["files"] = [f for f in before["files"] if not f.startswith(tuple(kept))]
+
+    said = ""
+
+    def is_as_before():
+        nonlocal said
+        said = remove(d) if remove else ""
+        return look() == before
     with contextlib.suppress(AssertionError):
-        wait_for(lambda: look() == before, 30, 0.5)
-    same(before, look())
+        wait_for(is_as_before, 30, 0.5)
+    same(before, look(), said)
 
 
 @test
@@ -178,8 +188,7 @@ def clients_that_fuzz(d):
     calls, answers = (sum(map(int, column)) for column in zip(*(c.end() for c in clients)))
     siege.end(f"{CLIENTS} clients, {calls} calls, {answers} answers and events")
     assert answers > 100, "nothing was answered"
-    clean(d)
-    left_alone(d, before)
+    left_alone(d, before, remove=clean)
 
 
 # ---- clients that race
@@ -202,8 +211,7 @@ def clients_that_race_for_the_same_domains(d):
     states_are_true(d)
     siege.end(f"{CLIENTS} clients, {storm.done} commands")
     assert storm.done > CLIENTS
-    clean(d)
-    left_alone(d, before)
+    left_alone(d, before, remove=clean)
 
 
 # ---- a QEMU that lies
