@@ -25,6 +25,7 @@ TEST_PACKAGES=(
     passt ovmf socat dnsmasq-base nftables libvirt-dev
     libxml2-utils mmdebstrap arch-test e2fsprogs ca-certificates gpg python3-fusepy
     qemu-system-arm qemu-system-misc qemu-system-ppc mandoc zsh xorriso
+    openssh-client netcat-openbsd
 )
 
 # What the second Debian of the tests has (tests/peer/enter), and of which sources it takes the
@@ -98,6 +99,23 @@ build_guest() {
         { [ -s "$dir/vmlinuz" ] && [ -s "$dir/initrd" ] && { [ -z "$agent" ] || [ -s "$dir/agent" ]; }; } ||
             fetch_guest "$dir" "$agent"
     ) 8>"$dir/lock"
+}
+
+# unpack_packages DIR PACKAGE...: what is in them, below DIR, unless it is there: for tests that run a
+# server of their own, which as an installed package would be one of the host's.
+unpack_packages() {
+    local dir=$1 work
+    shift
+    mkdir -p "$(dirname "$dir")"
+    (
+        flock 8
+        [ ! -d "$dir" ] || exit 0
+        work=$(mktemp -d "$dir.XXXXXX")
+        (cd "$work" && { apt-get download -qq -o APT::Sandbox::User=root "$@" ||
+            { apt-get update -qq && apt-get download -qq -o APT::Sandbox::User=root "$@"; }; }) &&
+            for deb in "$work"/*.deb; do dpkg-deb -x "$deb" "$work" || exit; done &&
+            chmod 755 "$work" && rm -f "$work"/*.deb && mv "$work" "$dir"
+    ) 8>"$dir.lock"
 }
 
 guest_package() {

@@ -365,15 +365,27 @@ def descriptors(pid):
     return sorted(kinds)
 
 
-def guest():
-    """Folder with vmlinuz, initrd and agent of a small Linux, made once by whoever needs it first."""
-    outside = ["nsenter", f"--net=/proc/self/fd/{OUTER_NETWORK}"] if OUTER_NETWORK else []
-    made = subprocess.run([*outside, "bash", "-c", '. tools/deps.sh && build_guest "$1" agent', "-",
-                           GUEST], cwd=SOURCE, capture_output=True, text=True,
+def outside(script, *words):
+    """Runs words of tools/deps.sh where Debian's archive can be reached."""
+    way = ["nsenter", f"--net=/proc/self/fd/{OUTER_NETWORK}"] if OUTER_NETWORK else []
+    made = subprocess.run([*way, "bash", "-c", f". tools/deps.sh && {script}", "-", *words],
+                          cwd=SOURCE, capture_output=True, text=True,
                           pass_fds=[int(OUTER_NETWORK)] if OUTER_NETWORK else [])
     if made.returncode != 0:
-        skip(f"no guest could be made: {made.stderr.strip()[-200:]}")
+        skip(f"{script}: {made.stderr.strip()[-200:]}")
+
+
+def guest():
+    """Folder with vmlinuz, initrd and agent of a small Linux, made once by whoever needs it first."""
+    outside('build_guest "$1" agent', GUEST)
     return GUEST
+
+
+def unpacked(*packages):
+    """Folder with the content of Debian's packages, which are not installed."""
+    folder = GUEST.parent / "-".join(["vmd-test", *packages])
+    outside('unpack_packages "$@"', folder, *packages)
+    return folder
 
 
 def firmware():

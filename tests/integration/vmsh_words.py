@@ -244,6 +244,7 @@ def ssh_that_ends_is_named():
     done = subprocess.run([VMSH, "-c", "vmd+ssh://localhost/system?no_verify=1", "uri"], text=True,
                           capture_output=True, timeout=60)
     assert done.returncode == 1 and "ssh to 'localhost' ended before vmd answered" in done.stderr
+    assert "ssh: connect to host localhost port 22" in done.stderr, done.stderr
     assert "hint: 'ssh localhost vmsh uri' must work" in done.stderr, done.stderr
 
 

@@ -49,6 +49,7 @@ test_refused(void **state)
         "vmd+ssh:///system",
         "qemu:///system?frob=1",
         "vmd:///system?socket=%zz",
+        "vmd+ssh://h/system?proxy=some",
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(uris); i++) {
@@ -77,6 +78,32 @@ test_ssh(void **state)
     assert_non_null(strstr(line, "vmd:///system"));
     assert_non_null(strstr(line, "/run/vmd/vmd-ro.sock"));
     target_done(&t);
+}
+
+static void
+check_proxy(const char *proxy, gboolean vmsh, gboolean netcat)
+{
+    g_autofree char *uri = g_strdup_printf(
+        "qemu+ssh://far/system?proxy=%s&netcat=ncat&command=/bin/ssh2&mode=direct", proxy);
+    g_auto(GStrv) argv = NULL;
+    const char *last;
+    Target t;
+
+    assert_true(target_parse(uri, &t, NULL));
+    argv = target_ssh_argv(&t, FALSE);
+    last = argv[g_strv_length(argv) - 1];
+    assert_string_equal(argv[0], "/bin/ssh2");
+    assert_int_equal(strstr(last, "vmsh --relay") != NULL, vmsh);
+    assert_int_equal(strstr(last, "ncat") != NULL, netcat);
+    target_done(&t);
+}
+
+static void
+test_proxy(void **state)
+{
+    check_proxy("auto", TRUE, TRUE);
+    check_proxy("native", TRUE, FALSE);
+    check_proxy("netcat", FALSE, TRUE);
 }
 
 /* A path with a quote in it goes through two shells unharmed. */
@@ -124,9 +151,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_local),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_ssh),     cmocka_unit_test(test_ssh_quoting),
-        cmocka_unit_test(test_default),
+        cmocka_unit_test(test_local), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_ssh),   cmocka_unit_test(test_ssh_quoting),
+        cmocka_unit_test(test_proxy), cmocka_unit_test(test_default),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,7 @@ ssh_connect(const Target *t, gboolean readonly, int *ret_fd, pid_t *ret_pid, GEr
     ours = pair[0];
     theirs = pair[1];
     if (!g_spawn_async_with_fds("/", argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD,
-                                NULL, NULL, ret_pid, theirs, theirs, STDERR_FILENO, &why))
+                                NULL, NULL, ret_pid, theirs, theirs, -1, &why))
         return refuse(err, "cannot run ssh: %s", why->message);
     *ret_fd = fd_steal(&ours);
     return TRUE;

@@ -12,6 +12,8 @@ target_done(Target *t)
     g_clear_pointer(&t->host, g_free);
     g_clear_pointer(&t->socket, g_free);
     g_clear_pointer(&t->keyfile, g_free);
+    g_clear_pointer(&t->netcat, g_free);
+    g_clear_pointer(&t->command, g_free);
 }
 
 static gboolean
@@ -40,30 +42,50 @@ target_path(const char *path, Target *t, const char *uri, GError **err)
 }
 
 static gboolean
+target_proxy(const char *value, Target *t, const char *uri, GError **err)
+{
+    static const char *const names[] = { "auto", "native", "netcat" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            t->proxy = (Proxy)i;
+            return TRUE;
+        }
+    }
+    return refuse(err, "%s: proxy is auto, native or netcat, not '%s'", uri, value);
+}
+
+static gboolean
 target_param(const char *key, const char *value, Target *t, const char *uri, GError **err)
 {
-    /* Of other clients; they change nothing here. */
-    static const char *const ignored[] = {
-        "mode", "proxy", "netcat", "sshauth", "no_sanity", NULL
+    const struct {
+        const char *key;
+        char **text;
+        gboolean *truth;
+    } params[] = {
+        { "socket", &t->socket, NULL },       { "keyfile", &t->keyfile, NULL },
+        { "name", &t->name, NULL },           { "netcat", &t->netcat, NULL },
+        { "command", &t->command, NULL },     { "no_tty", NULL, &t->no_tty },
+        { "no_verify", NULL, &t->no_verify },
     };
+    /* Of other clients; they change nothing here. */
+    static const char *const ignored[] = { "mode", "sshauth", "no_sanity", NULL };
 
-    if (strcmp(key, "socket") == 0) {
-        g_free(t->socket);
-        t->socket = g_strdup(value);
-    } else if (strcmp(key, "keyfile") == 0) {
-        g_free(t->keyfile);
-        t->keyfile = g_strdup(value);
-    } else if (strcmp(key, "name") == 0) {
-        g_free(t->name);
-        t->name = g_strdup(value);
-    } else if (strcmp(key, "no_tty") == 0) {
-        t->no_tty = strcmp(value, "0") != 0;
-    } else if (strcmp(key, "no_verify") == 0) {
-        t->no_verify = strcmp(value, "0") != 0;
-    } else if (!g_strv_contains(ignored, key)) {
-        return refuse(err, "%s: no parameter is called '%s'", uri, key);
+    if (strcmp(key, "proxy") == 0)
+        return target_proxy(value, t, uri, err);
+    for (gsize i = 0; i < G_N_ELEMENTS(params); i++) {
+        if (strcmp(key, params[i].key) != 0)
+            continue;
+        if (params[i].truth) {
+            *params[i].truth = strcmp(value, "0") != 0;
+        } else {
+            g_free(*params[i].text);
+            *params[i].text = g_strdup(value);
+        }
+        return TRUE;
     }
-    return TRUE;
+    return g_strv_contains(ignored, key) ||
+           refuse(err, "%s: no parameter is called '%s'", uri, key);
 }
 
 static gboolean
@@ -146,28 +168,49 @@ target_socket(const Target *t, gboolean readonly)
 
 /* ---- ssh */
 
+/* Traditional netcats end with their input when told to; others do by themselves. */
+static char *
+remote_netcat(const Target *t, gboolean readonly)
+{
+    g_autofree char *socket = target_socket(t, readonly);
+    g_autofree char *path = g_shell_quote(socket);
+    g_autofree char *nc = g_shell_quote(t->netcat ? t->netcat : "nc");
+
+    if (t->session && !t->socket) /* where that is, only the other host knows */
+        return g_strdup("echo vmsh is not installed here >&2; exit 127");
+    return g_strdup_printf("if %s -h 2>&1 | grep -q -e '-q'; then exec %s -q0 -U %s; fi; "
+                           "exec %s -U %s",
+                           nc, nc, path, nc, path);
+}
+
+static char *
+remote_vmsh(const Target *t, gboolean readonly)
+{
+    g_autofree char *with = t->socket ? g_uri_escape_string(t->socket, "/", FALSE) : NULL;
+    g_autofree char *uri = g_strconcat("vmd:///", t->session ? "session" : "system",
+                                       with ? "?socket=" : NULL, with, NULL);
+    g_autofree char *quoted = g_shell_quote(uri);
+
+    return g_strdup_printf("exec vmsh%s --relay %s", readonly ? " -r" : "", quoted);
+}
+
 /* On the other host vmsh itself is asked to relay, for it knows where the socket is and can start
  * a session's daemon; where it is not installed, netcat does when the socket is known. */
 static char *
 remote_command(const Target *t, gboolean readonly)
 {
-    g_autofree char *uri = g_strdup_printf("vmd:///%s", t->session ? "session" : "system");
-    g_autofree char *with = t->socket ? g_uri_escape_string(t->socket, "/", FALSE) : NULL;
-    g_autofree char *whole = with ? g_strconcat(uri, "?socket=", with, NULL) : g_strdup(uri);
-    g_autofree char *quoted = g_shell_quote(whole);
-    g_autofree char *socket = t->socket || !t->session ? target_socket(t, readonly) : NULL;
-    g_autofree char *path = socket ? g_shell_quote(socket) : NULL;
-    g_autofree char *netcat =
-        path ? g_strdup_printf("if nc -h 2>&1 | grep -q -e '-q'; then exec nc -q0 -U %s; fi; "
-                               "exec nc -U %s",
-                               path, path)
-             : g_strdup("echo vmsh is not installed here >&2; exit 127");
-    g_autofree char *script = g_strdup_printf(
-        "if command -v vmsh >/dev/null; then exec vmsh%s --relay %s; fi; %s", readonly ? " -r" : "",
-        quoted, netcat);
-    g_autofree char *script_quoted = g_shell_quote(script);
+    g_autofree char *vmsh = remote_vmsh(t, readonly);
+    g_autofree char *netcat = remote_netcat(t, readonly);
+    g_autofree char *either = g_strdup_printf("if command -v vmsh >/dev/null; then %s; fi; %s",
+                                              vmsh, netcat);
+    const char *const scripts[] = {
+        [PROXY_AUTO] = either,
+        [PROXY_NATIVE] = vmsh,
+        [PROXY_NETCAT] = netcat,
+    };
+    g_autofree char *quoted = g_shell_quote(scripts[t->proxy]);
 
-    return g_strdup_printf("sh -c %s", script_quoted);
+    return g_strdup_printf("sh -c %s", quoted);
 }
 
 char **
@@ -177,7 +220,7 @@ target_ssh_argv(const Target *t, gboolean readonly)
     g_autofree char *port = t->port ? g_strdup_printf("%d", t->port) : NULL;
     g_autofree char *command = remote_command(t, readonly);
 
-    g_strv_builder_add(argv, "ssh");
+    g_strv_builder_add(argv, t->command ? t->command : "ssh");
     if (port)
         g_strv_builder_add_many(argv, "-p", port, NULL);
     if (t->user)

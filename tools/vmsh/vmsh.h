@@ -191,6 +191,9 @@ guint args_bits(const Args *a, const FlagBit *rows);
 
 /* ---- URIs (uri.c) -------------------------------------------------------------------- */
 
+/* What relays on the other host: vmsh, else netcat; vmsh; netcat. */
+typedef enum Proxy { PROXY_AUTO, PROXY_NATIVE, PROXY_NETCAT } Proxy;
+
 typedef struct Target {
     char *name; /* the name for CONNECT_OPEN: qemu:///system or qemu:///session */
     gboolean session;
@@ -199,6 +202,9 @@ typedef struct Target {
     int port;          /* 0: the default of ssh */
     char *socket;      /* the value of socket=; NULL: the default one */
     char *keyfile;     /* of ssh */
+    char *command;     /* NULL: ssh */
+    char *netcat;      /* on the other host; NULL: nc */
+    Proxy proxy;
     gboolean no_tty, no_verify;
 } Target;
 
