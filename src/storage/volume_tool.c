@@ -113,7 +113,8 @@ found_no_room(VolumeChange *c, const char *why, const char *errors)
 /* ---- running one */
 
 /* QEMU finds the rounds of a key by measuring its own thread. Until 9.1 it gave up where the kernel
- * booked a short run as system time, which happens by chance on a busy host: the next try differs. */
+ * booked a short run as system time, which happens by chance on a busy host: the next try differs.
+ */
 #define MEASURE_TRIES 20
 
 static void on_ended(Process *p, const ProcessEnd *end, gpointer user);
