@@ -10,7 +10,7 @@ job_json(const VmdTask *t)
     g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(t->started / 1000);
     g_autofree char *since = when ? g_date_time_format(when, "%Y-%m-%dT%H:%M:%SZ") : NULL;
     json_object *o = json_make("id", 'i', (gint64)t->id, "kind", 's', t->kind, "state", 's',
-                               t->state, "subject-kind", 's', t->subject_kind, "subject", 's',
+                               t->state, "subject_kind", 's', t->subject_kind, "subject", 's',
                                t->subject, "thing", 's', t->thing, "unit", 's', p->unit, "done",
                                'i', (gint64)p->done, "speed", 'i', (gint64)p->speed, "uid", 'i',
                                (gint64)t->uid, "owner", 's', t->owner, "since", 's', since, NULL);
