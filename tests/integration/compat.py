@@ -9,8 +9,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 
-from harness import OUTER_NETWORK, VMD, VMSH, domain, main, need, need_root, skip, test, wait_for
+from harness import (OUTER_NETWORK, VMD, VMSH, Daemon, domain, main, need, need_root, skip, stopped, test, wait_for)
+from terminal import Terminal
 
 DAEMONS = ("libvirt", "virtqemud", "virtnetworkd", "virtstoraged", "virtsecretd", "virtnodedevd",
            "virtnwfilterd", "virtinterfaced")
@@ -145,6 +147,44 @@ def a_users_own_daemon_has_them_too():
             assert daemon.wait(30) == 0, (home / "log").read_text()
     finally:
         shutil.rmtree(home)
+
+
+@test
+def a_list_tells_of_other_daemons(d):
+    """Of a session's and of libvirt's, which is here another vmd at its names; never for long."""
+    with_compat(d).start()
+    other = with_compat(Daemon().start())
+    try:
+        other.start()
+        for name in ("here", "there"):
+            other.vmsh("define", other.write(f"{name}.xml", domain(name)))
+        with as_run_libvirt(other):
+            run = pathlib.Path("/run")
+            (run / "vmd").symlink_to(d.root / "run/vmd")
+            env = {"XDG_RUNTIME_DIR": str(other.root / "run")}
+
+            def listed(*words):
+                return d.vmsh(*words, "list", uri="vmd:///system", env=env)
+            note = "note: vmd:///session has 2 domains that are not listed here: 'vmsh -c vmd:///session list --all'"
+            said = listed()
+            assert note in said and "libvirt" not in said, said
+            (run / "libvirtd.pid").write_text(f"{other.pid}\n")
+            assert "note: libvirt's qemu:///system has 2 domains" in listed()
+            assert "note" not in listed("-q") and "note" not in listed("--json")
+            d.vmsh("define", other.root / "here.xml")  # with an UUID of its own
+            d.vmsh("create", other.write("g.xml", domain("g")))
+            assert "note" not in listed()  # no terminal, and something to see
+            t = Terminal(VMSH, "-c", "vmd:///system", "list", **env)
+            t.until(note, 30)
+            assert t.status() == 0
+            d.vmsh("destroy", "g")
+            with stopped(other.pid):
+                began = time.monotonic()
+                assert "note" not in listed() and time.monotonic() - began < 10
+            other.vmsh("undefine", "here")
+            assert "has 1 domain that is not" in listed()
+    finally:
+        other.clean()
 
 
 @test

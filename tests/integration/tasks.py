@@ -3,6 +3,7 @@ nothing when it is ended, by whatever. The work is a real copy by a real qemu-im
 import contextlib
 import json
 import os
+import select
 import pathlib
 import random
 import re
@@ -259,6 +260,25 @@ def a_terminal_shows_a_bar(d):
     t.until("Vol copy created from input vol r", 60)
     assert t.status() == 0
     assert "[" not in d.vmsh("vol-clone", "small", "quick", "--pool", "x")
+
+
+@test
+def a_slow_download_shows_one(d):
+    folder = pool(d)
+    (folder / "much").write_bytes(bytes(24 << 20))
+    d.vmsh("pool-refresh", "x")
+    pipe = d.root / "pipe"
+    os.mkfifo(pipe)
+    t = Terminal(VMSH, "-c", d.uri, "vol-download", "much", str(pipe), "--pool", "x")
+    seen = 0
+    with open(pipe, "rb", buffering=0) as reader:
+        while data := reader.read(1 << 18):
+            seen += len(data)
+            if "download of much [" not in t.seen and select.select([t.fd], [], [], 0.05)[0]:
+                t.seen += os.read(t.fd, 4096).decode()
+    assert seen == 24 << 20
+    t.until("download of much [", 10)
+    assert t.status() == 0
 
 
 main()

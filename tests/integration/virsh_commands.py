@@ -74,7 +74,6 @@ NEEDS = {
 # Those that it has not although nothing is missing, and why.
 LEFT_OUT = {
     "lxc-enter-namespace": "of another hypervisor",
-    "vol-(upload|download) --sparse": "vmsh's streams have no holes; the whole volume is copied",
 }
 
 

@@ -491,6 +491,29 @@ def bytes_come_and_go(d):
     wait_for(lambda: "7.00 MiB" in d.virsh("vol-info", "q", "--pool", "x"))
 
 
+def sparse_goes_both_ways(d, folder):
+    """Data between holes, and a hole at the end: their places stay what they are."""
+    data, back = d.root / "sparse", d.root / "sparse-back"
+    with open(data, "wb") as f:
+        for at in (1 * MIB, 3 * MIB):
+            f.seek(at)
+            f.write(os.urandom(70000))
+        f.truncate(8 * MIB)
+    d.vmsh("vol-create-as", "x", "holes", "8M", "--allocation", "0")
+    d.vmsh("vol-upload", "holes", data, "--pool", "x", "--sparse")
+    d.vmsh("vol-download", "holes", back, "--pool", "x", "--sparse")
+    for path in (folder / "holes", back):
+        assert path.read_bytes() == data.read_bytes(), path
+        assert path.stat().st_blocks * 512 < MIB, (path, path.stat())
+    d.vmsh("vol-download", "holes", back, "--pool", "x", "--sparse", "--offset", str(MIB + 5), "--length", str(3 * MIB))
+    assert back.read_bytes() == data.read_bytes()[MIB + 5:4 * MIB + 5]
+    part = d.root / "part"
+    d.vmsh("vol-upload", "holes", data, "--pool", "x", "--sparse", "--offset", "5", "--length", str(2 * MIB))
+    d.vmsh("vol-download", "holes", part, "--pool", "x", "--offset", "5", "--length", str(2 * MIB))
+    assert part.read_bytes() == data.read_bytes()[:2 * MIB]
+    d.vmsh("vol-delete", "holes", "--pool", "x")
+
+
 @test
 def vmsh_says_the_same(d):
     folder = pool(d)
@@ -504,6 +527,7 @@ def vmsh_says_the_same(d):
     d.vmsh("vol-upload", "raw", data, "--pool", "x")
     d.vmsh("vol-download", "raw", d.root / "back", "--pool", "x", "--length", str(5 * MIB + 7))
     assert (d.root / "back").read_bytes() == data.read_bytes()
+    sparse_goes_both_ways(d, folder)
     d.vmsh("vol-clone", "top", "copy", "--pool", "x")
     d.vmsh("vol-resize", "copy", "8M", "--pool", "x")
     assert "shrink" in d.vmsh("vol-resize", "copy", "1M", "--pool", "x", status=1)

@@ -41,8 +41,11 @@ struct Conn {
     gpointer waiting_user;
 
     ConnStream stream;
+    ConnHole hole;
+    gpointer hole_user;
     ConnEvent tell;
     gpointer user;
+    gint64 until; /* monotonic, when calls are given up; 0: never */
 
     KeepAlive keepalive;
     gint64 heard; /* when something came last */
@@ -124,6 +127,13 @@ conn_write(Conn *c, GError **err)
     return TRUE;
 }
 
+void
+conn_on_hole(Conn *c, ConnHole tell, gpointer user)
+{
+    c->hole = tell;
+    c->hole_user = user;
+}
+
 gsize
 conn_queued(const Conn *c)
 {
@@ -165,11 +175,29 @@ error_decode(const guint8 *data, gsize len, GError **err)
     arena_done(&arena);
 }
 
+/* Who has no use for holes gets none, as only who asks does. */
 static void
-stream_take(ConnStream *s, const WireHeader *h, const guint8 *payload, gsize len)
+hole_take(Conn *c, const guint8 *payload, gsize len)
 {
+    guint64 length;
+
+    if (!c->hole || len < sizeof(length))
+        return;
+    memcpy(&length, payload, sizeof(length));
+    c->hole((gint64)GUINT64_FROM_BE(length), c->hole_user);
+}
+
+static void
+stream_take(Conn *c, const WireHeader *h, const guint8 *payload, gsize len)
+{
+    ConnStream *s = &c->stream;
+
     if (!s->open || h->serial != s->serial || h->procedure != s->procedure)
         return;
+    if (h->status == STATUS_CONTINUE && h->kind == MSG_HOLE) {
+        hole_take(c, payload, len);
+        return;
+    }
     if (h->status == STATUS_CONTINUE && len && h->kind == MSG_STREAM) {
         g_byte_array_append(s->input, payload, (guint)len);
         return;
@@ -205,7 +233,7 @@ conn_take(Conn *c, const WireHeader *h, const guint8 *payload, gsize len)
         break;
     case MSG_STREAM:
     case MSG_HOLE:
-        stream_take(&c->stream, h, payload, len);
+        stream_take(c, h, payload, len);
         break;
     }
 }
@@ -324,6 +352,21 @@ conn_send_call(Conn *c, guint32 program, gint32 procedure, const Procedure *p, g
 /* How often who waits is told. */
 #define WAITING_MS 250
 
+void
+conn_limit(Conn *c, gint64 until)
+{
+    c->until = until;
+}
+
+/* Milliseconds, at most so many (-1: no limit). */
+static int
+time_left(const Conn *c, int most)
+{
+    gint64 left = (c->until - g_get_monotonic_time()) / 1000 + 1;
+
+    return c->until && (most < 0 || left < most) ? (int)CLAMP(left, 0, G_MAXINT) : most;
+}
+
 static gboolean
 conn_await(Conn *c, Awaited *a, GError **err)
 {
@@ -333,9 +376,11 @@ conn_await(Conn *c, Awaited *a, GError **err)
     c->last = a;
     while (ok && !a->payload) {
         gboolean tells = c->waiting && !a->before;
-        ok = conn_wait(c, NULL, 0, tells ? WAITING_MS : -1, err);
+        ok = conn_wait(c, NULL, 0, time_left(c, tells ? WAITING_MS : -1), err);
         if (ok && tells && !a->payload)
             c->waiting(c->waiting_user);
+        if (ok && !a->payload && c->until && g_get_monotonic_time() >= c->until)
+            ok = conn_fail(c, err, "it takes too long to answer");
     }
     c->last = a->before;
     return ok;
@@ -457,6 +502,24 @@ conn_stream_send(Conn *c, const void *data, gsize len)
     for (gsize at = 0; c->stream.open && at < len; at += WIRE_STREAM_CHUNK)
         stream_send_packet(c, STATUS_CONTINUE, (const guint8 *)data + at,
                            MIN(len - at, WIRE_STREAM_CHUNK), NULL);
+}
+
+void
+conn_stream_send_hole(Conn *c, gint64 length)
+{
+    const guint32 hole[] = { GUINT32_TO_BE((guint32)((guint64)length >> 32)),
+                             GUINT32_TO_BE((guint32)length), 0 };
+
+    if (!c->stream.open)
+        return;
+    wire_begin(&c->message, &(WireHeader){ .program = PROGRAM_REMOTE,
+                                           .version = 1,
+                                           .procedure = c->stream.procedure,
+                                           .kind = MSG_HOLE,
+                                           .serial = c->stream.serial,
+                                           .status = STATUS_CONTINUE });
+    wire_put(&c->message, hole, sizeof(hole));
+    conn_send(c, NULL);
 }
 
 static gboolean

@@ -13,13 +13,13 @@
 
 enum { START_SECONDS = 30 };
 
-/* *ret_errno tells why not, for who can do something about it. */
+/* *ret_errno tells why not, for who can do something about it. flags: as of socket(2). */
 static gboolean
-socket_connect(const char *path, int *ret_fd, int *ret_errno, GError **err)
+socket_connect_with(const char *path, int flags, int *ret_fd, int *ret_errno, GError **err)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     gsize len = strlen(path);
-    fd_auto fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd_auto fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
     *ret_errno = 0;
     if (fd < 0)
@@ -36,6 +36,25 @@ socket_connect(const char *path, int *ret_fd, int *ret_errno, GError **err)
     }
     *ret_fd = fd_steal(&fd);
     return TRUE;
+}
+
+static gboolean
+socket_connect(const char *path, int *ret_fd, int *ret_errno, GError **err)
+{
+    return socket_connect_with(path, 0, ret_fd, ret_errno, err);
+}
+
+Conn *
+conn_try(const char *path, gint64 until)
+{
+    Conn *c;
+    int fd, errnum;
+
+    if (!socket_connect_with(path, SOCK_NONBLOCK, &fd, &errnum, NULL))
+        return NULL;
+    c = conn_new(fd, 0);
+    conn_limit(c, until);
+    return c;
 }
 
 /* ---- a session's daemon */
@@ -197,7 +216,7 @@ conn_open(const char *uri, gboolean readonly, const KeepAlive *keepalive, GError
     return ok ? g_steal_pointer(&c) : NULL;
 }
 
-/* ---- the other end of ssh */
+/* ---- the other end of ssh, or of TLS */
 
 /* Writes all of it. */
 static gboolean
@@ -228,7 +247,7 @@ copy_some(int from, int to)
 }
 
 gboolean
-relay(const char *uri, gboolean readonly, GError **err)
+relay(const char *uri, gboolean readonly, gboolean greets, GError **err)
 {
     Target t = { 0 };
     fd_auto fd = -1;
@@ -238,6 +257,8 @@ relay(const char *uri, gboolean readonly, GError **err)
         return FALSE;
     ok = t.ssh ? refuse(err, "%s: one ssh is enough", uri) : local_connect(&t, readonly, &fd, err);
     target_done(&t);
+    if (ok && greets)
+        ok = copy_out(STDOUT_FILENO, "\1", 1);
     while (ok) {
         struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
                                 { .fd = fd, .events = POLLIN } };

@@ -8,9 +8,25 @@
         "pool", OPTION_STRING, OPTION_REQUIRED, complete_pools, "pool name or uuid"                \
     }
 
+#define VOL_OPTION                                                                                 \
+    {                                                                                              \
+        "vol", OPTION_STRING, OPTION_REQUIRED, complete_volumes, "vol name, key or path"           \
+    }
+#define OF_POOL_OPTION                                                                             \
+    {                                                                                              \
+        "pool", OPTION_STRING, OPTION_NAMED, complete_pools, "pool name or uuid"                   \
+    }
+
 char **complete_pools(Shell *s);
+char **complete_volumes(Shell *s);
 /* Finds a pool by name or UUID; the result lives in the command's arena. */
 gboolean pool_lookup(Shell *s, const char *text, PoolRef *ret_pool, GError **err);
+/* The volume that the options vol and pool name. */
+gboolean volume_get(Shell *s, const Args *a, VolumeRef *ret_vol, GError **err);
+/* vol-upload and vol-download (commands/volume_transfer.c), which have the same options. */
+extern const Option transfer_options[];
+gboolean volume_upload(Shell *s, const Args *a, GError **err);
+gboolean volume_download(Shell *s, const Args *a, GError **err);
 /* Sends a file to an upload that has begun, from fd's position; length 0: to its end. */
 gboolean volume_send_file(Shell *s, const char *volume, int fd, guint64 length, GError **err);
 /* Runs a program to its end, in a folder (NULL: this one). does: "looks at the image", for the

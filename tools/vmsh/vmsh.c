@@ -171,11 +171,11 @@ options_take(Shell *s, int argc, char **argv)
 }
 
 static int
-run_relay(Shell *s, const char *uri)
+run_relay(Shell *s, const char *uri, gboolean greets)
 {
     g_autoptr(GError) err = NULL;
 
-    if (relay(uri ? uri : s->uri, s->readonly, &err))
+    if (relay(uri ? uri : s->uri, s->readonly, greets, &err))
         return EXIT_SUCCESS;
     complain(s, err);
     return EXIT_FAILURE;
@@ -202,9 +202,10 @@ main(int argc, char **argv)
     Shell s = { .escape = ']' & 0x1f,
                 .keepalive = { .interval = 5, .count = 6 },
                 .trace_level = TRACE_ERRORS };
-    /* As vmd-ssh-helper, and under the name by which libvirt's clients look for it on an ssh host,
-     * it relays. */
+    /* As vmd-ssh-helper or vmd-tls-helper, and under the name by which libvirt's clients look for
+     * it on an ssh host, it relays. */
     g_autofree char *name = g_path_get_basename(argv[0] ? argv[0] : "vmsh");
+    gboolean tls = g_str_has_suffix(name, "-tls-helper");
     int status = EXIT_FAILURE;
     Wish wish;
 
@@ -212,8 +213,10 @@ main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     s.uri = uri_default(getuid());
     wish = options_take(&s, argc, argv);
-    if (wish == WISH_RELAY || (wish == WISH_RUN && g_str_has_suffix(name, "-ssh-helper")))
-        status = run_relay(&s, argv[optind]);
+    if (wish == WISH_RUN && (tls || g_str_has_suffix(name, "-ssh-helper")))
+        wish = WISH_RELAY;
+    if (wish == WISH_RELAY)
+        status = run_relay(&s, argv[optind], tls);
     else if (wish == WISH_COMPLETE) /* 2: a file's name may stand there */
         status = shell_complete(&s, argv + optind, (guint)(argc - optind)) ? 2 : EXIT_SUCCESS;
     else if (wish == WISH_RUN)

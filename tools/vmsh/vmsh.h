@@ -233,6 +233,10 @@ Conn *conn_open(const char *uri, gboolean readonly, const KeepAlive *keepalive, 
 /* Makes a connection over a connected socket, which it owns. helper: a process to reap at the end,
  * 0: none. conn_start opens it; name as in Target. */
 Conn *conn_new(int fd, pid_t helper);
+/* To a daemon that listens at this socket now, else NULL. Calls fail from that monotonic time on.
+ */
+Conn *conn_try(const char *path, gint64 until);
+void conn_limit(Conn *c, gint64 until);
 gboolean conn_start(Conn *c, const char *name, gboolean readonly, const KeepAlive *keepalive,
                     GError **err);
 void conn_free(Conn *c);
@@ -258,15 +262,21 @@ GByteArray *conn_stream_input(Conn *c);    /* the caller removes the bytes that 
 gboolean conn_stream_ended(const Conn *c); /* the daemon sends no more data */
 /* Queues a copy of the bytes; conn_wait sends them. */
 void conn_stream_send(Conn *c, const void *data, gsize len);
+void conn_stream_send_hole(Conn *c, gint64 length);
 gsize conn_queued(const Conn *c);
+/* Called for each hole of a stream that was asked for with its holes, between the data before it,
+ * which has not been taken, and what follows. NULL: nobody is. */
+typedef void (*ConnHole)(gint64 length, gpointer user);
+void conn_on_hole(Conn *c, ConnHole tell, gpointer user);
 /* Ends the stream and waits for the daemon's answer. */
 gboolean conn_stream_finish(Conn *c, GError **err);
 gboolean conn_stream_abort(Conn *c, GError **err);
 /* FALSE: the daemon has ended the stream with this error. */
 gboolean conn_stream_check(Conn *c, GError **err);
 
-/* Copies between a socket and stdin/stdout: the command that ssh runs on the other host. */
-gboolean relay(const char *uri, gboolean readonly, GError **err);
+/* Copies between a socket and stdin/stdout: the command that ssh runs on the other host. greets:
+ * first the byte that a client of libvirt's awaits where TLS ends. */
+gboolean relay(const char *uri, gboolean readonly, gboolean greets, GError **err);
 
 /* ---- the shell (run.c) -------------------------------------------------------------------
  */

@@ -214,6 +214,7 @@ run_list(Shell *s, const Args *a, GError **err)
         return list_columns(s, args_string(a, "columns"), &list, err);
     if (!words || s->json) {
         list_table(s, a, &list);
+        list_tell_others(s, list.domains.n == 0);
         return TRUE;
     }
     for (guint i = 0; i < list.domains.n; i++)

@@ -7,28 +7,14 @@
 
 #include "vmsh/storage.h"
 
-#define CHUNK     (256 * 1024)
-#define QUEUE_MAX (2 * CHUNK)
-
 enum { PREALLOC = 1 << 0, REFLINK = 1 << 1, VALIDATE = 1 << 2 };
-
-static char **complete_volumes(Shell *s);
-
-#define VOL_OPTION                                                                                 \
-    {                                                                                              \
-        "vol", OPTION_STRING, OPTION_REQUIRED, complete_volumes, "vol name, key or path"           \
-    }
-#define OF_POOL_OPTION                                                                             \
-    {                                                                                              \
-        "pool", OPTION_STRING, OPTION_NAMED, complete_pools, "pool name or uuid"                   \
-    }
 
 static const FlagBit create_bits[] = {
     { "prealloc-metadata", PREALLOC }, { "reflink", REFLINK }, { "validate", VALIDATE }, { 0 }
 };
 
 /* Of all pools, as the one that is meant may come later on the line. */
-static char **
+char **
 complete_volumes(Shell *s)
 {
     g_autoptr(GStrvBuilder) names = g_strv_builder_new();
@@ -89,7 +75,7 @@ volume_lookup(Shell *s, const char *text, const char *pool, VolumeRef *ret_vol, 
                 : refuse(err, "specifying --pool might help");
 }
 
-static gboolean
+gboolean
 volume_get(Shell *s, const Args *a, VolumeRef *ret_vol, GError **err)
 {
     return volume_lookup(s, args_string(a, "vol"), args_string(a, "pool"), ret_vol, err);
@@ -429,151 +415,6 @@ run_wipe(Shell *s, const Args *a, GError **err)
     return TRUE;
 }
 
-/* ---- what is in it */
-
-static const Option upload_options[] = {
-    VOL_OPTION,
-    { "file", OPTION_STRING, OPTION_REQUIRED, NULL, "file" },
-    OF_POOL_OPTION,
-    { "offset", OPTION_NUMBER, OPTION_NAMED, NULL, "offset in the volume" },
-    { "length", OPTION_NUMBER, OPTION_NAMED, NULL, "amount of data" },
-    OPTION_END,
-};
-
-static gboolean
-range_get(const Args *a, guint64 *ret_offset, guint64 *ret_length, GError **err)
-{
-    gint64 offset = 0, length = 0;
-
-    if (!args_number(a, "offset", 0, G_MAXINT64, &offset, err) ||
-        !args_number(a, "length", 0, G_MAXINT64, &length, err))
-        return FALSE;
-    *ret_offset = (guint64)offset;
-    *ret_length = (guint64)length;
-    return TRUE;
-}
-
-/* What is left of it, of a regular file; else 0. */
-static guint64
-file_left(int fd)
-{
-    off_t at = lseek(fd, 0, SEEK_CUR);
-    struct stat st;
-
-    return at >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > at
-               ? (guint64)(st.st_size - at)
-               : 0;
-}
-
-static gboolean
-send_all(Shell *s, int fd, guint64 length, ProgressBar *bar, GError **err)
-{
-    g_autofree guint8 *bytes = g_malloc(CHUNK);
-    guint64 left = length ? length : G_MAXUINT64, sent = 0, total = file_left(fd);
-
-    while (left > 0 && !conn_stream_ended(s->conn)) {
-        gssize n = TEMP_FAILURE_RETRY(read(fd, bytes, MIN(CHUNK, left)));
-        if (n < 0)
-            return fail_errno(err, errno, "cannot read the file");
-        if (n == 0)
-            break;
-        conn_stream_send(s->conn, bytes, (gsize)n);
-        left -= (guint64)n;
-        sent += (guint64)n;
-        progress_sent(bar, sent, length && total ? MIN(length, total) : total);
-        while (conn_queued(s->conn) > QUEUE_MAX)
-            if (!conn_wait(s->conn, NULL, 0, -1, err))
-                return FALSE;
-    }
-    return conn_stream_finish(s->conn, err);
-}
-
-gboolean
-volume_send_file(Shell *s, const char *volume, int fd, guint64 length, GError **err)
-{
-    ProgressBar bar;
-    gboolean ok;
-
-    progress_begin(s, &bar, "upload", "", volume);
-    ok = send_all(s, fd, length, &bar, err);
-    progress_end(&bar);
-    return ok;
-}
-
-static gboolean
-run_upload(Shell *s, const Args *a, GError **err)
-{
-    const char *path = args_string(a, "file");
-    StorageVolUploadArgs args = { 0 };
-    fd_auto fd = -1;
-
-    if (!range_get(a, &args.offset, &args.length, err) || !volume_get(s, a, &args.vol, err))
-        return FALSE;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail_errno(err, errno, "cannot read %s", path);
-    doing(s, "cannot upload to volume %s", args_string(a, "vol"));
-    return call(s, PROC_STORAGE_VOL_UPLOAD, &args, NULL, err) &&
-           volume_send_file(s, args.vol.name, fd, args.length, err);
-}
-
-static gboolean
-write_all(int fd, const guint8 *bytes, gsize len, GError **err)
-{
-    while (len > 0) {
-        gssize n = TEMP_FAILURE_RETRY(write(fd, bytes, len));
-        if (n < 0)
-            return fail_errno(err, errno, "cannot write the file");
-        bytes += n;
-        len -= (gsize)n;
-    }
-    return TRUE;
-}
-
-static gboolean
-receive_file(Shell *s, int fd, GError **err)
-{
-    GByteArray *input = conn_stream_input(s->conn);
-
-    for (;;) {
-        gboolean ended = conn_stream_ended(s->conn);
-        if (!write_all(fd, input->data, input->len, err))
-            return FALSE;
-        g_byte_array_set_size(input, 0);
-        if (ended)
-            break;
-        if (!conn_wait(s->conn, NULL, 0, -1, err))
-            return FALSE;
-    }
-    return conn_stream_check(s->conn, err) && conn_stream_finish(s->conn, err);
-}
-
-/* What has begun to come and did not end is no copy of the volume. */
-static gboolean
-run_download(Shell *s, const Args *a, GError **err)
-{
-    const char *path = args_string(a, "file");
-    StorageVolDownloadArgs args = { 0 };
-    gboolean is_new = TRUE;
-    fd_auto fd = -1;
-
-    if (!range_get(a, &args.offset, &args.length, err) || !volume_get(s, a, &args.vol, err))
-        return FALSE;
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0 && errno == EEXIST) {
-        is_new = FALSE;
-        fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-    }
-    if (fd < 0)
-        return fail_errno(err, errno, "cannot create %s", path);
-    doing(s, "cannot download from volume %s", args_string(a, "vol"));
-    if (call(s, PROC_STORAGE_VOL_DOWNLOAD, &args, NULL, err) && receive_file(s, fd, err))
-        return TRUE;
-    if (is_new)
-        unlink(path);
-    return FALSE;
-}
-
 /* ---- reading */
 
 static const Option dumpxml_options[] = { VOL_OPTION, OF_POOL_OPTION, XPATH_OPTIONS, OPTION_END };
@@ -746,7 +587,7 @@ const Command volume_commands[] = {
       "Create a vol from an existing volume.", create_from_options, run_create_from },
     { "vol-delete", "delete a vol", "Delete a given vol.", delete_options, run_delete },
     { "vol-download", "download volume contents to a file", "Download volume contents to a file",
-      upload_options, run_download },
+      transfer_options, volume_download },
     { "vol-dumpxml", "vol information in XML",
       "Output the vol information as an XML dump to stdout.", dumpxml_options, run_dumpxml },
     { "vol-info", "storage vol information", "Returns basic information about the storage vol.",
@@ -765,7 +606,7 @@ const Command volume_commands[] = {
       "Resizes a storage volume. One that is in use by a running domain is not resized.",
       resize_options, run_resize },
     { "vol-upload", "upload file contents to a volume", "Upload file contents to a volume",
-      upload_options, run_upload },
+      transfer_options, volume_upload },
     { "vol-wipe", "wipe a vol",
       "Ensure data previously on a volume is not accessible to future reads", wipe_options,
       run_wipe },
