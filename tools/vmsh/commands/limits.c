@@ -264,6 +264,7 @@ add_times(Sheet *t, const char *title, const TypedParam *params, guint n)
 {
     json_object *times = json_object_new_object();
     g_autoptr(GString) text = g_string_new(title);
+    g_autofree char *key = g_ascii_strdown(title, (gssize)strcspn(title, ":"));
 
     for (guint i = 0; i < n; i++) {
         const TypedParam *p = &params[i];
@@ -272,7 +273,7 @@ add_times(Sheet *t, const char *title, const TypedParam *params, guint n)
                                p->field, p->value.ul / 1000000000, p->value.ul % 1000000000);
         json_object_object_add(times, p->field, value_json(&p->value));
     }
-    sheet_add_line(t, title, times, "%s", text->str);
+    sheet_add_line(t, key, times, "%s", text->str);
 }
 
 static gboolean
