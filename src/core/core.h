@@ -374,10 +374,11 @@ void store_write(Store *s, const char *name, const char *text, const StoreWrite 
 typedef void (*StoreSettled)(const GError *err, gpointer user);
 void store_settle(Store *s, StoreSettled done, gpointer user);
 /* The same for a row of a flow, which is done when the change is on disk: the row returns what
- * these return. For a flow that was cancelled meanwhile nothing is put in place. taken: as above,
- * or NULL. */
+ * these return. For a flow that was cancelled meanwhile nothing is put in place. before: the stamp
+ * of the file that the text is made from; a file that was removed or replaced meanwhile is left as
+ * it is, and the row fails (NULL: any file is replaced, or none). taken: as above, or NULL. */
 StepResult store_write_row(Flow *f, Store *s, const char *name, const char *text,
-                           void (*taken)(gpointer user), gpointer user);
+                           const FileStamp *before, void (*taken)(gpointer user), gpointer user);
 StepResult store_settle_row(Flow *f, Store *s);
 /* Renames a definition; text is the definition with its new name. The links of autostart are
  * renamed too. */

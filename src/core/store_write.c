@@ -243,17 +243,36 @@ store_write(Store *s, const char *name, const char *text, const StoreWrite *how)
 
 typedef struct RowWrite {
     FlowToken token;
+    Store *store;
+    char *name;
+    FileStamp before;
+    gboolean replaces; /* the file that has this stamp, and no other */
     void (*taken)(gpointer user);
     gpointer user;
 } RowWrite;
+
+static gboolean
+is_still_there(const RowWrite *r, GError **err)
+{
+    FileStamp now;
+
+    if (!r->replaces ||
+        (store_stamp(r->store, r->name, &now) && file_stamp_equal(&now, &r->before)))
+        return TRUE;
+    return fail(err, ERR_OPERATION_FAILED,
+                "%s '%s' was undefined or defined anew while this change of it was being written: "
+                "nothing is changed by it",
+                r->store->kind->what, r->name);
+}
 
 static gboolean
 row_may(gpointer user, GError **err)
 {
     const RowWrite *r = user;
 
-    return flow_waits(r->token) ||
-           fail(err, ERR_OPERATION_FAILED, "the change that wrote this is over");
+    return (flow_waits(r->token) ||
+            fail(err, ERR_OPERATION_FAILED, "the change that wrote this is over")) &&
+           is_still_there(r, err);
 }
 
 static void
@@ -271,16 +290,21 @@ row_done(const GError *err, gpointer user)
     g_autofree RowWrite *r = user;
 
     flow_wake(r->token, err);
+    g_free(r->name);
 }
 
 StepResult
-store_write_row(Flow *f, Store *s, const char *name, const char *text, void (*taken)(gpointer user),
-                gpointer user)
+store_write_row(Flow *f, Store *s, const char *name, const char *text, const FileStamp *before,
+                void (*taken)(gpointer user), gpointer user)
 {
     RowWrite *r = g_new(RowWrite, 1);
     const StoreWrite how = { row_may, row_taken, row_done, r };
 
-    *r = (RowWrite){ flow_wait(f), taken, user };
+    *r = (RowWrite){ .token = flow_wait(f), .store = s, .taken = taken, .user = user };
+    r->name = g_strdup(name);
+    r->replaces = before != NULL;
+    if (before)
+        r->before = *before;
     store_write(s, name, text, &how);
     return STEP_WAIT;
 }

@@ -162,7 +162,7 @@ define_write(Flow *f, gpointer obj, GError **err)
     c->pool = pool;
     if (c->is_new) /* it is there from now on, and cannot be without a definition */
         define_taken(c);
-    return store_write_row(f, pool_store, pool->obj.name, xml, define_taken, c);
+    return store_write_row(f, pool_store, pool->obj.name, xml, NULL, define_taken, c);
 }
 
 static const Step define_steps[] = {

@@ -35,7 +35,8 @@ value_new(const guint8 *bytes, gsize len)
     SecretValue *v = g_malloc(sizeof(*v) + len);
 
     v->len = len;
-    memcpy(v->bytes, bytes, len);
+    if (len)
+        memcpy(v->bytes, bytes, len);
     return v;
 }
 

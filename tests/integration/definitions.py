@@ -3,8 +3,10 @@ what define fills in is filled in; what is edited by hand beside the daemon coun
 import os
 import re
 import shutil
+import struct
 from xml.etree import ElementTree
 
+import rpc
 from harness import domain, main, test, wait_for
 
 UUID = "c7a5fdbd-edaf-9455-926a-d65c16db18%02d"
@@ -355,6 +357,40 @@ def odd_names_of_files(d):
     for name in listed:
         d.vmsh("undefine", name)
     assert [n for n in os.listdir(folder(d)) if n.endswith(".xml")] == []
+
+
+SET_MAX_MEMORY, UNDEFINE = 30, 35
+
+
+def reference(number, name):
+    return rpc.string(name) + bytes.fromhex((UUID % number).replace("-", "")) + struct.pack(">i", -1)
+
+
+@test
+def what_no_document_can_say_is_not_written(d):
+    d.vmsh("define", d.write("a.xml", text("a", 1)))
+    before = content(file(d, "a"))
+    client = rpc.Client(d.socket)
+    for kib in (1 << 53, 1 << 63, (1 << 64) - 1):
+        said = client.call(SET_MAX_MEMORY, reference(1, "a") + struct.pack(">Q", kib)).error()[2]
+        assert "could not be read any more" in said, said
+        assert content(file(d, "a")) == before
+    d.kill()
+    d.start()
+    assert names(d) == ["a"] and "65536" in d.vmsh("dumpxml", "a")
+
+
+@test
+def a_change_does_not_bring_back_what_is_undefined_beside_it(d):
+    client = rpc.Client(d.socket)
+    for n in range(40):
+        d.vmsh("define", d.write("a.xml", text("a", 1)))
+        calls = [client.pack(SET_MAX_MEMORY, reference(1, "a") + struct.pack(">Q", 70000 + i)) for i in range(n % 4)]
+        client.socket.sendall(b"".join((*calls, client.pack(UNDEFINE, reference(1, "a")),
+                                        client.pack(SET_MAX_MEMORY, reference(1, "a") + struct.pack(">Q", 80000)))))
+        answers = {m.serial: m for m in (client.read() for _ in range(len(calls) + 2))}
+        assert answers[client.serial - 1].status == rpc.OK
+        assert names(d) == [] and os.listdir(folder(d)) in ([], ["autostart"]), n
 
 
 main()

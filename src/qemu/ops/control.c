@@ -236,7 +236,8 @@ vm_send_key(Vm *vm, guint codeset, guint hold_ms, const guint *keys, guint n_key
     Keys *k = g_malloc0(sizeof(Keys) + n * sizeof(guint));
 
     *k = (Keys){ .codeset = codeset, .hold_ms = hold_ms, .n = n };
-    memcpy(k->key, keys, n * sizeof(guint));
+    for (guint i = 0; i < n; i++)
+        k->key[i] = keys[i];
     vm_ask(vm, &kind, 0, k, g_free, who, done, user);
 }
 

@@ -340,18 +340,33 @@ sum_of(const char *text)
     return g_strdup_printf("%08x", bytes_sum(text, strlen(text)));
 }
 
+/* An argument of a call may be more than a document can say: who reads it at the next boot would
+ * find the domain broken. */
+static gboolean
+can_be_read(const char *text, GError **err)
+{
+    g_autoptr(DomainDef) again = domain_parse(text, -1, DEF_BARE, emulator_context(), err);
+
+    if (!again)
+        g_prefix_error(err, "the definition could not be read any more after this change: ");
+    return again != NULL;
+}
+
 Rewrite *
 rewrite_new(Vm *vm, const DomainDef *def, GError **err)
 {
     gsize len;
-    char *before = store_text(store, vm->obj.name, &len, NULL, err);
+    FileStamp stamp;
+    char *before = store_text(store, vm->obj.name, &len, &stamp, err);
     Rewrite *w = before ? g_new(Rewrite, 1) : NULL;
 
     if (!w)
         return NULL;
-    *w = (Rewrite){ g_strdup(vm->obj.name), g_strdup(def->name), before };
+    *w = (Rewrite){ g_strdup(vm->obj.name), g_strdup(def->name), before, .stamp = stamp };
     w->after = domain_format_noting(def, DEF_SECURE, &w->secret);
     w->sum = sum_of(w->after);
+    if (!can_be_read(w->after, err))
+        g_clear_pointer(&w, rewrite_free);
     return w;
 }
 
@@ -372,7 +387,7 @@ StepResult
 rewrite_do(Flow *f, const Rewrite *w, GError **err)
 {
     if (strcmp(w->old_name, w->new_name) == 0)
-        return store_write_row(f, store, w->old_name, w->after, NULL, NULL);
+        return store_write_row(f, store, w->old_name, w->after, &w->stamp, NULL, NULL);
     return step_of(store_rename(store, w->old_name, w->new_name, w->after, err));
 }
 

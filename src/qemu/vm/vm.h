@@ -318,12 +318,14 @@ StepResult define_settle(Flow *f); /* for a row, after define_mark: waits until 
 /* A new text for the file of a definition, perhaps under a new name. */
 typedef struct Rewrite {
     char *old_name, *new_name;
-    char *before; /* the file's text now */
+    char *before;    /* the file's text now */
+    FileStamp stamp; /* the file's, with that text */
     char *after;
     char *sum;       /* of after */
     gboolean secret; /* after has text that only DEF_SECURE shows */
 } Rewrite;
-/* Prepares the change of the file to def. NULL and an error: the file cannot be read. */
+/* Prepares the change of the file to def. NULL and an error: the file cannot be read, or could not
+ * be with this change. */
 Rewrite *rewrite_new(Vm *vm, const DomainDef *def, GError **err);
 void rewrite_free(Rewrite *w);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rewrite, rewrite_free)

@@ -281,7 +281,7 @@ fill_cpumaps(guint8 *maps, guint32 n, guint32 maplen)
     guint online;
     g_autoptr(GByteArray) map = host_cpu_map(FALSE, &online);
 
-    for (guint32 i = 0; i < n; i++)
+    for (guint32 i = 0; maplen && i < n; i++)
         memcpy(maps + (gsize)i * maplen, map->data, MIN(maplen, map->len));
 }
 
