@@ -213,8 +213,9 @@ class Daemon:
 
     def check_log(self):
         """No sanitizer has a word in it."""
-        found = [line for line in self.tail(100000).splitlines() if SANITIZER.search(line)]
-        assert not found, f"the daemon's log has {found}"
+        lines = self.tail(100000).splitlines()
+        found = [n for n, line in enumerate(lines) if SANITIZER.search(line)]
+        assert not found, "the daemon's log has\n" + "\n".join(lines[found[0]:found[0] + 60])
 
     def clean(self):
         """Ends the daemon and every QEMU it has left, removes the root."""
