@@ -10,7 +10,7 @@ import time
 import xml.etree.ElementTree as ET
 import zoneinfo
 
-from harness import VMSH, domain, main, need, skip, test
+from harness import VMSH, domain, main, need, skip, test, wait_for
 
 SPELLED = {"cmp_legacy": "cmp-legacy", "ds_cpl": "ds-cpl", "fxsr_opt": "fxsr-opt",
            "lahf_lm": "lahf-lm", "nodeid_msr": "nodeid-msr", "pclmuldq": "pclmulqdq",
@@ -256,6 +256,53 @@ def images_below_are_counted_where_asked(d):
     assert "block.1.name=hda" in stats and "block.1.capacity=1048576" in stats, stats
     alone = d.vmsh("domstats", "a", "--block")
     assert "block.count=1" in alone and "block.1." not in alone, alone
+
+
+SECRET = " passwd='hidden'"
+KEPT = """<graphics type='vnc' port='-1' autoport='yes' passwd='hidden'/>
+<disk type='file' device='cdrom'><target dev='hda' bus='ide'/><readonly/></disk>
+<disk type='file'><source file='{root}/one.img'/><target dev='vda' bus='virtio'/></disk>
+<interface type='user'><mac address='52:54:00:00:00:01'/><model type='virtio'/></interface>
+<memballoon model='virtio'/>"""
+CHANGES = [
+    ("desc", "a", "--live", "--title", "other"),
+    ("metadata", "a", "urn:x", "--live", "--key", "x", "--set", "<x/>"),
+    ("change-media", "a", "hda", "{root}/one.iso", "--insert", "--live"),
+    ("change-media", "a", "hda", "--eject", "--live"),
+    ("attach-disk", "a", "{root}/two.img", "vdb", "--live"),
+    ("blkdeviotune", "a", "vda", "--total-iops-sec", "100", "--live"),
+    ("domif-setlink", "a", "52:54:00:00:00:01", "down"),
+    ("dommemstat", "a", "--period", "7", "--live"),
+    ("set-lifecycle-action", "a", "crash", "preserve", "--live"),
+    ("setvcpus", "a", "2", "--live"),
+    ("vcpupin", "a", "0", "0", "--live"),
+]
+
+
+def kept_and_fresh(d):
+    """The text that is kept between changes, and one that is written each time, as it has a password."""
+    fresh = d.vmsh("dumpxml", "a", "--security-info")
+    assert SECRET in fresh
+    return d.vmsh("dumpxml", "a"), fresh.replace(SECRET, "")
+
+
+@test
+def every_change_of_what_runs_shows_at_once(d):
+    for name in ("one.img", "two.img", "one.iso"):
+        (d.root / name).write_bytes(bytes(1 << 20))
+    text = xml("a", devices=KEPT.format(root=d.root)).replace("<vcpu>1<", "<vcpu current='1'>2<")
+    start(d, "a", text)
+    shown, fresh = kept_and_fresh(d)
+    assert shown == fresh and "<vcpu" in shown
+    for words in CHANGES:
+        d.vmsh(*(w.format(root=d.root) for w in words))
+        after, fresh = kept_and_fresh(d)
+        assert after == fresh, f"{words}: {after}"
+        assert after != shown, f"{words} shows nowhere"
+        shown = after
+    d.kill()
+    d.start()
+    wait_for(lambda: kept_and_fresh(d)[0] == shown, 20)
 
 
 if __name__ == "__main__":

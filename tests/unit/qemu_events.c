@@ -191,7 +191,7 @@ a_crash_is_answered_as_the_definition_asks(void **state)
     } cases[] = { { CRASH_PRESERVE, NULL }, { CRASH_RESTART, "system_reset" } };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        vm->run->live->on_crash = cases[i].action;
+        run_alter(vm->run)->on_crash = cases[i].action;
         vm_enter(vm, VM_RUNNING, 0);
         qemu_says("GUEST_PANICKED", "{\"action\":\"pause\"}");
         assert_string_equal(heard->str, "8.0 ");
@@ -248,6 +248,32 @@ what_was_missed_is_told(void **state)
     }
 }
 
+/* The text is kept between changes; each event here is one. */
+static void
+the_document_shows_each_change_at_once(void **state)
+{
+    static const struct {
+        const char *name, *data, *shown;
+    } cases[] = {
+        { "BALLOON_CHANGE", "{\"actual\":16777216}", "<currentMemory unit='KiB'>16384<" },
+        { "DEVICE_TRAY_MOVED", "{\"id\":\"sata0-0-0\",\"tray-open\":true}", " tray='open'" },
+        { "VSERPORT_CHANGE", "{\"id\":\"channel0\",\"open\":true}", " state='connected'" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *before = vm_xml(vm, 0, NULL), *again = vm_xml(vm, 0, NULL);
+        g_autofree char *after = NULL, *fresh = NULL;
+
+        assert_string_equal(before, again);
+        assert_null(strstr(before, cases[i].shown));
+        qemu_says(cases[i].name, cases[i].data);
+        after = vm_xml(vm, 0, NULL);
+        fresh = domain_format(vm->run->live, DEF_LIVE);
+        assert_non_null(strstr(after, cases[i].shown));
+        assert_string_equal(after, fresh);
+    }
+}
+
 int
 main(void)
 {
@@ -259,6 +285,7 @@ main(void)
         TEST(a_crash_is_answered_as_the_definition_asks),
         TEST(an_end_that_is_a_reboot_is_none),
         TEST(what_was_missed_is_told),
+        TEST(the_document_shows_each_change_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,7 @@ static inline void
 vm_world_start(void)
 {
     vm->run = run_new(vm, define_copy(vm, NULL));
-    aliases_assign(vm->run->live, vm->run->dir);
+    aliases_assign(run_alter(vm->run), vm->run->dir);
 }
 
 /* And as it is when they all are. */

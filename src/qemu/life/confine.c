@@ -259,7 +259,8 @@ vm_label(const Vm *vm)
 static void
 show_label(Run *run)
 {
-    SeclabelDef *label = label_of(run->live);
+    DomainDef *live = run_alter(run);
+    SeclabelDef *label = label_of(live);
 
     if (qemu_paths->session || (label && label->type != SECLABEL_DYNAMIC))
         return;
@@ -268,9 +269,9 @@ show_label(Run *run)
         *label = (SeclabelDef){ .type = SECLABEL_DYNAMIC,
                                 .model = g_strdup("dac"),
                                 .relabel = YES };
-        if (!run->live->seclabels)
-            run->live->seclabels = g_ptr_array_new();
-        g_ptr_array_add(run->live->seclabels, label);
+        if (!live->seclabels)
+            live->seclabels = g_ptr_array_new();
+        g_ptr_array_add(live->seclabels, label);
     }
     g_free(label->label);
     label->label = text_of(&run->confined);
@@ -410,7 +411,7 @@ confine_choose(Flow *f, gpointer obj, GError **err)
         show_label(vm->run);
         return STEP_DONE;
     }
-    aliases_assign(vm->run->live, vm->run->dir); /* reasons are told with names */
+    aliases_assign(run_alter(vm->run), vm->run->dir); /* reasons are told with names */
     w = g_new(Choosing, 1);
     *w = (Choosing){ vm, flow_wait(f) };
     offload_for(&vm->obj, look, asked_new(vm->run->live), asked_free, on_looked, w);

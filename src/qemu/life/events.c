@@ -393,7 +393,7 @@ on_balloon(const Heard *h)
         return;
     e.offset = (gint64)kib;
     h->vm->run->balloon_kib = kib;
-    h->vm->run->live->current_memory = kib;
+    run_alter(h->vm->run)->current_memory = kib;
     event_emit(&e);
 }
 
@@ -406,6 +406,7 @@ on_tray(const Heard *h)
 
     if (!disk)
         return;
+    run_alter(h->vm->run);
     disk->tray = flag(h, "tray-open") ? 2 : 1;
     e.n[0] = flag(h, "tray-open") ? 0 : 1;
     e.s[0] = alias;
@@ -462,7 +463,7 @@ on_memory_failure(const Heard *h)
 static void
 on_port(const Heard *h)
 {
-    GPtrArray *channels = h->vm->run->live->devices.channels;
+    GPtrArray *channels = run_alter(h->vm->run)->devices.channels;
     gboolean open = flag(h, "open");
 
     for (guint i = 0; channels && i < channels->len; i++) {

@@ -42,8 +42,7 @@ on_looked(gpointer out, const GError *err, gpointer user)
 
     if (live && flow_waits(a->token)) {
         missing_tell(a->vm, a->vm->run->live, live);
-        domain_free(a->vm->run->live);
-        a->vm->run->live = g_steal_pointer(&live);
+        run_put(a->vm->run, g_steal_pointer(&live));
     }
     flow_wake(a->token, err);
 }
@@ -53,7 +52,7 @@ images_look(Flow *f, gpointer obj, GError **err)
 {
     Vm *vm = obj;
 
-    if (!volumes_settle(vm->run->live, err))
+    if (!volumes_settle(run_alter(vm->run), err))
         return STEP_FAILED;
     offload_for(&vm->obj, look, domain_copy(vm->run->live), NULL, on_looked,
                 away_new(vm, NULL, flow_wait(f)));

@@ -322,7 +322,7 @@ leave_paths(const Vm *vm, const DeviceChange *c)
     if (!domain_find_alias(vm->run->live, c->alias, &device))
         return paths;
     held.device = device.def;
-    domain_each_device(vm->run->live, note_files, &held);
+    domain_each_device((DomainDef *)vm->run->live, note_files, &held);
     for (guint i = 0; i < own->len; i++) {
         const char *path = ((const HostFd *)own->pdata[i])->path;
 
@@ -724,7 +724,7 @@ compare(Roll *r, json_object *ret)
         if (name)
             g_hash_table_add(r->there, (gpointer)name);
     }
-    domain_each_device(r->vm->run->live, call_out, r);
+    domain_each_device((DomainDef *)r->vm->run->live, call_out, r);
     for (guint i = 0; i < r->gone->len; i++)
         take_leave(r->vm, r->gone->pdata[i]);
     g_ptr_array_unref(r->gone);

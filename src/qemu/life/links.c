@@ -173,7 +173,7 @@ links_make(Flow *f, gpointer obj, GError **err)
 {
     Vm *vm = obj;
     Run *run = vm->run;
-    GPtrArray *nets = run->live->devices.nets;
+    GPtrArray *nets = run_alter(run)->devices.nets;
 
     run->start.nets = g_ptr_array_new_with_free_func((GDestroyNotify)host_net_free);
     for (guint i = 0; i < list_length(nets); i++) {

@@ -188,7 +188,7 @@ apply_nothing(Vm *vm)
 
     registry_set_id(qemu_vms, &vm->obj, vm_next_id());
     run->started = g_get_real_time();
-    run->live->id = (guint32)vm->obj.id;
+    run_alter(run)->id = (guint32)vm->obj.id;
     vm->state = VM_RUNNING;
     vm->reason = RUNNING_UNKNOWN;
 }
@@ -323,7 +323,7 @@ recover_vm(Vm *vm, Remains *r)
     }
     vm->run = run_new(vm, g_steal_pointer(&r->live));
     if (!vm->run->live)
-        vm->run->live = found_live(vm, r->qemu ? r->qemu->pid : 0);
+        run_put(vm->run, found_live(vm, r->qemu ? r->qemu->pid : 0));
     remember_links(vm->run->live);
     if (ledger_broken(l))
         doubt(r, "its ledger could not be read:", ledger_broken(l));

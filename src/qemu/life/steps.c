@@ -55,7 +55,7 @@ name_devices(Flow *f, gpointer obj, GError **err)
     Run *run = ((Vm *)obj)->run;
 
     run->start.files = g_ptr_array_new_with_free_func((GDestroyNotify)host_fd_free);
-    aliases_assign(run->live, run->dir);
+    aliases_assign(run_alter(run), run->dir);
     if (!args_files(run->live, run->start.emulator, run->dir, run->start.files, err))
         return STEP_FAILED;
     EACH (HostFd, h, run->start.files)
@@ -183,7 +183,7 @@ static StepResult
 lease_ports(Flow *f, gpointer obj, GError **err)
 {
     Vm *vm = obj;
-    GPtrArray *graphics = vm->run->live->devices.graphics;
+    GPtrArray *graphics = run_alter(vm->run)->devices.graphics;
 
     for (guint i = 0; i < list_length(graphics); i++)
         if (!lease_graphics(vm, graphics->pdata[i], err))
@@ -236,7 +236,7 @@ take_cpu_words(gpointer obj, json_object *ret, GError **err)
 {
     Run *run = ((Vm *)obj)->run;
 
-    return cpu_guest_learn(run->live, run->start.emulator, ret, err);
+    return cpu_guest_learn(run_alter(run), run->start.emulator, ret, err);
 }
 
 static gboolean
@@ -272,7 +272,7 @@ take_balloon(gpointer obj, json_object *ret, GError **err)
 
     run->balloon_kib = take_memory(run, ret);
     if (run->balloon_kib > 0)
-        run->live->current_memory = run->balloon_kib;
+        run_alter(run)->current_memory = run->balloon_kib;
     return TRUE;
 }
 

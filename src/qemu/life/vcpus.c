@@ -150,7 +150,7 @@ static gboolean look_now(gpointer data);
 void
 vcpus_learn(Vm *vm, json_object *ret)
 {
-    DomainDef *live = vm->run->live;
+    const DomainDef *live = vm->run->live;
     g_autoptr(Bitmap) now = numbers_of(vm, ret), come = bitmap_new(), go = bitmap_new();
     g_autoptr(GError) err = NULL;
 
@@ -164,7 +164,7 @@ vcpus_learn(Vm *vm, json_object *ret)
             bitmap_set(bitmap_test(now, id) ? come : go, id);
     if (bitmap_count(come) + bitmap_count(go) == 0)
         return;
-    vcpus_change(live, come, go);
+    vcpus_change(run_alter(vm->run), come, go);
     if (!live_save(vm, &err))
         log_warning("domain '%s': %s", vm->obj.name, err->message);
 }

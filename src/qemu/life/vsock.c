@@ -60,7 +60,7 @@ choose(Vm *vm, VsockDef *vsock, GError **err)
 gboolean
 vsock_choose(Vm *vm, GError **err)
 {
-    VsockDef *vsock = vm->run->live->devices.vsock;
+    VsockDef *vsock = run_alter(vm->run)->devices.vsock;
 
     if (vsock == NULL)
         return TRUE;

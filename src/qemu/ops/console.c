@@ -78,7 +78,7 @@ evict(Consoles *c, guint index)
 /* ---- which device */
 
 static CharDef *
-find_console(DomainDef *live, const char *name)
+find_console(const DomainDef *live, const char *name)
 {
     GPtrArray *lists[] = { live->devices.consoles, live->devices.serials, live->devices.parallels };
 
@@ -95,7 +95,7 @@ find_console(DomainDef *live, const char *name)
 }
 
 static CharDef *
-find_channel(DomainDef *live, const char *name)
+find_channel(const DomainDef *live, const char *name)
 {
     GPtrArray *list = live->devices.channels;
 

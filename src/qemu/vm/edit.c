@@ -232,10 +232,8 @@ edit_write_live_back(Flow *f, gpointer obj)
         return STEP_DONE;
     if (!vm->edit) { /* of an earlier daemon, and what was read is the new one */
         before = domain_parse(text, -1, DEF_BARE | DEF_LIVE | DEF_SAVED, emulator_context(), &err);
-        if (before) {
-            domain_free(vm->run->live);
-            vm->run->live = before;
-        }
+        if (before)
+            run_put(vm->run, before);
     }
     if (err || !live_save(vm, &err))
         log_warning("domain '%s': its live definition is not as it was: %s", vm->obj.name,
@@ -348,10 +346,9 @@ commit(Edit *e)
     Vm *vm = e->vm;
 
     if (e->new_live && e->kind->apply && vm->run) {
-        e->kind->apply(vm->run->live, e);
+        e->kind->apply(run_alter(vm->run), e);
     } else if (e->new_live && !e->same_live && vm->run) {
-        domain_free(vm->run->live);
-        vm->run->live = g_steal_pointer(&e->new_live);
+        run_put(vm->run, g_steal_pointer(&e->new_live));
     }
     if (e->new_config)
         define_take(vm, g_steal_pointer(&e->new_config), !(e->kind->flags & EDIT_WORDS), e->secret);

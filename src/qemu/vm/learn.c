@@ -82,7 +82,7 @@ take_chardevs(gpointer obj, json_object *ret, GError **err)
 {
     Vm *vm = obj;
 
-    chardevs_learn(vm, vm->run->live, ret);
+    chardevs_learn(vm, run_alter(vm->run), ret);
     return TRUE;
 }
 

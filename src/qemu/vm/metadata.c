@@ -59,6 +59,27 @@ format_migratable(Vm *vm, GError **err)
     return domain_format(def, DEF_MIGRATABLE);
 }
 
+/* The text is kept until something changes the definition (run_alter). A start and a stop change
+ * it all the time. A build with sanitizers asks each time whether a change has gone past run_alter.
+ */
+static char *
+format_live(Run *run, gboolean secure)
+{
+    if (!run->complete || run->stopping)
+        return domain_format(run->live, DEF_LIVE | (secure ? DEF_SECURE : 0));
+    if (!run->live_text)
+        run->live_text = domain_format_noting(run->live, DEF_LIVE, &run->live_secret);
+    if (secure && run->live_secret)
+        return domain_format(run->live, DEF_LIVE | DEF_SECURE);
+#ifdef __SANITIZE_ADDRESS__
+    g_autofree char *now = domain_format(run->live, DEF_LIVE);
+
+    if (strcmp(now, run->live_text) != 0)
+        g_error("domain '%s': kept:\n%snow:\n%s", run->live->name, run->live_text, now);
+#endif
+    return g_strdup(run->live_text);
+}
+
 char *
 vm_xml(Vm *vm, guint flags, GError **err)
 {
@@ -69,7 +90,7 @@ vm_xml(Vm *vm, guint flags, GError **err)
     if (live && flags & MIGRATABLE)
         return format_migratable(vm, err);
     if (live)
-        return domain_format(vm->run->live, how | DEF_LIVE);
+        return format_live(vm->run, (how & DEF_SECURE) != 0);
     if (vm->persistent && !(how & DEF_MIGRATABLE))
         return define_text(vm, (how & DEF_SECURE) != 0, err);
     def = vm->persistent ? define_get(vm, err) : vm->run->live;

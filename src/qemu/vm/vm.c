@@ -65,6 +65,20 @@ run_new(const Vm *vm, DomainDef *live)
     return run;
 }
 
+DomainDef *
+run_alter(Run *run)
+{
+    g_clear_pointer(&run->live_text, g_free);
+    return (DomainDef *)run->live;
+}
+
+void
+run_put(Run *run, DomainDef *live)
+{
+    domain_free(run_alter(run));
+    run->live = live;
+}
+
 static void
 run_part_free(RunPart *part)
 {
@@ -102,7 +116,7 @@ run_free(Run *run)
     g_free(run->start.first_cpu);
     g_array_unref(run->vcpu_tids);
     g_array_unref(run->iothreads);
-    domain_free(run->live);
+    run_put(run, NULL);
     g_free(run->confined.has.reasons);
     g_free(run->confined.has.paths);
     g_free(run->doubt);

@@ -155,26 +155,28 @@ enum ConfineNeed {
 
 /* The state of a VM with a QEMU, from the first row of start to the last undo. */
 typedef struct Run {
-    char *dir; /* runtime folder */
-    DomainDef *live;
-    guint flags;          /* of start */
-    gboolean complete;    /* all rows of start are done */
-    gboolean folder_goes; /* its folder is being removed: nothing is saved any more */
-    gboolean stopping;    /* the undo has begun: nothing else may happen from here on */
-    gboolean outdated;    /* the persistent definition was changed since the start */
-    gint32 tpm_fate;      /* TpmFate: for the end of a run without a definition */
-    gboolean lost;        /* QEMU or its monitor has ended without being asked to */
-    char *doubt;          /* which of its files could not be read back, for people; NULL: none */
-    gboolean ending;      /* a job that stops it is queued or runs */
-    gboolean graceful;    /* QEMU may end by itself first */
-    gboolean remove_logs; /* remove its logs when it has ended */
-    StopWhy why;          /* valid while stopping */
-    Process *process;     /* NULL: not spawned, or it has ended */
-    FlowToken exit_wait;  /* the flow that waits for that end */
-    guint save_source;    /* source: the status file must be written */
-    guint reconnect;      /* source: the next try to connect to the monitor */
-    char *wrong;          /* the message that ended the monitor; NULL: none */
-    guint timer;          /* until QEMU is killed, or a graceful destroy gives up */
+    char *dir;             /* runtime folder */
+    const DomainDef *live; /* what runs; run_alter and run_put change it */
+    char *live_text;       /* its document without secrets; NULL: not formatted since it changed */
+    gboolean live_secret;  /* it has text that is not in that document */
+    guint flags;           /* of start */
+    gboolean complete;     /* all rows of start are done */
+    gboolean folder_goes;  /* its folder is being removed: nothing is saved any more */
+    gboolean stopping;     /* the undo has begun: nothing else may happen from here on */
+    gboolean outdated;     /* the persistent definition was changed since the start */
+    gint32 tpm_fate;       /* TpmFate: for the end of a run without a definition */
+    gboolean lost;         /* QEMU or its monitor has ended without being asked to */
+    char *doubt;           /* which of its files could not be read back, for people; NULL: none */
+    gboolean ending;       /* a job that stops it is queued or runs */
+    gboolean graceful;     /* QEMU may end by itself first */
+    gboolean remove_logs;  /* remove its logs when it has ended */
+    StopWhy why;           /* valid while stopping */
+    Process *process;      /* NULL: not spawned, or it has ended */
+    FlowToken exit_wait;   /* the flow that waits for that end */
+    guint save_source;     /* source: the status file must be written */
+    guint reconnect;       /* source: the next try to connect to the monitor */
+    char *wrong;           /* the message that ended the monitor; NULL: none */
+    guint timer;           /* until QEMU is killed, or a graceful destroy gives up */
     struct Ask *graceful_destroy; /* a destroy that waits for QEMU to end by itself */
     pid_t pid;
     guint64 start_time;
@@ -252,6 +254,10 @@ void vm_note_unknown(Vm *vm, GPtrArray *unknown, gboolean more);
 Event vm_event(Vm *vm, DomainEventId id);
 Run *run_new(const Vm *vm, DomainDef *live); /* takes live */
 void run_free(Run *run);
+/* The live definition, to change it or what it points to before this turn of the loop ends: the
+ * text that is kept of it is dropped. Borrowed. */
+DomainDef *run_alter(Run *run);
+void run_put(Run *run, DomainDef *live); /* takes live, which replaces the live definition */
 /* Ends the run: frees the Run and all claims. The caller sets state and id. */
 void vm_run_over(Vm *vm);
 /* Notes that saved state of a running VM has changed; it is written once, when the loop has time.
