@@ -15,3 +15,9 @@ gboolean node_is(const XmlNamespace *namespaces, const xmlNode *n, const char *n
  * its place, not more often than it may be, and with a text that could be a value. */
 gboolean xml_validate(const Schema *s, const XmlNamespace *namespaces, const xmlNode *root,
                       GError **err);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
+/* Reads the tree of a document of at most XML_DOCUMENT_MAX bytes (xml_doc.c); entities from
+ * elsewhere are not fetched. The caller frees it. NULL and an error with the line: it is too long,
+ * or no XML; what says which kind of document was meant. */
+xmlDoc *xml_document(const char *what, const char *text, gsize len, GError **err);
