@@ -377,7 +377,7 @@ serve(Daemon *d, GError **err)
     service_stopping();
     g_clear_handle_id(&watch, g_source_remove);
     g_clear_handle_id(&d->idle_timer, g_source_remove);
-    g_clear_pointer(&d->server, server_free);
+    server_close(d->server);
     return TRUE;
 }
 
@@ -402,6 +402,8 @@ boot(Daemon *d, int signals, GError **err)
     network_done();
     devices_done();
     storage_done();
+    g_clear_pointer(&d->server,
+                    server_free); /* what the rooms had under way, they answer no more */
     return ok;
 }
 

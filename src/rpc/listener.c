@@ -95,6 +95,7 @@ listener_close(Listener *l)
     g_clear_handle_id(&l->watch, g_source_remove);
     if (l->inode && lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
         file_remove(l->path, NULL);
+    l->inode = 0;
     fd_close(&l->fd);
     g_clear_pointer(&l->path, g_free);
 }

@@ -71,6 +71,8 @@ void server_settings_changed(Server *s);
  */
 gboolean server_listen_again(Server *s, GError **err);
 /* Hangs up on all clients; pending calls run on, and their answers are dropped. */
+void server_close(Server *s);
+/* The same, and drops the pending calls: nobody may answer them any more. */
 void server_free(Server *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)
 guint server_n_clients(const Server *s);

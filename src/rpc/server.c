@@ -284,19 +284,27 @@ server_settings_changed(Server *s)
 }
 
 void
-server_free(Server *s)
+server_close(Server *s)
 {
-    if (!s)
-        return;
     access_set_authority(NULL, NULL);
     if (s->subscription)
         event_unsubscribe(s->subscription);
+    s->subscription = 0;
     listeners_close(s);
     while (s->clients.head)
         client_free(s->clients.head->data);
     server_stop_accepting(s);
     g_clear_handle_id(&s->retry, g_source_remove);
     g_clear_handle_id(&s->room_timer, g_source_remove);
+}
+
+void
+server_free(Server *s)
+{
+    if (!s)
+        return;
+    server_close(s);
+    calls_free_left(s);
     kept_clear(s);
     budgets_unref(s->budgets);
     wire_buf_done(&s->out);
