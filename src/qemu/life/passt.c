@@ -215,7 +215,7 @@ pid_read(const Run *run, const NetDef *net, pid_t *ret_pid, GError **err)
     if (!file_read(path, 32, &text, NULL, err))
         return FALSE;
     if (!g_ascii_string_to_unsigned(g_strchomp(text), 10, 2, G_MAXINT32, &pid, NULL))
-        return fail(err, ERR_INTERNAL, "'%s' has no process in it", path);
+        return fail(err, ERR_INTERNAL, "'%s' does not hold the number of a process", path);
     *ret_pid = (pid_t)pid;
     return TRUE;
 }

@@ -247,8 +247,8 @@ seat_of(const Vm *vm, const VcpuChange *c, guint id, gboolean taken, GError **er
     if (!seat || n != vm->run->live->vcpus || json_int(seat, "vcpus-count", 1) != 1 ||
         !json_str(seat, "type") || (json_str(seat, "qom-path") != NULL) != taken) {
         fail(err, ERR_OPERATION_UNSUPPORTED,
-             "QEMU of domain '%s' has no seat of its own for vcpu %u that is %s", vm->obj.name, id,
-             taken ? "taken" : "free");
+             "QEMU of domain '%s' does not list processor %u alone as one that is %s", vm->obj.name,
+             id, taken ? "taken" : "free");
         return NULL;
     }
     return seat;

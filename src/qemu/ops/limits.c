@@ -558,7 +558,9 @@ vm_limits(Vm *vm, VmLimits kind, const char *device, guint impact, Params *param
     const DomainDef *def;
 
     if (impact == (IMPACT_LIVE | IMPACT_CONFIG))
-        return fail(err, ERR_INVALID_ARG, "limits of one definition are read, live or config");
+        return fail(
+            err, ERR_INVALID_ARG,
+            "name one definition, live or config: the limits of both cannot be read at once");
     if (!vm_resolve_impact(vm, &impact, err))
         return FALSE;
     if (impact & IMPACT_LIVE && kinds[kind].no_live_get)

@@ -81,7 +81,8 @@ static const DomainDef *
 def_meant(Vm *vm, guint impact, GError **err)
 {
     if (impact == (IMPACT_LIVE | IMPACT_CONFIG)) {
-        fail(err, ERR_INVALID_ARG, "one definition is read, live or config");
+        fail(err, ERR_INVALID_ARG,
+             "name one definition, live or config: both cannot be read at once");
         return NULL;
     }
     if (!vm_resolve_impact(vm, &impact, err))

@@ -12,8 +12,9 @@ vm_vcpu_count(Vm *vm, guint flags, guint *ret_count, GError **err)
     const DomainDef *def;
 
     if (impact == (VM_VCPU_LIVE | VM_VCPU_CONFIG))
-        return fail(err, ERR_INVALID_ARG,
-                    "processors of one definition are counted, live or config");
+        return fail(
+            err, ERR_INVALID_ARG,
+            "name one definition, live or config: the processors of both cannot be counted at once");
     if (flags & VM_VCPU_GUEST && !vm->run)
         return fail(err, ERR_INVALID_ARG,
                     "the guest's own count of processors is there only while the domain runs");
@@ -408,8 +409,10 @@ may_set_period(const Edit *e, GError **err)
 {
     gint64 seconds = (gint64)((Amount *)e->data)->value;
 
-    return seconds >= 0 ||
-           fail(err, ERR_INVALID_ARG, "a period of %" G_GINT64_FORMAT " seconds is none", seconds);
+    return seconds >= 0 || fail(err, ERR_INVALID_ARG,
+                                "the period cannot be %" G_GINT64_FORMAT
+                                " seconds: name 0, for no statistics, or more",
+                                seconds);
 }
 
 static gboolean
@@ -418,7 +421,8 @@ put_period(DomainDef *def, const Edit *e, GError **err)
     BalloonDef *balloon = balloon_of(def);
 
     if (!balloon || (e->live && !balloon->info.alias))
-        return fail(err, ERR_INTERNAL, "domain '%s' has no memory balloon that could count",
+        return fail(err, ERR_INTERNAL,
+                    "domain '%s' has no memory balloon, which would keep the statistics",
                     def->name);
     balloon->stats_period = (guint32)((Amount *)e->data)->value;
     return TRUE;
