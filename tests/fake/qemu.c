@@ -604,6 +604,12 @@ static const Mode modes[] = {
     { "balloon-below-zero", "query-balloon", balloon_below_zero, NULL },
     { "balloon-above-all", "query-balloon", balloon_above_all, NULL },
     { "iothread-below-zero", "query-iothreads", iothread_below_zero, NULL },
+    /* how it takes a device */
+    { "refuses-nodes", "blockdev-add", refuse, NULL },
+    { "dies-at-nodes", "blockdev-add", die, NULL },
+    { "refuses-devices", "device_add", refuse, NULL },
+    { "dies-at-devices", "device_add", die, NULL },
+    { "hangs-at-devices", "device_add", be_silent, NULL },
     /* what it does later */
     { "panic-suspend", NULL, NULL, then_panic_suspend },
     { "panic-shutdown", NULL, NULL, then_panic_shutdown },

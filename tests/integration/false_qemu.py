@@ -219,6 +219,52 @@ def numbers_stay_in_their_range(d):
         d.vmsh("destroy", mode)
 
 
+# What a plug says of it, and the state after.
+PLUGS = {"refuses-nodes": ("'blockdev-add': the fake one", "running"),
+         "refuses-devices": ("'device_add': the fake one", "running"),
+         "dies-at-nodes": ("is no longer running", "shut off"),
+         "dies-at-devices": ("is no longer running", "shut off")}
+
+
+@test
+def a_plug_that_breaks_off_is_taken_back(d):
+    """In the middle of its answers: neither definition has the disk, and its image is free."""
+    image = d.root / "plugged.img"
+    image.write_bytes(bytes(1 << 20))
+    before = d.steady_inventory()
+    for mode, (word, after) in PLUGS.items():
+        make(d, mode)
+        d.vmsh("start", mode)
+        said = d.vmsh("attach-disk", mode, image, "vdb", "--live", "--config", status=1)
+        assert word in said, f"{mode}: {said}"
+        wait_for(lambda: state(d, mode) == after, 20)
+        for flags in ([], ["--inactive"]):
+            assert str(image) not in d.vmsh("dumpxml", mode, *flags), f"{mode}: the disk is still there"
+        if after == "running":
+            d.vmsh("destroy", mode)
+        d.vmsh("undefine", mode)
+    same(before, d.steady_inventory())
+
+
+@test
+def a_plug_that_hangs_ends_with_a_destroy(d):
+    mode = "hangs-at-devices"
+    image = d.root / "plugged.img"
+    image.write_bytes(bytes(1 << 20))
+    before = d.steady_inventory()
+    make(d, mode)
+    d.vmsh("start", mode)
+    plug = subprocess.Popen([os.environ["VMSH"], "-c", d.uri, "attach-disk", mode, str(image), "vdb", "--live"],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for(lambda: any("plug%20in" in p.read_text() for p in d.root.glob("run/vmd/qemu/*.ledger")), 20)
+    assert plug.poll() is None and str(image) not in d.vmsh("dumpxml", mode)
+    d.vmsh("destroy", mode)
+    assert plug.wait(20) == 1, plug.stdout.read()
+    assert state(d, mode) == "shut off"
+    d.vmsh("undefine", mode)
+    same(before, d.steady_inventory())
+
+
 @test
 def what_lives_is_found_again(d):
     """Its monitor is silent, shut or full of nonsense when the next daemon begins."""
