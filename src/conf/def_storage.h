@@ -177,4 +177,6 @@ char *volume_format(const VolumeDef *def);
 VolumeDef *volume_copy(const VolumeDef *def);
 void volume_free(VolumeDef *def);
 void volume_drop_devices(VolumeDef *def); /* drops the devices that a document names */
+/* Adds a part of a device that the volume lies on, from byte start to byte end. */
+void volume_add_extent(VolumeDef *def, const char *device, guint64 start, guint64 end);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VolumeDef, volume_free)

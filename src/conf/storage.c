@@ -624,3 +624,26 @@ volume_drop_devices(VolumeDef *def)
 {
     list_drop(&def->devices, &volume_device_schema);
 }
+
+static VolumeDevice *
+device_of(VolumeDef *def, const char *path)
+{
+    VolumeDevice *device;
+
+    EACH (VolumeDevice, known, def->devices)
+        if (g_strcmp0(known->path, path) == 0)
+            return known;
+    device = schema_new(&volume_device_schema);
+    device->path = g_strdup(path);
+    list_append(&def->devices, device);
+    return device;
+}
+
+void
+volume_add_extent(VolumeDef *def, const char *device, guint64 start, guint64 end)
+{
+    PoolExtent *extent = schema_new(&volume_extent_schema);
+
+    *extent = (PoolExtent){ start, end };
+    list_append(&device_of(def, device)->extents, extent);
+}
