@@ -207,8 +207,8 @@ attach(const PoolDef *def)
     return argv;
 }
 
-static gboolean
-has_program(const PoolDef *def, const char *program, const char *of, GError **err)
+gboolean
+backend_has_program(const PoolDef *def, const char *program, const char *of, GError **err)
 {
     g_autofree char *path = g_find_program_in_path(program);
     g_autofree char *beside = path ? NULL : g_strdup_printf("/usr/sbin/%s", program);
@@ -244,7 +244,7 @@ check_netfs(const PoolDef *def, GError **err)
                     def->name, list_length(def->source.hosts));
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
         if (g_strcmp0(def->source.format, rows[i].format) == 0)
-            return has_program(def, rows[i].program, rows[i].of, err);
+            return backend_has_program(def, rows[i].program, rows[i].of, err);
     return TRUE;
 }
 
@@ -260,7 +260,7 @@ format_check(const PoolDef *def, GError **err)
                     "storage pool '%s' does not say which file system is to be made: its source's "
                     "format is 'auto'",
                     def->name);
-    return has_program(def, program, "the tools of that file system", err);
+    return backend_has_program(def, program, "the tools of that file system", err);
 }
 
 /* Low-level probing says so of everything that is known, of partition tables as well (blkid(8)). */
@@ -273,7 +273,7 @@ probe(const PoolDef *def)
 }
 
 static GPtrArray *
-format(const PoolDef *def)
+format(const PoolDef *def, gboolean overwrite)
 {
     g_autofree char *source = source_of(def);
     GPtrArray *argv = tool_words("mkfs", "-t", def->source.format, NULL);
@@ -288,6 +288,7 @@ format(const PoolDef *def)
 
 const PoolBackend backend_fs = {
     .type = POOL_FS,
+    .is_watched = TRUE,
     .check = check_fs,
     .look = look,
     .detach = detach,

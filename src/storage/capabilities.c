@@ -59,14 +59,17 @@ storage_capabilities(void)
     return g_string_free(x.text, FALSE);
 }
 
-/* The types that can be started have no sources to discover. */
-gboolean
-storage_find_sources(const char *type_word, GError **err)
+/* ---- sources */
+
+static gboolean
+sources_can(const char *type_word, GError **err)
 {
     int type = word_find(pool_types, type_word);
 
     if (!type)
         return fail(err, ERR_INTERNAL, "unknown storage pool type %s", type_word);
+    if (type == POOL_LOGICAL)
+        return TRUE;
     if (type == POOL_DIR || type == POOL_FS)
         return fail(err, ERR_NO_SUPPORT, "pool type '%s' does not support source discovery",
                     type_word);
@@ -74,4 +77,62 @@ storage_find_sources(const char *type_word, GError **err)
         return fail(err, ERR_NO_SUPPORT,
                     "looking for file systems on servers is not supported yet");
     return fail(err, ERR_INTERNAL, "missing backend for pool type %d (%s)", type - 1, type_word);
+}
+
+typedef struct Search {
+    SourcesDone done;
+    gpointer user;
+} Search;
+
+static gpointer
+read_sources(gpointer in, GError **err)
+{
+    return lvm_sources(in, err);
+}
+
+static void
+on_read(gpointer out, const GError *err, gpointer user)
+{
+    g_autofree Search *s = user;
+    g_autofree char *xml = out;
+
+    s->done(xml, err, s->user);
+}
+
+static void
+on_told(Process *process, const ProcessEnd *end, gpointer user)
+{
+    Search *s = user;
+    g_autofree char *why = process_status_text(end->status);
+    g_autoptr(GError) err = NULL;
+
+    if (why) {
+        fail(&err, ERR_INTERNAL, "lvm %s: %s", why, end->errors);
+        on_read(NULL, err, s);
+    } else {
+        offload(read_sources, g_strndup(end->out, end->out_len), g_free, on_read, s);
+    }
+    process_free(process);
+}
+
+void
+storage_find_sources(const char *type_word, SourcesDone done, gpointer user)
+{
+    ProcessSpec spec = PROCESS_SPEC_INIT;
+    g_autoptr(GPtrArray) argv = NULL;
+    g_autoptr(GError) err = NULL;
+    Search *s;
+
+    if (!sources_can(type_word, &err)) {
+        done(NULL, err, user);
+        return;
+    }
+    s = g_new(Search, 1);
+    *s = (Search){ done, user };
+    argv = lvm_report_words(NULL);
+    g_ptr_array_add(argv, NULL);
+    spec.argv = (const char *const *)argv->pdata;
+    spec.limits = &process_tool_limits;
+    if (!process_spawn(&spec, on_told, s, &err))
+        on_read(NULL, err, s);
 }

@@ -133,6 +133,7 @@ pool_free(Object *o)
 {
     Pool *pool = (Pool *)o;
 
+    watch_end(pool);
     pool_leave(pool);
     pool_def_free(pool->def);
     pool_def_free(pool->next);
@@ -473,6 +474,8 @@ storage_init(const Paths *paths, GError **err)
 
     storage_paths = paths;
     pools = registry_new();
+    watches_init();
+    making_mark_init();
     if (!secrets_init(paths, err) || !(pool_store = store_open(&pool_store_kind, etc, err)) ||
         !store_load(pool_store, load_found, NULL, err) || !load_active(run, err) ||
         !settle_halves(err)) {
@@ -489,6 +492,7 @@ void
 storage_done(void)
 {
     g_clear_pointer(&pools, registry_free);
+    watches_done();
     g_clear_pointer(&pool_store, store_free);
     secrets_done();
 }

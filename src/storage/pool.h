@@ -13,6 +13,7 @@ void secrets_done(void);
 typedef struct PoolScan {
     PoolDef *def; /* with sizes and permissions of the folder */
     Volumes *volumes;
+    gint64 seen; /* time of the folder: watch_folder_time; 0: it is none */
 } PoolScan;
 
 /* in: a PoolDef, which it takes. Returns a PoolScan. */
@@ -23,6 +24,8 @@ void scan_free(PoolScan *scan);
 /* Reads a volume's head and sizes, in a worker. anew: also values that only the head can tell;
  * otherwise those of the document stay. */
 gboolean volume_refresh(VolumeDef *volume, gboolean anew, GError **err);
+/* The volume of that name that is there; NULL: there is none. In a worker. */
+VolumeDef *volume_find(const char *folder, const char *name);
 /* Prefix of the folders in which volumes are being made. */
 #define MAKING_PREFIX ".vmd-"
 gboolean volume_name_is_shown(const char *name);
@@ -32,6 +35,25 @@ typedef struct PoolSpace {
 } PoolSpace;
 gboolean space_measure(const char *folder, PoolSpace *ret_space);
 void space_take(PoolDef *def, const PoolSpace *space);
+
+/* Removes folders in which this daemon was making volumes when its host lost power. In a worker;
+ * in: a PoolDef. Their names begin with making_mark, which is another one on each host. */
+gpointer sweep_folder(gpointer in, gint *progress, GError **err);
+void making_mark_init(void);
+/* A UUID for such a folder. */
+void making_uuid(guint8 ret_uuid[UUID_LEN]);
+
+/* ---- changes of others (watch.c) ---- */
+
+typedef struct PoolWatch PoolWatch;
+struct stat;
+void watches_init(void);
+void watches_done(void);
+/* Of an active pool, whenever its folder has been looked at: its path may be another folder by
+ * then. */
+void watch_begin(Pool *pool);
+void watch_end(Pool *pool);
+gint64 watch_folder_time(const struct stat *st);
 
 /* ---- errands (errand.c) ---- */
 
@@ -125,6 +147,8 @@ typedef struct PoolChange {
     gboolean on;       /* the value of autostart */
     guint32 flags;     /* flags of a build */
     gboolean attached; /* the source was in place already */
+    char *said;        /* of the pool's program, for a worker */
+    gboolean looks;    /* a look has begun that no errand ends */
     char *who;         /* the client, for a start that comes after a build */
     gboolean quiet;    /* the daemon is starting: no events */
     gboolean was_live;

@@ -5,9 +5,21 @@
 #include <signal.h>
 #include <string.h>
 
-static const PoolBackend *const backends[] = { &backend_dir, &backend_fs, &backend_netfs };
+static const PoolBackend *const backends[] = { &backend_dir, &backend_fs, &backend_netfs,
+                                               &backend_logical };
 
-const PoolBackend backend_dir = { .type = POOL_DIR, .scan = scan_folder };
+static const VolumeKinds file_volumes = { &create_kind, &clone_kind, &delete_kind, &resize_kind };
+
+const PoolBackend backend_dir = { .type = POOL_DIR, .scan = scan_folder, .is_watched = TRUE };
+
+/* Those of a pool that is not active refuse by themselves. */
+const VolumeKinds *
+volume_kinds(const Pool *pool)
+{
+    const PoolBackend *b = pool->live ? backend_of(pool->live->type) : NULL;
+
+    return b && b->volumes ? b->volumes : &file_volumes;
+}
 
 const PoolBackend *
 backend_of(int type)
@@ -20,11 +32,15 @@ backend_of(int type)
 
 /* ---- programs */
 
+/* Bytes of a survey at most; one of 10,000 volumes has some 5 MiB. */
+#define SURVEY_MAX (32 << 20)
+
 struct PoolProgram {
     Pool *pool;
     Process *process;
     char *name;
     ProgramFine fine;
+    char **said; /* NULL: nobody wants to know */
     FlowToken token;
 };
 
@@ -46,6 +62,8 @@ on_ended(Process *process, const ProcessEnd *end, gpointer user)
 
     if (!p->fine(end, pool->obj.name, &err))
         g_prefix_error(&err, "%s: ", p->name);
+    else if (p->said && flow_waits(p->token))
+        *p->said = g_strndup(end->out, end->out_len);
     pool->program = NULL;
     process_free(process);
     flow_wake(p->token, err);
@@ -54,17 +72,19 @@ on_ended(Process *process, const ProcessEnd *end, gpointer user)
     object_unref(pool);
 }
 
-StepResult
-program_run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, GError **err)
+static StepResult
+run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, char **said, GError **err)
 {
     ProcessSpec spec = PROCESS_SPEC_INIT;
     PoolProgram *p = g_new0(PoolProgram, 1);
 
     g_ptr_array_add(argv, NULL);
     spec.argv = (const char *const *)argv->pdata;
+    spec.out_max = said ? SURVEY_MAX : 0;
     *p = (PoolProgram){ .pool = object_ref(pool),
                         .name = g_strdup(argv->pdata[0]),
-                        .fine = fine ? fine : ended_well };
+                        .fine = fine ? fine : ended_well,
+                        .said = said };
     p->process = process_spawn(&spec, on_ended, p, err);
     g_ptr_array_unref(argv);
     if (!p->process) {
@@ -75,6 +95,59 @@ program_run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, GError **err
     }
     pool->program = p;
     p->token = flow_wait(f);
+    return STEP_WAIT;
+}
+
+StepResult
+program_run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, GError **err)
+{
+    return run(f, pool, argv, fine, NULL, err);
+}
+
+StepResult
+program_ask(Flow *f, Pool *pool, GPtrArray *argv, char **ret_said, GError **err)
+{
+    g_clear_pointer(ret_said, g_free);
+    return run(f, pool, argv, NULL, ret_said, err);
+}
+
+typedef struct UndoProgram {
+    char *words;
+    FlowToken token;
+} UndoProgram;
+
+static void
+on_undo_ended(Process *process, const ProcessEnd *end, gpointer user)
+{
+    UndoProgram *p = user;
+    g_autofree char *why = process_status_text(end->status);
+
+    if (why)
+        log_warning("'%s': the program %s: %s", p->words, why, end->errors);
+    process_free(process);
+    flow_wake(p->token, NULL);
+    g_free(p->words);
+    g_free(p);
+}
+
+StepResult
+program_undo(Flow *f, GPtrArray *argv)
+{
+    ProcessSpec spec = PROCESS_SPEC_INIT;
+    UndoProgram *p = g_new0(UndoProgram, 1);
+    g_autoptr(GError) err = NULL;
+
+    g_ptr_array_add(argv, NULL);
+    spec.argv = (const char *const *)argv->pdata;
+    p->words = g_strjoinv(" ", (char **)argv->pdata);
+    p->token = flow_wait(f);
+    if (!process_spawn(&spec, on_undo_ended, p, &err)) {
+        log_warning("%s", err->message);
+        flow_wake(p->token, NULL);
+        g_free(p->words);
+        g_free(p);
+    }
+    g_ptr_array_unref(argv);
     return STEP_WAIT;
 }
 
@@ -145,6 +218,12 @@ attach_undo(Flow *f, gpointer obj)
     const PoolBackend *b = def ? backend_of(def->type) : NULL;
     ErrandSpec spec = { .back = on_detached };
 
+    if (b && b->let_go) {
+        GPtrArray *argv = b->let_go(def);
+
+        pool_def_free(def);
+        return program_undo(f, argv);
+    }
     if (!b || !b->detach) {
         pool_def_free(def);
         return STEP_DONE;
@@ -168,11 +247,10 @@ attach_run(Flow *f, gpointer obj, GError **err)
 }
 
 gboolean
-attach_may_end(const Pool *pool, GError **err)
+attach_is_unused(const PoolDef *def, const char *what, GError **err)
 {
-    const PoolBackend *b = pool->live ? backend_of(pool->live->type) : NULL;
-    g_autofree char *folder = b && b->detach ? g_strconcat(pool->live->path, "/", NULL) : NULL;
-    g_autoptr(GPtrArray) claims = folder ? claims_list((Owner){ 0 }) : NULL;
+    g_autofree char *folder = g_strconcat(def->path, "/", NULL);
+    g_autoptr(GPtrArray) claims = claims_list((Owner){ 0 });
 
     EACH (const Claim, claim, claims) {
         g_autofree char *holder = NULL;
@@ -181,8 +259,55 @@ attach_may_end(const Pool *pool, GError **err)
             continue;
         holder = owner_text(claim->owner);
         return fail(err, ERR_OPERATION_INVALID,
-                    "storage pool '%s' cannot be stopped: '%s' is in use by %s", pool->obj.name,
+                    "storage pool '%s' cannot be %s: '%s' is in use by %s", def->name, what,
                     claim->label, holder);
     }
     return TRUE;
+}
+
+gboolean
+attach_may_end(const Pool *pool, GError **err)
+{
+    const PoolBackend *b = pool->live ? backend_of(pool->live->type) : NULL;
+
+    return !b || (!b->detach && !b->let_go) || attach_is_unused(pool->live, "stopped", err);
+}
+
+/* ---- what is in it */
+
+void
+survey_free(PoolSurvey *s)
+{
+    if (!s)
+        return;
+    pool_def_free(s->def);
+    g_free(s->said);
+    g_free(s);
+}
+
+StepResult
+survey_ask(Flow *f, Pool *pool, const PoolDef *def, GError **err)
+{
+    const PoolBackend *b = backend_of(def->type);
+    PoolChange *c = flow_user(f);
+
+    return b->survey ? program_ask(f, pool, b->survey(def), &c->said, err) : STEP_DONE;
+}
+
+void
+survey_look(Pool *pool, const PoolDef *def, PoolChange *c, ErrandSpec *spec)
+{
+    const PoolBackend *b = backend_of(def->type);
+    PoolSurvey *s;
+
+    if (b->read) {
+        s = g_new(PoolSurvey, 1);
+        *s = (PoolSurvey){ pool_copy(def), g_steal_pointer(&c->said) };
+        spec->work = b->read;
+        spec->in = s;
+    } else {
+        spec->work = b->scan;
+        spec->in = pool_copy(def);
+    }
+    errand_send(pool, spec);
 }

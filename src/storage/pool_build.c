@@ -78,7 +78,7 @@ format_may(const PoolDef *def, const PoolChange *c, GError **err)
 {
     const PoolBackend *b = backend_of(def->type);
 
-    if (!c->flags)
+    if (!c->flags && !b->is_formatted)
         return TRUE;
     if (c->flags == (BUILD_OVERWRITE | BUILD_NO_OVERWRITE))
         return fail(err, ERR_INVALID_ARG,
@@ -101,6 +101,8 @@ build_look(Flow *f, gpointer obj, GError **err)
     if (!pool_needs_inactive(pool, "already", err) || (!def && !pool_needs_def(pool, err)) ||
         !pool_can(def, "built", err) || !format_may(def, flow_user(f), err))
         return STEP_FAILED;
+    if (backend_of(def->type)->is_formatted)
+        return STEP_DONE;
     spec.in = g_strdup(def->path);
     spec.token = flow_wait(f);
     errand_send(pool, &spec);
@@ -188,6 +190,8 @@ build_make(Flow *f, gpointer obj, GError **err)
     const PoolChange *c = flow_user(f);
     ErrandSpec spec = { .work = make_folders, .back = on_made };
 
+    if (!c->levels)
+        return STEP_DONE;
     for (guint i = 0; i < c->levels->len; i++)
         if (!note_level(f, c->levels->pdata[i], err))
             return STEP_FAILED;
@@ -257,9 +261,10 @@ build_probe(Flow *f, gpointer obj, GError **err)
 {
     const PoolDef *def = built_def(f, obj);
     const PoolChange *c = flow_user(f);
+    const PoolBackend *b = backend_of(def->type);
 
-    return c->flags & BUILD_NO_OVERWRITE
-               ? program_run(f, obj, backend_of(def->type)->probe(def), has_nothing, err)
+    return c->flags & BUILD_NO_OVERWRITE && b->probe
+               ? program_run(f, obj, b->probe(def), has_nothing, err)
                : STEP_DONE;
 }
 
@@ -269,9 +274,11 @@ build_format(Flow *f, gpointer obj, GError **err)
 {
     const PoolDef *def = built_def(f, obj);
     const PoolChange *c = flow_user(f);
+    const PoolBackend *b = backend_of(def->type);
 
-    return c->flags ? program_run(f, obj, backend_of(def->type)->format(def), NULL, err)
-                    : STEP_DONE;
+    if (!c->flags && !b->is_formatted)
+        return STEP_DONE;
+    return program_run(f, obj, b->format(def, (c->flags & BUILD_OVERWRITE) != 0), NULL, err);
 }
 
 static const Step build_steps[] = {
@@ -314,26 +321,53 @@ remove_folder(gpointer in, gint *progress, GError **err)
 }
 
 static StepResult
-delete_remove(Flow *f, gpointer obj, GError **err)
+delete_check(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    ErrandSpec spec = { .work = remove_folder, .back = on_made };
+    const PoolBackend *b;
 
     if (!pool_needs_inactive(pool, "still", err) || !pool_needs_def(pool, err) ||
         !pool_can(pool->def, "deleted", err))
         return STEP_FAILED;
+    b = backend_of(pool->def->type);
+    return step_of((!b->check || b->check(pool->def, err)) &&
+                   (!b->remove || attach_is_unused(pool->def, "deleted", err)));
+}
+
+static StepResult
+delete_remove(Flow *f, gpointer obj, GError **err)
+{
+    Pool *pool = obj;
+    const PoolBackend *b = backend_of(pool->def->type);
+    ErrandSpec spec = { .work = remove_folder, .back = on_made };
+
+    if (b->remove)
+        return program_run(f, pool, b->remove(pool->def), NULL, err);
     spec.in = g_strdup(pool->def->path);
     spec.token = flow_wait(f);
     errand_send(pool, &spec);
     return STEP_WAIT;
 }
 
-/* The removal is the last row, because it cannot be undone. */
+/* What is gone is gone; this one leaves devices as if they had never been a pool's. */
+static StepResult
+delete_forget(Flow *f, gpointer obj, GError **err)
+{
+    Pool *pool = obj;
+    const PoolBackend *b = backend_of(pool->def->type);
+    GPtrArray *argv = b->forget ? b->forget(pool->def) : NULL;
+
+    return argv ? program_run(f, pool, argv, NULL, err) : STEP_DONE;
+}
+
+/* Nothing undoes the removal. */
 static const Step delete_steps[] = {
-    { "remove folder", delete_remove, NULL },
+    { "may be deleted", delete_check, NULL },
+    { "remove folder", delete_remove, attach_stop },
+    { "forget devices", delete_forget, attach_stop },
     { 0 },
 };
-const FlowTable pool_delete_table = { "pool-delete", delete_steps };
+const FlowTable pool_delete_table = { "pool-delete", delete_steps, .for_good = TRUE };
 
 static void
 on_deleted(gpointer o, const GError *err, gpointer user)

@@ -21,6 +21,7 @@ change_free(PoolChange *c)
     scan_free(c->scan);
     g_clear_pointer(&c->levels, g_ptr_array_unref);
     g_free(c->who);
+    g_free(c->said);
     g_free(c);
 }
 
@@ -74,7 +75,8 @@ pool_can(const PoolDef *def, const char *what, GError **err)
 {
     if (!backend_of(def->type))
         return fail(err, ERR_NO_SUPPORT,
-                    "storage pool '%s': type '%s' cannot be %s yet, 'dir', 'fs' and 'netfs' can",
+                    "storage pool '%s': type '%s' cannot be %s yet, 'dir', 'fs', 'netfs' and "
+                    "'logical' can",
                     def->name, pool_types[def->type], what);
     if (def->cow)
         return fail(err, ERR_NO_SUPPORT, "storage pool '%s': 'cow' cannot be set yet", def->name);
@@ -342,19 +344,40 @@ on_start_looked(Pool *pool, gpointer out, const GError *err, gboolean wanted, gp
         scan_free(out);
 }
 
+static void
+on_swept(Pool *pool, gpointer out, const GError *err, gboolean wanted, gpointer user)
+{
+}
+
+static StepResult
+start_sweep(Flow *f, gpointer obj, GError **err)
+{
+    Pool *pool = obj;
+    ErrandSpec spec = { .work = sweep_folder, .back = on_swept };
+
+    if (!backend_of(pool->next->type)->scan) /* it has no folder */
+        return STEP_DONE;
+    spec.token = flow_wait(f);
+    spec.in = pool_copy(pool->next);
+    errand_send(pool, &spec);
+    return STEP_WAIT;
+}
+
+static StepResult
+start_ask(Flow *f, gpointer obj, GError **err)
+{
+    Pool *pool = obj;
+
+    return survey_ask(f, pool, pool->next, err);
+}
+
 static StepResult
 start_look(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    const ErrandSpec spec = {
-        .work = backend_of(pool->next->type)->scan,
-        .in = pool_copy(pool->next),
-        .back = on_start_looked,
-        .token = flow_wait(f),
-        .user = flow_user(f),
-    };
+    ErrandSpec spec = { .back = on_start_looked, .token = flow_wait(f), .user = flow_user(f) };
 
-    errand_send(pool, &spec);
+    survey_look(pool, pool->next, flow_user(f), &spec);
     return STEP_WAIT;
 }
 
@@ -368,6 +391,7 @@ start_enter(Flow *f, gpointer obj, GError **err)
     if (!file_write_volatile(path, xml, -1, 0600, err))
         return STEP_FAILED;
     pool_take(pool, g_steal_pointer(&c->scan->def), g_steal_pointer(&c->scan->volumes));
+    pool->seen = c->scan->seen;
     pool->run++;
     return STEP_DONE;
 }
@@ -381,6 +405,7 @@ start_leave(Flow *f, gpointer obj)
 
     if (!file_remove(path, &err))
         log_warning("storage pool '%s': %s", pool->obj.name, err->message);
+    watch_end(pool);
     pool_leave(pool);
     pool->run++;
     return STEP_DONE;
@@ -391,6 +416,8 @@ static const Step start_steps[] = {
     { "look at source", attach_look, NULL },
     { "plan source", attach_plan, attach_undo, STEP_KEYED },
     { "attach source", attach_run, attach_stop },
+    { "sweep folder", start_sweep, NULL },
+    { "ask program", start_ask, attach_stop },
     { "look at folder", start_look, NULL },
     { "enter", start_enter, start_leave },
     { 0 },
@@ -404,6 +431,8 @@ on_started(gpointer o, const GError *err, gpointer user)
     PoolChange *c = user;
 
     g_clear_pointer(&pool->next, pool_def_free);
+    if (!err)
+        watch_begin(pool);
     if (!err && !c->quiet)
         pool_tell(pool, TOLD_STARTED);
     if (err && c->is_new)
@@ -559,39 +588,63 @@ on_refresh_looked(Pool *pool, gpointer out, const GError *err, gboolean wanted, 
     pool_look_ends(pool, scan);
     if (scan && pool->live && pool->run == GPOINTER_TO_UINT(user)) {
         pool_take(pool, g_steal_pointer(&scan->def), g_steal_pointer(&scan->volumes));
+        pool->seen = scan->seen;
+        watch_begin(pool);
         pool_tell_refreshed(pool);
     }
     scan_free(scan);
+}
+
+/* What is changed from here on the program may not have seen. */
+static StepResult
+refresh_ask(Flow *f, gpointer obj, GError **err)
+{
+    Pool *pool = obj;
+    PoolChange *c = flow_user(f);
+
+    pool_look_begins(pool);
+    c->looks = TRUE;
+    return survey_ask(f, pool, pool->live, err);
 }
 
 static StepResult
 refresh_look(Flow *f, gpointer obj, GError **err)
 {
     Pool *pool = obj;
-    const ErrandSpec spec = {
-        .work = backend_of(pool->live->type)->scan,
-        .in = pool_copy(pool->live),
+    PoolChange *c = flow_user(f);
+    ErrandSpec spec = {
         .back = on_refresh_looked,
         .token = flow_wait(f),
         .user = GUINT_TO_POINTER(pool->run),
     };
 
-    pool_look_begins(pool);
-    errand_send(pool, &spec);
+    c->looks = FALSE;
+    survey_look(pool, pool->live, c, &spec);
     return STEP_WAIT;
 }
 
 static const Step refresh_steps[] = {
     { "is active", refresh_check, NULL },
+    { "ask program", refresh_ask, attach_stop },
     { "look at folder", refresh_look, NULL },
     { 0 },
 };
-static const FlowTable refresh_table = { "pool-refresh", refresh_steps };
+static const FlowTable refresh_table = { "pool-refresh", refresh_steps, .for_good = TRUE };
+
+static void
+on_refreshed(gpointer o, const GError *err, gpointer user)
+{
+    PoolChange *c = user;
+
+    if (c->looks)
+        pool_look_ends(o, NULL);
+    change_over(c, o, err);
+}
 
 void
 pool_refresh(Pool *pool, const char *who, PoolDone done, gpointer user)
 {
-    change_submit(pool, JOB_CHANGE, "refresh", who, &refresh_table, change_done,
+    change_submit(pool, JOB_CHANGE, "refresh", who, &refresh_table, on_refreshed,
                   change_new(done, user));
 }
 
@@ -659,7 +712,8 @@ storage_register(void)
     static const FlowTable *const tables[] = {
         &define_table,        &undefine_table,      &autostart_table,   &pool_start_table,
         &refresh_table,       &pool_build_table,    &pool_delete_table, &volume_create_table,
-        &volume_delete_table, &volume_resize_table, &volume_wipe_table,
+        &volume_delete_table, &volume_resize_table, &volume_wipe_table, &lv_create_table,
+        &lv_delete_table,     &lv_resize_table,
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)

@@ -187,11 +187,31 @@ volume_measure(VolumeDef *v, const struct stat *st, gboolean anew)
     set_no_time(&v->btime);
 }
 
+/* Its sizes are whatever its pool's program says. One that is not active has no device. */
+static gboolean
+device_refresh(VolumeDef *v, GError **err)
+{
+    struct stat st;
+
+    if (stat(v->path, &st) < 0)
+        return errno == ENOENT || fail_errno(err, errno, "cannot stat device '%s'", v->path);
+    if (!S_ISBLK(st.st_mode))
+        return fail(err, ERR_NO_VOLUME, "'%s' is no block device any more", v->path);
+    permissions_read(&v->permissions, &st);
+    set_time(&v->atime, &st.st_atim);
+    set_time(&v->mtime, &st.st_mtim);
+    set_time(&v->ctime, &st.st_ctim);
+    set_no_time(&v->btime);
+    return TRUE;
+}
+
 gboolean
 volume_refresh(VolumeDef *volume, gboolean anew, GError **err)
 {
     struct stat st;
 
+    if (volume->type == VOLUME_BLOCK)
+        return device_refresh(volume, err);
     if (stat(volume->path, &st) < 0)
         return errno == ENOENT
                    ? fail(err, ERR_NO_VOLUME,
@@ -225,7 +245,7 @@ volume_name_is_shown(const char *name)
            !g_str_has_prefix(name, MAKING_PREFIX) && g_utf8_validate(name, -1, NULL);
 }
 
-static VolumeDef *
+VolumeDef *
 volume_find(const char *folder, const char *name)
 {
     g_autoptr(VolumeDef) v = NULL;
@@ -260,7 +280,7 @@ space_take(PoolDef *def, const PoolSpace *space)
 }
 
 static gboolean
-folder_measure(PoolDef *def, GError **err)
+folder_measure(PoolDef *def, gint64 *ret_seen, GError **err)
 {
     PoolSpace space;
     struct stat st;
@@ -269,11 +289,12 @@ folder_measure(PoolDef *def, GError **err)
         return fail_errno(err, errno, "cannot stat directory '%s'", def->path);
     space_take(def, &space);
     permissions_read(&def->permissions, &st);
+    *ret_seen = watch_folder_time(&st);
     return TRUE;
 }
 
 static GPtrArray *
-folder_list(PoolDef *def, gint *progress, GError **err)
+folder_list(PoolDef *def, gint64 *ret_seen, gint *progress, GError **err)
 {
     g_autoptr(GPtrArray) volumes = g_ptr_array_new_with_free_func((GDestroyNotify)volume_free);
     g_autoptr(DIR) dir = opendir(def->path);
@@ -283,7 +304,7 @@ folder_list(PoolDef *def, gint *progress, GError **err)
         fail_errno(err, errno, "cannot open directory '%s'", def->path);
         return NULL;
     }
-    if (!folder_measure(def, err))
+    if (!folder_measure(def, ret_seen, err))
         return NULL;
     while ((entry = readdir(dir))) {
         VolumeDef *v = volume_find(def->path, entry->d_name);
@@ -299,13 +320,14 @@ gpointer
 scan_folder(gpointer in, gint *progress, GError **err)
 {
     g_autoptr(PoolDef) def = in;
-    GPtrArray *volumes = folder_list(def, progress, err);
+    gint64 seen = 0;
+    GPtrArray *volumes = folder_list(def, &seen, progress, err);
     PoolScan *scan;
 
     if (!volumes)
         return NULL;
     scan = g_new(PoolScan, 1);
-    *scan = (PoolScan){ g_steal_pointer(&def), volumes_new(volumes) };
+    *scan = (PoolScan){ g_steal_pointer(&def), volumes_new(volumes), seen };
     return scan;
 }
 

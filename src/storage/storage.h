@@ -1,5 +1,5 @@
-/* storage: pools, their volumes, and secrets. Pools are folders of this host and file systems so
- * far.
+/* storage: pools, their volumes, and secrets. Pools are folders of this host, file systems and
+ * volume groups so far.
  *
  * A folder may be on a server that does not answer. So nothing here looks at a folder while a
  * caller waits: all reads are answered from memory, as of the last look, and a worker does the
@@ -42,6 +42,8 @@ typedef struct Pool {
     guint looks;                 /* at its folder, under way */
     GHashTable *touched;         /* names of volumes that were changed since; NULL: none */
     guint stops;                 /* asked for, or under way */
+    struct PoolWatch *watch;     /* of its folder; NULL: none */
+    gint64 seen;                 /* time of the folder as of the last look: watch_folder_time */
     struct PoolProgram *program; /* the program that a row of its flow waits for */
 } Pool;
 
@@ -67,8 +69,10 @@ char *pool_xml(const Pool *pool, guint flags, GError **err);
 /* ---- kinds of pools (capabilities.c) ---- */
 
 char *storage_capabilities(void); /* the capability document; the caller frees it */
-/* Always FALSE so far, with an error that says why sources of that type cannot be found. */
-gboolean storage_find_sources(const char *type_word, GError **err);
+/* What pools of that type could be made of, as a <sources> document. done is called once, perhaps
+ * from within the call; xml is valid during it, and NULL with err. */
+typedef void (*SourcesDone)(const char *xml, const GError *err, gpointer user);
+void storage_find_sources(const char *type_word, SourcesDone done, gpointer user);
 
 /* ---- changing a pool (pool_change.c): jobs of the pool; who: the client that asks ---------- */
 

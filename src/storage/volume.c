@@ -169,10 +169,29 @@ volume_get_path(const char *path, Pool **ret_pool, GError **err)
     return v;
 }
 
+/* Keys of files are their paths, those of others are whatever their pool's program calls them. */
+static VolumeDef *
+find_device(const char *key, Pool **ret_pool)
+{
+    g_autoptr(GPtrArray) all = pool_list();
+
+    EACH (Pool, pool, all) {
+        if (!pool->volumes || pool->volumes->list->len == 0 ||
+            LIST_AT(VolumeDef, pool->volumes->list, 0)->type != VOLUME_BLOCK)
+            continue;
+        EACH (VolumeDef, v, pool->volumes->list)
+            if (g_strcmp0(v->key, key) == 0) {
+                *ret_pool = pool;
+                return v;
+            }
+    }
+    return NULL;
+}
+
 VolumeDef *
 volume_get_key(const char *key, Pool **ret_pool, GError **err)
 {
-    VolumeDef *v = find_volume(key, ret_pool);
+    VolumeDef *v = *key == '/' ? find_volume(key, ret_pool) : find_device(key, ret_pool);
 
     if (!v)
         fail(err, ERR_NO_VOLUME, "no storage vol with matching key %s", key);

@@ -171,7 +171,8 @@ work_look_at_source(gpointer in, gint *progress, GError **err)
         return NULL;
     g_clear_pointer(&w->images, g_ptr_array_unref);
     w->images = g_ptr_array_new_with_free_func(read_image_free);
-    node = describe(w, w->source->path, w->source->format, err);
+    node = describe(w, w->source->path, w->source->type == VOLUME_BLOCK ? "raw" : w->source->format,
+                    err);
     if (!node)
         return NULL;
     w->image = g_strconcat("json:", json_object_to_json_string_ext(node, JSON_C_TO_STRING_PLAIN),

@@ -1,5 +1,5 @@
 /* Changes of existing volumes: delete, resize, wipe. A volume that somebody uses is refused. */
-#include "volume_priv.h"
+#include "backend.h"
 
 #include <errno.h>
 #include <string.h>
@@ -7,8 +7,8 @@
 /* ---- shared */
 
 /* And nobody else's from now on. */
-static gboolean
-is_there(Task *t, VolumeChange *c, GError **err)
+gboolean
+volume_is_there(Task *t, VolumeChange *c, GError **err)
 {
     const VolumeDef *v;
 
@@ -23,7 +23,8 @@ is_there(Task *t, VolumeChange *c, GError **err)
 static StepResult
 change_look(Flow *f, gpointer obj, GError **err)
 {
-    return is_there(obj, flow_user(f), err) ? volume_errand(f, obj, work_look_at) : STEP_FAILED;
+    return volume_is_there(obj, flow_user(f), err) ? volume_errand(f, obj, work_look_at)
+                                                   : STEP_FAILED;
 }
 
 static StepResult
@@ -60,7 +61,8 @@ change_measure(Flow *f, gpointer obj, GError **err)
 static StepResult
 delete_look(Flow *f, gpointer obj, GError **err)
 {
-    return is_there(obj, flow_user(f), err) ? volume_errand(f, obj, work_look_at_any) : STEP_FAILED;
+    return volume_is_there(obj, flow_user(f), err) ? volume_errand(f, obj, work_look_at_any)
+                                                   : STEP_FAILED;
 }
 
 static StepResult
@@ -86,6 +88,15 @@ static const Step delete_steps[] = {
 };
 const FlowTable volume_delete_table = { "volume-delete", delete_steps, .for_good = TRUE };
 
+/* As good as known until the next refresh. */
+static void
+device_is_free(PoolDef *def, guint64 bytes)
+{
+    bytes = MIN(bytes, def->allocation);
+    def->allocation -= bytes;
+    def->available += bytes;
+}
+
 static void
 on_deleted(gpointer task, const GError *err, gpointer user)
 {
@@ -97,6 +108,8 @@ on_deleted(gpointer task, const GError *err, gpointer user)
         pool_touched(pool, c->def->name);
         if (c->found && c->found->space.capacity)
             space_take(pool->live, &c->found->space);
+        else if (c->def->devices) /* a thin one had nothing of it */
+            device_is_free(pool->live, c->def->allocation);
     }
     volume_change_over(c, err);
 }
@@ -107,7 +120,7 @@ void
 volume_delete(Pool *pool, const VolumeDef *volume, const TaskOwner *who, VolumeDone done,
               gpointer user)
 {
-    volume_change_run(&delete_kind, who, on_deleted,
+    volume_change_run(volume_kinds(pool)->remove, who, on_deleted,
                       volume_change_new(pool, volume_copy(volume), 0, done, user));
 }
 
@@ -122,8 +135,8 @@ is_file(const VolumeDef *def)
 }
 
 /* What is asked, in bytes. */
-static gboolean
-wanted_size(VolumeChange *c, GError **err)
+gboolean
+volume_wanted_size(VolumeChange *c, GError **err)
 {
     guint64 now = c->def->capacity, by = c->size;
 
@@ -173,7 +186,7 @@ resize_check(Flow *f, gpointer obj, GError **err)
         return step_of(fail(err, ERR_OPERATION_UNSUPPORTED,
                             "volume '%s' is encrypted: such an image cannot be resized yet",
                             c->def->path));
-    return step_of(wanted_size(c, err) && size_check(c->pool, c, err));
+    return step_of(volume_wanted_size(c, err) && size_check(c->pool, c, err));
 }
 
 static char *
@@ -259,7 +272,7 @@ volume_resize(Pool *pool, const VolumeDef *volume, guint64 size, guint32 flags,
     }
     c = volume_change_new(pool, volume_copy(volume), flags, done, user);
     c->size = size;
-    volume_change_run(&resize_kind, who, on_changed, c);
+    volume_change_run(volume_kinds(pool)->resize, who, on_changed, c);
 }
 
 /* ---- wipe */
@@ -277,10 +290,14 @@ wipe_check(Flow *f, gpointer obj, GError **err)
 
     if (c->algorithm == WIPE_TRIM)
         return step_of(fail(err, ERR_ARG_UNSUPPORTED, "'trim' algorithm not supported"));
+    if (c->def->type == VOLUME_BLOCK && c->def->allocation < c->def->capacity)
+        return step_of(fail(err, ERR_NO_SUPPORT,
+                            "volume '%s' is sparse: overwriting it would fill its pool",
+                            c->def->path));
     if (c->algorithm > WIPE_TRIM)
         return step_of(
             fail(err, ERR_INVALID_ARG, "wiping algorithm %d not supported", (int)c->algorithm));
-    return step_of(is_there(obj, flow_user(f), err));
+    return step_of(volume_is_there(obj, flow_user(f), err));
 }
 
 static StepResult

@@ -31,6 +31,9 @@ volume_change_free(VolumeChange *c)
     g_free(c->image);
     g_free(c->tool_error);
     g_clear_pointer(&c->tool_argv, g_ptr_array_unref);
+    g_free(c->said);
+    g_free(c->tag);
+    g_free(c->thin_pool);
     object_unref(c->pool);
     g_free(c);
 }
@@ -50,13 +53,18 @@ volume_change_run(const TaskKind *kind, const TaskOwner *who, FlowDone finish, V
         .kind = kind, .subject = &c->pool->obj, .thing = c->def->name, .who = *who, .user = c
     };
     g_autoptr(GError) err = NULL;
-    Task *t = c->pool->stops == 0 ? task_begin(&spec, &err) : NULL;
+    Task *t = kind && c->pool->stops == 0 ? task_begin(&spec, &err) : NULL;
 
     c->finish = finish;
     if (t) {
         task_run(t, on_finished);
         return;
     }
+    if (!err && !kind)
+        fail(&err, ERR_NO_SUPPORT,
+             "storage pool '%s': volumes of a pool of type '%s' cannot be made, deleted or resized "
+             "by it",
+             c->pool->obj.name, pool_types[c->pool->live->type]);
     if (!err)
         fail(&err, ERR_OPERATION_INVALID, "storage pool '%s' is being stopped", c->pool->obj.name);
     volume_change_over(c, err);
@@ -84,6 +92,8 @@ volume_work_new(const VolumeChange *c)
     w->reflink = (c->flags & VOLUME_REFLINK) != 0;
     w->size = c->size;
     w->allocate = (c->flags & RESIZE_ALLOCATE) != 0;
+    w->said = g_strdup(c->said);
+    w->tag = g_strdup(c->tag);
     return w;
 }
 
@@ -130,6 +140,12 @@ take_found(VolumeChange *c, VolumeWork *w)
         volume_free(c->def);
         c->def = g_steal_pointer(&w->def);
     }
+    if (w->thin_pool) {
+        g_free(c->thin_pool);
+        c->thin_pool = g_strdup(w->thin_pool);
+    }
+    c->origin_is_thin = w->origin_is_thin;
+    c->extent = w->extent;
     if (w->image) {
         g_free(c->image);
         c->image = g_strdup(w->image);

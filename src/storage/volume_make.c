@@ -1,7 +1,7 @@
 /* A new volume: made in a folder of its own beside the others, by a worker or by qemu-img, and
  * given its name when it is whole. Until then there is no volume, and whatever ends the change
  * takes the folder away. */
-#include "volume_priv.h"
+#include "backend.h"
 
 #include <string.h>
 
@@ -153,7 +153,7 @@ set_paths(const Pool *pool, VolumeChange *c)
     guint8 random[UUID_LEN];
     char text[UUID_TEXT_LEN];
 
-    uuid_make(random);
+    making_uuid(random);
     uuid_format(random, text);
     g_free(c->def->path);
     g_free(c->def->key);
@@ -523,8 +523,8 @@ on_created(gpointer task, const GError *err, gpointer user)
 }
 
 /* Rows before and after the copy take no time that is worth a count. */
-static void
-look(gpointer user, TaskProgress *ret)
+void
+volume_create_look(gpointer user, TaskProgress *ret)
 {
     const VolumeChange *c = user;
     int part = tool_progress(c);
@@ -536,8 +536,9 @@ look(gpointer user, TaskProgress *ret)
 }
 
 const TaskKind create_kind = { "create", "bytes", &volume_create_table, .holds = TRUE,
-                               .look = look };
-const TaskKind clone_kind = { "clone", "bytes", &volume_create_table, .holds = TRUE, .look = look };
+                               .look = volume_create_look };
+const TaskKind clone_kind = { "clone", "bytes", &volume_create_table, .holds = TRUE,
+                              .look = volume_create_look };
 
 /* Takes def, which is NULL with err. */
 static void
@@ -555,7 +556,8 @@ create(Pool *pool, VolumeDef *def, Pool *source_pool, const VolumeDef *source, g
         c->source = volume_copy(source);
         memcpy(c->source_uuid, source_pool->obj.uuid, UUID_LEN);
     }
-    volume_change_run(source ? &clone_kind : &create_kind, who, on_created, c);
+    volume_change_run(source ? volume_kinds(pool)->clone : volume_kinds(pool)->create, who,
+                      on_created, c);
 }
 
 void

@@ -27,6 +27,11 @@ typedef struct VolumeChange {
     guint tool_tries;
     const char *tool_name;
     char *tool_error;    /* of a tool that found no room, until it is known how much is missing */
+    gboolean tool_keeps; /* what it says on its stdout is wanted: */
+    char *said;
+    char *tag, *thin_pool; /* of a volume group; see VolumeWork */
+    gboolean origin_is_thin;
+    guint64 extent;
     gboolean tool_tells; /* it says on its stdout how far it is */
     FlowToken tool_wait;
     FlowDone finish; /* what is known of the pool after it; then volume_change_over */
@@ -68,6 +73,12 @@ VolumeWork *volume_work_new(const VolumeChange *c);
 /* An image is in use by whoever has claimed it; reads: by whom it is written. Claims of a change go
  * with its task. */
 gboolean volume_claim(Task *t, const char *path, FileMark mark, gboolean reads, GError **err);
+/* Checks that the volume is there, claims it for the task, and takes what is known of it. */
+gboolean volume_is_there(Task *t, VolumeChange *c, GError **err);
+/* The size that a resize asks for, in bytes: c->size. */
+gboolean volume_wanted_size(VolumeChange *c, GError **err);
+/* How far the making of a volume is. */
+void volume_create_look(gpointer change, TaskProgress *ret_progress);
 /* What its workers count. */
 void volume_progress(const VolumeChange *c, TaskProgress *ret_progress);
 /* What a worker found becomes what is known. */
@@ -77,6 +88,8 @@ void volume_known(VolumeChange *c);
 
 /* Runs a program; the row then waits. argv is taken. */
 StepResult tool_run(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err);
+/* The same, and keeps what it says: c->said. */
+StepResult tool_ask(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err);
 /* An undo: ends the program, and waits for its end. */
 StepResult tool_stop(Flow *f, gpointer obj);
 /* How far the tool says that it is, in hundredths of a percent; -1: it says nothing. */

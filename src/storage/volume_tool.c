@@ -9,6 +9,8 @@
 
 /* An image may be as large as it likes, and take as long. */
 static const ProcessLimits limits = { .files = 256 };
+/* Bytes of a report at most. */
+#define SAID_MAX (32 << 20)
 
 GPtrArray *
 tool_words(const char *program, ...)
@@ -85,6 +87,7 @@ spawn(const VolumeChange *c, const GPtrArray *argv, ProcessDone done, GError **e
 
     spec.argv = (const char *const *)argv->pdata;
     spec.limits = &limits;
+    spec.out_max = c->tool_keeps ? SAID_MAX : 0;
     spec.fds = &key;
     spec.n_fds = c->key >= 0 ? 1 : 0;
     return process_spawn(&spec, done, (gpointer)c, err);
@@ -146,6 +149,11 @@ on_ended(Process *p, const ProcessEnd *end, gpointer user)
         return;
     if (failed)
         fail(&err, ERR_INTERNAL, "volume '%s': %s %s: %s", c->def->name, c->tool_name, why, errors);
+    if (!why && c->tool_keeps) {
+        g_free(c->said);
+        c->said = g_strndup(end->out, end->out_len);
+    }
+    c->tool_keeps = FALSE;
     if (!why && c->tool_tells) {
         __atomic_store_n(&c->pace->total, c->image_size, __ATOMIC_RELAXED);
         __atomic_store_n(&c->pace->done, c->image_size, __ATOMIC_RELAXED);
@@ -156,7 +164,7 @@ on_ended(Process *p, const ProcessEnd *end, gpointer user)
 StepResult
 tool_run(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err)
 {
-    c->tool_name = strcmp(argv->pdata[0], "scrub") == 0 ? "scrub" : "qemu-img";
+    c->tool_name = g_intern_string(argv->pdata[0]);
     c->tool_tells = c->tool_name[0] == 'q' &&
                     g_ptr_array_find_with_equal_func(argv, "-p", g_str_equal, NULL);
     g_clear_pointer(&c->tool_argv, g_ptr_array_unref);
@@ -170,6 +178,13 @@ tool_run(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err)
     }
     c->tool_wait = flow_wait(f);
     return STEP_WAIT;
+}
+
+StepResult
+tool_ask(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err)
+{
+    c->tool_keeps = TRUE;
+    return tool_run(f, c, argv, err);
 }
 
 /* A tool of an earlier daemon has ended with that daemon. */

@@ -180,7 +180,8 @@ look_anew(gpointer in, gint *progress, GError **err)
 
     if (!volume_refresh(w->def, TRUE, err))
         return NULL;
-    space_measure(folder, &w->space);
+    if (w->def->type != VOLUME_BLOCK)
+        space_measure(folder, &w->space);
     return g_steal_pointer(&w);
 }
 

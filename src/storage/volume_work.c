@@ -35,6 +35,9 @@ volume_work_free(VolumeWork *w)
     g_clear_pointer(&w->images, g_ptr_array_unref);
     g_free(w->image);
     g_free(w->trouble);
+    g_free(w->said);
+    g_free(w->tag);
+    g_free(w->thin_pool);
     g_free(w);
 }
 
@@ -105,7 +108,7 @@ work_measure_def(VolumeWork *w, GError **err)
     g_autofree char *folder = g_path_get_dirname(w->def->path);
 
     return volume_refresh(w->def, FALSE, err) &&
-           (space_measure(folder, &w->space) ||
+           (w->def->type == VOLUME_BLOCK || space_measure(folder, &w->space) ||
             fail_errno(err, errno, "cannot stat directory '%s'", folder));
 }
 
@@ -633,7 +636,7 @@ work_remove(gpointer in, gint *progress, GError **err)
     gboolean ok = gone || (S_ISDIR(st.st_mode) ? remove_folder(w->def->path, err)
                                                : remove_file(w->def->path, err));
 
-    if (ok)
+    if (ok && w->def->type != VOLUME_BLOCK)
         space_measure(folder, &w->space);
     return ended(&w, ok);
 }
@@ -683,6 +686,16 @@ work_set_size_back(gpointer in, gint *progress, GError **err)
     return NULL;
 }
 
+static gboolean
+zero_device(VolumeWork *w, int fd, gint *progress, GError **err)
+{
+    guint64 size;
+
+    if (ioctl(fd, BLKGETSIZE64, &size) < 0)
+        return fail_errno(err, errno, "cannot look at '%s'", w->def->path);
+    return write_zeros(w, fd, 0, size, progress, err) && sync_file(w, fd, progress, err);
+}
+
 /* Zeroes a file; one with holes consists of a single hole afterwards. */
 static gboolean
 zero_file(VolumeWork *w, int fd, gint *progress, GError **err)
@@ -691,6 +704,8 @@ zero_file(VolumeWork *w, int fd, gint *progress, GError **err)
 
     if (fstat(fd, &st) < 0)
         return fail_errno(err, errno, "cannot look at '%s'", w->def->path);
+    if (S_ISBLK(st.st_mode))
+        return zero_device(w, fd, progress, err);
     if ((guint64)st.st_blocks * 512 < (guint64)st.st_size) {
         if (ftruncate(fd, 0) < 0 || ftruncate(fd, st.st_size) < 0)
             return fail_errno(err, errno, "Failed to truncate file '%s'", w->def->path);

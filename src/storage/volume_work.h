@@ -34,7 +34,12 @@ typedef struct VolumeWork {
     char *image;        /* the source and its backing images in the JSON of QEMU's block layer */
     guint64 image_size; /* bytes that a guest would see */
     gboolean reflink;
-    char *trouble; /* of a tool that found no room; size is what it wanted */
+    /* of a volume group: what its program said, the mark of the volume that is being made, and the
+     * thin pool that it goes to; NULL: none */
+    char *said, *tag, *thin_pool;
+    gboolean origin_is_thin; /* or the volume itself, when it is there */
+    guint64 extent;          /* bytes */
+    char *trouble;           /* of a tool that found no room; size is what it wanted */
     /* of a resize, in bytes */
     guint64 size, old_size;
     gboolean allocate;

@@ -555,13 +555,22 @@ get_capabilities(Call *c)
 }
 
 static void
+on_sources(const char *xml, const GError *err, gpointer user)
+{
+    ConnectFindStoragePoolSourcesRet out = { .xml = xml };
+
+    if (err)
+        call_fail_from(user, FROM_STORAGE, g_error_copy(err));
+    else
+        call_reply(user, &out);
+}
+
+static void
 find_sources(Call *c)
 {
     const ConnectFindStoragePoolSourcesArgs *in = call_in(c);
-    GError *err = NULL;
 
-    storage_find_sources(in->type, &err);
-    call_fail_from(c, FROM_STORAGE, err);
+    storage_find_sources(in->type, on_sources, c);
 }
 
 const Method storage_methods[] = {
