@@ -1,8 +1,12 @@
 """Storage pools that are folders, and the volumes found in them."""
 import os
+import pathlib
+import shutil
 import subprocess
+import time
+import xml.etree.ElementTree as ET
 
-from harness import main, need, test, wait_for
+from harness import main, need, skip, test, wait_for
 
 
 def image(folder, name="disk.qcow2", size="64M", kind="qcow2"):
@@ -290,7 +294,7 @@ def a_volume_is_found_however_its_path_is_written(d):
     # A look that takes long is answered from memory, so a busy machine may ask again.
     wait_for(lambda: "4.88 KiB" in d.virsh("vol-info", folder / "a"))
     (folder / "a").unlink()
-    wait_for(lambda: "No such file" in d.virsh("vol-info", folder / "a", status=None))
+    wait_for(lambda: "no storage vol with matching path" in d.virsh("vol-info", folder / "a", status=None))
 
 
 @test
@@ -306,6 +310,79 @@ def virt_install_manages_the_folder(d):
     assert str(disk) in d.virsh("dumpxml", "imported")
     assert "yes" in d.virsh("pool-info", "some").split("Autostart:")[1].split()[0]
     assert d.virsh("vol-pool", disk).strip() == "some"
+
+
+def listed(d):
+    return d.virsh("vol-list", "x").split()
+
+
+def watched(d, folder):
+    d.virsh("pool-define-as", "x", "dir", "--target", folder)
+    d.virsh("pool-start", "x")
+
+
+@test
+def changes_of_others_are_noticed(d):
+    folder = d.root / "images"
+    folder.mkdir()
+    watched(d, folder)
+    with subprocess.Popen([need("virsh"), "-c", d.uri, "pool-event", "--pool", "x", "--event", "refresh",
+                           "--timeout", "60"], stdout=subprocess.PIPE, text=True) as told:
+        wait_for(lambda: (folder / f"n{time.monotonic()}").touch() or told.poll() is not None, 30, 0.3)
+        assert "events received: 1" in told.stdout.read()
+    (folder / "a.img").write_bytes(b"a" * 4096)
+    wait_for(lambda: "a.img" in listed(d))
+    wait_for(lambda: int(ET.fromstring(d.virsh("vol-dumpxml", "a.img", "x")).findtext("physical")) == 4096)
+    (folder / "a.img").rename(folder / "b.img")
+    wait_for(lambda: "b.img" in listed(d) and "a.img" not in listed(d))
+    (folder / "b.img").unlink()
+    wait_for(lambda: "b.img" not in listed(d))
+    for n in range(1000):
+        (folder / f"many{n}").touch()
+    wait_for(lambda: sum(name.startswith("many") for name in listed(d)) == 1000, 30)
+
+
+@test
+def a_folder_that_comes_back_is_watched_again(d):
+    folder = d.root / "images"
+    folder.mkdir()
+    watched(d, folder)
+    folder.rename(d.root / "away")
+    assert "No such file" in d.virsh("pool-refresh", "x", status=1)
+    folder.mkdir()
+    d.virsh("pool-refresh", "x")
+    (folder / "new.img").touch()
+    wait_for(lambda: "new.img" in listed(d))
+    d.virsh("pool-destroy", "x")
+    (folder / "newer.img").touch()
+    d.virsh("pool-start", "x")
+    wait_for(lambda: "newer.img" in listed(d))
+    (folder / "newest.img").touch()
+    wait_for(lambda: "newest.img" in listed(d))
+
+
+@test
+def what_a_power_failure_left_is_swept(d):
+    """The making of a volume ends with its daemon, and all that is in /run goes as well."""
+    if not pathlib.Path("/etc/machine-id").exists():
+        skip("this host has no machine-id")
+    folder = d.root / "images"
+    theirs = folder / ".vmd-0b7c9f2e-6a4d-4c1b-9f0e-2d3c4b5a6978"
+    theirs.mkdir(parents=True)
+    (theirs / "v.img").touch()
+    d.end()
+    d.start(VMD_FAULT="volume-create/write image:kill-before")
+    watched(d, folder)
+    d.virsh("pool-autostart", "x")
+    d.virsh("vol-create-as", "x", "v.img", "1M", status=None)
+    assert d.wait_killed() == -9
+    left = [path for path in folder.iterdir() if path != theirs]
+    assert len(left) == 1 and left[0].name.startswith(".vmd-") and (left[0] / "v.img").exists()
+    shutil.rmtree(d.root / "run")
+    d.start()
+    wait_for(lambda: not left[0].exists())
+    assert (theirs / "v.img").exists(), "that of another daemon stays"
+    assert "v.img" not in listed(d)
 
 
 main()
