@@ -12,6 +12,8 @@ uri='qemu+unix:///system?socket=/run/vmd/vmd.sock'
 . /mnt/packages.sh
 # shellcheck source=tests/host/access.sh
 . /mnt/access.sh
+# shellcheck source=tests/host/storage.sh
+. /mnt/storage.sh
 # shellcheck source=tests/host/updown.sh
 . /mnt/updown.sh
 
@@ -167,6 +169,7 @@ first_boot() {
     check "a reload takes the file" reload
     check "a reload of a file with a mistake fails, and nothing changes" bad_reload
     check "the guest outlives the daemon's death" outlives killed
+    volume_groups
     check "the power button ends it" button
     check "nothing is left of it" nothing_is_left
     check "it will start with the host" "$vmsh" autostart guest
