@@ -25,7 +25,7 @@ TEST_PACKAGES=(
     passt ovmf socat dnsmasq-base nftables libvirt-dev
     libxml2-utils mmdebstrap arch-test e2fsprogs ca-certificates gpg python3-fusepy
     qemu-system-arm qemu-system-misc qemu-system-ppc mandoc zsh xorriso
-    openssh-client netcat-openbsd openssl
+    openssh-client netcat-openbsd openssl lvm2 fdisk
 )
 
 # What the second Debian of the tests has (tests/peer/enter), and of which sources it takes the
