@@ -163,6 +163,11 @@ const PoolShape *pool_shape(int type);
 PoolDef *pool_parse(const char *xml, gssize len, gboolean live, gboolean validate, GError **err);
 char *pool_format(const PoolDef *def, gboolean live);
 PoolDef *pool_copy(const PoolDef *def);
+/* The free parts of the pool's first device, in bytes; pool_take_space copies them and the sizes of
+ * an active pool from another definition of it. */
+void pool_add_free(PoolDef *def, guint64 start, guint64 end);
+void pool_drop_free(PoolDef *def);
+void pool_take_space(PoolDef *def, const PoolDef *from);
 void pool_def_free(PoolDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PoolDef, pool_def_free)
 /* Reads a <source> alone, as clients pass it when they ask for the sources of a type. */

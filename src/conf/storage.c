@@ -439,6 +439,38 @@ pool_copy(const PoolDef *def)
     return schema_copy(&pool_schema, def);
 }
 
+static PoolDevice *
+first_device(const PoolDef *def)
+{
+    return list_item(def->source.devices, 0);
+}
+
+void
+pool_add_free(PoolDef *def, guint64 start, guint64 end)
+{
+    PoolExtent *extent = schema_new(&extent_schema);
+
+    *extent = (PoolExtent){ start, end };
+    list_append(&first_device(def)->free, extent);
+}
+
+void
+pool_drop_free(PoolDef *def)
+{
+    list_drop(&first_device(def)->free, &extent_schema);
+}
+
+void
+pool_take_space(PoolDef *def, const PoolDef *from)
+{
+    def->capacity = from->capacity;
+    def->allocation = from->allocation;
+    def->available = from->available;
+    pool_drop_free(def);
+    EACH (PoolExtent, extent, first_device(from)->free)
+        pool_add_free(def, extent->start, extent->end);
+}
+
 void
 pool_def_free(PoolDef *def)
 {

@@ -36,6 +36,7 @@ typedef struct PoolBackend {
     GPtrArray *(*probe)(const PoolDef *def);  /* ends with 0 if the source has something on it, with
                                                  2 if it is empty */
     GPtrArray *(*format)(const PoolDef *def, gboolean overwrite); /* formats the source */
+    char *(*format_input)(const PoolDef *def);                    /* what that program reads */
     gboolean (*format_check)(const PoolDef *def, GError **err);
     gboolean is_watched;                      /* changes of its folder are noticed */
     gboolean is_formatted;                    /* by each build; there is no folder to be made */
@@ -47,7 +48,7 @@ typedef struct PoolBackend {
 const PoolBackend *backend_of(int type);
 /* How volumes of the pool are made and changed; its members are NULL where they are not. */
 const VolumeKinds *volume_kinds(const Pool *pool);
-extern const PoolBackend backend_dir, backend_fs, backend_netfs, backend_logical;
+extern const PoolBackend backend_dir, backend_fs, backend_netfs, backend_logical, backend_disk;
 /* Whether a program is installed; of: its package, for the error. */
 gboolean backend_has_program(const PoolDef *def, const char *program, const char *of, GError **err);
 
@@ -75,6 +76,8 @@ typedef struct PoolProgram PoolProgram;
 typedef gboolean (*ProgramFine)(const ProcessEnd *end, const char *pool, GError **err);
 /* Runs a program; the row then waits. argv is taken. fine NULL: its status must be 0. */
 StepResult program_run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, GError **err);
+/* The same, and gives it input to read, which is taken. */
+StepResult program_feed(Flow *f, Pool *pool, GPtrArray *argv, char *input, GError **err);
 /* The same, and keeps what it said: *ret_said is set before the row goes on. */
 StepResult program_ask(Flow *f, Pool *pool, GPtrArray *argv, char **ret_said, GError **err);
 /* For an undo, of a daemon that may know nothing but the ledger: what fails is logged. */
@@ -104,3 +107,38 @@ GPtrArray *lvm_words(const char *command, ...) G_GNUC_NULL_TERMINATED;
 #define LVM_MAKING "vmd_making_"
 extern const VolumeKinds lvm_volumes;
 extern const FlowTable lv_create_table, lv_delete_table, lv_resize_table;
+
+/* ---- partition tables (backend_disk.c, volume_part.c) ---- */
+
+typedef struct DiskPart {
+    char *node, *type;
+    guint number;
+    guint64 start, size; /* sectors */
+    gboolean is_extended, is_logical;
+} DiskPart;
+
+/* What sfdisk says of a table. */
+typedef struct DiskReport {
+    gboolean is_gpt, is_dos;
+    guint64 sector;     /* bytes */
+    guint64 first, end; /* sectors that partitions may have */
+    GPtrArray *parts;   /* DiskPart, by their places */
+} DiskReport;
+void disk_report_done(DiskReport *r);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DiskReport, disk_report_done)
+/* bytes: of the device. */
+gboolean disk_report_read(const char *said, guint64 bytes, DiskReport *ret, GError **err);
+const DiskPart *disk_extended(const DiskReport *r); /* borrowed; NULL: there is none */
+/* Calls each for every part of the device in which a partition can be made: sectors from and to
+ * (the first that is not free). logical: within the extended partition, which must be there. */
+typedef void (*DiskFree)(guint64 from, guint64 to, gpointer user);
+void disk_free_each(const DiskReport *r, gboolean logical, DiskFree each, gpointer user);
+const char *disk_device(const PoolDef *def);
+GPtrArray *disk_report_words(const char *device);
+/* For sfdisk, of a document's word; NULL: such a table has none. */
+const char *disk_type_of(const char *word, gboolean is_gpt);
+guint64 disk_bytes(const char *device, GError **err); /* in a worker; 0: an error */
+GPtrArray *disk_volumes_of(const PoolDef *def, const DiskReport *r);
+void disk_space_take(PoolDef *def, const DiskReport *r);
+extern const VolumeKinds disk_volumes;
+extern const FlowTable part_create_table, part_delete_table;

@@ -70,7 +70,7 @@ sources_can(const char *type_word, GError **err)
         return fail(err, ERR_INTERNAL, "unknown storage pool type %s", type_word);
     if (type == POOL_LOGICAL)
         return TRUE;
-    if (type == POOL_DIR || type == POOL_FS)
+    if (type == POOL_DIR || type == POOL_FS || type == POOL_DISK)
         return fail(err, ERR_NO_SUPPORT, "pool type '%s' does not support source discovery",
                     type_word);
     if (type == POOL_NETFS)

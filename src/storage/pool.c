@@ -66,6 +66,25 @@ find_path(const char *path)
     return NULL;
 }
 
+/* The folder of partitions is all such pools'. */
+static Pool *
+find_rival(const PoolDef *def)
+{
+    g_autoptr(GPtrArray) all = pool_list();
+    const PoolDevice *device = list_item(def->source.devices, 0);
+
+    if (def->type != POOL_DISK)
+        return find_path(def->path);
+    EACH (Pool, pool, all) {
+        const PoolDef *other = pool_newest(pool);
+        const PoolDevice *theirs = other ? list_item(other->source.devices, 0) : NULL;
+
+        if (other && other->type == POOL_DISK && g_strcmp0(device->path, theirs->path) == 0)
+            return pool;
+    }
+    return NULL;
+}
+
 Pool *
 pool_get_path(const char *path, GError **err)
 {
@@ -180,7 +199,7 @@ gboolean
 pool_may_have(const PoolDef *def, Pool **ret_pool, GError **err)
 {
     Pool *same_uuid = registry_find_uuid(pools, def->uuid);
-    Pool *same_name = registry_find_name(pools, def->name), *same_path = find_path(def->path);
+    Pool *same_name = registry_find_name(pools, def->name), *same_path = find_rival(def);
     char uuid[UUID_TEXT_LEN];
 
     if (same_name && same_name->broken && !same_name->live)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const PoolBackend *const backends[] = { &backend_dir, &backend_fs, &backend_netfs,
-                                               &backend_logical };
+                                               &backend_logical, &backend_disk };
 
 static const VolumeKinds file_volumes = { &create_kind, &clone_kind, &delete_kind, &resize_kind };
 
@@ -73,7 +73,8 @@ on_ended(Process *process, const ProcessEnd *end, gpointer user)
 }
 
 static StepResult
-run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, char **said, GError **err)
+run(Flow *f, Pool *pool, GPtrArray *argv, const char *input, ProgramFine fine, char **said,
+    GError **err)
 {
     ProcessSpec spec = PROCESS_SPEC_INIT;
     PoolProgram *p = g_new0(PoolProgram, 1);
@@ -81,6 +82,7 @@ run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, char **said, GError 
     g_ptr_array_add(argv, NULL);
     spec.argv = (const char *const *)argv->pdata;
     spec.out_max = said ? SURVEY_MAX : 0;
+    spec.input = input;
     *p = (PoolProgram){ .pool = object_ref(pool),
                         .name = g_strdup(argv->pdata[0]),
                         .fine = fine ? fine : ended_well,
@@ -101,14 +103,23 @@ run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, char **said, GError 
 StepResult
 program_run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, GError **err)
 {
-    return run(f, pool, argv, fine, NULL, err);
+    return run(f, pool, argv, NULL, fine, NULL, err);
+}
+
+StepResult
+program_feed(Flow *f, Pool *pool, GPtrArray *argv, char *input, GError **err)
+{
+    StepResult result = run(f, pool, argv, input, NULL, NULL, err);
+
+    g_free(input);
+    return result;
 }
 
 StepResult
 program_ask(Flow *f, Pool *pool, GPtrArray *argv, char **ret_said, GError **err)
 {
     g_clear_pointer(ret_said, g_free);
-    return run(f, pool, argv, NULL, ret_said, err);
+    return run(f, pool, argv, NULL, NULL, ret_said, err);
 }
 
 typedef struct UndoProgram {

@@ -263,7 +263,8 @@ build_probe(Flow *f, gpointer obj, GError **err)
     const PoolChange *c = flow_user(f);
     const PoolBackend *b = backend_of(def->type);
 
-    return c->flags & BUILD_NO_OVERWRITE && b->probe
+    return b->probe && (c->flags & BUILD_NO_OVERWRITE ||
+                        (b->is_formatted && !(c->flags & BUILD_OVERWRITE)))
                ? program_run(f, obj, b->probe(def), has_nothing, err)
                : STEP_DONE;
 }
@@ -278,7 +279,8 @@ build_format(Flow *f, gpointer obj, GError **err)
 
     if (!c->flags && !b->is_formatted)
         return STEP_DONE;
-    return program_run(f, obj, b->format(def, (c->flags & BUILD_OVERWRITE) != 0), NULL, err);
+    return program_feed(f, obj, b->format(def, (c->flags & BUILD_OVERWRITE) != 0),
+                        b->format_input ? b->format_input(def) : NULL, err);
 }
 
 static const Step build_steps[] = {
@@ -330,6 +332,11 @@ delete_check(Flow *f, gpointer obj, GError **err)
         !pool_can(pool->def, "deleted", err))
         return STEP_FAILED;
     b = backend_of(pool->def->type);
+    if (b->is_formatted && !b->remove)
+        return step_of(fail(err, ERR_NO_SUPPORT,
+                            "storage pool '%s': a pool of type '%s' is not deleted; delete its "
+                            "volumes, or build it anew",
+                            pool->obj.name, pool_types[pool->def->type]));
     return step_of((!b->check || b->check(pool->def, err)) &&
                    (!b->remove || attach_is_unused(pool->def, "deleted", err)));
 }

@@ -75,8 +75,8 @@ pool_can(const PoolDef *def, const char *what, GError **err)
 {
     if (!backend_of(def->type))
         return fail(err, ERR_NO_SUPPORT,
-                    "storage pool '%s': type '%s' cannot be %s yet, 'dir', 'fs', 'netfs' and "
-                    "'logical' can",
+                    "storage pool '%s': type '%s' cannot be %s yet, 'dir', 'fs', 'netfs', "
+                    "'logical' and 'disk' can",
                     def->name, pool_types[def->type], what);
     if (def->cow)
         return fail(err, ERR_NO_SUPPORT, "storage pool '%s': 'cow' cannot be set yet", def->name);
@@ -713,7 +713,7 @@ storage_register(void)
         &define_table,        &undefine_table,      &autostart_table,   &pool_start_table,
         &refresh_table,       &pool_build_table,    &pool_delete_table, &volume_create_table,
         &volume_delete_table, &volume_resize_table, &volume_wipe_table, &lv_create_table,
-        &lv_delete_table,     &lv_resize_table,
+        &lv_delete_table,     &lv_resize_table,     &part_create_table, &part_delete_table,
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)

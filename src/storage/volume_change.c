@@ -290,6 +290,11 @@ wipe_check(Flow *f, gpointer obj, GError **err)
 
     if (c->algorithm == WIPE_TRIM)
         return step_of(fail(err, ERR_ARG_UNSUPPORTED, "'trim' algorithm not supported"));
+    if (g_strcmp0(c->def->format, "extended") == 0)
+        return step_of(fail(err, ERR_NO_SUPPORT,
+                            "volume '%s' is an extended partition: it has nothing but the places "
+                            "of others in it",
+                            c->def->path));
     if (c->def->type == VOLUME_BLOCK && c->def->allocation < c->def->capacity)
         return step_of(fail(err, ERR_NO_SUPPORT,
                             "volume '%s' is sparse: overwriting it would fill its pool",

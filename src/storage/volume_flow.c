@@ -34,6 +34,7 @@ volume_change_free(VolumeChange *c)
     g_free(c->said);
     g_free(c->tag);
     g_free(c->thin_pool);
+    g_free(c->tool_input);
     object_unref(c->pool);
     g_free(c);
 }
@@ -94,6 +95,8 @@ volume_work_new(const VolumeChange *c)
     w->allocate = (c->flags & RESIZE_ALLOCATE) != 0;
     w->said = g_strdup(c->said);
     w->tag = g_strdup(c->tag);
+    if (c->pool->live && c->pool->live->type == POOL_DISK)
+        w->pool_def = pool_copy(c->pool->live);
     return w;
 }
 
@@ -146,6 +149,14 @@ take_found(VolumeChange *c, VolumeWork *w)
     }
     c->origin_is_thin = w->origin_is_thin;
     c->extent = w->extent;
+    if (w->number) {
+        c->number = w->number;
+        c->start = w->start;
+    }
+    if (w->tag) {
+        g_free(c->tag);
+        c->tag = g_strdup(w->tag);
+    }
     if (w->image) {
         g_free(c->image);
         c->image = g_strdup(w->image);
@@ -321,6 +332,8 @@ volume_known(VolumeChange *c)
     pool_touched(pool, c->def->name);
     if (c->found && c->found->space.capacity)
         space_take(pool->live, &c->found->space);
+    if (c->found && c->found->pool_def)
+        pool_take_space(pool->live, c->found->pool_def);
 }
 
 void

@@ -82,8 +82,8 @@ work_look_for_group(gpointer in, gint *progress, GError **err)
     return g_steal_pointer(&w);
 }
 
-static gboolean
-set_permissions(const char *path, const Permissions *p, GError **err)
+gboolean
+volume_set_permissions(const char *path, const Permissions *p, GError **err)
 {
     if (!p)
         return TRUE;
@@ -109,7 +109,8 @@ work_look_at_lv(gpointer in, gint *progress, GError **err)
         fail(err, ERR_NO_VOLUME, "no storage vol with matching path '%s'", w->def->path);
         return NULL;
     }
-    if (w->tag && stat(v->path, &st) == 0 && !set_permissions(v->path, w->def->permissions, err))
+    if (w->tag && stat(v->path, &st) == 0 &&
+        !volume_set_permissions(v->path, w->def->permissions, err))
         return NULL;
     w->space = r.space;
     w->extent = r.extent;

@@ -32,6 +32,9 @@ typedef struct VolumeChange {
     char *tag, *thin_pool; /* of a volume group; see VolumeWork */
     gboolean origin_is_thin;
     guint64 extent;
+    char *tool_input; /* for the next program */
+    guint number;     /* of a partition, and its first sector */
+    guint64 start;
     gboolean tool_tells; /* it says on its stdout how far it is */
     FlowToken tool_wait;
     FlowDone finish; /* what is known of the pool after it; then volume_change_over */
@@ -75,6 +78,8 @@ VolumeWork *volume_work_new(const VolumeChange *c);
 gboolean volume_claim(Task *t, const char *path, FileMark mark, gboolean reads, GError **err);
 /* Checks that the volume is there, claims it for the task, and takes what is known of it. */
 gboolean volume_is_there(Task *t, VolumeChange *c, GError **err);
+/* Gives a device owner and mode as far as p says them; NULL: as they are. In a worker. */
+gboolean volume_set_permissions(const char *path, const Permissions *p, GError **err);
 /* The size that a resize asks for, in bytes: c->size. */
 gboolean volume_wanted_size(VolumeChange *c, GError **err);
 /* How far the making of a volume is. */

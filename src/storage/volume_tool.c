@@ -87,6 +87,7 @@ spawn(const VolumeChange *c, const GPtrArray *argv, ProcessDone done, GError **e
 
     spec.argv = (const char *const *)argv->pdata;
     spec.limits = &limits;
+    spec.input = c->tool_input;
     spec.out_max = c->tool_keeps ? SAID_MAX : 0;
     spec.fds = &key;
     spec.n_fds = c->key >= 0 ? 1 : 0;
@@ -172,6 +173,7 @@ tool_run(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err)
     g_ptr_array_add(argv, NULL);
     c->tool_tries = 0;
     c->tool = spawn(c, argv, on_ended, err);
+    g_clear_pointer(&c->tool_input, g_free);
     if (!c->tool) {
         secret_file_wipe(&c->key);
         return STEP_FAILED;

@@ -38,6 +38,7 @@ volume_work_free(VolumeWork *w)
     g_free(w->said);
     g_free(w->tag);
     g_free(w->thin_pool);
+    pool_def_free(w->pool_def);
     g_free(w);
 }
 

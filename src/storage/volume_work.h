@@ -37,6 +37,9 @@ typedef struct VolumeWork {
     /* of a volume group: what its program said, the mark of the volume that is being made, and the
      * thin pool that it goes to; NULL: none */
     char *said, *tag, *thin_pool;
+    PoolDef *pool_def; /* of a partition table; tag is the type of the partition then */
+    guint number;
+    guint64 start;           /* sectors; so is size */
     gboolean origin_is_thin; /* or the volume itself, when it is there */
     guint64 extent;          /* bytes */
     char *trouble;           /* of a tool that found no room; size is what it wanted */
