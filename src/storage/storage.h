@@ -1,5 +1,5 @@
-/* storage: pools, their volumes, and secrets. Pools are folders of this host, file systems and
- * volume groups so far.
+/* storage: pools, their volumes, and secrets. Pools are folders of this host, file systems, volume
+ * groups and partition tables so far.
  *
  * A folder may be on a server that does not answer. So nothing here looks at a folder while a
  * caller waits: all reads are answered from memory, as of the last look, and a worker does the
