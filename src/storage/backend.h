@@ -80,8 +80,9 @@ StepResult program_run(Flow *f, Pool *pool, GPtrArray *argv, ProgramFine fine, G
 StepResult program_feed(Flow *f, Pool *pool, GPtrArray *argv, char *input, GError **err);
 /* The same, and keeps what it said: *ret_said is set before the row goes on. */
 StepResult program_ask(Flow *f, Pool *pool, GPtrArray *argv, char **ret_said, GError **err);
-/* For an undo, of a daemon that may know nothing but the ledger: what fails is logged. */
-StepResult program_undo(Flow *f, GPtrArray *argv);
+/* For an undo, of a daemon that may know nothing but the ledger: what fails is logged. look: a pool
+ * that is looked at afterwards, if it is active; NULL: none is. */
+StepResult program_undo(Flow *f, GPtrArray *argv, Pool *look);
 
 /* ---- LVM (backend_lvm.c, volume_lvm.c) ---- */
 

@@ -124,8 +124,20 @@ program_ask(Flow *f, Pool *pool, GPtrArray *argv, char **ret_said, GError **err)
 
 typedef struct UndoProgram {
     char *words;
+    Pool *look; /* referenced, or NULL */
     FlowToken token;
 } UndoProgram;
+
+static void
+undo_over(UndoProgram *p)
+{
+    if (p->look && p->look->live)
+        pool_refresh(p->look, NULL, pool_log_failure, NULL);
+    flow_wake(p->token, NULL);
+    object_unref(p->look);
+    g_free(p->words);
+    g_free(p);
+}
 
 static void
 on_undo_ended(Process *process, const ProcessEnd *end, gpointer user)
@@ -136,13 +148,11 @@ on_undo_ended(Process *process, const ProcessEnd *end, gpointer user)
     if (why)
         log_warning("'%s': the program %s: %s", p->words, why, end->errors);
     process_free(process);
-    flow_wake(p->token, NULL);
-    g_free(p->words);
-    g_free(p);
+    undo_over(p);
 }
 
 StepResult
-program_undo(Flow *f, GPtrArray *argv)
+program_undo(Flow *f, GPtrArray *argv, Pool *look)
 {
     ProcessSpec spec = PROCESS_SPEC_INIT;
     UndoProgram *p = g_new0(UndoProgram, 1);
@@ -151,12 +161,11 @@ program_undo(Flow *f, GPtrArray *argv)
     g_ptr_array_add(argv, NULL);
     spec.argv = (const char *const *)argv->pdata;
     p->words = g_strjoinv(" ", (char **)argv->pdata);
+    p->look = look ? object_ref(look) : NULL;
     p->token = flow_wait(f);
     if (!process_spawn(&spec, on_undo_ended, p, &err)) {
         log_warning("%s", err->message);
-        flow_wake(p->token, NULL);
-        g_free(p->words);
-        g_free(p);
+        undo_over(p);
     }
     g_ptr_array_unref(argv);
     return STEP_WAIT;
@@ -233,7 +242,7 @@ attach_undo(Flow *f, gpointer obj)
         GPtrArray *argv = b->let_go(def);
 
         pool_def_free(def);
-        return program_undo(f, argv);
+        return program_undo(f, argv, NULL);
     }
     if (!b || !b->detach) {
         pool_def_free(def);

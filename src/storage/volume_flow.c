@@ -246,11 +246,27 @@ pool_of(gpointer obj)
     return pool ? object_ref(pool) : pool_stand_in(info.subject, info.subject_uuid);
 }
 
+Pool *
+volume_undo_pool(Flow *f, gpointer obj)
+{
+    const VolumeChange *c = flow_user(f);
+
+    return c ? object_ref(c->pool) : pool_of(obj);
+}
+
+void
+volume_forget(Pool *pool, const char *name)
+{
+    if (!pool->live)
+        return;
+    volumes_cut(pool->volumes, name);
+    pool_touched(pool, name);
+}
+
 StepResult
 volume_undo_errand(Flow *f, gpointer obj, ErrandWork work, VolumeWork *in)
 {
-    const VolumeChange *c = flow_user(f);
-    Pool *pool = c ? object_ref(c->pool) : pool_of(obj);
+    Pool *pool = volume_undo_pool(f, obj);
     const ErrandSpec spec = {
         .work = work, .in = in, .back = on_undone, .token = flow_wait(f), .sender = obj
     };

@@ -252,18 +252,23 @@ create_mark(Flow *f, gpointer obj, GError **err)
 {
     const VolumeChange *c = flow_user(f);
 
-    return step_of(flow_note(f, c->tag, WORDS(group_of(c)), err));
+    return step_of(flow_note(f, c->tag, WORDS(group_of(c), c->def->name), err));
 }
 
 static StepResult
 create_unmark(Flow *f, gpointer obj)
 {
     g_autofree char *which = g_strconcat("lv_tags=", flow_key(f), NULL);
+    Pool *pool;
 
-    if (!flow_word(f, 0))
+    if (!flow_word(f, 1))
         return STEP_DONE;
+    pool = volume_undo_pool(f, obj);
+    volume_forget(pool, flow_word(f, 1));
+    object_unref(pool);
     return program_undo(
-        f, lvm_words("lvremove", "--force", "--yes", "--select", which, flow_word(f, 0), NULL));
+        f, lvm_words("lvremove", "--force", "--yes", "--select", which, flow_word(f, 0), NULL),
+        NULL);
 }
 
 /* Of a snapshot that is no thin one LVM keeps what is changed in a place of a fixed size. */
@@ -349,7 +354,8 @@ create_undo_end(Flow *f, gpointer obj)
 
     if (!tag)
         return STEP_DONE;
-    return program_undo(f, lvm_words("lvchange", "--addtag", tag, "--select", which, group, NULL));
+    return program_undo(f, lvm_words("lvchange", "--addtag", tag, "--select", which, group, NULL),
+                        NULL);
 }
 
 static StepResult
@@ -482,10 +488,16 @@ static StepResult
 resize_back(Flow *f, gpointer obj)
 {
     const char *old = flow_word(f, 0);
+    StepResult result;
+    Pool *pool;
 
     if (!old)
         return STEP_DONE;
-    return program_undo(f, lvm_words("lvresize", "--yes", "--size", old, flow_key(f), NULL));
+    pool = volume_undo_pool(f, obj);
+    result = program_undo(f, lvm_words("lvresize", "--yes", "--size", old, flow_key(f), NULL),
+                          pool);
+    object_unref(pool);
+    return result;
 }
 
 /* LVM takes no change for a mistake. */

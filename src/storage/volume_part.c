@@ -272,6 +272,7 @@ create_plan(Flow *f, gpointer obj, GError **err)
 /* ---- and its undo: looks whether it is there, then deletes it */
 
 typedef struct Unmake {
+    Pool *pool; /* referenced */
     char *node, *device, *number;
     guint64 start;
     FlowToken token;
@@ -280,9 +281,14 @@ typedef struct Unmake {
 static void
 unmake_over(Unmake *u, const char *trouble)
 {
+    g_autofree char *name = g_path_get_basename(u->node);
+
     if (trouble)
         log_warning("partition '%s' is left over: %s", u->node, trouble);
+    else
+        volume_forget(u->pool, name);
     flow_wake(u->token, NULL);
+    object_unref(u->pool);
     g_free(u->node);
     g_free(u->device);
     g_free(u->number);
@@ -343,8 +349,12 @@ create_unplan(Flow *f, gpointer obj)
     if (!flow_word(f, 2))
         return STEP_DONE;
     u = g_new(Unmake, 1);
-    *u = (Unmake){ g_strdup(flow_key(f)), g_strdup(flow_word(f, 0)), g_strdup(flow_word(f, 1)),
-                   g_ascii_strtoull(flow_word(f, 2), NULL, 10), flow_wait(f) };
+    *u = (Unmake){ volume_undo_pool(f, obj),
+                   g_strdup(flow_key(f)),
+                   g_strdup(flow_word(f, 0)),
+                   g_strdup(flow_word(f, 1)),
+                   g_ascii_strtoull(flow_word(f, 2), NULL, 10),
+                   flow_wait(f) };
     if (!spawn(disk_report_words(u->device), on_looked, u))
         unmake_over(u, "sfdisk cannot be run");
     return STEP_WAIT;

@@ -78,6 +78,10 @@ VolumeWork *volume_work_new(const VolumeChange *c);
 gboolean volume_claim(Task *t, const char *path, FileMark mark, gboolean reads, GError **err);
 /* Checks that the volume is there, claims it for the task, and takes what is known of it. */
 gboolean volume_is_there(Task *t, VolumeChange *c, GError **err);
+/* For an undo, of an earlier daemon's change too: the pool (a reference), and a volume of it that
+ * is none any more, or not as it was known. */
+Pool *volume_undo_pool(Flow *f, gpointer obj);
+void volume_forget(Pool *pool, const char *name);
 /* Gives a device owner and mode as far as p says them; NULL: as they are. In a worker. */
 gboolean volume_set_permissions(const char *path, const Permissions *p, GError **err);
 /* The size that a resize asks for, in bytes: c->size. */

@@ -136,6 +136,7 @@ class Start(Mounted):
 class Refresh(Start):
     """A pool whose folder could not be looked at is active no more. A daemon that begins refreshes what
     is active: so nothing is before the change."""
+    for_good = True
 
     def change(self, status=0):
         self.d.virsh("pool-start", "f")
@@ -163,7 +164,8 @@ class Build(Pool):
 
 @driver("pool-delete")
 class Delete(Pool):
-    """Its only row is never undone: the folder is there or not, and the pool is defined in any case."""
+    """No row of it is undone: the folder is there or not, and the pool is defined in any case."""
+    for_good = True
 
     def prepare(self):
         super().prepare()
