@@ -271,15 +271,15 @@ create_plan(Flow *f, gpointer obj, GError **err)
 
 /* ---- and its undo: looks whether it is there, then deletes it */
 
-typedef struct Unmake {
+typedef struct PartUndo {
     Pool *pool; /* referenced */
     char *node, *device, *number;
     guint64 start;
     FlowToken token;
-} Unmake;
+} PartUndo;
 
 static void
-unmake_over(Unmake *u, const char *trouble)
+unmake_over(PartUndo *u, const char *trouble)
 {
     g_autofree char *name = g_path_get_basename(u->node);
 
@@ -324,7 +324,7 @@ on_unmade(Process *p, const ProcessEnd *end, gpointer user)
 static void
 on_looked(Process *p, const ProcessEnd *end, gpointer user)
 {
-    Unmake *u = user;
+    PartUndo *u = user;
     g_auto(DiskReport) r = { 0 };
     const DiskPart *part = NULL;
 
@@ -344,17 +344,17 @@ on_looked(Process *p, const ProcessEnd *end, gpointer user)
 static StepResult
 create_unplan(Flow *f, gpointer obj)
 {
-    Unmake *u;
+    PartUndo *u;
 
     if (!flow_word(f, 2))
         return STEP_DONE;
-    u = g_new(Unmake, 1);
-    *u = (Unmake){ volume_undo_pool(f, obj),
-                   g_strdup(flow_key(f)),
-                   g_strdup(flow_word(f, 0)),
-                   g_strdup(flow_word(f, 1)),
-                   g_ascii_strtoull(flow_word(f, 2), NULL, 10),
-                   flow_wait(f) };
+    u = g_new(PartUndo, 1);
+    *u = (PartUndo){ volume_undo_pool(f, obj),
+                     g_strdup(flow_key(f)),
+                     g_strdup(flow_word(f, 0)),
+                     g_strdup(flow_word(f, 1)),
+                     g_ascii_strtoull(flow_word(f, 2), NULL, 10),
+                     flow_wait(f) };
     if (!spawn(disk_report_words(u->device), on_looked, u))
         unmake_over(u, "sfdisk cannot be run");
     return STEP_WAIT;
