@@ -39,7 +39,7 @@ copies_and_wipes() {
 }
 
 a_guest_holds_its_volume() {
-    domain vol qemu | sed "s|<devices>|<devices><disk type='volume' device='disk'><source pool='lv' volume='one'/><target dev='vda' bus='virtio'/></disk>|" \
+    domain vol qemu | sed "/<cpu/d; s|<devices>|<devices><disk type='volume' device='disk'><source pool='lv' volume='one'/><target dev='vda' bus='virtio'/></disk>|" \
         >/tmp/vol.xml
     p create /tmp/vol.xml --paused && ! p vol-delete one lv && ! p pool-destroy lv && p destroy vol
 }
