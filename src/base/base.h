@@ -376,6 +376,8 @@ typedef struct ProcessSpec {
     gboolean apart;
     const ProcessLimits *limits; /* NULL: the daemon's own */
     const Confine *confine;      /* NULL: it is not confined */
+    int group; /* "cgroup.procs" of the control group that it enters before it is anything else; 0:
+                  the daemon's */
 } ProcessSpec;
 #define PROCESS_SPEC_INIT                                                                          \
     {                                                                                              \

@@ -60,6 +60,7 @@ typedef struct Plan {
     gboolean detach, apart;
     const ProcessLimits *limits;
     const Confine *confine;
+    int group;
     pid_t parent;
     ProcessFd *fds; /* 0, 1, 2 and the caller's, ascending by target */
     gsize n_fds;
@@ -195,6 +196,8 @@ child_run(Plan *plan)
         _exit(127);
     else if (plan->apart)
         setpgid(0, 0);
+    if (plan->group > 0 && write(plan->group, "0", 1) != 1)
+        child_fail(plan, "enter the control group of");
     child_place_fds(plan);
     child_close_rest(plan);
     if (chdir(plan->cwd) < 0)
@@ -522,6 +525,7 @@ process_spawn(const ProcessSpec *spec, ProcessDone done, gpointer user, GError *
                   .apart = spec->apart,
                   .limits = spec->limits,
                   .confine = spec->confine,
+                  .group = spec->group,
                   .parent = getpid() };
     gboolean planned;
 
