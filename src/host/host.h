@@ -3,6 +3,7 @@
  * stamp counter, other processes, time zones. Nothing here knows a domain. */
 #pragma once
 
+#include "cgroup.h"
 #include "core/core.h"
 
 /* ---- taps (links.c) -------------------------------------------------------------------- */
