@@ -208,6 +208,63 @@ policy_range(const ConfigRow *row)
 static const ConfigKind kind_policy = { sizeof(DownPolicy), policy_parse, policy_format,
                                         policy_range };
 
+static gboolean
+place_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
+{
+    if (strcmp(text, "auto") != 0 && strcmp(text, "none") != 0 && !g_path_is_absolute(text))
+        return fail(err, ERR_INVALID_ARG, "'%s' is not auto, none or a path that begins with '/'",
+                    text);
+    g_free(*(char **)at);
+    *(char **)at = g_strdup(text);
+    return TRUE;
+}
+
+static char *
+place_format(const ConfigRow *row, gconstpointer at)
+{
+    return g_strdup(*(char *const *)at);
+}
+
+static char *
+place_range(const ConfigRow *row)
+{
+    return g_strdup("auto, none or the path of a folder");
+}
+
+static void
+place_clear(gpointer at)
+{
+    g_clear_pointer((char **)at, g_free);
+}
+
+static const ConfigKind kind_place = { sizeof(char *), place_parse, place_format, place_range,
+                                       place_clear };
+
+static gboolean
+unmet_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
+{
+    gboolean warn = strcmp(text, "warn") == 0;
+
+    if (!warn && strcmp(text, "refuse") != 0)
+        return fail(err, ERR_INVALID_ARG, "'%s' is not refuse or warn", text);
+    *(gboolean *)at = warn;
+    return TRUE;
+}
+
+static char *
+unmet_format(const ConfigRow *row, gconstpointer at)
+{
+    return g_strdup(*(const gboolean *)at ? "warn" : "refuse");
+}
+
+static char *
+unmet_range(const ConfigRow *row)
+{
+    return g_strdup("refuse or warn");
+}
+
+static const ConfigKind kind_unmet = { sizeof(gboolean), unmet_parse, unmet_format, unmet_range };
+
 /* A group that the admin names must exist; the default one need not. */
 static gboolean
 group_parse(const ConfigRow *row, const char *text, gpointer at, GError **err)
@@ -482,6 +539,13 @@ static const ConfigRow rows[] = {
     { "confine_guests", &kind_switch, AT(confine_guests), "yes", AT_START,
       "Whether a QEMU that is started gets a user of its own without any right. Without, it is the "
       "daemon's user with all that that may, and is told of as tainted." },
+    { "control_groups", &kind_place, AT(groups), "auto", AT_START | SYSTEM,
+      "Where guests get control groups of version 2, which hold them to their limits: auto is scopes "
+      "of systemd's in machine.slice where that runs, else folders below /sys/fs/cgroup/vmd; the "
+      "path of a folder of a cgroup file system is for a daemon to which somebody has delegated that." },
+    { "limits", &kind_unmet, AT(limits_warn), "refuse", AT_START,
+      "What becomes of the start of a guest that has a limit which this host cannot hold it to, as for "
+      "want of a controller: refuse; or warn, which starts it without, and says so." },
     { "output_limit", &kind_mib, AT(output_limit), "2", AT_START,
       "How long a file grows that a guest writes into: that of a <serial type='file'>, console, "
       "channel and their like, and of a <log file=''>. At that length its end goes to FILE.0, what is "

@@ -14,9 +14,11 @@ typedef struct Config {
     LogLevel log_level;
     LogFilters log_filters;
     gboolean confine_guests;
-    guint output_limit; /* MiB; 0: none */
-    guint idle_exit;    /* seconds; 0: never */
-    HostPlan guests;    /* for guests whose metadata has no plan */
+    char *groups;         /* where control groups are made: "auto", "none" or a folder */
+    gboolean limits_warn; /* a limit that the host cannot hold is warned of, not refused */
+    guint output_limit;   /* MiB; 0: none */
+    guint idle_exit;      /* seconds; 0: never */
+    HostPlan guests;      /* for guests whose metadata has no plan */
     ServerSettings server;
 } Config;
 

@@ -437,6 +437,8 @@ run(Daemon *d, GError **err)
     if (!read_config(d, &d->config, err))
         return FALSE;
     d->paths.trusting = !d->config.confine_guests;
+    d->paths.groups = g_strdup(d->config.groups);
+    d->paths.limits_warn = d->config.limits_warn;
     d->paths.output_max = (gint64)d->config.output_limit << 20;
     bus_init(bus_of(d));
     qemu_set_host_plan(&d->config.guests);

@@ -17,14 +17,16 @@
 
 /* The folders of one daemon: absolute paths without a trailing slash. paths_make makes them. */
 typedef struct Paths {
-    char *run;         /* /run/vmd: sockets, state of running objects; gone after a boot */
-    char *etc;         /* /etc/vmd: definitions */
-    char *lib;         /* /var/lib/vmd: data */
-    char *cache;       /* /var/cache/vmd */
-    char *log;         /* /var/log/vmd */
-    gboolean session;  /* the daemon of an ordinary user, not of the system */
-    gboolean trusting; /* the programs that it starts are not confined */
-    gint64 output_max; /* bytes of a file that a guest writes into; 0: any */
+    char *run;            /* /run/vmd: sockets, state of running objects; gone after a boot */
+    char *etc;            /* /etc/vmd: definitions */
+    char *lib;            /* /var/lib/vmd: data */
+    char *cache;          /* /var/cache/vmd */
+    char *log;            /* /var/log/vmd */
+    gboolean session;     /* the daemon of an ordinary user, not of the system */
+    gboolean trusting;    /* the programs that it starts are not confined */
+    char *groups;         /* where control groups are made: "none", a folder, or else by itself */
+    gboolean limits_warn; /* a limit that the host cannot hold does not refuse a start */
+    gint64 output_max;    /* bytes of a file that a guest writes into; 0: any */
 } Paths;
 
 /* Sets the system's folders, below root ("" for the real ones). Free the content with paths_done.

@@ -47,6 +47,7 @@ paths_done(Paths *paths)
     g_clear_pointer(&paths->lib, g_free);
     g_clear_pointer(&paths->cache, g_free);
     g_clear_pointer(&paths->log, g_free);
+    g_clear_pointer(&paths->groups, g_free);
 }
 
 static gint

@@ -63,6 +63,7 @@ qemu_done(void)
     network_on_ports(NULL, NULL);
     host_plans_done();
     g_clear_pointer(&qemu_vms, registry_free);
+    group_done();
     define_done();
     capable_done();
 }

@@ -140,16 +140,6 @@ SAMPLES = {
                                     {"devices": spice("<channel name='main' mode='any'/>")}),
     ("devices/lease", 0): ({"devices": "<lease><lockspace>a</lockspace><key>k</key>"
                                        "<target path='/nowhere'/></lease>"},),
-    ("/blkiotune", 0): ({"elements": "<blkiotune><weight>500</weight></blkiotune>"},
-                        {"elements": "<blkiotune/>"}),
-    ("/memtune", 0): ({"elements": "<memtune><hard_limit>1000000</hard_limit></memtune>"},
-                      {"elements": "<memtune/>"}),
-    ("/cputune/shares", 0): ({"elements": "<cputune><shares>2048</shares></cputune>"},),
-    ("/cputune/quota", 0): ({"elements": "<cputune><quota>20000</quota></cputune>"},
-                            {"elements": "<cputune><period>100000</period><quota>-1</quota></cputune>"}),
-    ("/cputune/global_quota", 0): ({"elements": "<cputune><global_quota>20000</global_quota></cputune>"},),
-    ("/cputune/emulator_quota", 0): ({"elements": "<cputune><emulator_quota>20000</emulator_quota></cputune>"},),
-    ("/cputune/iothread_quota", 0): ({"elements": "<cputune><iothread_quota>20000</iothread_quota></cputune>"},),
     ("/cputune/cachetune", 0): ({"elements": "<cputune><cachetune vcpus='0'><cache id='0' level='3' type='both' "
                                              "size='1' unit='MiB'/></cachetune></cputune>", "kind": "kvm"},),
     ("/cputune/memorytune", 0): ({"elements": "<cputune><memorytune vcpus='0'><node id='0' bandwidth='60'/>"
@@ -157,13 +147,10 @@ SAMPLES = {
     ("/resource/partition", 0): ({"elements": "<resource><partition>/vms</partition></resource>"},
                                  {"elements": "<resource><partition>/machine</partition></resource>"}),
     ("/resource/fibrechannel/@appid", 0): ({"elements": "<resource><fibrechannel appid='x'/></resource>"},),
-    ("/numatune/memory/@mode", 0): (
-        {"elements": "<numatune><memory mode='restrictive' nodeset='0'/></numatune>"},
-        {"elements": "<numatune><memory mode='strict' nodeset='0'/></numatune>"}),
     ("/numatune/memnode/@mode", 0): (
         {"elements": "<cpu><numa><cell id='0' cpus='0-2' memory='64' unit='MiB'/></numa></cpu><numatune>"
                      "<memory mode='restrictive' nodeset='0'/><memnode cellid='0' mode='restrictive' nodeset='0'/>"
-                     "</numatune>", "other": "/numatune/memory/@mode"},),
+                     "</numatune>"},),
     ("/numatune/memory/@placement", 0): (
         {"elements": "<numatune><memory mode='strict' placement='auto'/></numatune>",
          "vcpu": "placement='static' cpuset='0'"},),

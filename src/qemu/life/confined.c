@@ -121,6 +121,19 @@ add_namespaces(GArray *rows, const Run *run)
             g_strdup(confine_is_shared(run->pid, names[i][1]) ? "the host's" : "its own"), NULL);
 }
 
+static void
+add_limit(const char *what, const char *is, gpointer user)
+{
+    add(user, "limit", g_strdup_printf("%s: %s", what, is), NULL);
+}
+
+static void
+add_group(GArray *rows, const Run *run)
+{
+    add(rows, "control group", g_strdup(run->group ? run->group : "the daemon's"), NULL);
+    group_each_limit(run, add_limit, rows);
+}
+
 /* ---- its helpers, a row each */
 
 static gboolean
@@ -198,6 +211,7 @@ vm_confinement(Vm *vm, GError **err)
     add(rows, "capabilities", capabilities_of(status), NULL);
     add_gates(rows, vm->run, status);
     add_namespaces(rows, vm->run);
+    add_group(rows, vm->run);
     add_tpm(rows, vm);
     add_passts(rows, vm->run);
     add_reasons(rows, vm->run);

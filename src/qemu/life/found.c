@@ -143,6 +143,8 @@ found_restore(Vm *vm, GPtrArray *marks)
                      .listening = listening_sockets() };
 
     add_line(&f, "make folder", NULL, NULL);
+    if (vm->run->group || (qemu && group_find(qemu->pid, &vm->run->group, &vm->run->scope)))
+        add_line(&f, "make group", "group", group_words(vm->run->group, vm->run->scope));
     if (tpm_emulated(vm->run))
         add_line(&f, "set up tpm", "state", NULL);
     if (tpm)

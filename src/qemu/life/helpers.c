@@ -53,6 +53,7 @@ spawn_tpm(Vm *vm, const char *const *argv, int sock, int log, GError **err)
                     *place = tpm_state_place(vm, &others);
     ProcessFd fds[] = { { sock, -1 }, { log, -1 } };
     Confine confine = { 0 };
+    fd_auto group = -1;
     ProcessSpec spec = { .argv = argv,
                          .env = (const char *const *)env,
                          .fds = fds,
@@ -62,8 +63,10 @@ spawn_tpm(Vm *vm, const char *const *argv, int sock, int log, GError **err)
                          .stderr_fd = STDERR_FILENO,
                          .detach = TRUE };
 
-    if (!confine_tpm(vm, program ? program : argv[0], place, others, &confine, err))
+    if (!group_open(run, &group, err) ||
+        !confine_tpm(vm, program ? program : argv[0], place, others, &confine, err))
         return FALSE;
+    spec.group = MAX(group, 0);
     if (confine_is_wanted(run))
         spec.confine = &confine;
     run->tpm = process_spawn(&spec, on_tpm_exit, vm, err);

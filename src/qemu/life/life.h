@@ -251,6 +251,39 @@ void confine_tell(Vm *vm); /* writes into the VM's log how it is not confined */
 gboolean confine_allows(const Vm *vm, const DomainDef *live, GError **err);
 void confine_found(Vm *vm); /* reads the confinement from the process, whose saved status is lost */
 
+/* group.c: the VM's control group. Rows of start: one makes it, one sets the limits that all of its
+ * processes share, and one, which other tables have too, those of its threads. */
+StepResult group_make(Flow *f, gpointer obj, GError **err);
+StepResult group_remove(Flow *f, gpointer obj);
+StepResult group_limit(Flow *f, gpointer obj, GError **err);
+StepResult group_place_threads(Flow *f, gpointer obj, GError **err);
+/* Opens what ProcessSpec.group takes; *ret_fd, which the caller closes, is -1 where the VM has no
+ * group. */
+gboolean group_open(const Run *run, int *ret_fd, GError **err);
+void group_watch(Vm *vm); /* notes from now on whether it runs out of memory */
+/* What to say of a QEMU that has ended, if that was for want of memory; the caller frees it. NULL:
+ * it was not, or nobody can tell. */
+char *group_ran_out(Run *run);
+void group_let_go(Run *run); /* QEMU is in its scope, or none will be: what held that open ends */
+void group_register(const Vm *vm); /* with systemd-machined, where that runs */
+/* The group that a QEMU is in; *ret_scope may be NULL. FALSE: none that a daemon has made. The
+ * caller frees both. */
+gboolean group_find(pid_t pid, char **ret_group, char **ret_scope);
+/* relimit.c, for EditKind.tell of limits in a group: t->thing names the kind ("memtune/"). A worker
+ * and systemd are told; a limit that cannot be had fails the edit. */
+gboolean group_change(EditTell *t, GError **err);
+/* Processor time of QEMU and its helpers, in nanoseconds, those that have ended included. FALSE:
+ * the VM has no group. */
+gboolean group_times(const Run *run, guint64 *ret_user, guint64 *ret_system);
+/* The limits of a VM that its group holds it to, for people: where in the definition, and what the
+ * kernel has. */
+void group_each_limit(const Run *run, void (*each)(const char *what, const char *is, gpointer user),
+                      gpointer user);
+/* Puts what is in force, as the kernel tells it, into a copy of the live definition. */
+void group_in_force(const Run *run, DomainDef *ret_def);
+char **group_words(const char *group, const char *scope); /* of its line in a ledger */
+void group_done(void); /* at the daemon's end, before the bus's */
+
 /* host.c */
 gboolean host_open(HostFd *h, GError **err);
 /* Makes an empty qcow2 image as large as the image at h->path, which has the format h->format (raw

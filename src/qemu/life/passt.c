@@ -275,7 +275,11 @@ spawn(Passt *p, GError **err)
     g_auto(GStrv) env = g_environ_setenv(process_env(), RUN_MARK, p->vm->run->dir, TRUE);
     ProcessFd fds[] = { { p->fd, -1 } };
     ProcessSpec spec = PROCESS_SPEC_INIT;
+    fd_auto group = -1;
 
+    if (!group_open(p->vm->run, &group, err))
+        return FALSE;
+    spec.group = MAX(group, 0);
     spec.argv = (const char *const *)argv->pdata;
     spec.env = (const char *const *)env;
     spec.fds = fds;

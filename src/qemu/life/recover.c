@@ -258,10 +258,13 @@ take_up(Vm *vm, Remains *r)
     point_at_qemu(vm, r);
     run->complete = TRUE;
     settle_start(vm);
+    group_watch(vm);
     run->stopping |= ledger_unwinding(object_ledger(vm));
     if (!known) {
         found_claims(vm);
         confine_found(vm);
+        if (!run->group)
+            group_find(run->pid, &run->group, &run->scope);
     }
     if (known && json_flag(r->status, "persistent") && !vm->persistent)
         log_warning("domain '%s': its definition is gone, it is transient now", vm->obj.name);

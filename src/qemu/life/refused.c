@@ -140,12 +140,6 @@ is_placed_memory(const DomainDef *def, gconstpointer at)
 }
 
 static gboolean
-is_restricted(const DomainDef *def, gconstpointer at)
-{
-    return ((const NumatuneDef *)at)->mode == NUMA_RESTRICTIVE;
-}
-
-static gboolean
 is_restricted_cell(const DomainDef *def, gconstpointer at)
 {
     return ((const NumaMemnode *)at)->mode == NUMA_RESTRICTIVE;
@@ -181,16 +175,6 @@ is_confined(const DomainDef *def, gconstpointer at)
     return label->type != SECLABEL_NONE && strcmp(label->model, "dac") != 0;
 }
 
-#define IS_LIMIT(member)                                                                           \
-    static gboolean is_##member(const DomainDef *def, gconstpointer at)                            \
-    {                                                                                              \
-        return ((const CputuneDef *)at)->member > 0;                                               \
-    }
-IS_LIMIT(quota)
-IS_LIMIT(global_quota)
-IS_LIMIT(emulator_quota)
-IS_LIMIT(iothread_quota)
-
 /* ---- what */
 
 #define REFUSED(T, member, path, when, why)                                                        \
@@ -198,7 +182,6 @@ IS_LIMIT(iothread_quota)
         path, G_STRUCT_OFFSET(T, member), when, why                                                \
     }
 
-#define NO_CGROUP "vmd makes no control groups yet, so this would not be in force"
 #define NO_LABELS "vmd gives QEMU no label of SELinux or AppArmor yet; 'none' asks for none"
 #define NO_NETWORK                                                                                 \
     "such an interface cannot be started yet, 'network', 'bridge', 'ethernet' and 'user' can"
@@ -272,22 +255,16 @@ static const Refusal refusals[] = {
     REFUSED(Devices, leases, "devices/lease", NULL,
             "vmd has no lock manager, so another host could run this domain too"),
 
-    REFUSED(DomainDef, blkiotune, "/blkiotune", NULL, NO_CGROUP),
-    REFUSED(DomainDef, memtune, "/memtune", NULL, NO_CGROUP),
-    REFUSED(CputuneDef, shares, "/cputune/shares", NULL, NO_CGROUP),
-    REFUSED(CputuneDef, quota, "/cputune/quota", is_quota, NO_CGROUP),
-    REFUSED(CputuneDef, global_quota, "/cputune/global_quota", is_global_quota, NO_CGROUP),
-    REFUSED(CputuneDef, emulator_quota, "/cputune/emulator_quota", is_emulator_quota, NO_CGROUP),
-    REFUSED(CputuneDef, iothread_quota, "/cputune/iothread_quota", is_iothread_quota, NO_CGROUP),
     REFUSED(CputuneDef, cachetunes, "/cputune/cachetune", NULL,
             "vmd does not divide the host's caches yet"),
     REFUSED(CputuneDef, memorytunes, "/cputune/memorytune", NULL,
             "vmd does not divide the host's memory bandwidth yet"),
-    REFUSED(ResourceDef, partition, "/resource/partition", is_not_ours, NO_CGROUP),
+    REFUSED(ResourceDef, partition, "/resource/partition", is_not_ours,
+            "guests are in '/machine', systemd's machine.slice"),
     REFUSED(ResourceDef, appid, "/resource/fibrechannel/@appid", NULL,
             "vmd tags no I/O of Fibre Channel"),
-    REFUSED(NumatuneDef, mode, "/numatune/memory/@mode", is_restricted, NO_CGROUP),
-    REFUSED(NumaMemnode, mode, "/numatune/memnode/@mode", is_restricted_cell, NO_CGROUP),
+    REFUSED(NumaMemnode, mode, "/numatune/memnode/@mode", is_restricted_cell,
+            "a group of the kernel's restricts all of a guest's memory, not a cell's"),
     REFUSED(NumatuneDef, placement, "/numatune/memory/@placement", is_placed_memory,
             "vmd does not ask numad; name the nodes"),
     REFUSED(DomainDef, vcpu_placement, "/vcpu/@placement", is_placed,

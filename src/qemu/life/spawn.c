@@ -74,6 +74,7 @@ run_emulator(Vm *vm, const char *const *argv, int log_fd, GError **err)
     const gboolean confined = confine_is_wanted(run);
     Confine confine = { 0 };
     fd_auto ruleset = -1;
+    fd_auto group = -1;
     ProcessSpec spec = {
         .argv = argv,
         .env = (const char *const *)env,
@@ -87,8 +88,9 @@ run_emulator(Vm *vm, const char *const *argv, int log_fd, GError **err)
         .confine = confined ? &confine : NULL,
     };
 
-    if (confined && !confine_spec(run, &confine, err))
+    if (!group_open(run, &group, err) || (confined && !confine_spec(run, &confine, err)))
         return FALSE;
+    spec.group = MAX(group, 0);
     ruleset = confine.landlock > 0 ? confine.landlock : -1;
     run->process = process_spawn(&spec, stop_on_exit, vm, err);
     if (!run->process)

@@ -31,6 +31,7 @@ drop_scaffold(Run *run)
         g_source_remove(run->start.watch);
     run->start.watch = 0;
     run->start.emulator = NULL;
+    group_let_go(run);
 }
 
 static void
@@ -41,7 +42,10 @@ start_failed(Vm *vm, Ask *a, const GError *why)
     if (vm->run->lost) {
         g_autofree char *words = start_last_words(vm);
         Event e = vm_event(vm, DOMAIN_EVENT_CONTROL_ERROR);
-        if (vm->run->wrong)
+        g_autofree char *ran_out = group_ran_out(vm->run);
+        if (ran_out)
+            fail(&err, ERR_OPERATION_FAILED, "domain '%s': %s", vm->obj.name, ran_out);
+        else if (vm->run->wrong)
             fail(&err, ERR_PLAIN, "domain '%s': %s", vm->obj.name, vm->run->wrong);
         else
             start_words_fail(vm, words, &err);
@@ -86,6 +90,7 @@ on_started(gpointer obj, const GError *err, gpointer user)
     }
     drop_scaffold(vm->run);
     vm->run->complete = TRUE;
+    group_register(vm);
     announce(vm);
     log_info("domain '%s': started as QEMU process %d", vm->obj.name, (int)vm->run->pid);
     ask_end(a, NULL);

@@ -136,6 +136,19 @@ vm_stop(Vm *vm, StopWhy why, gboolean graceful)
     vm_ask(vm, &end_kind, 0, e, g_free, "vmd", NULL, NULL);
 }
 
+/* Its log and the daemon's say what no number of a state or an event can. */
+static gboolean
+ran_out(Vm *vm)
+{
+    g_autofree char *said = group_ran_out(vm->run);
+
+    if (!said)
+        return FALSE;
+    log_error("domain '%s': %s", vm->obj.name, said);
+    vmlog_line(vm, "QEMU has ended: %s", said);
+    return TRUE;
+}
+
 /* Both the process and its monitor have ended: what the monitor said last tells why. */
 void
 stop_check(Vm *vm)
@@ -153,7 +166,8 @@ stop_check(Vm *vm)
     } else if (vm->state == VM_CRASHED) {
         vm_stop(vm, (StopWhy){ SHUTOFF_CRASHED, STOPPED_CRASHED }, FALSE);
     } else {
-        vm_stop(vm, (StopWhy){ SHUTOFF_CRASHED, STOPPED_FAILED }, FALSE);
+        vm_stop(vm, (StopWhy){ SHUTOFF_CRASHED, ran_out(vm) ? STOPPED_CRASHED : STOPPED_FAILED },
+                FALSE);
     }
 }
 

@@ -380,6 +380,12 @@ pin_new(Flow *f, gpointer obj, GError **err)
     return live_change(f) ? pin_threads(f, obj, err) : STEP_DONE;
 }
 
+static StepResult
+place_new(Flow *f, gpointer obj, GError **err)
+{
+    return live_change(f) ? group_place_threads(f, obj, err) : STEP_DONE;
+}
+
 static const Step vcpus_steps[] = {
     { "try change", edit_try, NULL },
     { "ask for seats", ask_for_seats, NULL },
@@ -390,6 +396,7 @@ static const Step vcpus_steps[] = {
     { "ask guest", ask_guest, NULL },
     { "plug in", plug_in, pull_out, STEP_KEYED },
     { "learn threads", learn_threads, NULL },
+    { "place threads", place_new, NULL },
     { "pin threads", pin_new, NULL },
     { 0 },
 };

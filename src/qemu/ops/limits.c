@@ -1,10 +1,11 @@
 /* How much of the host a domain may use, as typed parameters: processor time, memory, the speed of
  * disks and links. A row says where in the definition a parameter is, a kind how its rows are
- * reached. What of a running domain would take a cgroup is refused, not pretended; limits of disks
- * and of links change while it runs.
+ * reached. What of a running domain takes a control group is read from that, and refused where
+ * there is none; limits of disks and of links change while it runs.
  */
 #include <string.h>
 
+#include "host/host.h"
 #include "network/network.h"
 #include "ops.h"
 
@@ -233,7 +234,7 @@ numa_set_mode(NumatuneDef *n, const Param *p, GError **err)
 {
     if (p->type != PARAM_INT)
         return fail(err, ERR_INVALID_ARG, "parameter '%s' is of another type", p->name);
-    if (p->i < 0 || p->i >= NUMA_RESTRICTIVE)
+    if (p->i < 0 || p->i > NUMA_RESTRICTIVE - 1)
         return fail(err, ERR_INVALID_ARG, "unsupported numatune mode: '%d'", p->i);
     n->mode = p->i + 1;
     return TRUE;
@@ -531,25 +532,45 @@ blkio_set(DomainDef *def, const char *device, const Params *params, GError **err
 static const struct {
     gboolean (*get)(const DomainDef *def, const char *device, Params *params, GError **err);
     gboolean (*set)(DomainDef *def, const char *device, const Params *params, GError **err);
-    const char *no_live_get, *no_live_set; /* what a running one would need; NULL: nothing */
+    const char *needs; /* of a running one, from its control group; NULL: nothing */
+    const char *group; /* where its limits begin, in a definition; NULL: no group holds them */
 } kinds[] = {
-    [VM_LIMITS_SCHEDULER] = { scheduler_get, scheduler_set, "cgroup CPU controller",
-                              "cgroup CPU controller" },
-    [VM_LIMITS_BLKIO] = { blkio_get, blkio_set, "blkio cgroup", "blkio cgroup" },
-    [VM_LIMITS_MEMORY] = { memory_get, memory_set, "cgroup memory controller",
-                           "cgroup memory controller" },
-    [VM_LIMITS_NUMA] = { numa_get, numa_set, NULL, "cgroup cpuset controller" },
+    [VM_LIMITS_SCHEDULER] = { scheduler_get, scheduler_set, "cpu", "cputune/" },
+    [VM_LIMITS_BLKIO] = { blkio_get, blkio_set, "io", "blkiotune/" },
+    [VM_LIMITS_MEMORY] = { memory_get, memory_set, "memory", "memtune/" },
+    [VM_LIMITS_NUMA] = { numa_get, numa_set, "cpuset", "numatune/" },
     [VM_LIMITS_INTERFACE] = { interface_get, interface_set, NULL, NULL },
     [VM_LIMITS_BLOCK] = { block_get, block_set, NULL, NULL },
 };
 
+/* Whether the guest's group can hold it to limits of that kind. */
 static gboolean
-no_live(const char *what, const Vm *vm, GError **err)
+has_controller(const Vm *vm, VmLimits kind, GError **err)
 {
+    const char *group = vm->run->group, *needs = kinds[kind].needs;
+
+    if (!needs || (group && cgroup_has(group, needs)))
+        return TRUE;
     return fail(err, ERR_OPERATION_INVALID,
-                "domain '%s' runs without a %s; its persistent definition can be asked for and "
+                "domain '%s' runs without a %s%s%s; its persistent definition can be asked for and "
                 "changed (--config)",
-                vm->obj.name, what);
+                vm->obj.name, group ? "controller '" : "control group (cgroup)", group ? needs : "",
+                group ? "' in its control group (cgroup)" : "");
+}
+
+/* Where its memory lies is known without a group, too. */
+static gboolean
+get_live(Vm *vm, VmLimits kind, const char *device, Params *params, GError **err)
+{
+    g_autoptr(DomainDef) now = NULL;
+
+    if (!kinds[kind].group || (kind == VM_LIMITS_NUMA && !vm->run->group))
+        return kinds[kind].get(vm->run->live, device, params, err);
+    if (kind != VM_LIMITS_NUMA && !has_controller(vm, kind, err))
+        return FALSE;
+    now = domain_copy(vm->run->live);
+    group_in_force(vm->run, now);
+    return kinds[kind].get(now, device, params, err);
 }
 
 gboolean
@@ -563,10 +584,8 @@ vm_limits(Vm *vm, VmLimits kind, const char *device, guint impact, Params *param
             "name one definition, live or config: the limits of both cannot be read at once");
     if (!vm_resolve_impact(vm, &impact, err))
         return FALSE;
-    if (impact & IMPACT_LIVE && kinds[kind].no_live_get)
-        return no_live(kinds[kind].no_live_get, vm, err);
     if (impact & IMPACT_LIVE)
-        return kinds[kind].get(vm->run->live, device, params, err);
+        return get_live(vm, kind, device, params, err);
     def = define_get(vm, err);
     return def && kinds[kind].get(def, device, params, err);
 }
@@ -589,12 +608,21 @@ change_free(gpointer data)
     g_free(c);
 }
 
+/* QEMU itself binds memory, but for the mode that leaves it to the group. */
 static gboolean
 may_limit(const Edit *e, GError **err)
 {
-    const char *missing = kinds[((LimitChange *)e->data)->kind].no_live_set;
+    VmLimits kind = ((LimitChange *)e->data)->kind;
+    const NumatuneDef *n = e->vm->run ? e->vm->run->live->numatune : NULL;
 
-    return !(e->impact & IMPACT_LIVE) || !missing || no_live(missing, e->vm, err);
+    if (!(e->impact & IMPACT_LIVE))
+        return TRUE;
+    if (kind == VM_LIMITS_NUMA && !(n && n->mode == NUMA_RESTRICTIVE))
+        return fail(err, ERR_OPERATION_UNSUPPORTED,
+                    "domain '%s': a cgroup moves memory of a guest only where its definition says "
+                    "numatune mode 'restrictive'; --config changes the persistent one",
+                    e->vm->obj.name);
+    return has_controller(e->vm, kind, err);
 }
 
 static gboolean
@@ -669,9 +697,18 @@ tell_tuned(const Edit *e)
     params_done(&params);
 }
 
-static const EditKind limit_kind = {
-    .what = "set limits", .flags = EDIT_ARGUMENTS, .check = may_limit, .change = put_limits
-};
+static char *
+limited_kind(const Edit *e)
+{
+    return g_strdup(kinds[((LimitChange *)e->data)->kind].group);
+}
+
+static const EditKind limit_kind = { .what = "set limits",
+                                     .flags = EDIT_ARGUMENTS,
+                                     .check = may_limit,
+                                     .change = put_limits,
+                                     .tell = group_change,
+                                     .thing = limited_kind };
 static const EditKind limit_disk_kind = { .what = "limit a disk",
                                           .flags = EDIT_ARGUMENTS,
                                           .check = may_limit,
@@ -689,6 +726,7 @@ static const EditKind limit_link_kind = { .what = "limit an interface",
 void
 limits_register(void)
 {
+    edit_register(&limit_kind);
     edit_register(&limit_link_kind);
     edit_register(&limit_disk_kind);
 }

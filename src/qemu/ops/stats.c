@@ -626,30 +626,39 @@ stats_state(Vm *vm, guint groups, Params *p)
     params_add_int(p, vm->reason, "state.reason");
 }
 
-gboolean
-vm_cpu_times(Vm *vm, guint64 *ret_user, guint64 *ret_system, GError **err)
+/* Of a VM in a group: of all of its processes; else of QEMU. */
+static gboolean
+read_times(const Run *run, guint64 *ret_user, guint64 *ret_system)
 {
-    g_autofree char *folder = vm->run ? g_strdup_printf("/proc/%d", (int)vm->run->pid) : NULL;
+    g_autofree char *folder = g_strdup_printf("/proc/%d", (int)run->pid);
     ThreadTimes t;
 
-    if (!folder || !vm->run->complete || !read_stat(folder, &t))
-        return fail(err, ERR_NOT_RUNNING, "domain is not running");
+    if (group_times(run, ret_user, ret_system))
+        return TRUE;
+    if (!read_stat(folder, &t))
+        return FALSE;
     *ret_user = t.user_ns;
     *ret_system = t.system_ns;
     return TRUE;
 }
 
+gboolean
+vm_cpu_times(Vm *vm, guint64 *ret_user, guint64 *ret_system, GError **err)
+{
+    return (vm->run && vm->run->complete && read_times(vm->run, ret_user, ret_system)) ||
+           fail(err, ERR_NOT_RUNNING, "domain is not running");
+}
+
 static void
 stats_cpu(Vm *vm, guint groups, Params *p)
 {
-    g_autofree char *folder = vm->run ? g_strdup_printf("/proc/%d", (int)vm->run->pid) : NULL;
-    ThreadTimes t = { 0 };
+    guint64 user, system;
 
-    if (!folder || !read_stat(folder, &t))
+    if (!vm->run || !read_times(vm->run, &user, &system))
         return;
-    params_add_ullong(p, t.user_ns + t.system_ns, "cpu.time");
-    params_add_ullong(p, t.user_ns, "cpu.user");
-    params_add_ullong(p, t.system_ns, "cpu.system");
+    params_add_ullong(p, user + system, "cpu.time");
+    params_add_ullong(p, user, "cpu.user");
+    params_add_ullong(p, system, "cpu.system");
 }
 
 static void

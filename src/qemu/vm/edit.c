@@ -159,6 +159,14 @@ edit_call(EditTell *t, const char *command, json_object *args)
         qmp_call(t->vm->run->qmp, command, args, on_told, g_memdup2(&t->token, sizeof(t->token)));
 }
 
+FlowToken
+edit_wait(EditTell *t)
+{
+    g_assert(!t->asked);
+    t->asked = TRUE;
+    return t->back ? 0 : t->token;
+}
+
 static StepResult
 tell_qemu(Flow *f, gpointer obj, GError **err)
 {

@@ -69,6 +69,8 @@ static const Field run_fields[] = {
     ROW(Run, "confined/landlock", F_I32, confined.landlock, 0, NULL, "The ABI in force."),
     ROW(Run, "confined/needs", F_U32, confined.has.needs, 0, NULL, "Bits of ConfineNeed,"),
     ROW(Run, "confined/reasons", F_STRING, confined.has.reasons, 0, NULL, "and why."),
+    ROW(Run, "group", F_STRING, group, 0, NULL, "Folder of its control group,"),
+    ROW(Run, "scope", F_STRING, scope, 0, NULL, "and systemd's unit for it."),
     ROW(Run, "tpm_fate", F_I32, tpm_fate, 0, RANGE(0, TPM_FATE_GONE), "TpmFate."),
     ROW(Run, "vcpus", F_OWN, vcpu_tids, 0, &tids_type, "Threads of its processors."),
     ROW(Run, "doubt", F_STRING, doubt, 0, NULL, "What could not be read back of it."),

@@ -110,6 +110,7 @@ run_free(Run *run)
     run_part_free(&run->leaving);
     run_part_free(&run->guest);
     run_part_free(&run->outputs);
+    run_part_free(&run->grouping);
     g_clear_pointer(&run->start.files, g_ptr_array_unref);
     g_clear_pointer(&run->start.nets, g_ptr_array_unref);
     fd_close(&run->start.monitor_fd);
@@ -119,6 +120,8 @@ run_free(Run *run)
     run_put(run, NULL);
     g_free(run->confined.has.reasons);
     g_free(run->confined.has.paths);
+    g_free(run->group);
+    g_free(run->scope);
     g_free(run->doubt);
     g_free(run->wrong);
     g_free(run->dir);

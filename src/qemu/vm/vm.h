@@ -193,6 +193,8 @@ typedef struct Run {
                             doing */
     guint taint;         /* bits of virDomainTaintFlags */
     Confined confined;
+    char *group;         /* folder of its control group; NULL: it has none */
+    char *scope;         /* systemd's unit for that; NULL: none */
     guint64 balloon_kib; /* 0: unknown */
     GArray *vcpu_tids;   /* pid_t by vcpu number; 0: unplugged */
     GArray *iothreads;   /* of Iothread */
@@ -212,6 +214,7 @@ typedef struct Run {
     RunPart leaving;  /* life/leave.c */
     RunPart guest;    /* guest.c */
     RunPart outputs;  /* life/outputs.c */
+    RunPart grouping; /* life/group.c */
 } Run;
 
 struct Vm {
@@ -471,6 +474,9 @@ Edit *edit_new(Vm *vm, const EditKind *kind, guint impact, gpointer data, GDestr
  * call. */
 void edit_run(Edit *e, Asker who, VmDone done, gpointer user);
 void edit_call(EditTell *t, const char *command, json_object *args); /* takes args */
+/* The same for a change that somebody other than QEMU is told of: whoever answers calls flow_wake
+ * with the token. 0: the change is taken back, and nobody waits. */
+FlowToken edit_wait(EditTell *t);
 /* Registers a kind, so that a later daemon can take back what this one has told QEMU. */
 void edit_register(const EditKind *kind);
 

@@ -49,13 +49,13 @@ static const Schema backing_schema = { "memoryBacking", sizeof(MemoryBacking), b
                                        .several = SEVERAL_FIRST_FIELD };
 
 static const Field memtune_fields[] = {
-    ROW(MemtuneDef, "hard_limit", F_SIZE, hard_limit, 0, &size_kib,
+    ROW(MemtuneDef, "hard_limit", F_SIZE, hard_limit, F_HOT, &size_kib,
         "Largest amount of the host's memory that QEMU may use."),
-    ROW(MemtuneDef, "soft_limit", F_SIZE, soft_limit, 0, &size_kib,
+    ROW(MemtuneDef, "soft_limit", F_SIZE, soft_limit, F_HOT, &size_kib,
         "Amount of memory that QEMU is held to when the host is short of memory."),
     ROW(MemtuneDef, "min_guarantee", F_SIZE, min_guarantee, 0, &size_kib,
         "Memory that is always left to the guest; without effect on QEMU."),
-    ROW(MemtuneDef, "swap_hard_limit", F_SIZE, swap_hard_limit, 0, &size_kib,
+    ROW(MemtuneDef, "swap_hard_limit", F_SIZE, swap_hard_limit, F_HOT, &size_kib,
         "Largest amount of memory and swap together that QEMU may use."),
     ROW_END
 };
@@ -63,17 +63,17 @@ static const Schema memtune_schema = { "memtune", sizeof(MemtuneDef), memtune_fi
                                        .several = SEVERAL_FIRST_FIELD };
 
 static const Field blkio_device_fields[] = {
-    ROW(BlkioDevice, "path", F_STRING, path, F_MISSING(ERR_CONFIG_UNSUPPORTED), NULL,
+    ROW(BlkioDevice, "path", F_STRING, path, F_HOT | F_MISSING(ERR_CONFIG_UNSUPPORTED), NULL,
         "Path of the host's block device that the limits are for."),
-    ROW(BlkioDevice, "weight", F_U32, weight, UNSUPPORTED, WRAPS,
+    ROW(BlkioDevice, "weight", F_U32, weight, UNSUPPORTED | F_HOT, WRAPS,
         "Weight of the domain's I/O on this device beside others."),
-    ROW(BlkioDevice, "read_iops_sec", F_U32, read_iops, UNSUPPORTED, WRAPS,
+    ROW(BlkioDevice, "read_iops_sec", F_U32, read_iops, UNSUPPORTED | F_HOT, WRAPS,
         "Most reads a second from this device."),
-    ROW(BlkioDevice, "write_iops_sec", F_U32, write_iops, UNSUPPORTED, WRAPS,
+    ROW(BlkioDevice, "write_iops_sec", F_U32, write_iops, UNSUPPORTED | F_HOT, WRAPS,
         "Most writes a second to this device."),
-    ROW(BlkioDevice, "read_bytes_sec", F_U64, read_bytes, UNSUPPORTED, WRAPS,
+    ROW(BlkioDevice, "read_bytes_sec", F_U64, read_bytes, UNSUPPORTED | F_HOT, WRAPS,
         "Most bytes a second that may be read from this device."),
-    ROW(BlkioDevice, "write_bytes_sec", F_U64, write_bytes, UNSUPPORTED, WRAPS,
+    ROW(BlkioDevice, "write_bytes_sec", F_U64, write_bytes, UNSUPPORTED | F_HOT, WRAPS,
         "Most bytes a second that may be written to this device."),
     ROW_END
 };
@@ -107,9 +107,9 @@ static const FieldType weight_type = { "non-negative integer",
                                        NULL };
 
 static const Field blkiotune_fields[] = {
-    ROW(BlkiotuneDef, "weight", F_OWN, weight, 0, &weight_type,
+    ROW(BlkiotuneDef, "weight", F_OWN, weight, F_HOT, &weight_type,
         "Weight of the domain's I/O beside others."),
-    ROW(BlkiotuneDef, "device", F_LIST, devices, 0, &blkio_device_schema,
+    ROW(BlkiotuneDef, "device", F_LIST, devices, F_HOT, &blkio_device_schema,
         "Weight and limits on one device of the host."),
     ROW_END
 };
@@ -871,9 +871,9 @@ static const Field domain_fields[] = {
         "Memory that the guest has when it starts."),
     ROW(DomainDef, "currentMemory", F_SIZE, current_memory, F_HOT, &size_kib,
         "Memory that the balloon leaves to the guest; without it all of it."),
-    ROW(DomainDef, "blkiotune", F_PTR, blkiotune, F_FILLED | F_JOINED, &blkiotune_schema,
+    ROW(DomainDef, "blkiotune", F_PTR, blkiotune, F_FILLED | F_JOINED | F_HOT, &blkiotune_schema,
         "Weights and limits of the domain's block I/O."),
-    ROW(DomainDef, "memtune", F_PTR, memtune, F_FILLED | F_JOINED, &memtune_schema,
+    ROW(DomainDef, "memtune", F_PTR, memtune, F_FILLED | F_JOINED | F_HOT, &memtune_schema,
         "Limits of the memory that QEMU takes from the host."),
     ROW(DomainDef, "memoryBacking", F_PTR, backing, F_FILLED | F_JOINED, &backing_schema,
         "Where the guest's memory comes from on the host: page size, source, sharing."),
