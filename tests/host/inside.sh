@@ -16,6 +16,8 @@ uri='qemu+unix:///system?socket=/run/vmd/vmd.sock'
 . /mnt/storage.sh
 # shellcheck source=tests/host/updown.sh
 . /mnt/updown.sh
+# shellcheck source=tests/host/cgroups.sh
+. /mnt/cgroups.sh
 
 check() { # check NAME COMMAND...
     local name=$1 log
@@ -172,6 +174,7 @@ first_boot() {
     volume_groups
     check "the power button ends it" button
     check "nothing is left of it" nothing_is_left
+    groups_hold
     check "it will start with the host" "$vmsh" autostart guest
     check "an ordinary user has a daemon too" as_a_user
     check "vmd had nothing to warn of" eval '! journalctl _COMM=vmd -p warning --no-pager -q | grep .'

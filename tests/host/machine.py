@@ -20,7 +20,7 @@ import tempfile
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 HERE = SOURCE / "tests/host"
 CACHE = pathlib.Path(os.environ.get("VMD_TEST_HOST", "/var/tmp/vmd-test-host"))
-PACKAGES = """systemd systemd-sysv udev dbus linux-image-amd64 qemu-system-x86 qemu-utils
+PACKAGES = """systemd systemd-sysv systemd-container udev dbus linux-image-amd64 qemu-system-x86 qemu-utils
     libvirt-clients libglib2.0-0 libxml2 libjson-c5 libnl-3-200 libnl-route-3-200 libnftables1 libsystemd0
     libreadline8 python3 procps iproute2 kmod openssh-server polkitd lvm2 thin-provisioning-tools fdisk""".split()
 BOOT_SECONDS = 540

@@ -68,14 +68,14 @@ def what_is_beside_it_is_not_refused(d):
 @test
 def an_autostart_that_is_refused_is_logged_by_name(d):
     d.vmsh("define", d.write("d.xml", document(
-        "limited", elements="<memtune><hard_limit>1000000</hard_limit></memtune>", emulator=EMULATOR)))
+        "limited", elements="<resource><partition>/vms</partition></resource>", emulator=EMULATOR)))
     d.vmsh("autostart", "limited")
     d.kill()
     (d.root / "run/vmd/qemu/autostarted").unlink()
     d.start()
-    wait_for(lambda: "element 'memtune'" in d.log.read_text())
+    wait_for(lambda: "element 'partition'" in d.log.read_text())
     log = d.log.read_text()
-    assert "limited" in log and "element 'memtune' in 'domain'" in log and "(line " in log, log
+    assert "limited" in log and "element 'partition' in 'resource'" in log and "(line " in log, log
     assert d.vmsh("list", "--name").strip() == ""
 
 

@@ -96,15 +96,15 @@ def what_takes_a_cgroup_is_refused_for_a_running_one(d):
 
 @test
 def a_limit_that_is_not_in_force_is_not_told(d):
-    for limit, element in (("schedinfo t --config --set vcpu_quota=20000", "quota"),
-                           ("memtune t --config --hard-limit 400000", "memtune"),
-                           ("blkiotune t --config --weight 300", "blkiotune")):
+    for limit, path in (("schedinfo t --config --set vcpu_quota=20000", "cputune/quota"),
+                        ("memtune t --config --hard-limit 400000", "memtune/hard_limit"),
+                        ("blkiotune t --config --weight 300", "blkiotune/weight")):
         define(d)
         d.virsh("start", "t")
         d.virsh(*limit.split())  # the running one is as it was
         d.virsh("destroy", "t")
         said = d.virsh("start", "t", status=1)
-        assert f"element '{element}'" in said and "(line " in said, said
+        assert f"'{path}' would not be in force" in said, said
         d.virsh("undefine", "t")
     mac = "52:54:00:00:00:07"
     define(d, devices=f"<interface type='ethernet'><mac address='{mac}'/></interface>")

@@ -1,6 +1,8 @@
 """Start and stop: a VM with something of all that a host can be left with, a tap on a bridge, helpers,
 ports, sockets, files, descriptors. Stop is the undo of start."""
+import atexit
 import os
+import pathlib
 import subprocess
 
 from harness import can_passt, domain, firmware, need, need_own_network
@@ -30,6 +32,21 @@ BRIDGE = ("link add br-fault type bridge", "addr add 10.9.0.1/24 dev br-fault", 
           "route add default via 10.9.0.2")
 
 
+CGROUP = pathlib.Path("/sys/fs/cgroup")  # nothing is mounted there in a namespace of a test's own
+BASE = CGROUP / f"vmd-fault-{os.getpid()}"
+
+
+def can_group():
+    """Whether there is a folder of the host's groups for these tests alone; it goes with them."""
+    if BASE.is_dir():
+        return True
+    if subprocess.run(["mount", "-t", "cgroup2", "none", CGROUP], capture_output=True).returncode:
+        return False
+    BASE.mkdir()
+    atexit.register(BASE.rmdir)
+    return True
+
+
 FILTER = "<filter name='fault'><rule action='drop' direction='out'><mac protocolid='rarp'/></rule></filter>"
 
 
@@ -52,6 +69,10 @@ class Start(Driver):
         if not os.path.exists("/sys/class/net/br-fault"):
             for words in BRIDGE:
                 subprocess.run(["ip", *words.split()], check=True)
+        if can_group():
+            self.d.end()
+            (self.d.root / "etc/vmd/vmd.conf").write_text(f"control_groups = {BASE}\n")
+            self.d.start()
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", self.d.root / "disk.qcow2", "1M"],
                        check=True)
         self.d.vmsh("nwfilter-define", self.d.write("filter.xml", FILTER))
@@ -75,10 +96,12 @@ class Start(Driver):
         return self.state() == "shut off"
 
     def sees(self):
-        return "processes", "links", "listening", "files", "sockets", "descriptors", "filters"
+        return ("processes", "links", "listening", "files", "sockets", "descriptors", "filters",
+                *(["groups"] if can_group() else []))
 
     def more(self):
-        return filters()
+        groups = sorted(str(p.relative_to(BASE)) for p in BASE.rglob("*") if p.is_dir())
+        return {**filters(), "groups": [g.replace(g.split("-")[1], "N") for g in groups]}
 
     def reaches(self, step):
-        return step != "start passt" or can_passt()
+        return (step != "start passt" or can_passt()) and (step != "make group" or can_group())
