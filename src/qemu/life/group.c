@@ -509,7 +509,8 @@ await_scope_end(gpointer path, GError **err)
     return NULL;
 }
 
-/* A scope that has ended by itself, because nothing was in it any more, is no unit any more. */
+/* A scope that has ended by itself, because nothing was in it any more, is no unit any more. Where
+ * it stays, await_scope_end says so. */
 static void
 on_stopped(sd_bus_message *reply, const GError *err, gpointer user)
 {
@@ -517,7 +518,7 @@ on_stopped(sd_bus_message *reply, const GError *err, gpointer user)
     const sd_bus_error *said = reply ? sd_bus_message_get_error(reply) : NULL;
 
     if (err && !(said && sd_bus_error_has_name(said, SYSTEMD ".NoSuchUnit")))
-        log_warning("domain '%s': its scope was not ended: %s", e->vm->obj.name, err->message);
+        log_info("domain '%s': its scope was not ended: %s", e->vm->obj.name, err->message);
     if (!e->path) {
         on_gone(NULL, NULL, e);
         return;

@@ -5,8 +5,8 @@
 #include "host/host.h"
 #include "qemu/vm/vm.h"
 
-#define WEIGHT_MAX      10000  /* of cpu.weight and io.weight */
-#define WEIGHT_DEFAULT ((guint64)100)
+#define WEIGHT_MAX      10000 /* of cpu.weight and io.weight */
+#define WEIGHT_DEFAULT  ((guint64)100)
 #define GROUP_TASKS_MAX "8448" /* QEMU's own limit is 8192; the rest is for its helpers */
 
 #define SYSTEMD "org.freedesktop.systemd1"
