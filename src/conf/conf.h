@@ -240,6 +240,11 @@ typedef enum DownPolicy { DOWN_SHUTDOWN, DOWN_DESTROY, DOWN_NONE, N_DOWN_POLICIE
 const char *down_policy_word(DownPolicy policy);
 gboolean down_policy_parse(const char *text, DownPolicy *ret_policy);
 
+/* When a guest counts as up for those that start after it: it was started, its agent is there, or
+ * the host knows an address of it. */
+typedef enum GuestReady { READY_STARTED, READY_AGENT, READY_ADDRESS, N_GUEST_READY } GuestReady;
+const char *guest_ready_word(GuestReady ready);
+
 enum { HOST_ORDER_DEFAULT = 500, HOST_ORDER_MAX = 9999, HOST_SECONDS_MAX = 86400 };
 
 typedef struct HostPlan {
@@ -247,11 +252,14 @@ typedef struct HostPlan {
     guint delay;   /* seconds from its start until guests with a higher number start */
     guint timeout; /* seconds that it has to shut down; after that it is ended at once */
     DownPolicy policy;
+    GuestReady ready;    /* what guests with a higher number wait for */
+    guint ready_timeout; /* seconds, after which they do not */
 } HostPlan;
 
 #define HOST_PLAN_URI "urn:vmd:host:1"
 /* Overwrites plan with the attributes of <host order= delay= timeout= policy=/> in the metadata, in
- * that namespace. FALSE and ERR_XML: the element is wrong, and plan is unchanged. */
+ * that namespace, and of ready= and ready_timeout=. FALSE and ERR_XML: the element is wrong, and
+ * plan is unchanged. */
 gboolean host_plan_read(const Notes *notes, HostPlan *plan, GError **err);
 
 /* ---- smaller questions -------------------------------------------------------------------- */

@@ -15,6 +15,30 @@ static const char *const policies[N_DOWN_POLICIES] = {
     [DOWN_NONE] = "none",
 };
 
+static const char *const readies[N_GUEST_READY] = {
+    [READY_STARTED] = "started",
+    [READY_AGENT] = "agent",
+    [READY_ADDRESS] = "address",
+};
+
+const char *
+guest_ready_word(GuestReady ready)
+{
+    return readies[ready];
+}
+
+static gboolean
+guest_ready_parse(const char *text, GuestReady *ret_ready, GError **err)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(readies); i++)
+        if (strcmp(readies[i], text) == 0) {
+            *ret_ready = (GuestReady)i;
+            return TRUE;
+        }
+    return fail(err, ERR_XML, "metadata: ready '%s' of <host> is not started, agent or address",
+                text);
+}
+
 const char *
 down_policy_word(DownPolicy policy)
 {
@@ -40,6 +64,7 @@ static const struct {
     { "order", offsetof(HostPlan, order), 0, HOST_ORDER_MAX },
     { "delay", offsetof(HostPlan, delay), 0, HOST_SECONDS_MAX },
     { "timeout", offsetof(HostPlan, timeout), 1, HOST_SECONDS_MAX },
+    { "ready_timeout", offsetof(HostPlan, ready_timeout), 1, HOST_SECONDS_MAX },
 };
 
 static gboolean
@@ -55,9 +80,13 @@ take_attribute(HostPlan *plan, const char *name, const char *value, GError **err
         G_STRUCT_MEMBER(guint, plan, numbers[i].offset) = (guint)n;
         return TRUE;
     }
+    if (strcmp(name, "ready") == 0)
+        return guest_ready_parse(value, &plan->ready, err);
     if (strcmp(name, "policy") != 0)
         return fail(err, ERR_XML,
-                    "metadata: <host> has no '%s'; it has order, delay, timeout and policy", name);
+                    "metadata: <host> has no '%s'; it has order, delay, timeout, policy, ready and "
+                    "ready_timeout",
+                    name);
     return down_policy_parse(value, &plan->policy) ||
            fail(err, ERR_XML, "metadata: policy '%s' of <host> is not shutdown, destroy or none",
                 value);

@@ -4,14 +4,22 @@
 
 #include <unistd.h>
 
+#include "host/host.h"
 #include "qemu/ops/ops.h"
 
-static HostPlan defaults = { .order = HOST_ORDER_DEFAULT, .timeout = 120, .policy = DOWN_SHUTDOWN };
+enum { READY_TIMEOUT = 120 };
+
+static HostPlan defaults = { .order = HOST_ORDER_DEFAULT,
+                             .timeout = 120,
+                             .policy = DOWN_SHUTDOWN,
+                             .ready_timeout = READY_TIMEOUT };
 
 void
 qemu_set_host_plan(const HostPlan *plan)
 {
     defaults = *plan;
+    if (!defaults.ready_timeout)
+        defaults.ready_timeout = READY_TIMEOUT;
 }
 
 /* ---- a guest and its plan */
@@ -19,7 +27,8 @@ qemu_set_host_plan(const HostPlan *plan)
 typedef struct PlannedGuest {
     Vm *vm; /* referenced */
     HostPlan plan;
-    guint timer; /* until its plug is pulled */
+    guint timer;  /* until its plug is pulled */
+    gint64 until; /* monotonic: for how long others wait for it */
     gboolean forced;
 } PlannedGuest;
 
@@ -67,10 +76,12 @@ by_order(gconstpointer a, gconstpointer b, gpointer unused)
 static struct {
     GQueue waiting; /* of PlannedGuest, by order */
     guint starting; /* guests of that order whose start is not over */
+    GQueue coming;  /* of PlannedGuest: started, but not yet what others wait for */
+    guint look;     /* at those */
     guint order;
     gint64 not_before; /* no guest of a higher order; monotonic, in microseconds */
     guint timer;
-} up = { .waiting = G_QUEUE_INIT };
+} up = { .waiting = G_QUEUE_INIT, .coming = G_QUEUE_INIT };
 
 static void start_more(void);
 
@@ -92,6 +103,83 @@ on_known(gpointer data)
     vm_start(g->vm, 0, "autostart", on_autostarted, g);
 }
 
+/* Whether the host has heard of an address of one of its interfaces. */
+static gboolean
+has_address(const Vm *vm)
+{
+    const GPtrArray *nets = vm->run->live->devices.nets;
+
+    for (guint i = 0; nets && i < nets->len; i++) {
+        const NetDef *net = nets->pdata[i];
+        g_autoptr(GPtrArray) found = neighbours_of(net->mac, NULL);
+        if (found && found->len > 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+is_ready(const PlannedGuest *g)
+{
+    switch (g->plan.ready) {
+    case READY_STARTED:
+    case N_GUEST_READY:
+        break;
+    case READY_AGENT:
+        return guest_check(g->vm, NULL);
+    case READY_ADDRESS:
+        return has_address(g->vm);
+    }
+    return TRUE;
+}
+
+/* From now on its delay counts. */
+static void
+is_up(PlannedGuest *g)
+{
+    up.not_before = MAX(up.not_before,
+                        g_get_monotonic_time() + (gint64)g->plan.delay * G_USEC_PER_SEC);
+    guest_free(g);
+}
+
+/* Nobody tells of an address, so it is looked for. */
+static gboolean
+on_look_at_coming(gpointer unused)
+{
+    for (GList *l = up.coming.head, *next; l; l = next) {
+        PlannedGuest *g = l->data;
+        gboolean late = g_get_monotonic_time() >= g->until;
+
+        next = l->next;
+        if (vm_is_active(g->vm) && !late && !is_ready(g))
+            continue;
+        if (late || !vm_is_active(g->vm))
+            log_warning("domain '%s': %s: guests of a higher order do not wait for it any longer",
+                        g->vm->obj.name,
+                        !vm_is_active(g->vm)           ? "is off again"
+                        : g->plan.ready == READY_AGENT ? "has no agent yet"
+                                                       : "has no address yet");
+        g_queue_delete_link(&up.coming, l);
+        is_up(g);
+    }
+    if (!g_queue_is_empty(&up.coming))
+        return G_SOURCE_CONTINUE;
+    up.look = 0;
+    start_more();
+    return G_SOURCE_REMOVE;
+}
+
+static void
+wait_until_ready(PlannedGuest *g)
+{
+    enum { LOOK_MS = 250 };
+
+    g->until = g_get_monotonic_time() + (gint64)g->plan.ready_timeout * G_USEC_PER_SEC;
+    g_queue_push_tail(&up.coming, g);
+    if (!up.look)
+        up.look = g_timeout_add(LOOK_MS, on_look_at_coming, NULL);
+}
+
 static void
 on_autostarted(Vm *vm, const GError *err, gpointer user)
 {
@@ -101,13 +189,15 @@ on_autostarted(Vm *vm, const GError *err, gpointer user)
         qemu_await(error_awaited(err), on_known, g);
         return;
     }
-    if (err)
-        log_error("autostart of domain '%s': %s", g->vm->obj.name, err->message);
-    else
-        up.not_before = MAX(up.not_before,
-                            g_get_monotonic_time() + (gint64)g->plan.delay * G_USEC_PER_SEC);
     up.starting--;
-    guest_free(g);
+    if (err) {
+        log_error("autostart of domain '%s': %s", g->vm->obj.name, err->message);
+        guest_free(g);
+    } else if (g->plan.ready != READY_STARTED) {
+        wait_until_ready(g);
+    } else {
+        is_up(g);
+    }
     start_more();
 }
 
@@ -119,7 +209,7 @@ may_start(const PlannedGuest *g)
 
     if (g->plan.order == up.order)
         return up.starting < AUTOSTART_AT_ONCE;
-    if (up.starting > 0)
+    if (up.starting > 0 || !g_queue_is_empty(&up.coming))
         return FALSE;
     if (left <= 0)
         return TRUE;
@@ -349,6 +439,8 @@ static void
 stop_coming_up(void)
 {
     g_queue_clear_full(&up.waiting, (GDestroyNotify)guest_free);
+    g_queue_clear_full(&up.coming, (GDestroyNotify)guest_free);
+    g_clear_handle_id(&up.look, g_source_remove);
     g_clear_handle_id(&up.timer, g_source_remove);
 }
 

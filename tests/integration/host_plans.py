@@ -4,10 +4,11 @@ order."""
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 
-from harness import VMSH, domain, guest, main, test, wait_for
+from harness import VMSH, domain, guest, main, need, test, wait_for
 
 URI = "urn:vmd:host:1"
 
@@ -34,7 +35,8 @@ def off(d, *names):
 def what_it_may_not_say_is_refused(d):
     for plan, words in (("order='-1'", "order '-1' of <host>"), ("order='10000'", "from 0 to 9999"),
                         ("timeout='0'", "timeout '0'"), ("delay='x'", "delay 'x'"),
-                        ("policy='suspend'", "not shutdown, destroy or none"), ("when='x'", "<host> has no 'when'")):
+                        ("policy='suspend'", "not shutdown, destroy or none"), ("when='x'", "<host> has no 'when'"),
+                        ("ready='x'", "not started, agent or address"), ("ready_timeout='0'", "ready_timeout '0'")):
         said = d.vmsh("define", d.write("a.xml", planned("a", plan)), status=1)
         assert words in said, (plan, said)
     define(d, "a", "order='1' delay='2' timeout='3' policy='none'")
@@ -127,6 +129,42 @@ def they_come_up_in_order_and_wait_for_each_other(d):
     assert [name for name, _ in order[2:]] == ["second", "last"], order
     at = begun(d)
     assert at["second"] - at["first"] >= 2 and at["last"] >= at["second"], at
+
+
+def with_agent(d):
+    """A Linux whose channel somebody opens, which is all that is asked here."""
+    need("cpio")
+    folder, tree = d.root / "kernel", d.root / "kernel/tree"
+    (tree / "etc").mkdir(parents=True)
+    (tree / "etc/rc").write_text("#!/bin/sh\nfor m in $(cat /agent/order); do [ ! -e /agent/$m.ko ] || insmod /agent/$m.ko; "
+                                 "done\nfor p in /sys/class/virtio-ports/*; do sleep 100000 3<>/dev/${p##*/} & done\n")
+    (tree / "etc/rc").chmod(0o755)
+    packed = subprocess.run("find . | cpio -o -H newc --quiet | gzip", shell=True, check=True, capture_output=True,
+                            cwd=tree).stdout
+    shutil.copy(guest() / "vmlinuz", folder)
+    (folder / "initrd").write_bytes((guest() / "initrd").read_bytes() + (guest() / "agent").read_bytes() + packed)
+    return folder
+
+
+@test
+def others_wait_until_one_is_ready(d):
+    """For an agent; and for an address that never comes not for ever."""
+    channel = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+    define(d, "base", "order='10' ready='agent' ready_timeout='600'", devices="<serial type='pty'/>" + channel,
+           memory=256, kernel=with_agent(d))
+    define(d, "never", "order='20' ready='address' ready_timeout='1'")
+    define(d, "last", "order='30'")
+    for name in ("base", "never", "last"):
+        d.vmsh("autostart", name)
+    d.end()
+    (d.root / "run/vmd/qemu/autostarted").unlink(missing_ok=True)
+    d.start()
+    wait_for(lambda: len(d.qemus(helpers=False)) == 3, 400)
+    lines = d.log.read_text()
+    assert "'never': has no address yet: guests of a higher order do not wait for it" in lines, lines
+    assert "'base': has no agent" not in lines
+    at = begun(d)
+    assert at["never"] - at["base"] > 1 and at["last"] - at["never"] >= 1, at
 
 
 main()
