@@ -34,18 +34,19 @@ read_image_free(gpointer data)
 static gboolean
 enter(VolumeWork *w, const char *path, const struct stat *st, GError **err)
 {
+    const FileMark mark = file_mark(st);
     ReadImage *image;
 
     for (guint i = 0; i < w->images->len; i++) {
         const ReadImage *other = w->images->pdata[i];
-        if (other->mark.dev == st->st_dev && other->mark.ino == st->st_ino)
+        if (other->mark.dev == mark.dev && other->mark.ino == mark.ino)
             return fail(err, ERR_OPERATION_FAILED, "image '%s' is in its own backing chain", path);
     }
     if (w->images->len == DEPTH_MAX)
         return fail(err, ERR_OPERATION_FAILED, "image '%s' is one too many, a chain has at most %d",
                     path, DEPTH_MAX);
     image = g_new(ReadImage, 1);
-    *image = (ReadImage){ g_strdup(path), { st->st_dev, st->st_ino } };
+    *image = (ReadImage){ g_strdup(path), mark };
     g_ptr_array_add(w->images, image);
     return TRUE;
 }

@@ -224,7 +224,7 @@ work_check_place(gpointer in, gint *progress, GError **err)
             return NULL;
         }
     if (stat(w->def->path, &st) == 0)
-        w->mark = (FileMark){ st.st_dev, st.st_ino };
+        w->mark = file_mark(&st);
     return g_steal_pointer(&w);
 }
 
@@ -303,8 +303,8 @@ spawn(GPtrArray *argv, ProcessDone done, gpointer user)
     g_autoptr(GError) err = NULL;
     Process *p;
 
-    g_ptr_array_add(argv, NULL);
-    spec.argv = (const char *const *)argv->pdata;
+    g_ptr_array_add(words, NULL);
+    spec.argv = (const char *const *)words->pdata;
     spec.limits = &process_tool_limits;
     if (!(p = process_spawn(&spec, done, user, &err)))
         log_warning("%s", err->message);

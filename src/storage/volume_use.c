@@ -100,7 +100,7 @@ open_file(gpointer in, gint *progress, GError **err)
         return NULL;
     }
     o->fd = image_open(o->def->path, o->writes ? O_WRONLY : O_RDONLY, IMAGE_FILES, &st, err);
-    o->mark = (FileMark){ st.st_dev, st.st_ino };
+    o->mark = file_mark(&st);
     return o->fd < 0 ? NULL : g_steal_pointer(&o);
 }
 

@@ -86,10 +86,17 @@ is_folder(const VolumeDef *def)
     return g_strcmp0(def->format, "dir") == 0;
 }
 
-static FileMark
-mark_of(const struct stat *st)
+FileMark
+file_mark(const struct stat *st)
 {
-    return (FileMark){ st->st_dev, st->st_ino };
+    return S_ISBLK(st->st_mode) ? (FileMark){ 0, st->st_rdev }
+                                : (FileMark){ st->st_dev, st->st_ino };
+}
+
+static gboolean
+is_same(FileMark a, FileMark b)
+{
+    return a.dev == b.dev && a.ino == b.ino;
 }
 
 /* FALSE: there is nothing, or something else. */
@@ -98,7 +105,7 @@ is_marked(const char *path, FileMark mark)
 {
     struct stat st;
 
-    return lstat(path, &st) == 0 && st.st_dev == mark.dev && st.st_ino == mark.ino;
+    return lstat(path, &st) == 0 && is_same(file_mark(&st), mark);
 }
 
 /* ---- what is there before */
@@ -172,7 +179,7 @@ work_look_at(gpointer in, gint *progress, GError **err)
         fail_errno(err, errno, "Unable to open '%s'", w->def->path);
         return NULL;
     }
-    w->mark = mark_of(&st);
+    w->mark = file_mark(&st);
     return ended(&w, work_measure_def(w, err));
 }
 
@@ -184,7 +191,7 @@ work_look_at_any(gpointer in, gint *progress, GError **err)
     struct stat st;
 
     if (stat(w->def->path, &st) == 0)
-        w->mark = mark_of(&st);
+        w->mark = file_mark(&st);
     return g_steal_pointer(&w);
 }
 
@@ -223,7 +230,7 @@ make_file(VolumeWork *w, const char *path, GError **err)
 
     if (fd < 0 || fchmod(fd, MADE_MODE) < 0 || fstat(fd, &st) < 0)
         return fail_errno(err, errno, "Failed to create file '%s'", w->def->path);
-    w->mark = mark_of(&st);
+    w->mark = file_mark(&st);
     return !w->def->nocow || set_nocow(fd, w->def->path, err);
 }
 
@@ -234,7 +241,7 @@ make_inner_folder(VolumeWork *w, const char *path, GError **err)
 
     if (mkdir(path, FOLDER_MODE) < 0 || stat(path, &st) < 0)
         return fail_errno(err, errno, "cannot create path '%s'", w->def->path);
-    w->mark = mark_of(&st);
+    w->mark = file_mark(&st);
     return TRUE;
 }
 
@@ -649,7 +656,7 @@ open_marked(const VolumeWork *w, int flags, GError **err)
     struct stat st;
     fd_auto fd = image_open(w->def->path, flags, IMAGE_FILES, &st, err);
 
-    if (fd >= 0 && (st.st_dev != w->mark.dev || st.st_ino != w->mark.ino)) {
+    if (fd >= 0 && !is_same(file_mark(&st), w->mark)) {
         fail(err, ERR_OPERATION_FAILED, "'%s' is not the file any more that it was", w->def->path);
         return -1;
     }

@@ -9,6 +9,10 @@ typedef struct FileMark {
     guint64 dev, ino;
 } FileMark;
 
+struct stat;
+/* As domains claim what they use: a device by its number, whatever its node is. */
+FileMark file_mark(const struct stat *st);
+
 /* An image that is read: the source of a copy, or a backing image of it. */
 typedef struct ReadImage {
     char *path;

@@ -41,7 +41,8 @@ copies_and_wipes() {
 a_guest_holds_its_volume() {
     domain vol qemu | sed "/<cpu/d; s|<devices>|<devices><disk type='volume' device='disk'><source pool='lv' volume='one'/><target dev='vda' bus='virtio'/></disk>|" \
         >/tmp/vol.xml
-    p create /tmp/vol.xml --paused && ! p vol-delete one lv && ! p pool-destroy lv && p destroy vol
+    p create /tmp/vol.xml --paused && p vol-delete one lv 2>&1 | grep "in use by domain 'vol'" &&
+        p vol-wipe one lv 2>&1 | grep "in use by domain 'vol'" && ! p vol-upload one /tmp/sent --pool lv && ! p pool-destroy lv && p destroy vol
 }
 
 the_group_goes() {
