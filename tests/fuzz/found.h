@@ -78,6 +78,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     log_init(LOG_LEVEL_ERROR + 1);
     paths_init_system(&paths, root);
     objects_init(&paths);
+    bus_init(BUS_NONE);
     g_assert_true(paths_make(&paths, NULL) && qemu_init(&paths, NULL));
     vmlog_watch(FALSE);
     found.dir = g_build_filename(paths.run, "qemu", FOUND_UUID, NULL);

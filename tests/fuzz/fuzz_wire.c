@@ -44,6 +44,7 @@ server_get(void)
         g_autofree char *root = g_dir_make_tmp("vmd-fuzz-XXXXXX", NULL);
         log_init(LOG_LEVEL_ERROR);
         paths_init_system(&paths, root);
+        bus_init(BUS_NONE);
         objects_init(&paths);
         g_assert_true(paths_make(&paths, NULL) && storage_init(&paths, NULL));
         devices_init();

@@ -21,6 +21,7 @@ vm_world_begin(const char *document)
     root = g_dir_make_tmp("vmd-unit-XXXXXX", NULL);
     paths_init_system(&paths, root);
     assert_true(paths_make(&paths, NULL));
+    bus_init(BUS_NONE);
     objects_init(&paths);
     folder = g_build_filename(paths.etc, "qemu", NULL);
     path = g_build_filename(folder, "a.xml", NULL);

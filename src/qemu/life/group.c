@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "group.h"
@@ -77,11 +80,11 @@ group_kind(char **ret_base, const char **ret_why)
 
 /* As libvirt names them: machined takes letters, digits, '.', '-' and '_', 64 of them. */
 static char *
-machine_name(const Vm *vm)
+machine_name(const Vm *vm, int id)
 {
     GString *name = g_string_new(NULL);
 
-    g_string_printf(name, "qemu-%d-", vm->obj.id);
+    g_string_printf(name, "qemu-%d-", id);
     for (const char *c = vm->obj.name; *c && name->len < NAME_MAX_; c++) {
         char before = name->str[name->len - 1];
         if (g_ascii_isalnum(*c) || *c == '_' ||
@@ -95,9 +98,9 @@ machine_name(const Vm *vm)
 
 /* '-' separates slices, so systemd writes it as a number where it is part of a name. */
 static char *
-unit_name(const Vm *vm)
+unit_name(const Vm *vm, int id)
 {
-    g_autofree char *machine = machine_name(vm);
+    g_autofree char *machine = machine_name(vm, id);
     g_auto(GStrv) parts = g_strsplit(machine, "-", -1);
     g_autofree char *escaped = g_strjoinv("\\x2d", parts);
 
@@ -348,7 +351,7 @@ begin_scope(Flow *f, Vm *vm, GError **err)
     Grouping *s = grouping_of(vm->run);
     ProcessSpec spec = { .argv = argv, .stdout_fd = STDERR_FILENO, .stderr_fd = STDERR_FILENO };
 
-    s->unit = unit_name(vm);
+    s->unit = unit_name(vm, vm->obj.id);
     if (!flow_note(f, KEY, WORDS("scope", s->unit), err))
         return FALSE;
     if (!waiting)
@@ -418,7 +421,7 @@ static gboolean
 begin_folder(Flow *f, Vm *vm, const char *base, GError **err)
 {
     static const char *const controllers[] = { "cpu", "cpuset", "io", "memory", "pids" };
-    g_autofree char *name = machine_name(vm), *above = g_path_get_dirname(base);
+    g_autofree char *name = machine_name(vm, vm->obj.id), *above = g_path_get_dirname(base);
     CgroupPlan *plan = cgroup_plan_new(base);
 
     vm->run->group = g_build_filename(base, name, NULL);
@@ -526,6 +529,34 @@ on_stopped(sd_bus_message *reply, const GError *err, gpointer user)
     offload_for(&e->vm->obj, await_scope_end, g_strdup(e->path), g_free, on_gone, e);
 }
 
+/* A ledger may be damaged. What it names is ended only when it can be this domain's, by its name
+ * and by what it is. */
+static gboolean
+is_own_folder(const Vm *vm, const char *name, const char *path)
+{
+    g_autofree char *base = path ? g_path_get_basename(path) : NULL, *own = NULL;
+    struct statfs fs;
+    int id;
+
+    if (sscanf(name, "qemu-%d-", &id) != 1)
+        return FALSE;
+    own = machine_name(vm, id);
+    return strcmp(name, own) == 0 && g_strcmp0(base, own) == 0 &&
+           (statfs(path, &fs) < 0 || fs.f_type == CGROUP2_SUPER_MAGIC);
+}
+
+static gboolean
+is_own_unit(const Vm *vm, const char *name)
+{
+    g_autofree char *own = NULL;
+    int id;
+
+    if (sscanf(name, "machine-qemu\\x2d%d", &id) != 1)
+        return FALSE;
+    own = unit_name(vm, id);
+    return strcmp(name, own) == 0;
+}
+
 StepResult
 group_remove(Flow *f, gpointer obj)
 {
@@ -536,6 +567,13 @@ group_remove(Flow *f, gpointer obj)
     group_let_go(vm->run);
     if (!name)
         return STEP_DONE;
+    if (strcmp(kind, "folder") == 0 ? !is_own_folder(vm, name, path) : !is_own_unit(vm, name)) {
+        log_warning(
+            "domain '%s': its ledger names the control group '%s', which is not its own: it "
+            "is left alone",
+            vm->obj.name, name);
+        return STEP_DONE;
+    }
     e = g_new(GroupEnd, 1);
     *e = (GroupEnd){ object_ref(vm), g_strdup(path), flow_wait(f) };
     if (strcmp(kind, "folder") == 0)
@@ -812,7 +850,7 @@ on_registered(sd_bus_message *reply, const GError *err, gpointer user)
 void
 group_register(const Vm *vm)
 {
-    g_autofree char *name = machine_name(vm);
+    g_autofree char *name = machine_name(vm, vm->obj.id);
     sd_bus_message *m = vm->run->scope ? bus_message(&register_machine, NULL) : NULL;
     gboolean ok;
 
