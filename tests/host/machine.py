@@ -23,7 +23,7 @@ CACHE = pathlib.Path(os.environ.get("VMD_TEST_HOST", "/var/tmp/vmd-test-host"))
 PACKAGES = """systemd systemd-sysv systemd-container udev dbus linux-image-amd64 qemu-system-x86 qemu-utils
     libvirt-clients libglib2.0-0 libxml2 libjson-c5 libnl-3-200 libnl-route-3-200 libnftables1 libsystemd0
     libreadline8 python3 procps iproute2 kmod openssh-server polkitd lvm2 thin-provisioning-tools fdisk""".split()
-BOOT_SECONDS = 540
+BOOT_SECONDS = 900
 # What the base system is made to do at every boot: run what the second disk says, and go down.
 UNIT = """[Unit]
 Description=The test on the second disk

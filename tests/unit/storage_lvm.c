@@ -107,8 +107,8 @@ nonsense_is_an_error_or_nothing(void **state)
     static const char *const empty[] = {
         "{\"report\": [1]}",
         "{\"report\": [{\"vg\": 1, \"lv\": {}, \"seg\": \"\"}]}",
-        "{\"report\": [{\"lv\": [1, {}, {\"lv_name\": \"a/b\", \"lv_uuid\": \"u\", \"lv_attr\": \"-\"},"
-        " {\"lv_name\": \"\", \"lv_uuid\": \"u\", \"lv_attr\": \"\"}], \"seg\": [2, {}]}]}",
+        ("{\"report\": [{\"lv\": [1, {}, {\"lv_name\": \"a/b\", \"lv_uuid\": \"u\", \"lv_attr\": \"-\"},"
+         " {\"lv_name\": \"\", \"lv_uuid\": \"u\", \"lv_attr\": \"\"}], \"seg\": [2, {}]}]}"),
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
