@@ -359,7 +359,7 @@ def odd_names_of_files(d):
     assert [n for n in os.listdir(folder(d)) if n.endswith(".xml")] == []
 
 
-SET_MAX_MEMORY, UNDEFINE = 30, 35
+DEFINE, SET_MAX_MEMORY, UNDEFINE = 11, 30, 35
 
 
 def reference(number, name):
@@ -391,6 +391,23 @@ def a_change_does_not_bring_back_what_is_undefined_beside_it(d):
         answers = {m.serial: m for m in (client.read() for _ in range(len(calls) + 2))}
         assert answers[client.serial - 1].status == rpc.OK
         assert names(d) == [] and os.listdir(folder(d)) in ([], ["autostart"]), n
+
+
+@test
+def a_change_is_made_of_what_is_defined_beside_it(d):
+    client = rpc.Client(d.socket)
+    document = text("a", 1)
+    for n in range(40):
+        define = client.pack(DEFINE, rpc.string(document.replace("<memory", f"<title>{n}</title><memory", 1)))
+        change = client.pack(SET_MAX_MEMORY, reference(1, "a") + struct.pack(">Q", 70000 + n))
+        if n == 0:
+            client.socket.sendall(define)
+            assert (first := client.read()).status == rpc.OK, first.error()
+        client.socket.sendall(b"".join((change, define, change) if n % 2 else (define, change)))
+        for _ in range(2 + n % 2):
+            message = client.read()
+            assert message.status == rpc.OK, message.error()
+        assert f"<title>{n}</title>" in (shown := d.vmsh("dumpxml", "a")), f"{n}: {shown[:300]}"
 
 
 main()

@@ -618,7 +618,7 @@ may_limit(const Edit *e, GError **err)
     if (!(e->impact & IMPACT_LIVE))
         return TRUE;
     if (kind == VM_LIMITS_NUMA && !(n && n->mode == NUMA_RESTRICTIVE))
-        return fail(err, ERR_OPERATION_UNSUPPORTED,
+        return fail(err, ERR_OPERATION_INVALID,
                     "domain '%s': a cgroup moves memory of a guest only where its definition says "
                     "numatune mode 'restrictive'; --config changes the persistent one",
                     e->vm->obj.name);

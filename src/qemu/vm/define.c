@@ -370,6 +370,12 @@ rewrite_new(Vm *vm, const DomainDef *def, GError **err)
     return w;
 }
 
+gboolean
+define_stamp(const Vm *vm, FileStamp *ret_stamp)
+{
+    return store_stamp(store, vm->obj.name, ret_stamp);
+}
+
 void
 rewrite_free(Rewrite *w)
 {
@@ -384,10 +390,10 @@ rewrite_free(Rewrite *w)
 }
 
 StepResult
-rewrite_do(Flow *f, const Rewrite *w, GError **err)
+rewrite_do(Flow *f, const Rewrite *w, void (*taken)(gpointer user), gpointer user, GError **err)
 {
     if (strcmp(w->old_name, w->new_name) == 0)
-        return store_write_row(f, store, w->old_name, w->after, &w->stamp, NULL, NULL);
+        return store_write_row(f, store, w->old_name, w->after, &w->stamp, taken, user);
     return step_of(store_rename(store, w->old_name, w->new_name, w->after, err));
 }
 

@@ -9,6 +9,10 @@
 
 #include "vm.h"
 
+#define EDIT_TRIES 8
+
+static void submit(Edit *e);
+
 static GPtrArray *kinds; /* of const EditKind, those that tell QEMU something */
 
 void
@@ -274,6 +278,14 @@ edit_unmark_outdated(Flow *f, gpointer obj)
     return STEP_DONE;
 }
 
+static void
+on_placed(gpointer user)
+{
+    Edit *e = user;
+
+    define_stamp(e->vm, &e->placed);
+}
+
 /* Somebody may have defined it anew while QEMU was asked. */
 StepResult
 edit_write_definition(Flow *f, gpointer obj, GError **err)
@@ -288,9 +300,11 @@ edit_write_definition(Flow *f, gpointer obj, GError **err)
     if (!(w = rewrite_new(e->vm, e->new_config, err)))
         return STEP_FAILED;
     e->secret = w->secret;
+    e->based_on = w->stamp;
+    e->wrote = TRUE;
     if (!flow_note(f, "definition", WORDS(w->old_name, w->new_name, w->before, w->sum), err))
         return STEP_FAILED;
-    return rewrite_do(f, w, err);
+    return rewrite_do(f, w, on_placed, e, err);
 }
 
 StepResult
@@ -348,6 +362,23 @@ const FlowTable edit_table = { "edit", edit_steps, .for_good = TRUE };
 
 /* ---- it holds */
 
+static gboolean
+is_file_of(const Vm *vm, const FileStamp *stamp)
+{
+    FileStamp now;
+
+    return define_stamp(vm, &now) && file_stamp_equal(&now, stamp);
+}
+
+/* While the disk was waited for, somebody may have put another definition in its place, or none. */
+static gboolean
+is_still_defined(const Edit *e)
+{
+    static const FileStamp none = { 0 };
+
+    return file_stamp_equal(&e->placed, &none) || is_file_of(e->vm, &e->placed);
+}
+
 static void
 commit(Edit *e)
 {
@@ -358,7 +389,7 @@ commit(Edit *e)
     } else if (e->new_live && !e->same_live && vm->run) {
         run_put(vm->run, g_steal_pointer(&e->new_live));
     }
-    if (e->new_config)
+    if (e->new_config && is_still_defined(e))
         define_take(vm, g_steal_pointer(&e->new_config), !(e->kind->flags & EDIT_WORDS), e->secret);
     if (e->kind->done)
         e->kind->done(e);
@@ -371,8 +402,28 @@ edit_free(Edit *e)
     domain_free(e->new_config);
     if (e->free_data)
         e->free_data(e->data);
+    g_free(e->who);
     object_unref(e->vm);
     g_free(e);
+}
+
+/* Somebody undefined or defined the domain while the edit was being written: it was taken back, and
+ * is tried on what is there now. A device that was plugged and left again is not plugged twice. */
+static gboolean
+is_overtaken(const Edit *e, const GError *err)
+{
+    return error_is(err, ERR_OPERATION_FAILED) && e->wrote && !e->kind->table &&
+           e->tries < EDIT_TRIES && !is_file_of(e->vm, &e->based_on);
+}
+
+static void
+try_again(Edit *e)
+{
+    g_clear_pointer(&e->new_live, domain_free);
+    g_clear_pointer(&e->new_config, domain_free);
+    e->waited = e->wrote = FALSE;
+    e->tries++;
+    submit(e);
 }
 
 static void
@@ -382,6 +433,10 @@ on_edited(gpointer obj, const GError *err, gpointer user)
 
     if (e->vm->edit == e)
         e->vm->edit = NULL;
+    if (err && is_overtaken(e, err)) {
+        try_again(e);
+        return;
+    }
     if (!err)
         commit(e);
     if (e->on_done)
@@ -399,12 +454,19 @@ edit_new(Vm *vm, const EditKind *kind, guint impact, gpointer data, GDestroyNoti
     return e;
 }
 
+static void
+submit(Edit *e)
+{
+    JobSpec spec = { .kind = JOB_CHANGE, .what = e->kind->what, .owner = e->who, .user = e };
+
+    object_run(e->vm, &spec, e->kind->table ? e->kind->table : &edit_table, on_edited);
+}
+
 void
 edit_run(Edit *e, Asker who, VmDone done, gpointer user)
 {
-    JobSpec spec = { .kind = JOB_CHANGE, .what = e->kind->what, .owner = who, .user = e };
-
+    e->who = g_strdup(who);
     e->on_done = done;
     e->user = user;
-    object_run(e->vm, &spec, e->kind->table ? e->kind->table : &edit_table, on_edited);
+    submit(e);
 }

@@ -336,9 +336,14 @@ typedef struct Rewrite {
 /* Prepares the change of the file to def. NULL and an error: the file cannot be read, or could not
  * be with this change. */
 Rewrite *rewrite_new(Vm *vm, const DomainDef *def, GError **err);
+/* The stamp of the file of the domain's definition. FALSE: there is none. */
+gboolean define_stamp(const Vm *vm, FileStamp *ret_stamp);
 void rewrite_free(Rewrite *w);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rewrite, rewrite_free)
-StepResult rewrite_do(Flow *f, const Rewrite *w, GError **err);
+/* For a row. taken: called when the file takes its place, not for one with a new name, which has it
+ * when this returns. */
+StepResult rewrite_do(Flow *f, const Rewrite *w, void (*taken)(gpointer user), gpointer user,
+                      GError **err);
 /* Writes the text before back, if the file has the text of that sum; any other file is not this
  * change's and stays. Also for a change of an earlier daemon: the domain gets its old name back. */
 gboolean rewrite_undo(Vm *vm, const char *old_name, const char *new_name, const char *before,
@@ -451,6 +456,10 @@ struct Edit {
     gboolean same_live;               /* new_live equals the old one */
     gboolean secret;                  /* the file of new_config shows secrets */
     gboolean waited;                  /* it has waited for QEMU */
+    gboolean wrote;             /* it went to write a definition, made from that of based_on */
+    FileStamp based_on, placed; /* of its file, once that has taken its place */
+    guint tries;
+    char *who;
     VmDone on_done;
     gpointer user;
 };
