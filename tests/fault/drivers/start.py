@@ -33,7 +33,7 @@ BRIDGE = ("link add br-fault type bridge", "addr add 10.9.0.1/24 dev br-fault", 
 
 
 CGROUP = pathlib.Path("/sys/fs/cgroup")  # nothing is mounted there in a namespace of a test's own
-BASE = CGROUP / f"vmd-fault-{os.getpid()}"
+BASE = CGROUP / f"vmd-fault-{os.urandom(6).hex()}"  # other namespaces see it, too
 
 
 def can_group():
