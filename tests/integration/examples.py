@@ -15,7 +15,7 @@ PROGRAMS = re.compile(r"(VMD_\w+=\S+ )?(vmsh|virsh|build/|meson|tools/\w|apt-get
 ELSEWHERE = {
     r"tools/quickstart": "the test fresh",
     r"tools/(package|test)": "the tests packages and host; this is a part of it",
-    r"apt-get install|usermod -a -G vmd|systemd-sysusers|systemctl ": "the test host, in a machine with systemd",
+    r"apt-get install|usermod -a -G vmd|systemd-sysusers|systemctl |systemd-cgls ": "the test host, in a machine with systemd",
     r"meson |ninja |VMD_SIEGE": "who runs the tests has built",
     r"build/daemon/vmd &": "the harness starts it",
     r"build/tools/vmsh start --console guest": "the_main_job, in a terminal",

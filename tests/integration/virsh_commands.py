@@ -206,7 +206,7 @@ pool-list --type frob
 find-storage-pool-sources dir
 find-storage-pool-sources frob
 find-storage-pool-sources-as netfs --host x
-find-storage-pool-sources-as logical
+find-storage-pool-sources-as zfs
 nwfilter-binding-list
 pool-event --list
 pool-event

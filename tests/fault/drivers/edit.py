@@ -65,7 +65,11 @@ class Edit(Driver):
     def clear(self):
         """All three are old, or all are new."""
         if self.runs():
-            wait_for(lambda: len(self.limits()) == 1, 20)
+            seen = []
+            try:
+                wait_for(lambda: seen.append(self.limits()) or len(seen[-1]) == 1, 20)
+            except AssertionError:
+                raise AssertionError(f"live, next and QEMU's limit are not one: {seen[-1]}")
             self.end(status=None)
 
     def is_down(self):
