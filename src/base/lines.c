@@ -246,6 +246,16 @@ out_consume(Lines *l, gsize n)
 }
 
 static void
+out_tell_drained(Lines *l)
+{
+    if (!l->above || l->queued >= OUT_LOW)
+        return;
+    l->above = FALSE;
+    if (l->ops->drained && !l->closing)
+        l->ops->drained(l, l->user);
+}
+
+static void
 out_flush(Lines *l)
 {
     while (l->out) {
@@ -262,11 +272,7 @@ out_flush(Lines *l)
         out_consume(l, n);
     }
     update_poll(l);
-    if (!l->above || l->queued >= OUT_LOW)
-        return;
-    l->above = FALSE;
-    if (l->ops->drained && !l->closing)
-        l->ops->drained(l, l->user);
+    out_tell_drained(l);
 }
 
 /* ---- input */
@@ -506,6 +512,8 @@ on_ready(GSource *source, GSourceFunc unused, gpointer unused_too)
     l->later = FALSE;
     if (l->out && seen)
         out_flush(l);
+    if (l->out_error)
+        out_tell_drained(l); /* nothing is queued any more: who waits for that may read the end */
     if (reading(l) && (woken || (seen & ~G_IO_OUT)))
         read_some(l);
     return G_SOURCE_CONTINUE;

@@ -32,7 +32,7 @@ typedef struct Peer {
     int ended, drained;
     char *why;
     int free_after, pause_after, close_after; /* this many frames */
-    gboolean free_when_drained;
+    gboolean free_when_drained, go_on_when_drained;
 } Peer;
 
 static void
@@ -76,6 +76,8 @@ on_drained(Lines *l, gpointer user)
     p->drained++;
     if (p->free_when_drained)
         g_clear_pointer(&p->l, lines_free);
+    if (p->go_on_when_drained)
+        lines_pause(l, FALSE);
 }
 
 static gboolean
@@ -361,6 +363,24 @@ test_free_when_drained(void **state)
     }
     assert_null(p.l);
     assert_int_equal(p.drained, 1);
+}
+
+/* It is not read while its queue is long, and hangs up. */
+static void
+test_a_deaf_peer_hangs_up(void **state)
+{
+    PEER(p, 100);
+    gsize len = 1 << 20;
+    g_autofree guint8 *data = pattern(len);
+
+    p.go_on_when_drained = TRUE;
+    lines_send(p.l, data, len);
+    lines_pause(p.l, TRUE);
+    fd_close(&p.other);
+    for (int i = 0; i < 10 && !p.ended; i++)
+        loop();
+    assert_int_equal(p.drained, 1);
+    assert_int_equal(p.ended, 1);
 }
 
 static void
@@ -719,7 +739,7 @@ main(void)
         cmocka_unit_test(test_fds_in),          cmocka_unit_test(test_fds_flood),
         cmocka_unit_test(test_fds_lost),        cmocka_unit_test(test_fds_unasked),
         cmocka_unit_test(test_turns),           cmocka_unit_test(test_nothing_to_discard),
-        cmocka_unit_test(test_free_twice),
+        cmocka_unit_test(test_free_twice),      cmocka_unit_test(test_a_deaf_peer_hangs_up),
     };
 
     signal(SIGPIPE, SIG_IGN);
