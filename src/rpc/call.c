@@ -16,7 +16,7 @@
 struct Call {
     Client *client; /* NULL: it is gone, the answer has no audience */
     Server *server;
-    GList link; /* in client->calls, without a client in server->left */
+    GList link; /* in client->calls */
     Account *account;
     GList parked; /* in server->parked, while it waits to begin */
     gboolean is_parked, holds_errand;
@@ -69,8 +69,6 @@ call_free(Call *c)
     if (c->client) {
         g_queue_unlink(&c->client->calls, &c->link);
         client_update_flow(c->client);
-    } else {
-        g_queue_unlink(&c->server->left, &c->link);
     }
     if (c->is_parked)
         g_queue_unlink(&c->server->parked, &c->parked);
@@ -103,17 +101,9 @@ call_forget_client(Call *c)
     gboolean goes = c->access.waiting || c->is_parked || c->awaited || c->again;
 
     c->client = NULL;
-    g_queue_push_tail_link(&c->server->left, &c->link);
     stop_asking(c); /* its answer goes nowhere, and is not kept */
     if (goes)
         call_free(c);
-}
-
-void
-calls_free_left(Server *s)
-{
-    while (s->left.head)
-        call_free(s->left.head->data);
 }
 
 /* ---- what handlers ask */

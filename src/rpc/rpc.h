@@ -72,7 +72,7 @@ void server_settings_changed(Server *s);
 gboolean server_listen_again(Server *s, GError **err);
 /* Hangs up on all clients; pending calls run on, and their answers are dropped. */
 void server_close(Server *s);
-/* The same, and drops the pending calls: nobody may answer them any more. */
+/* The same; from then on nobody may answer a pending call any more. */
 void server_free(Server *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)
 guint server_n_clients(const Server *s);

@@ -233,8 +233,6 @@ void call_refuse(Client *c, const WireHeader *h, int from, GError *err); /* free
 void call_forget_client(Call *c);
 void kept_clear(Server *s);
 void calls_unpark(Server *s); /* starts the calls for which there is room now */
-void
-calls_free_left(Server *s); /* frees those of server->left, which nobody will answer any more */
 /* Fills in the protocol's error struct for err; its strings live in the arena. */
 void error_fill(const GError *err, int from, Arena *a, RemoteError *ret);
 Stream *stream_new(Client *c, const WireHeader *call, const StreamOps *ops, gpointer user);
@@ -289,7 +287,6 @@ struct Server {
     GQueue kept;       /* kept answers, oldest first: see call.c */
     GQueue asking;     /* calls whose answers will be kept */
     GQueue parked;     /* calls that wait until another has ended */
-    GQueue left;       /* calls under way whose client has gone */
     guint subscription;
     WireBuf out;  /* buffer of the message that is being encoded */
     Slot *remote; /* arrays by procedure number */

@@ -304,7 +304,6 @@ server_free(Server *s)
     if (!s)
         return;
     server_close(s);
-    calls_free_left(s);
     kept_clear(s);
     budgets_unref(s->budgets);
     wire_buf_done(&s->out);
