@@ -69,7 +69,8 @@ class Edit(Driver):
             try:
                 wait_for(lambda: seen.append(self.limits()) or len(seen[-1]) == 1, 20)
             except AssertionError:
-                raise AssertionError(f"live, next and QEMU's limit are not one: {seen[-1]}")
+                told = [line for line in self.d.tail(5000).splitlines() if "info: uid" not in line]
+                raise AssertionError(f"live, next and QEMU's limit are not one: {seen[-1]}: {told}") from None
             self.end(status=None)
 
     def is_down(self):
