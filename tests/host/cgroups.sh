@@ -104,7 +104,7 @@ weights_share() {
         tenths=$(weigh "$heavy" "$light")
         [ "$tenths" -ge 24 ] && [ "$tenths" -le 36 ] && break
     done
-    "$vmsh" destroy heavy && "$vmsh" destroy light && "$vmsh" destroy quota &&
+    "$vmsh" destroy heavy && "$vmsh" destroy light && "$vmsh" destroy quota && rm /var/lib/vmd-busy.rom &&
         [ "$tenths" -ge 24 ] && [ "$tenths" -le 36 ]
 }
 

@@ -47,7 +47,8 @@ a_guest_holds_its_volume() {
 
 the_group_goes() {
     p pool-destroy lv && [ ! -e /dev/vmdlv/one ] && p pool-start lv && [ -b /dev/vmdlv/one ] &&
-        p pool-destroy lv && p pool-delete lv && p pool-undefine lv && ! vgs vmdlv && ! pvs "$loop" && losetup -d "$loop"
+        p pool-destroy lv && p pool-delete lv && p pool-undefine lv && ! vgs vmdlv && ! pvs "$loop" && losetup -d "$loop" &&
+        rm -f /etc/lvm/backup/vmdlv /etc/lvm/archive/vmdlv_*
 }
 
 volume_groups() {

@@ -61,6 +61,7 @@ vm_world_end(void)
     vm_run_over(vm);
     fd_close(&far_end);
     qemu_done();
+    bus_done();
     assert_true(dir_remove(root, NULL));
     paths_done(&paths);
     g_clear_pointer(&root, g_free);
