@@ -57,20 +57,11 @@ change_measure(Flow *f, gpointer obj, GError **err)
 
 /* ---- delete */
 
-/* A volume whose file is gone already counts as deleted. */
-static StepResult
-delete_look(Flow *f, gpointer obj, GError **err)
+StepResult
+volume_look_at_it(Flow *f, gpointer obj, GError **err)
 {
     return volume_is_there(obj, flow_user(f), err) ? volume_errand(f, obj, work_look_at_any)
                                                    : STEP_FAILED;
-}
-
-static StepResult
-delete_claim(Flow *f, gpointer obj, GError **err)
-{
-    const VolumeChange *c = flow_user(f);
-
-    return c->mark.ino ? change_claim(f, obj, err) : STEP_DONE;
 }
 
 static StepResult
@@ -79,10 +70,11 @@ delete_remove(Flow *f, gpointer obj, GError **err)
     return volume_errand(f, obj, work_remove);
 }
 
-/* The removal is the last row, because it cannot be undone. */
+/* A volume whose file is gone already counts as deleted. The removal is the last row, because it
+ * cannot be undone. */
 static const Step delete_steps[] = {
-    { "look at volume", delete_look, NULL },
-    { "take image", delete_claim, NULL },
+    { "look at volume", volume_look_at_it, NULL },
+    { "take image", volume_claim_found, NULL },
     { "remove volume", delete_remove, NULL },
     { 0 },
 };

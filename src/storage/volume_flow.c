@@ -311,6 +311,14 @@ volume_claim(Task *t, const char *path, FileMark mark, gboolean reads, GError **
     return hold(t, CLAIM_IMAGE, key, path, reads, err);
 }
 
+StepResult
+volume_claim_found(Flow *f, gpointer obj, GError **err)
+{
+    const VolumeChange *c = flow_user(f);
+
+    return step_of(!c->mark.ino || volume_claim(obj, c->def->path, c->mark, FALSE, err));
+}
+
 char *
 volume_claim_key(const Pool *pool, const char *name)
 {

@@ -219,33 +219,6 @@ look_for_group(Flow *f, gpointer obj, GError **err)
     return volume_errand(f, obj, work_look_for_group);
 }
 
-static StepResult
-create_look_at_source(Flow *f, gpointer obj, GError **err)
-{
-    const VolumeChange *c = flow_user(f);
-
-    return c->source ? volume_errand(f, obj, work_look_at_source) : STEP_DONE;
-}
-
-static StepResult
-create_claim(Flow *f, gpointer obj, GError **err)
-{
-    VolumeChange *c = flow_user(f);
-
-    if (!c->source)
-        return STEP_DONE;
-    for (guint i = 0; i < c->found->images->len; i++) {
-        const ReadImage *image = c->found->images->pdata[i];
-
-        if (!volume_claim(obj, image->path, image->mark, TRUE, err))
-            return STEP_FAILED;
-    }
-    c->def->capacity = MAX(c->def->capacity, c->image_size);
-    if (!c->def->has_allocation)
-        c->def->allocation = c->def->capacity;
-    return STEP_DONE;
-}
-
 /* Before it is made, so that it is found however much of it there is. */
 static StepResult
 create_mark(Flow *f, gpointer obj, GError **err)
@@ -371,8 +344,8 @@ static const Step create_steps[] = {
     { "may be made", create_check, NULL },
     { "ask group", ask_group, tool_stop },
     { "look for room", look_for_group, NULL },
-    { "look at source", create_look_at_source, NULL },
-    { "take images", create_claim, NULL },
+    { "look at source", volume_look_at_source, NULL },
+    { "take images", volume_claim_source, NULL },
     { "mark volume", create_mark, create_unmark, STEP_KEYED },
     { "make volume", create_make, tool_stop },
     { "write volume", create_write, tool_stop },
@@ -415,14 +388,6 @@ delete_look(Flow *f, gpointer obj, GError **err)
 }
 
 static StepResult
-change_claim(Flow *f, gpointer obj, GError **err)
-{
-    const VolumeChange *c = flow_user(f);
-
-    return step_of(!c->mark.ino || volume_claim(obj, c->def->path, c->mark, FALSE, err));
-}
-
-static StepResult
 delete_remove(Flow *f, gpointer obj, GError **err)
 {
     VolumeChange *c = flow_user(f);
@@ -434,7 +399,7 @@ delete_remove(Flow *f, gpointer obj, GError **err)
 /* Nothing undoes the removal. */
 static const Step delete_steps[] = {
     { "look at volume", delete_look, NULL },
-    { "take image", change_claim, NULL },
+    { "take image", volume_claim_found, NULL },
     { "remove volume", delete_remove, tool_stop },
     { 0 },
 };
@@ -443,13 +408,6 @@ const FlowTable lv_delete_table = { "lv-delete", delete_steps, .for_good = TRUE 
 static const TaskKind lv_delete = { "delete", "bytes", &lv_delete_table, .holds = TRUE };
 
 /* ---- resize */
-
-static StepResult
-resize_look(Flow *f, gpointer obj, GError **err)
-{
-    return volume_is_there(obj, flow_user(f), err) ? volume_errand(f, obj, work_look_at_any)
-                                                   : STEP_FAILED;
-}
 
 static StepResult
 resize_check(Flow *f, gpointer obj, GError **err)
@@ -513,8 +471,8 @@ resize_run(Flow *f, gpointer obj, GError **err)
 }
 
 static const Step resize_steps[] = {
-    { "look at volume", resize_look, NULL },
-    { "take image", change_claim, NULL },
+    { "look at volume", volume_look_at_it, NULL },
+    { "take image", volume_claim_found, NULL },
     { "ask group", ask_group, tool_stop },
     { "look at group", look_at_lv, NULL },
     { "may be resized", resize_check, NULL },

@@ -212,16 +212,16 @@ create_look(Flow *f, gpointer obj, GError **err)
 
 /* ---- what it is copied from */
 
-static StepResult
-create_look_at_source(Flow *f, gpointer obj, GError **err)
+StepResult
+volume_look_at_source(Flow *f, gpointer obj, GError **err)
 {
     const VolumeChange *c = flow_user(f);
 
     return c->source ? volume_errand(f, obj, work_look_at_source) : STEP_DONE;
 }
 
-static StepResult
-create_claim(Flow *f, gpointer obj, GError **err)
+StepResult
+volume_claim_source(Flow *f, gpointer obj, GError **err)
 {
     VolumeChange *c = flow_user(f);
 
@@ -502,8 +502,8 @@ create_unplace(Flow *f, gpointer obj)
 static const Step create_steps[] = {
     { "may be made", create_check, NULL },
     { "look for room", create_look, NULL },
-    { "look at source", create_look_at_source, NULL },
-    { "take images", create_claim, NULL },
+    { "look at source", volume_look_at_source, NULL },
+    { "take images", volume_claim_source, NULL },
     { "make folder", create_folder, create_unmake_folder, STEP_KEYED },
     { "write image", create_write, tool_stop },
     { "grow image", create_grow, tool_stop },

@@ -407,14 +407,6 @@ delete_look(Flow *f, gpointer obj, GError **err)
 }
 
 static StepResult
-delete_claim(Flow *f, gpointer obj, GError **err)
-{
-    const VolumeChange *c = flow_user(f);
-
-    return step_of(!c->mark.ino || volume_claim(obj, c->def->path, c->mark, FALSE, err));
-}
-
-static StepResult
 delete_run(Flow *f, gpointer obj, GError **err)
 {
     VolumeChange *c = flow_user(f);
@@ -428,7 +420,7 @@ delete_run(Flow *f, gpointer obj, GError **err)
 
 static const Step delete_steps[] = {
     { "may be deleted", delete_check, NULL },      { "ask table", ask_table, tool_stop },
-    { "look at partition", delete_look, NULL },    { "take image", delete_claim, NULL },
+    { "look at partition", delete_look, NULL },    { "take image", volume_claim_found, NULL },
     { "delete partition", delete_run, tool_stop }, { 0 },
 };
 const FlowTable part_delete_table = { "part-delete", delete_steps, .for_good = TRUE };

@@ -76,6 +76,14 @@ VolumeWork *volume_work_new(const VolumeChange *c);
 /* An image is in use by whoever has claimed it; reads: by whom it is written. Claims of a change go
  * with its task. */
 gboolean volume_claim(Task *t, const char *path, FileMark mark, gboolean reads, GError **err);
+/* Rows: of what a volume is copied from a worker finds the images, which are claimed, and their
+ * size is the least that the copy has; without a source both are done at once. */
+StepResult volume_look_at_source(Flow *f, gpointer obj, GError **err);
+StepResult volume_claim_source(Flow *f, gpointer obj, GError **err);
+/* Rows: a worker looks at the file or device of a volume that the pool has, and what it found there
+ * is claimed; there may be nothing. */
+StepResult volume_look_at_it(Flow *f, gpointer obj, GError **err);
+StepResult volume_claim_found(Flow *f, gpointer obj, GError **err);
 /* Checks that the volume is there, claims it for the task, and takes what is known of it. */
 gboolean volume_is_there(Task *t, VolumeChange *c, GError **err);
 /* For an undo, of an earlier daemon's change too: the pool (a reference), and a volume of it that
