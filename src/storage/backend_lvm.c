@@ -154,7 +154,7 @@ number(json_object *o, const char *name)
 static json_object *
 parse(const char *said, GError **err)
 {
-    static const JsonBudget budget = { 32 << 20, 2000000, 8 };
+    static const JsonBudget budget = { REPORT_MAX, 2000000, 8 };
     g_autofree char *wrong = NULL;
     json_object *o = json_parse_bounded(said, strlen(said), &budget, &wrong);
 

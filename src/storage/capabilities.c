@@ -133,6 +133,7 @@ storage_find_sources(const char *type_word, SourcesDone done, gpointer user)
     g_ptr_array_add(argv, NULL);
     spec.argv = (const char *const *)argv->pdata;
     spec.limits = &process_tool_limits;
+    spec.out_max = REPORT_MAX;
     if (!process_spawn(&spec, on_told, s, &err))
         on_read(NULL, err, s);
 }

@@ -32,9 +32,6 @@ backend_of(int type)
 
 /* ---- programs */
 
-/* Bytes of a survey at most; one of 10,000 volumes has some 5 MiB. */
-#define SURVEY_MAX (32 << 20)
-
 struct PoolProgram {
     Pool *pool;
     Process *process;
@@ -81,7 +78,7 @@ run(Flow *f, Pool *pool, GPtrArray *argv, const char *input, ProgramFine fine, c
 
     g_ptr_array_add(argv, NULL);
     spec.argv = (const char *const *)argv->pdata;
-    spec.out_max = said ? SURVEY_MAX : 0;
+    spec.out_max = said ? REPORT_MAX : 0;
     spec.input = input;
     *p = (PoolProgram){ .pool = object_ref(pool),
                         .name = g_strdup(argv->pdata[0]),

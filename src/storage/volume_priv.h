@@ -103,6 +103,9 @@ void volume_known(VolumeChange *c);
 
 /* ---- programs (volume_tool.c) ---- */
 
+/* Bytes of a report that a program gives, at most; one of 10,000 volumes has some 5 MiB. */
+#define REPORT_MAX (32 << 20)
+
 /* Runs a program; the row then waits. argv is taken. */
 StepResult tool_run(Flow *f, VolumeChange *c, GPtrArray *argv, GError **err);
 /* The same, and keeps what it says: c->said. */

@@ -9,9 +9,6 @@
 
 /* An image may be as large as it likes, and take as long. */
 static const ProcessLimits limits = { .files = 256 };
-/* Bytes of a report at most. */
-#define SAID_MAX (32 << 20)
-
 GPtrArray *
 tool_words(const char *program, ...)
 {
@@ -88,7 +85,7 @@ spawn(const VolumeChange *c, const GPtrArray *argv, ProcessDone done, GError **e
     spec.argv = (const char *const *)argv->pdata;
     spec.limits = &limits;
     spec.input = c->tool_input;
-    spec.out_max = c->tool_keeps ? SAID_MAX : 0;
+    spec.out_max = c->tool_keeps ? REPORT_MAX : 0;
     spec.fds = &key;
     spec.n_fds = c->key >= 0 ? 1 : 0;
     return process_spawn(&spec, done, (gpointer)c, err);
