@@ -9,6 +9,7 @@
 
 /* An image may be as large as it likes, and take as long. */
 static const ProcessLimits limits = { .files = 256 };
+
 GPtrArray *
 tool_words(const char *program, ...)
 {
