@@ -17,13 +17,20 @@
 #define REMOVE_MS 2000
 #define LOOK_US   2000
 
+gboolean
+cgroup_is_folder(const char *path)
+{
+    struct statfs fs;
+
+    return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 const char *
 cgroup_mount(void)
 {
     static const char *const place = "/sys/fs/cgroup";
-    struct statfs fs;
 
-    return statfs(place, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC ? place : NULL;
+    return cgroup_is_folder(place) ? place : NULL;
 }
 
 /* "0::/machine.slice/a.scope" */

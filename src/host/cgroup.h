@@ -4,6 +4,8 @@
 
 #include "core/core.h"
 
+/* Whether path is there, and in a file system of groups of version 2. */
+gboolean cgroup_is_folder(const char *path);
 /* The folder where the host has all controllers in version 2; NULL: it has not, as where they are
  * those of version 1. */
 const char *cgroup_mount(void);

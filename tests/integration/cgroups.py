@@ -114,6 +114,21 @@ def what_the_kernel_cannot_hold_is_refused_by_name(d):
 
 
 @test
+def a_folder_that_is_none_of_groups_stays_empty(d):
+    plain = d.root / "plain"
+    plain.mkdir()
+    settings(d, f"control_groups = {plain}")
+    define(d, LIMITS["memtune/hard_limit"])
+    said = d.vmsh("start", "g", status=1)
+    assert "'memtune/hard_limit' would not be in force" in said and "no file system of control groups" in said, said
+    d.vmsh("undefine", "g")
+    define(d)
+    d.vmsh("start", "g")
+    d.vmsh("destroy", "g")
+    assert os.listdir(plain) == []
+
+
+@test
 def or_warned_of_and_not_shown(d):
     with Groups(d) as groups:
         if groups.has("memory"):

@@ -9,10 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "group.h"
@@ -52,6 +50,15 @@ static GHashTable *waiting; /* unit -> Grouping, borrowed */
 
 typedef enum GroupKind { GROUP_NONE, GROUP_SCOPE, GROUP_FOLDER } GroupKind;
 
+/* It may have to be made. */
+static gboolean
+can_have_groups(const char *place)
+{
+    g_autofree char *above = g_path_get_dirname(place);
+
+    return cgroup_is_folder(access(place, F_OK) == 0 ? place : above);
+}
+
 /* *ret_base: of GROUP_FOLDER, the folder below which they are; the caller frees it. *ret_why: of
  * GROUP_NONE. */
 static GroupKind
@@ -63,8 +70,12 @@ group_kind(char **ret_base, const char **ret_why)
         *ret_why = "a user's own daemon makes no control groups";
     else if (g_strcmp0(asked, "none") == 0)
         *ret_why = "vmd.conf says control_groups = none";
-    else if (asked && asked[0] == '/')
+    else if (asked && asked[0] == '/' && can_have_groups(asked))
         *ret_base = g_strdup(asked);
+    else if (asked && asked[0] == '/')
+        *ret_why =
+            "the folder that vmd.conf names in control_groups is in no file system of control "
+            "groups of version 2";
     else if (!mount)
         *ret_why = "this host has no controllers of version 2 in /sys/fs/cgroup";
     else if (access("/run/systemd/system", F_OK) == 0 && bus_is_there(NULL))
@@ -535,14 +546,13 @@ static gboolean
 is_own_folder(const Vm *vm, const char *name, const char *path)
 {
     g_autofree char *base = path ? g_path_get_basename(path) : NULL, *own = NULL;
-    struct statfs fs;
     int id;
 
     if (sscanf(name, "qemu-%d-", &id) != 1)
         return FALSE;
     own = machine_name(vm, id);
     return strcmp(name, own) == 0 && g_strcmp0(base, own) == 0 &&
-           (statfs(path, &fs) < 0 || fs.f_type == CGROUP2_SUPER_MAGIC);
+           (access(path, F_OK) < 0 || cgroup_is_folder(path));
 }
 
 static gboolean
