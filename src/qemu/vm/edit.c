@@ -301,7 +301,6 @@ edit_write_definition(Flow *f, gpointer obj, GError **err)
         return STEP_FAILED;
     e->secret = w->secret;
     e->based_on = w->stamp;
-    e->wrote = TRUE;
     if (!flow_note(f, "definition", WORDS(w->old_name, w->new_name, w->before, w->sum), err))
         return STEP_FAILED;
     return rewrite_do(f, w, on_placed, e, err);
@@ -370,13 +369,13 @@ is_file_of(const Vm *vm, const FileStamp *stamp)
     return define_stamp(vm, &now) && file_stamp_equal(&now, stamp);
 }
 
+static const FileStamp no_file = { 0 };
+
 /* While the disk was waited for, somebody may have put another definition in its place, or none. */
 static gboolean
 is_still_defined(const Edit *e)
 {
-    static const FileStamp none = { 0 };
-
-    return file_stamp_equal(&e->placed, &none) || is_file_of(e->vm, &e->placed);
+    return file_stamp_equal(&e->placed, &no_file) || is_file_of(e->vm, &e->placed);
 }
 
 static void
@@ -407,13 +406,15 @@ edit_free(Edit *e)
     g_free(e);
 }
 
-/* Somebody undefined or defined the domain while the edit was being written: it was taken back, and
- * is tried on what is there now. A device that was plugged and left again is not plugged twice. */
+/* Somebody undefined or defined the domain before the edit's file took its place: the edit was
+ * taken back, and is tried on what is there now. A device that was plugged and left again is not
+ * plugged twice. */
 static gboolean
 is_overtaken(const Edit *e, const GError *err)
 {
-    return error_is(err, ERR_OPERATION_FAILED) && e->wrote && !e->kind->table &&
-           e->tries < EDIT_TRIES && !is_file_of(e->vm, &e->based_on);
+    return error_is(err, ERR_OPERATION_FAILED) && !e->kind->table && e->tries < EDIT_TRIES &&
+           !file_stamp_equal(&e->based_on, &no_file) && file_stamp_equal(&e->placed, &no_file) &&
+           !is_file_of(e->vm, &e->based_on);
 }
 
 static void
@@ -421,7 +422,8 @@ try_again(Edit *e)
 {
     g_clear_pointer(&e->new_live, domain_free);
     g_clear_pointer(&e->new_config, domain_free);
-    e->waited = e->wrote = FALSE;
+    e->waited = FALSE;
+    e->based_on = e->placed = no_file;
     e->tries++;
     submit(e);
 }

@@ -456,8 +456,7 @@ struct Edit {
     gboolean same_live;               /* new_live equals the old one */
     gboolean secret;                  /* the file of new_config shows secrets */
     gboolean waited;                  /* it has waited for QEMU */
-    gboolean wrote;             /* it went to write a definition, made from that of based_on */
-    FileStamp based_on, placed; /* of its file, once that has taken its place */
+    FileStamp based_on, placed; /* of the definition's file before and after; zero: not that far */
     guint tries;
     char *who;
     VmDone on_done;
