@@ -402,8 +402,8 @@ boot(Daemon *d, int signals, GError **err)
     network_done();
     devices_done();
     storage_done();
-    g_clear_pointer(&d->server,
-                    server_free); /* what the rooms had under way, they answer no more */
+    /* Last, for until now a room may have answered a call. */
+    g_clear_pointer(&d->server, server_free);
     return ok;
 }
 

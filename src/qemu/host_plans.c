@@ -135,7 +135,7 @@ is_ready(const PlannedGuest *g)
 
 /* From now on its delay counts. */
 static void
-is_up(PlannedGuest *g)
+came_up(PlannedGuest *g)
 {
     up.not_before = MAX(up.not_before,
                         g_get_monotonic_time() + (gint64)g->plan.delay * G_USEC_PER_SEC);
@@ -160,7 +160,7 @@ on_look_at_coming(gpointer unused)
                         : g->plan.ready == READY_AGENT ? "has no agent yet"
                                                        : "has no address yet");
         g_queue_delete_link(&up.coming, l);
-        is_up(g);
+        came_up(g);
     }
     if (!g_queue_is_empty(&up.coming))
         return G_SOURCE_CONTINUE;
@@ -196,7 +196,7 @@ on_autostarted(Vm *vm, const GError *err, gpointer user)
     } else if (g->plan.ready != READY_STARTED) {
         wait_until_ready(g);
     } else {
-        is_up(g);
+        came_up(g);
     }
     start_more();
 }
