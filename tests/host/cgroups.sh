@@ -113,7 +113,6 @@ emulator_quota_holds() { # its threads are kept busy by questions
     for _ in 1 2; do
         (while "$vmsh" qemu-monitor-command emulator --hmp 'xp /200000xb 0' >/dev/null 2>&1; do :; done) &
     done
-    sleep 1
     holds "$(group_of emulator)/guest/emulator" 20
     local held=$?
     "$vmsh" destroy emulator
@@ -121,13 +120,18 @@ emulator_quota_holds() { # its threads are kept busy by questions
     return $held
 }
 
+registrations() { "$vmsh" daemon-status | sed -n 's/^ *registrations *\([0-9]*\).*/\1/p'; }
+are_more_registered() { [ "$(registrations)" -gt "$1" ]; }
+
 # The limit falls below what the guest has, whose memory is all taken at its start.
 hard_limit_ends_its_own() {
     start_limited beside '' && limited greedy '<memtune><hard_limit unit="MiB">400</hard_limit></memtune>' 150 |
         sed 's#<on_crash>#<memoryBacking><allocation mode="immediate"/></memoryBacking>&#' >/root/greedy.xml
     "$vmsh" define /root/greedy.xml && "$vmsh" start greedy && "$vmsh" memtune greedy | grep -q '409600$' || return 1
+    local heard
+    heard=$(registrations)
     "$vmsh" event greedy --event lifecycle --timeout 60 >/root/greedy.events &
-    sleep 1
+    wait_for 20 are_more_registered "$heard"
     "$vmsh" memtune greedy --live --hard-limit 81920 --swap-hard-limit 81920
     wait
     cat /root/greedy.events

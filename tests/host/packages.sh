@@ -31,6 +31,6 @@ removed() {
 purged() {
     dpkg -P vmd vmd-client vmd-doc && ! getent group vmd &&
         ! find / -xdev \( -path /proc -o -path /var/log/journal -o -path /home -o -path /usr/lib/modules \) -prune -o \
-            -name '*vmd*' -not -path '*vmd-test*' -print | grep . &&
+            -name '*vmd*' -not -name '*lvmd*' -not -path '*vmd-test*' -print | grep . &&
         [ ! -e /run/vmd ] && [ ! -e /run/libvirt ] && ! systemctl list-unit-files | grep '^vmd\.'
 }
